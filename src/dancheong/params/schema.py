@@ -1,0 +1,235 @@
+"""The one table of everything a user may change: a row is a name, a type, a range, a default, a unit, a meaning and a source.
+
+A name in the table is the attribute's name in upper case: ``RESOL`` is ``params.resol``.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+PIX2PIX = "Isola et al. 2017"
+SOURCE_PAPER = "source paper"
+GLARE = "docs/glare.md"
+OURS = "this project"
+
+
+def row(
+    default: Any,
+    meaning: str,
+    *,
+    unit: str = "",
+    source: str = OURS,
+    ge: float | None = None,
+    le: float | None = None,
+    gt: float | None = None,
+) -> Any:
+    """One row of the table as a pydantic field; `meaning` is what the generated documentation and forms show."""
+    bounds = {key: value for key, value in {"ge": ge, "le": le, "gt": gt}.items() if value is not None}
+    return Field(default, description=meaning, json_schema_extra={"unit": unit, "source": source}, **bounds)
+
+
+class NetworkRows(BaseModel):
+    """The two networks."""
+
+    resol: int = row(
+        256, "working size: the shorter side of a photograph as the network sees it", unit="px", ge=16, le=4096,
+        source=SOURCE_PAPER,
+    )
+    ksize: int = row(4, "kernel size of the generator's convolutions, odd or even", ge=3, le=8, source=SOURCE_PAPER)
+    ngf: int = row(32, "channels of the generator's first level (64 in the paper)", ge=1, le=256, source=PIX2PIX)
+    ndf: int = row(32, "channels of the discriminator's first level (64 in the paper)", ge=1, le=256, source=PIX2PIX)
+    depth: int = row(6, "levels of the U-Net; 0: as many as RESOL can be halved (8 at 256)", ge=0, le=12, source=PIX2PIX)
+    patch_size: Literal["1", "16", "34", "70", "142", "286"] = row(
+        "70", "receptive field of the patch discriminator", unit="px", source=PIX2PIX
+    )
+    norm: Literal["batch", "instance", "channel", "none"] = row(
+        "batch", "normalization; batch statistics are frozen at prediction, `instance` depends on the picture's extent",
+    )
+    dropout: float = row(0.0, "dropout of the inner decoder levels (.5 in the paper)", ge=0, le=0.9, source=PIX2PIX)
+    upsample: Literal["transposed", "resize"] = row(
+        "resize", "decoder: transposed convolution (the paper) or nearest neighbor and convolution (no checkerboard)",
+        source="Odena et al. 2016",
+    )
+    color_space: Literal["LAB", "RGB"] = row(
+        "LAB", "LAB predicts chroma and keeps the photograph's own luminance; RGB repaints everything (the paper)"
+    )
+
+
+class TrainingRows(BaseModel):
+    """Optimization."""
+
+    batch_size: int = row(8, "photographs a step", unit="images", ge=1, le=1024)
+    epochs: int = row(40, "passes over the photographs", ge=1, le=100000)
+    lr: float = row(5e-4, "learning rate of Adam (.0002 in the paper)", gt=0, le=1, source=PIX2PIX)
+    lr_decay_start: float = row(
+        0.5, "share of the training after which the learning rate falls linearly to 0", ge=0, le=1, source=PIX2PIX
+    )
+    beta1: float = row(0.5, "first moment of Adam", ge=0, le=0.999, source=PIX2PIX)
+    lambda_l1: float = row(100.0, "weight of the L1 distance to the truth", ge=0, le=10000, source=PIX2PIX)
+    lambda_gan: float = row(0.1, "weight of the adversarial loss (1 in the paper); 0 trains no discriminator", ge=0, le=100)
+    gan_start: float = row(0.3, "share of the training before the adversarial part begins (0 in the paper)", ge=0, le=1)
+    ema: float = row(0.998, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)
+    seed: int = row(1, "seed of weights, order, augmentation and dropout", ge=0, le=2**31 - 1)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = row("32-true", "arithmetic of the training step")
+    device: Literal["auto", "cpu", "cuda", "mps"] = row("auto", "where to train")
+    devices: int = row(1, "processes or accelerators on this machine", ge=1, le=1024)
+    val_images: int = row(2000, "validate and draw previews each this many training images", unit="images", ge=1)
+    workers: int = row(0, "processes that prepare batches; the result does not depend on it", ge=0, le=64)
+
+
+class DataRows(BaseModel):
+    """Photographs and their variation."""
+
+    pairing: Literal["auto", "derive", "folders", "side_by_side"] = row(
+        "auto", "derive: gray from color; folders: gray/ and color/; side_by_side: halves; auto: folders if they are there"
+    )
+    direction: Literal["AtoB", "BtoA"] = row("AtoB", "side_by_side: from left to right, or from right to left")
+    flip: float = row(0.5, "chance of a horizontal flip", ge=0, le=1, source=PIX2PIX)
+    jitter: int = row(0, "enlarge the shorter side to RESOL + JITTER before the crop (30 in the paper)", unit="px", ge=0,
+                      le=1024, source=PIX2PIX)
+    crop_scale_min: float = row(0.35, "smallest share of the picture a random crop is taken from; 1: fixed scale", gt=0, le=1)
+    jitter_light: float = row(0.3, "random exposure and contrast of the gray input, in stops", unit="stops", ge=0, le=3)
+    cache: Literal["auto", "memory", "disk"] = row("auto", "where prepared photographs are kept between epochs")
+
+
+class PredictionRows(BaseModel):
+    """Prediction."""
+
+    predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
+    tile_px: int = row(0, "height of the strips a large photograph is finished in; 0: chosen from MEMORY_GB", unit="px",
+                       ge=0, le=16384)
+    memory_gb: float = row(2.0, "memory that a prediction may take", unit="GB", ge=0.25, le=4096)
+    sr_scale: Literal["1", "2", "4"] = row("1", "enlargement after prediction", source=SOURCE_PAPER)
+
+
+class GlareRows(BaseModel):
+    """Light reflection: what to do, where, and the homomorphic filter."""
+
+    glare_mode: Literal["off", "global", "region", "lossmask", "region+lossmask"] = row(
+        "region+lossmask", "global: filter the whole picture (the source paper); region: correct the damaged part; "
+        "lossmask: keep it out of the loss", source=GLARE,
+    )
+    glare_stage: Literal["train", "predict", "both"] = row("both", "where light reflection is treated", source=GLARE)
+    hf_transfer: Literal["gaussian", "butterworth", "dog"] = row("gaussian", "transfer function", source=GLARE)
+    hf_cutoff: float = row(1.0, "cutoff frequency", unit="cycles/longer side", ge=0.25, le=64, source=GLARE)
+    hf_order: float = row(1.0, "order of the butterworth filter", ge=0.5, le=4, source=GLARE)
+    hf_dog_ratio: float = row(8.0, "ratio of the two widths of the difference of Gaussians", ge=1.5, le=32, source=GLARE)
+    hf_gamma_low: float = row(0.5, "gain of the light (low frequencies)", ge=0, le=1, source=GLARE)
+    hf_gamma_high: float = row(1.0, "gain of detail (high frequencies)", ge=1, le=2, source=GLARE)
+    hf_dc_keep: bool = row(True, "keep the mean of the log light", source=GLARE)
+    hf_channel: Literal["luma", "value", "lstar", "rgb"] = row("luma", "plane that is filtered; rgb mimics the paper",
+                                                               source=GLARE)
+    hf_space: Literal["linear", "coded"] = row("linear", "light values filtered: linear, or sRGB-coded", source=GLARE)
+    hf_epsilon: float = row(1 / 1024, "added before the logarithm", ge=1e-6, le=0.05, source=GLARE)
+    hf_border: Literal["symmetric", "none"] = row("symmetric", "border handling; none wraps around", source=GLARE)
+    hf_backend: Literal["auto", "dct", "rfft", "pyramid"] = row("auto", "how the filter is computed", source=GLARE)
+    hf_max_gain: float = row(2.0, "largest brightening by the global filter; the region's is 1", ge=1, le=8, source=GLARE)
+    hf_strength: float = row(1.0, "blend between the input (0) and the filtered picture (1)", ge=0, le=1, source=GLARE)
+    hf_renorm: Literal["geomean", "mean", "p50", "p99", "minmax"] = row("geomean", "what the global filter keeps equal",
+                                                                        source=GLARE)
+
+
+class DetectorRows(BaseModel):
+    """Light reflection: where it is."""
+
+    det_method: Literal["learned", "threshold"] = row("threshold", "how glare is found", source=GLARE)
+    det_source: Literal["auto", "min_rgb", "gray"] = row("auto", "plane that is searched", source=GLARE)
+    det_core_level: float = row(0.88, "a glint's core is at least this bright", ge=0.5, le=1, source=GLARE)
+    det_core_prominence: float = row(0.15, "and stands out by this much", ge=0.05, le=0.5, source=GLARE)
+    det_flank_floor: float = row(0.35, "its flank is at least this bright", ge=0, le=0.8, source=GLARE)
+    det_flank_prominence: float = row(0.10, "and stands out by this much", ge=0.03, le=0.3, source=GLARE)
+    det_max_area: float = row(0.03, "larger bright areas are no glints", unit="share of the picture", ge=0.001, le=0.2,
+                              source=GLARE)
+    det_min_area_px: int = row(4, "smaller areas are noise", unit="px", ge=0, le=400, source=GLARE)
+    det_max_total: float = row(0.15, "with more than this the detector abstains and says so", unit="share of the picture",
+                               ge=0.01, le=0.5, source=GLARE)
+    det_clip_level: int = row(250, "a channel at or above holds no information", unit="code", ge=230, le=255, source=GLARE)
+    det_levels: int = row(24, "thresholds tried", ge=8, le=64, source=GLARE)
+    det_work_size: int = row(512, "longer side at which glare is searched", unit="px", ge=128, le=1024, source=GLARE)
+
+
+class CorrectionRows(BaseModel):
+    """Light reflection: what is done about it."""
+
+    fix_method: Literal["hybrid", "masked_homo", "attenuate", "inpaint_ns", "inpaint_telea", "none"] = row(
+        "hybrid", "correction inside the mask (hybrid is masked_homo on gray)", source=GLARE
+    )
+    fix_detail_sigma: float = row(2.0, "texture finer than this survives", unit="px at 512", ge=0.5, le=8, source=GLARE)
+    fix_grow: float = row(3.0, "the mask grows by", unit="px at 512", ge=0, le=16, source=GLARE)
+    fix_feather: float = row(4.0, "and fades over", unit="px at 512", ge=0, le=32, source=GLARE)
+    fix_inpaint_radius: float = row(3.0, "neighborhood of the inpainting", unit="px at 512", ge=1, le=15, source=GLARE)
+    fix_strength: float = row(1.0, "share of the correction that is applied", ge=0, le=1, source=GLARE)
+    fix_illuminant: str = row("1 1 1", "color of the reflected light: three numbers above 0", source=GLARE)
+    veil_k: float = row(0.0, "share of the veil that is subtracted; 0: none", ge=0, le=1, source=GLARE)
+    veil_window: float = row(0.05, "window of the local minimum", unit="share of longer side", ge=0.01, le=0.2, source=GLARE)
+    veil_smooth: float = row(0.08, "smoothing of the veil", unit="share of longer side", ge=0.01, le=0.2, source=GLARE)
+    veil_gate: float = row(0.03, "a veil below this is left alone", unit="linear light", ge=0, le=0.3, source=GLARE)
+    loss_mask: Literal["off", "l1", "l1+gan"] = row("l1+gan", "losses that leave damaged pixels out", source=GLARE)
+    loss_mask_weight: float = row(0.0, "weight of a fully damaged pixel in the loss", ge=0, le=1, source=GLARE)
+    loss_min_kept: float = row(0.5, "photographs with less undamaged area are left out", unit="share of the picture", ge=0,
+                               le=1, source=GLARE)
+    aug_glare_p: float = row(0.0, "share of training inputs given synthetic glare (the target stays clean)", ge=0, le=1,
+                             source=GLARE)
+
+
+class Params(
+    CorrectionRows, DetectorRows, GlareRows, PredictionRows, DataRows, TrainingRows, NetworkRows
+):
+    """Effective parameters: immutable, validated, complete. Make them with `dancheong.params.resolve`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _choice_in_any_case(cls, value: Any, info: Any) -> Any:
+        """A spreadsheet writes `lab`, `Batch` or `Y`; a choice is recognized in any case."""
+        choices = choices_of(info.field_name)
+        if choices and isinstance(value, str | int):
+            return next((choice for choice in choices if choice.lower() == str(value).strip().lower()), value)
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("fix_illuminant")
+    @classmethod
+    def _three_positive_numbers(cls, value: str) -> str:
+        try:
+            numbers = [float(part) for part in value.split()]
+        except ValueError:
+            numbers = []
+        if len(numbers) != 3 or not all(0 < number < 1e6 for number in numbers):
+            raise ValueError(f"three numbers above 0 were expected, such as '1 1 1', not {value!r}")
+        return value
+
+    @classmethod
+    def load(cls, table: str | Path | None = None, category: str | None = None, **settings: Any) -> "Params":
+        """Effective parameters from a table (none: the defaults) and settings, such as ``RESOL=512``.
+
+        Raises:
+            ParamError: naming the row and the nearest valid name.
+        """
+        from dancheong.params.sources import read_table
+        from dancheong.params.table import resolve
+
+        return resolve(None if table is None else read_table(table), category, settings).params
+
+    @property
+    def illuminant(self) -> tuple[float, float, float]:
+        """FIX_ILLUMINANT as numbers."""
+        red, green, blue = (float(part) for part in self.fix_illuminant.split())
+        return red, green, blue
+
+    @property
+    def levels(self) -> int:
+        """Levels of the U-Net: DEPTH, or as often as RESOL can be halved (docs/decisions: any RESOL is padded)."""
+        return self.depth or self.resol.bit_length() - 1
+
+
+SECTIONS: tuple[type[BaseModel], ...] = (
+    NetworkRows, TrainingRows, DataRows, PredictionRows, GlareRows, DetectorRows, CorrectionRows,
+)
+
+
+def choices_of(field_name: str) -> tuple[str, ...]:
+    """The words a choice parameter allows; empty for the others."""
+    annotation = Params.model_fields[field_name].annotation
+    return tuple(annotation.__args__) if getattr(annotation, "__origin__", None) is Literal else ()
