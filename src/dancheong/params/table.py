@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dancheong.params.errors import DancheongError
 from dancheong.params.schema import Params, choices_of
 
 COMMON = "COMMON"
@@ -23,8 +24,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class ParamError(ValueError):
+class ParamError(DancheongError, ValueError):
     """A parameter table or setting that cannot be used; the message has a line a problem."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""dancheong: train Pix2Pix on photographs of one kind of place and restore color to the gray rest."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dancheong.evaluation.evaluate import evaluate
+    from dancheong.params import Params
+    from dancheong.prediction.colorizer import Colorizer
+    from dancheong.training.loop import train
+
+__version__ = "0.1.0"
+__all__ = ["Colorizer", "Params", "evaluate", "train"]
+
+_HOMES = {
+    "Params": "dancheong.params",
+    "Colorizer": "dancheong.prediction.colorizer",
+    "train": "dancheong.training.loop",
+    "evaluate": "dancheong.evaluation.evaluate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: `import dancheong` alone loads nothing heavy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dancheong' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,1 @@
+"""The faces of dancheong: command line and web page."""

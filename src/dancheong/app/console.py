@@ -1,0 +1,44 @@
+"""What a command says: results to stdout, messages and progress bars to stderr (bars only on a terminal)."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+
+class Bar(Protocol):
+    """A progress bar, or nothing that looks like one."""
+
+    def __call__(self, done: float, text: str = "") -> None: ...
+
+
+def say(message: str, quiet: bool = False) -> None:
+    """A message for a person."""
+    if not quiet:
+        sys.stderr.write(message + "\n")
+
+
+def emit(result: dict[str, Any], as_json: bool, lines: list[str]) -> None:
+    """The result of a command: lines for a person, or the last line as JSON for a program."""
+    if as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+    else:
+        sys.stdout.writelines(line + "\n" for line in lines)
+    sys.stdout.flush()
+
+
+@contextmanager
+def progress_bar(title: str, total: float, quiet: bool) -> Iterator[Bar]:
+    """A bar with time left on a terminal; silence elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, text="": None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+               TextColumn("{task.fields[text]}"))
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=total, text="")
+        yield lambda done, text="": progress.update(task, completed=done, text=text)

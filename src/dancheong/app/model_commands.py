@@ -1,0 +1,62 @@
+"""`dancheong inspect` and `dancheong export`: what a model file says of itself, and its network for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dancheong.app import options
+from dancheong.app.console import emit
+from dancheong.params import ParamError
+from dancheong.params.table import format_value
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.h5")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(inspect)
+    app.command()(export)
+
+
+def inspect(model: ModelFile, as_json: options.Json = False) -> None:
+    """Show everything a model file says of itself."""
+    from dancheong.artifact import FORMAT_VERSION, read_artifact
+
+    artifact = read_artifact(model)
+    count = sum(weights.size for name, weights in artifact.weights.items() if "running_" not in name)
+    params = {
+        name.upper(): {"value": value, "origin": artifact.origins.get(name, "default")}
+        for name, value in artifact.params.model_dump(mode="json").items()
+    }
+    result = {
+        "format_version": FORMAT_VERSION, "kind": artifact.kind, "category": artifact.category, "params": params,
+        "data": artifact.data, "history": artifact.history, "scores": artifact.scores, "generator_parameters": count,
+        "bytes": model.stat().st_size, "digest": artifact.digest,
+    }
+    changed = [f"  {name} = {format_value(one['value'])} ({one['origin']})" for name, one in params.items()
+               if one["origin"] != "default"]
+    lines = [
+        f"{model}: {artifact.kind}, category {artifact.category}, format {FORMAT_VERSION}, {result['bytes']:,} bytes",
+        f"generator: {count:,} parameters",
+        *(f"{name}: {value}" for name, value in {**artifact.data, **artifact.scores}.items()),
+        f"history: {len(artifact.history)} entries", f"digest: {artifact.digest}",
+        "parameters that differ from the defaults:" if changed else "all parameters are the defaults", *changed,
+    ]
+    emit(result, as_json, lines)
+
+
+def export(
+    model: ModelFile,
+    output: Annotated[Path, typer.Argument(metavar="OUT.onnx")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Write the network as one ONNX file for any ONNX runtime, and compare both."""
+    if output.exists() and not overwrite:
+        raise ParamError(f"{output}: a file is there already; --overwrite replaces it")
+    from dancheong.artifact import read_artifact
+    from dancheong.prediction.network import export_onnx
+
+    difference = export_onnx(read_artifact(model), output)
+    emit({"output": str(output), "max_difference": difference}, as_json, [f"{output}: largest difference {difference:.2e}"])

@@ -1,0 +1,52 @@
+"""The generated pages of the documentation: parameters from the schema, commands from their own help."""
+
+from typing import Any
+
+from dancheong.params.schema import SECTIONS, Params
+from dancheong.params.table import PRESETS, format_value, range_text, resolve
+
+
+def parameters_markdown() -> str:
+    """docs/parameters.md: every parameter with type, range, defaults of both presets, unit, meaning and source."""
+    default, paper = (resolve(preset=preset).params for preset in PRESETS)
+    lines = [
+        "# Parameters",
+        "",
+        "Generated from the schema (`python tools/make_docs.py`). A table has the columns `CATEGORY, PARAM_NAME, PARAM_VALUE,",
+        "USE_YN`; a `COMMENTS` column is kept. Order of force: `--set` > category > `COMMON` > preset.",
+    ]
+    for section in SECTIONS:
+        lines += ["", f"## {(section.__doc__ or '').strip().rstrip('.')}", "",
+                  "| name | range | default | paper | unit | meaning | source |", "|---|---|---|---|---|---|---|"]
+        for name in section.model_fields:
+            field = Params.model_fields[name]
+            extra: Any = field.json_schema_extra
+            values = [format_value(getattr(preset, name)) for preset in (default, paper)]
+            cells = [name.upper(), range_text(name), *values, extra["unit"], str(field.description), extra["source"]]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def commands_markdown() -> str:
+    """docs/cli.md: the help of every command."""
+    from typer.main import get_command
+
+    from dancheong.app.main import app
+
+    lines = ["# Commands", "", "Generated from `--help` (`python tools/make_docs.py`)."]
+    for words, command in sorted(_leaves(get_command(app), ("dancheong",))):
+        context = command.make_context(" ".join(words), [], resilient_parsing=True)
+        lines += ["", f"## {' '.join(words)}", "", (command.help or "").strip(), "", "| argument or option | meaning |", "|---|---|"]
+        for parameter in command.get_params(context):
+            names = " ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.make_metavar(context)
+            value = getattr(parameter, "metavar", None) or ""
+            shown = names if parameter.param_type_name == "argument" else f"{names} {value}".strip()
+            lines.append(f"| `{shown}` | {getattr(parameter, 'help', None) or ''} |")
+    return "\n".join(lines) + "\n"
+
+
+def _leaves(command: Any, words: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
+    children = getattr(command, "commands", None)
+    if not children:
+        return [(words, command)]
+    return [leaf for name, child in children.items() for leaf in _leaves(child, (*words, name))]

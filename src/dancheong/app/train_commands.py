@@ -1,0 +1,63 @@
+"""`dancheong train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dancheong.app import options
+from dancheong.app.console import emit, progress_bar, say
+from dancheong.params import parse_settings, read_table, resolve
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(train)
+
+
+def train(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photographs; see docs/data.md.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL.h5", help="The model file to write.")],
+    val: Annotated[Path | None, typer.Option(metavar="PHOTOS", help="Photographs kept out of the training.")] = None,
+    log_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="For losses.jsonl and previews.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")] = False,
+    table: options.Table = None,
+    category: options.Category = None,
+    settings: options.Settings = None,
+    preset: options.Preset = "default",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train on PHOTOS and write one model file. Ctrl-C saves; --resume goes on."""
+    rows = read_table(table) if table else None
+    resolved = resolve(rows, category, parse_settings(settings or []), preset)
+    from dancheong.training.loop import Progress
+    from dancheong.training.loop import train as run
+
+    with progress_bar("training", 1.0, quiet) as bar:
+
+        def watch(progress: Progress) -> bool:
+            losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items() if "color" not in name)
+            bar(progress.images_seen / progress.images_total, f"{losses} · {progress.images_per_second:.1f} images/s")
+            if progress.message:
+                say(progress.message, quiet)
+            return False
+
+        result = run(
+            photos, output, resolved.params, val=val, log_dir=log_dir, resume=resume, category=resolved.category,
+            origins=resolved.origins, watch=watch,
+        )
+    for refusal in result.refusals:
+        say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
+    if result.stopped:
+        say(f"stopped after {result.images_seen} images; the same command with --resume goes on", quiet)
+    summary = {
+        "model": str(result.model), "images_seen": result.images_seen, "seconds": round(result.seconds, 2),
+        "images_per_second": round(result.images_per_second, 2), "losses": result.losses, "val": result.val or None,
+        "left_out": [vars(refusal) for refusal in result.refusals], "stopped": result.stopped,
+    }
+    emit(summary, as_json, [
+        f"{result.model}: {result.images_seen} images in {result.seconds:.0f} s ({result.images_per_second:.1f} images/s)",
+        *(f"{name}: {value:.4f}" for name, value in {**result.losses, **result.val}.items()),
+    ])
+    raise typer.Exit(130 if result.stopped else 0)

@@ -1,0 +1,190 @@
+"""The training loop: flat, counted in images. The same command with ``resume`` goes on bit for bit."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dancheong.artifact import Artifact, write_artifact
+from dancheong.data.cache import Cache, build_cache
+from dancheong.data.photographs import Refusal, find_pairs
+from dancheong.data.prepare import channels
+from dancheong.params import COMMON, DancheongError, Params
+from dancheong.training.engine import launch
+
+if TYPE_CHECKING:
+    from dancheong.training.run import Run
+
+# A discriminator loss this low for this many images means that it has won and teaches nothing more.
+WON_LOSS, WON_IMAGES = 0.05, 2000
+WON_ADVICE = (
+    "the discriminator has won: its losses have been near 0 for {images} images, so it no longer teaches the generator; "
+    "lower LAMBDA_GAN or NDF, use a smaller PATCH_SIZE, add photographs, or stop here: L1 still counts"
+)
+
+
+class TrainingDiverged(DancheongError):
+    """A loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One look at a running training."""
+
+    images_seen: int
+    images_total: int
+    seconds: float
+    images_per_second: float
+    losses: dict[str, float]
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training did. `stopped` is True when it was asked to stop before the end."""
+
+    model: Path
+    images_seen: int
+    seconds: float
+    images_per_second: float
+    losses: dict[str, float]
+    val: dict[str, float]
+    refusals: list[Refusal] = field(default_factory=list)
+    stopped: bool = False
+
+
+def train(
+    photos: str | Path,
+    model: str | Path,
+    params: Params | None = None,
+    *,
+    val: str | Path | None = None,
+    log_dir: str | Path | None = None,
+    resume: bool = False,
+    category: str = COMMON,
+    origins: dict[str, str] | None = None,
+    watch: Callable[[Progress], bool] | None = None,
+) -> TrainResult:
+    """Train on PHOTOS and write one model file, whole or not at all.
+
+    Args:
+        photos: one of the three layouts of docs/data.md.
+        val: photographs that are never trained on; the weights that do best on them are kept.
+        log_dir: losses.jsonl and previews (gray | predicted | truth) go here; beside the model by default.
+        watch: called at each log interval; True stops the run after the current step, resumable.
+
+    Raises:
+        NoPhotographs: when nothing usable is left; ResumeError; TrainingDiverged; ExtraMissing.
+    """
+    params = params or Params()
+    model = Path(model)
+    fabric = launch(params)
+    from dancheong.training.run import Run  # torch is there: launch has checked
+
+    cache, refusals = _prepare(Path(photos), params)
+    val_cache = _prepare(Path(val), params)[0] if val is not None else None
+    log = Path(log_dir) if log_dir is not None else model.with_name(model.stem + "_log")
+    with Run(fabric, params, cache, val_cache, model, log) as run:
+        if resume:
+            run.restore()
+        with _stop_signals() as asked:
+            stopped = _loop(run, params, cache, watch or (lambda progress: False), asked)
+        run.save_state()
+        if fabric.is_global_zero:
+            write_artifact(model, _artifact(run, params, cache, refusals, category, origins or {}))
+        fabric.barrier()
+        rate = run.images_here / run.seconds if run.seconds else 0.0
+        return TrainResult(model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped)
+
+
+def _loop(
+    run: "Run", params: Params, cache: Cache, watch: Callable[[Progress], bool], asked: Callable[[], bool]
+) -> bool:
+    """Step to the end, or until `watch` or a signal asks to stop (True)."""
+    # Whole batches only: batch statistics of a short last batch would differ from all others.
+    total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
+    began, seconds_before, won_since = time.monotonic(), run.seconds, run.images_seen
+    warned = False
+    for batch in run.batches(total):
+        run.step(batch, total)
+        run.seconds = seconds_before + time.monotonic() - began
+        if asked():
+            return run.images_seen < total
+        if not run.time_to_log(total):
+            continue
+        losses = run.log_losses()
+        if not all(math.isfinite(value) for value in losses.values()):
+            named = ", ".join(f"{name} = {value}" for name, value in losses.items())
+            raise TrainingDiverged(
+                f"a loss is no longer a number after {run.images_seen} images ({named}); "
+                "lower LR, or use PRECISION=32-true. The last good state is kept; nothing was overwritten"
+            )
+        message = ""
+        if not ("d_real" in losses and losses["d_real"] < WON_LOSS and losses["d_fake"] < WON_LOSS):
+            won_since = run.images_seen
+        elif run.images_seen - won_since >= WON_IMAGES and not warned:
+            message, warned = WON_ADVICE.format(images=run.images_seen - won_since), True
+        if run.time_to_validate(total):
+            run.validate()
+            run.save_state()
+        rate = run.images_here / (time.monotonic() - began)
+        if watch(Progress(run.images_seen, total, run.seconds, rate, {**losses, **run.val}, message)):
+            return run.images_seen < total
+    return False
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and a polite kill finish the current step and save; a second Ctrl-C interrupts at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _prepare(photos: Path, params: Params) -> tuple[Cache, list[Refusal]]:
+    pairs, refusals = find_pairs(photos, params)
+    cache, more = build_cache(pairs, params)
+    return cache, [*refusals, *more]
+
+
+def _artifact(
+    run: "Run", params: Params, cache: Cache, refusals: list[Refusal], category: str, origins: dict[str, str]
+) -> Artifact:
+    generator, weights, example, answer = run.finished_generator()
+    from dancheong.models.export import to_graph
+    from dancheong.models.generator import architecture
+
+    return Artifact(
+        kind="colorizer",
+        params=params,
+        origins=origins,
+        category=category,
+        architecture=architecture(generator),
+        graph=to_graph(generator, channels(params)[0]),
+        weights=weights,
+        history=run.history,
+        data={"photographs": len(cache), "left_out": len(refusals), "fingerprint": cache.fingerprint,
+              "images_seen": run.images_seen, "seconds": round(run.seconds, 1)},
+        scores=dict(run.val),
+        selftest_input=example,
+        selftest_output=answer,
+    )
+

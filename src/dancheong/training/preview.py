@@ -1,0 +1,47 @@
+"""Scores and pictures of a generator during training, at working size."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from dancheong.data.prepare import from_network
+from dancheong.imaging.files import write_photo
+from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
+from dancheong.imaging.resize import pad_to_multiple
+from dancheong.imaging.sheet import sheet
+from dancheong.params import Params
+
+Pixels = NDArray[Any]
+PREVIEWS = 6
+
+
+@torch.no_grad()
+def score(
+    generator: nn.Module, samples: list[tuple[str, Pixels, Pixels]], params: Params
+) -> tuple[dict[str, float], list[list[Pixels]]]:
+    """Mean scores over (name, input_chw, target_chw) samples and rows input | predicted | truth of the first few."""
+    device = next(generator.parameters()).device
+    errors, l1, vivid, vivid_truth, rows = [], [], [], [], []
+    for _, input_chw, target_chw in samples:
+        padded, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), 2**params.levels)
+        tensor = torch.from_numpy(np.ascontiguousarray(np.moveaxis(padded, -1, 0)))[None].to(device)
+        output_chw = generator(tensor)[0, :, :height, :width].float().cpu().numpy()
+        predicted = from_network(input_chw, output_chw, params)
+        truth = from_network(input_chw, target_chw, params)
+        l1.append(float(np.abs(output_chw - target_chw).mean()))
+        errors.append(mean_delta_e_2000(predicted, truth))
+        vivid.append(colorfulness(predicted))
+        vivid_truth.append(colorfulness(truth))
+        if len(rows) < PREVIEWS:
+            rows.append([np.rint((np.moveaxis(input_chw, 0, -1) + 1) * 127.5).astype(np.uint8), predicted, truth])
+    means = {"val_l1": l1, "val_delta_e_2000": errors, "val_colorfulness": vivid, "val_colorfulness_truth": vivid_truth}
+    return {name: float(np.mean(values)) for name, values in means.items()}, rows
+
+
+def write_previews(path: Path, rows: list[list[Pixels]]) -> None:
+    """One PNG: a row a photograph, gray | predicted | truth."""
+    write_photo(path, sheet(rows, captions=["gray", "predicted", "truth"]))

@@ -1,0 +1,224 @@
+"""The state of one training run: networks, optimizers, average, position. Everything here is saved and restored."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from dancheong.data.batches import Batch, batches, validation_samples
+from dancheong.data.cache import Cache
+from dancheong.data.prepare import channels
+from dancheong.models.discriminator import RECEPTIVE_FIELD_PX, Discriminator, discriminator_rows
+from dancheong.models.generator import Generator, generator_rows, initialize
+from dancheong.models.statistics import recalibrate
+from dancheong.params import Params
+from dancheong.training.preview import score, write_previews
+from dancheong.training.state import load_state, save_state, state_path
+from dancheong.training.step import Trainee, lr_factor, train_step
+
+HISTORY_ENTRIES = 400
+RECALIBRATION_IMAGES = 512
+
+
+class Run:
+    """One training run. Holds open files and weights, so it is a class; `loop.train` drives it."""
+
+    def __init__(
+        self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None, model_path: Path, log_dir: Path
+    ) -> None:
+        self.fabric, self.params, self.cache, self.val_cache = fabric, params, cache, val_cache
+        self.state_file, self.log_dir = state_path(model_path), log_dir
+        self.images_seen, self.images_here, self.seconds = 0, 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self.last_losses: dict[str, float] = {}
+        self.val: dict[str, float] = {}
+        self.best: dict[str, Any] | None = None
+        self._sums: dict[str, torch.Tensor] = {}
+        self._sum_steps, self._logged_at, self._validated_at = 0, 0, 0
+
+        c_in, c_out = channels(params)
+        # Weights come from generators of their own; this seeds what is left: dropout.
+        torch.manual_seed(params.seed)
+        self.generator = Generator(generator_rows(params, c_in, c_out))
+        initialize(self.generator, params.seed)
+        self.average = AveragedModel(self.generator, multi_avg_fn=_warm_average(params.ema)) if params.ema else None
+        self.discriminator: nn.Module | None = None
+        adam = {"lr": params.lr, "betas": (params.beta1, 0.999)}
+        g_module, g_optimizer = fabric.setup(self.generator, torch.optim.Adam(self.generator.parameters(), **adam))
+        d_module, d_optimizer = None, None
+        if params.lambda_gan > 0:
+            self.discriminator = Discriminator(discriminator_rows(params, c_in + c_out))
+            initialize(self.discriminator, params.seed + 1)
+            d_module, d_optimizer = fabric.setup(
+                self.discriminator, torch.optim.Adam(self.discriminator.parameters(), **adam)
+            )
+        if self.average is not None:
+            self.average.to(fabric.device)
+        self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator)
+
+    def __enter__(self) -> "Run":
+        if self.fabric.is_global_zero:
+            self.log_dir.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cache.close()
+        if self.val_cache is not None:
+            self.val_cache.close()
+
+    # -- stepping -------------------------------------------------------------------------------------------------------
+
+    def batches(self, total: int) -> Iterator[Batch]:
+        """Batches from the current position to `total` images."""
+        return batches(self.cache, self.params, self.images_seen, total, self.fabric.global_rank, self.fabric.world_size)
+
+    def step(self, batch: Batch, total: int) -> None:
+        """One optimizer step of each network, then the average."""
+        epoch = self.images_seen // len(self.cache) + 1
+        for optimizer in (self.trainee.generator_optimizer, self.trainee.discriminator_optimizer):
+            for group in optimizer.param_groups if optimizer else ():
+                group["lr"] = self.params.lr * lr_factor(epoch, self.params)
+        adversarial = self.images_seen >= self.params.gan_start * total
+        moved = Batch(*(self.fabric.to_device(tensor) for tensor in batch))
+        losses = train_step(
+            self.trainee, moved, self.params, self.fabric.backward, RECEPTIVE_FIELD_PX[self.params.patch_size], adversarial
+        )
+        if self.average is not None:
+            self.average.update_parameters(self.generator)
+        # Sums stay on the device: reading them each step would make the host wait.
+        for name, value in losses.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._sum_steps += 1
+        self.images_seen += self.params.batch_size
+        self.images_here += self.params.batch_size
+
+    # -- looking --------------------------------------------------------------------------------------------------------
+
+    def time_to_log(self, total: int) -> bool:
+        """Some HISTORY_ENTRIES times in a run, and at its end; the same points however often it was stopped."""
+        interval = max(total // HISTORY_ENTRIES, self.params.batch_size)
+        return self.images_seen - self._logged_at >= interval or self.images_seen >= total
+
+    def time_to_validate(self, total: int) -> bool:
+        """Each VAL_IMAGES, and at the end."""
+        return self.images_seen - self._validated_at >= self.params.val_images or self.images_seen >= total
+
+    def log_losses(self) -> dict[str, float]:
+        """Mean losses since the last call, added to the history and to losses.jsonl."""
+        self.last_losses = {name: float(value) / self._sum_steps for name, value in self._sums.items()}
+        self._sums, self._sum_steps, self._logged_at = {}, 0, self.images_seen
+        self._record({"images": self.images_seen, "seconds": round(self.seconds, 2), **self.last_losses})
+        return self.last_losses
+
+    def validate(self) -> None:
+        """Score the averaged generator on the validation photographs, draw previews, remember the best weights."""
+        self._validated_at = self.images_seen
+        if not self.fabric.is_global_zero:
+            return
+        generator = self._calibrated()
+        samples = validation_samples(self.val_cache or self.cache, self.params, None if self.val_cache else 4)
+        scores, pictures = score(generator, samples, self.params)
+        write_previews(self.log_dir / f"preview_{self.images_seen:08d}.png", pictures)
+        if self.val_cache is None:
+            return
+        self._record({"images": self.images_seen, **scores})
+        if self.best is None or scores["val_delta_e_2000"] < self.best["scores"]["val_delta_e_2000"]:
+            weights = {name: tensor.detach().clone() for name, tensor in generator.state_dict().items()}
+            self.best = {"weights": weights, "scores": scores, "images": self.images_seen}
+        self.val = scores
+
+    def _record(self, entry: dict[str, float]) -> None:
+        self.history.append(entry)
+        if self.fabric.is_global_zero:
+            with (self.log_dir / "losses.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    # -- the generator that is stored -----------------------------------------------------------------------------------
+
+    def _calibrated(self) -> Generator:
+        """A copy of the averaged generator with frozen statistics measured for exactly its weights."""
+        source = self.generator if self.average is None else self.average.module
+        generator: Generator = copy.deepcopy(source).eval()
+        count = min(RECALIBRATION_IMAGES, 4 * len(self.cache))
+        # Batches of some size make the variance right also where training ran at batch 1.
+        params = self.params.model_copy(update={"batch_size": min(8, count), "workers": 0})
+        stop = count // params.batch_size * params.batch_size
+        recalibrate(generator, (self.fabric.to_device(one.input_bchw) for one in batches(self.cache, params, 0, stop)))
+        return generator
+
+    def finished_generator(self) -> tuple[Generator, dict[str, Any], Any, Any]:
+        """The generator to store (the best on validation, else the current), its float16 weights, a self-test pair."""
+        generator = self._calibrated()
+        if self.best is not None:
+            generator.load_state_dict(self.best["weights"])
+            self.val = {**self.best["scores"], "val_images": float(self.best["images"])}
+        generator = generator.cpu()
+        weights = {
+            name: tensor.numpy().astype(np.float16) for name, tensor in generator.state_dict().items()
+            if tensor.is_floating_point()
+        }
+        generator.load_state_dict(
+            {name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()}, strict=False
+        )
+        side, c_in = 2**self.params.levels, channels(self.params)[0]
+        ramp = torch.linspace(-1, 1, side)
+        example = (0.5 * ramp[:, None] + 0.5 * ramp[None, :] ** 3).expand(1, c_in, side, side).contiguous()
+        with torch.no_grad():
+            answer = generator.eval()(example)
+        return generator, weights, example.numpy(), answer.numpy()
+
+    # -- stop and resume ------------------------------------------------------------------------------------------------
+
+    def save_state(self) -> None:
+        """Everything that the next step depends on, beside the model file."""
+        if not self.fabric.is_global_zero:
+            return
+        trainee = self.trainee
+        state = {
+            "generator": self.generator.state_dict(),
+            "generator_optimizer": trainee.generator_optimizer.state_dict(),
+            "discriminator": self.discriminator.state_dict() if self.discriminator else None,
+            "discriminator_optimizer": trainee.discriminator_optimizer.state_dict() if self.discriminator else None,  # type: ignore[union-attr]
+            "average": self.average.state_dict() if self.average else None,
+            "rng": torch.get_rng_state(),
+            "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            **{name: getattr(self, name) for name in _COUNTERS},
+        }
+        save_state(self.state_file, state, self.params, self.cache.fingerprint)
+
+    def restore(self) -> None:
+        """Go back to the saved state. Raises ResumeError where it does not fit."""
+        state = load_state(self.state_file, self.params, self.cache.fingerprint)
+        self.generator.load_state_dict(state["generator"])
+        self.trainee.generator_optimizer.load_state_dict(state["generator_optimizer"])
+        if self.discriminator and self.trainee.discriminator_optimizer:
+            self.discriminator.load_state_dict(state["discriminator"])
+            self.trainee.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        torch.set_rng_state(state["rng"])
+        if state["rng_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["rng_cuda"])
+        for name in _COUNTERS:
+            setattr(self, name, state[name])
+
+
+_COUNTERS = ("images_seen", "seconds", "history", "last_losses", "val", "best", "_sums", "_sum_steps", "_logged_at",
+             "_validated_at")
+
+
+def _warm_average(decay: float) -> Any:
+    """Exponential average whose memory grows from the first step on, so that short runs do not keep the initial noise."""
+
+    @torch.no_grad()
+    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], count: torch.Tensor | int) -> None:
+        steps = float(count)
+        torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1 + steps) / (10 + steps)))
+
+    return update

@@ -1,0 +1,80 @@
+"""One step of Pix2Pix (Isola et al. 2017, section 3), with damaged pixels kept out of the losses (docs/glare.md)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dancheong.models import losses
+from dancheong.params import Params
+
+
+@dataclass
+class Trainee:
+    """Both networks and their optimizers, as the engine has set them up. No discriminator where LAMBDA_GAN is 0.
+
+    `critic` is the discriminator without the engine's gradient exchange: while the generator learns it has no gradients.
+    """
+
+    generator: nn.Module
+    generator_optimizer: torch.optim.Optimizer
+    discriminator: nn.Module | None
+    discriminator_optimizer: torch.optim.Optimizer | None
+    critic: nn.Module | None
+
+
+def train_step(
+    trainee: Trainee, batch: Any, params: Params, backward: Any, receptive_field_px: int, adversarial: bool
+) -> dict[str, Tensor]:
+    """Update the discriminator on the detached fake, then the generator against the updated discriminator.
+
+    `batch` has input_bchw, target_bchw in [-1, 1] and weight_b1hw in [0, 1] (0: damaged). `adversarial` is False during the
+    warm-up, when only the L1 term counts. Returns the losses as detached scalars on the device.
+    """
+    condition, target, weight = batch.input_bchw, batch.target_bchw, batch.weight_b1hw
+    gan_weight = weight if params.loss_mask == "l1+gan" else torch.ones_like(weight)
+    fake = trainee.generator(condition)
+    out: dict[str, Tensor] = {}
+
+    if adversarial and trainee.discriminator and trainee.discriminator_optimizer and trainee.critic:
+        judged = losses.compose(fake, target, gan_weight)
+        # The discriminator learns while the generator is frozen: the fake is detached.
+        set_frozen(trainee.discriminator, False)
+        logits_fake = trainee.discriminator(torch.cat([condition, judged.detach()], 1))
+        logits_real = trainee.discriminator(torch.cat([condition, target], 1))
+        patch_weight = losses.pool_weight(gan_weight, logits_fake.shape[-2:], receptive_field_px)
+        out["d_fake"] = losses.adversarial(logits_fake, False, patch_weight)
+        out["d_real"] = losses.adversarial(logits_real, True, patch_weight)
+        trainee.discriminator_optimizer.zero_grad(set_to_none=True)
+        backward(0.5 * (out["d_real"] + out["d_fake"]))
+        trainee.discriminator_optimizer.step()
+
+        # The generator learns while the discriminator is frozen.
+        set_frozen(trainee.discriminator, True)
+        out["g_gan"] = losses.adversarial(trainee.critic(torch.cat([condition, judged], 1)), True, patch_weight)
+
+    out["l1"] = losses.l1(fake, target, weight)
+    loss_g = params.lambda_l1 * out["l1"]
+    if "g_gan" in out:
+        loss_g = loss_g + params.lambda_gan * out["g_gan"]
+    trainee.generator_optimizer.zero_grad(set_to_none=True)
+    backward(loss_g)
+    trainee.generator_optimizer.step()
+    out["g"] = loss_g
+    return {name: value.detach() for name, value in out.items()}
+
+
+def set_frozen(network: nn.Module, frozen: bool) -> None:
+    """A frozen network passes gradients through but collects none of its own."""
+    for parameter in network.parameters():
+        parameter.requires_grad_(not frozen)
+
+
+def lr_factor(epoch: int, params: Params) -> float:
+    """Share of LR in `epoch` (from 1): 1 until LR_DECAY_START of the epochs, then linearly towards 0.
+
+    With 200 epochs and a start of .5 this is the paper's 1 - max(0, e - 100) / 101.
+    """
+    constant = round(params.lr_decay_start * params.epochs)
+    return 1.0 - max(0, epoch - constant) / (params.epochs - constant + 1)

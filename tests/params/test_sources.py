@@ -1,0 +1,68 @@
+"""CSV tables: what a spreadsheet writes is read, what is written reads back, mistakes name the row."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dancheong.params import ParamError, Params, TableRow, read_table, write_table
+
+HEADER = "CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN,COMMENTS\n"
+
+
+def table(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "파라미터 표.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
+def test_reads_what_spreadsheets_write(tmp_path, encoding):
+    path = table(tmp_path, HEADER + "COMMON,RESOL,128,Y,해상도\r\n\r\nGOGUNG,NGF,16,n,\r\n", encoding)
+    rows = read_table(path)
+    assert [(row.category, row.name, row.value, row.use) for row in rows] == [
+        ("COMMON", "RESOL", "128", True), ("GOGUNG", "NGF", "16", False),
+    ]
+    assert rows[0].comment == "해상도"
+    assert rows[1].where.endswith("row 4")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["empty"]),
+        ("CATEGORY,PARAM_NAM,PARAM_VALUE,USE_YN\n", ["row 1", "PARAM_NAME", "PARAM_NAM"]),
+        (HEADER + "COMMON,RESOL,,Y,\n", ["row 2", "PARAM_VALUE is empty"]),
+        (HEADER + "COMMON,RESOL\n", ["row 2", "USE_YN"]),
+        (HEADER + "COMMON,RESOL,128,yes,\n", ["row 2", "USE_YN", "'yes'"]),
+        (HEADER + 'COMMON,RESOL,"128,Y,\n', ["not valid CSV"]),
+    ],
+)
+def test_mistakes_name_the_row(tmp_path, text, words):
+    with pytest.raises(ParamError) as error:
+        read_table(table(tmp_path, text))
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_neither_a_table_nor_there(tmp_path):
+    with pytest.raises(ParamError, match=r"cannot be read"):
+        read_table(tmp_path / "missing.csv")
+    with pytest.raises(ParamError, match=r"\.csv"):
+        read_table(tmp_path / "table.doc")
+    with pytest.raises(ParamError, match="UTF-8"):
+        read_table(table(tmp_path, "\xff\xfe\x81\xfd", "latin-1"))
+
+
+cell = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip).filter(bool)
+
+
+@given(st.lists(st.builds(TableRow, cell, cell, cell, st.booleans(), cell)))
+def test_written_rows_read_back(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    write_table(path, rows)
+    read = [TableRow(row.category, row.name, row.value, row.use, row.comment) for row in read_table(path)]
+    assert read == rows
+
+
+def test_load_is_the_short_way(tmp_path):
+    path = table(tmp_path, HEADER + "COMMON,RESOL,128,Y,\nGOGUNG,NGF,16,Y,\n")
+    assert Params.load(path, category="GOGUNG", KSIZE=5) == Params(resol=128, ngf=16, ksize=5)

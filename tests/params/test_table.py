@@ -1,0 +1,116 @@
+"""The parameter table: order of force, and that every mistake is named with its row and the nearest valid name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dancheong.params import ParamError, Params, TableRow, complete_rows, parse_settings, resolve
+from dancheong.params.table import format_value
+
+
+def row(name, value, category="COMMON", use=True, where="table row 2"):
+    return TableRow(category, name, value, use, "", where)
+
+
+def test_force_setting_over_category_over_common_over_default():
+    rows = [row("RESOL", "128"), row("RESOL", "64", "GOGUNG"), row("NGF", "16")]
+    assert resolve(rows).params.resol == 128
+    assert resolve(rows, "GOGUNG").params.resol == 64
+    assert resolve(rows, "gogung", {"RESOL": "32"}).params.resol == 32
+    resolved = resolve(rows, "GOGUNG", {"KSIZE": "5"})
+    assert resolved.params.ngf == 16
+    assert resolved.params.lr == Params().lr
+    assert resolved.origins["ksize"] == "--set"
+    assert "table row 2" in resolved.origins["ngf"]
+    assert resolved.origins["lr"] == "default"
+
+
+def test_unused_rows_count_for_nothing():
+    assert resolve([row("RESOL", "128", use=False)]).params == Params()
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (row("RESOLL", "128"), ["table row 2", "RESOLL", "did you mean RESOL?"]),
+        (row("RESOL", "8"), ["table row 2", "RESOL", "'8'", "16 to 4096"]),
+        (row("RESOL", "wide"), ["table row 2", "'wide'", "whole number"]),
+        (row("LR", "nan"), ["LR"]),
+        (row("LR", "inf"), ["LR"]),
+        (row("NORM", "bach"), ["batch, instance, channel, none"]),
+        (row("FIX_ILLUMINANT", "1 1"), ["three numbers"]),
+        (row("FLIP", "1.5", "OTHER"), ["FLIP", "0 to 1"]),
+    ],
+)
+def test_a_bad_row_is_named(bad, words):
+    with pytest.raises(ParamError) as error:
+        resolve([bad])
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_all_problems_are_listed_at_once():
+    rows = [row("A", "1", where="t row 2"), row("NGF", "0", where="t row 3"), row("NGF", "4", where="t row 4")]
+    with pytest.raises(ParamError) as error:
+        resolve(rows)
+    assert [f"t row {number}" in str(error.value) for number in (2, 3, 4)] == [True] * 3
+
+
+def test_doubled_rows_stop():
+    with pytest.raises(ParamError, match="twice"):
+        resolve([row("NGF", "8"), row("ngf", "16", where="table row 3")])
+
+
+def test_a_category_must_exist_in_a_table_but_is_only_a_name_without_one():
+    with pytest.raises(ParamError, match=r"did you mean GOGUNG\?"):
+        resolve([row("NGF", "8", "GOGUNG")], "GOGONG")
+    assert resolve(None, "GOGUNG").category == "GOGUNG"
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_a_complete_table_gives_the_preset_back(preset):
+    rows = complete_rows(preset)
+    assert {row.name.lower() for row in rows} == set(Params.model_fields)
+    assert resolve(rows).params == resolve(preset=preset).params
+    assert all(row.comment for row in rows)
+
+
+def test_the_paper_preset_is_the_papers():
+    paper = resolve(preset="paper").params
+    assert (paper.color_space, paper.upsample, paper.norm, paper.batch_size) == ("RGB", "transposed", "batch", 1)
+    assert (paper.dropout, paper.lambda_l1, paper.lambda_gan, paper.ngf, paper.levels) == (0.5, 100, 1, 64, 8)
+    assert (paper.lr, paper.beta1, paper.jitter, paper.epochs) == (2e-4, 0.5, 30, 200)
+
+
+def test_unknown_preset():
+    with pytest.raises(ParamError, match="default, paper"):
+        resolve(preset="papre")
+
+
+@pytest.mark.parametrize(("setting", "value"), [("RESOL=64", "64"), (" LR = 1e-3 ", "1e-3"), ("X=", ""), ("A=b=c", "b=c")])
+def test_settings(setting, value):
+    assert list(parse_settings([setting]).values()) == [value]
+
+
+@pytest.mark.parametrize("setting", ["RESOL", "=5", ""])
+def test_a_setting_without_name_or_value(setting):
+    with pytest.raises(ParamError, match="NAME=VALUE"):
+        parse_settings([setting])
+
+
+@given(st.one_of(st.booleans(), st.integers(-10**9, 10**9), st.floats(1e-12, 1e12)))
+def test_a_shown_value_reads_back(value):
+    field = "hf_dc_keep" if isinstance(value, bool) else None
+    text = format_value(value)
+    if field:
+        assert Params(**{field: text}).hf_dc_keep is value
+    else:
+        assert type(value)(text) == value
+
+
+def test_levels_follow_from_resol_where_depth_is_zero():
+    assert [Params(depth=0, resol=size).levels for size in (16, 64, 255, 256, 300, 1024)] == [4, 6, 7, 8, 8, 10]
+
+
+def test_parameters_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Params().resol = 64
