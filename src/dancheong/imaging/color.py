@@ -1,0 +1,289 @@
+"""Color: sRGB, linear light, CIE L*a*b* under D65, and the color difference CIEDE2000.
+
+One decision holds everywhere: the gray of a color photograph is its linear luminance Y, coded with the sRGB curve. So a
+photograph and its gray have the same L*, and chroma predicted from the gray can be put back on it unchanged.
+
+Sources: IEC 61966-2-1 (sRGB), ITU-R BT.709 (primaries), CIE 15 (L*a*b*), Sharma, Wu and Dalal 2005 (CIEDE2000).
+"""
+
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+Float32 = NDArray[np.float32]
+
+# Linear RGB (BT.709 primaries, D65) to XYZ. Each row is divided by its sum, which is the white point, so that equal
+# channels are exactly neutral: a* = b* = 0.
+_RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+_RGB_TO_RELATIVE_XYZ = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)
+_RELATIVE_XYZ_TO_RGB = np.linalg.inv(_RGB_TO_RELATIVE_XYZ)
+_LUMINANCE = _RGB_TO_RELATIVE_XYZ[1].astype(np.float32)
+
+_DELTA = 6 / 29  # CIE 15: below f = 6/29 the cube root is a straight line
+_GAMUT_STEPS = 8
+
+_MATRIX = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
+_INVERSE_T = np.ascontiguousarray(_RELATIVE_XYZ_TO_RGB.T.astype(np.float32))
+
+
+def srgb_to_linear(coded: Array) -> Float32:
+    """Linear light of sRGB-coded values (IEC 61966-2-1).
+
+    Args:
+        coded: floating point, any shape, [0, 1]; values below 0 follow the straight part, above 1 the power.
+
+    Returns:
+        float32 of the same shape.
+    """
+    x = np.asarray(coded, np.float32)
+    power = np.power((np.maximum(x, 0.04045) + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
+    return np.where(x <= 0.04045, x / np.float32(12.92), power).astype(np.float32, copy=False)
+
+
+def linear_to_srgb(linear: Array) -> Float32:
+    """sRGB code of linear light, the inverse of `srgb_to_linear`: any shape, [0, 1], float32."""
+    x = np.asarray(linear, np.float32)
+    power = np.power(np.maximum(x, 0.0031308), np.float32(1 / 2.4)) * np.float32(1.055) - np.float32(0.055)
+    return np.where(x <= 0.0031308, x * np.float32(12.92), power).astype(np.float32, copy=False)
+
+
+def decode(pixels: Array) -> Float32:
+    """Linear light in [0, 1] of sRGB-coded pixels: uint8 and uint16 by table, floats in [0, 1] by formula.
+
+    Raises:
+        TypeError: pixels of another type.
+    """
+    if pixels.dtype in (np.uint8, np.uint16):
+        return np.take(_linear_table(pixels.dtype.name), pixels)
+    return srgb_to_linear(_floats(pixels))
+
+
+def luminance(linear_hwc: Array) -> Float32:
+    """Relative luminance Y in [0, 1] of linear RGB (h, w, 3), as float32 (h, w)."""
+    y: Float32 = np.asarray(linear_hwc, np.float32) @ _LUMINANCE
+    return y
+
+
+def gray_of(pixels: Array) -> Array:
+    """The gray of a photograph: its luminance coded with the sRGB curve, (h, w) in the type of `pixels`.
+
+    Gray pixels come back as they are; equal channels give that channel exactly.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    _expect_rgb(pixels)
+    return to_pixels(linear_to_srgb(luminance(decode(pixels))), pixels.dtype)
+
+
+def lightness_of(gray_hw: Array) -> Float32:
+    """L* in [0, 100] of sRGB-coded gray, float32 of the same shape."""
+    if gray_hw.dtype in (np.uint8, np.uint16):
+        return np.take(_lightness_table(gray_hw.dtype.name), gray_hw)
+    return _lightness(srgb_to_linear(_floats(gray_hw)))
+
+
+def rgb_to_lab(pixels: Array) -> Float32:
+    """CIE L*a*b* (D65) of sRGB-coded pixels.
+
+    Args:
+        pixels: (h, w, 3) RGB or (h, w) gray; uint8, uint16, or floating point in [0, 1].
+
+    Returns:
+        float32 (h, w, 3): L* in [0, 100], a* and b* about [-110, 110].
+    """
+    if pixels.ndim == 2:
+        lightness = lightness_of(pixels)
+        return np.stack([lightness, np.zeros_like(lightness), np.zeros_like(lightness)], axis=-1)
+    _expect_rgb(pixels)
+    f = _f(_transform(decode(pixels), _MATRIX))
+    lab = np.empty_like(f)
+    np.multiply(f[..., 1], 116, out=lab[..., 0])
+    lab[..., 0] -= 16
+    np.subtract(f[..., 0], f[..., 1], out=lab[..., 1])
+    lab[..., 1] *= 500
+    np.subtract(f[..., 1], f[..., 2], out=lab[..., 2])
+    lab[..., 2] *= 200
+    return lab
+
+
+def lab_to_rgb(lab_hwc: Array) -> Float32:
+    """sRGB-coded color of CIE L*a*b* (D65), brought into the gamut by less chroma, not by clipped channels.
+
+    A color outside keeps its L* and its hue angle and loses as much chroma as it must: bisection along the chroma finds
+    the gamut's border, and the last fraction of a step is a blend with the gray of the same luminance, so that Y stays
+    exact. L* outside [0, 100] is clipped.
+
+    Args:
+        lab_hwc: floating point (h, w, 3).
+
+    Returns:
+        float32 (h, w, 3) in [0, 1].
+    """
+    _expect_rgb(lab_hwc)
+    lab = np.asarray(lab_hwc, np.float32)
+    fy = (np.clip(lab[..., 0], 0, 100) + np.float32(16)) * np.float32(1 / 116)
+    a = lab[..., 1] * np.float32(1 / 500)
+    b = lab[..., 2] * np.float32(1 / 200)
+    linear = _linear_of(fy, a, b)
+    low, high = _extremes(linear)
+    outside = (low < 0) | (high > 1)
+    if outside.any():
+        linear[outside] = _in_gamut(fy[outside], a[outside], b[outside])
+    return np.clip(linear_to_srgb(linear), 0, 1)
+
+
+def to_pixels(float01: Array, dtype: DTypeLike) -> Array:
+    """Values in [0, 1] (clipped to it) as pixels of `dtype`: rounded uint8 or uint16, or floats as they are."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return np.clip(float01, 0, 1).astype(kind, copy=False)
+    if kind not in (np.uint8, np.uint16):
+        raise TypeError(f"pixels are uint8, uint16 or floating point, not {kind}")
+    scaled = np.clip(float01, 0, 1) * np.float32(np.iinfo(kind).max)
+    return np.rint(scaled, out=scaled).astype(kind)
+
+
+def float01(pixels: Array) -> Float32:
+    """Pixels as float32 in [0, 1], still sRGB-coded; floats are taken as they are."""
+    if pixels.dtype in (np.uint8, np.uint16):
+        return np.multiply(pixels, np.float32(1 / np.iinfo(pixels.dtype).max), dtype=np.float32)
+    return _floats(pixels).astype(np.float32, copy=False)
+
+
+def delta_e_2000(lab1: Array, lab2: Array) -> Array:
+    """Color difference CIEDE2000 with k_L = k_C = k_H = 1 (Sharma, Wu and Dalal 2005, equations 2 to 22).
+
+    Args:
+        lab1, lab2: (..., 3) CIE L*a*b*.
+
+    Returns:
+        (...) float32, or float64 when both are float64.
+    """
+    double = lab1.dtype == np.float64 and lab2.dtype == np.float64
+    kind = np.float64 if double else np.float32
+    l1, a1, b1 = np.moveaxis(np.asarray(lab1, kind), -1, 0)
+    l2, a2, b2 = np.moveaxis(np.asarray(lab2, kind), -1, 0)
+    mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
+    stretch = 1 + (1 - np.sqrt(mean_c7 / (mean_c7 + 25.0**7))) / 2
+    c1, c2 = np.hypot(stretch * a1, b1), np.hypot(stretch * a2, b2)
+    hue1 = np.degrees(np.arctan2(b1, stretch * a1)) % 360
+    hue2 = np.degrees(np.arctan2(b2, stretch * a2)) % 360
+    colorless = c1 * c2 == 0
+
+    # Hue angles are on a circle: the difference takes the short way, and the mean lies on that way.
+    turn = (hue2 - hue1 + 180) % 360 - 180
+    turn = np.where(colorless, 0, np.where((turn == -180) & (hue2 > hue1), 180, turn))
+    mean_hue = np.where(colorless, hue1 + hue2, (hue1 + turn / 2) % 360)
+    mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
+
+    t = (
+        1
+        - 0.17 * _cosd(mean_hue - 30)
+        + 0.24 * _cosd(2 * mean_hue)
+        + 0.32 * _cosd(3 * mean_hue + 6)
+        - 0.20 * _cosd(4 * mean_hue - 63)
+    )
+    s_l = 1 + 0.015 * (mean_l - 50) ** 2 / np.sqrt(20 + (mean_l - 50) ** 2)
+    s_c = 1 + 0.045 * mean_c
+    s_h = 1 + 0.015 * mean_c * t
+    rotation = 60 * np.exp(-(((mean_hue - 275) / 25) ** 2))
+    mean_c7 = mean_c**7
+    r_t = -2 * np.sqrt(mean_c7 / (mean_c7 + 25.0**7)) * np.sin(np.radians(rotation))
+    d_l = (l2 - l1) / s_l
+    d_c = (c2 - c1) / s_c
+    d_h = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / s_h
+    difference: Array = np.sqrt(np.maximum(d_l**2 + d_c**2 + d_h**2 + r_t * d_c * d_h, 0)).astype(kind, copy=False)
+    return difference
+
+
+def _cosd(degrees: Array) -> Array:
+    cosine: Array = np.cos(np.radians(degrees))
+    return cosine
+
+
+@cache
+def _linear_table(dtype: str) -> Float32:
+    top = int(np.iinfo(dtype).max)
+    coded = np.arange(top + 1) / top
+    table = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    table.setflags(write=False)
+    return table
+
+
+@cache
+def _lightness_table(dtype: str) -> Float32:
+    table = _lightness(_linear_table(dtype))
+    table.setflags(write=False)
+    return table
+
+
+def _lightness(y: Float32) -> Float32:
+    return _f(y) * np.float32(116) - np.float32(16)
+
+
+def _f(t: Float32) -> Float32:
+    """The cube root of CIE 15 with its straight part near black."""
+    f = np.cbrt(t)
+    dark = t < np.float32(_DELTA**3)
+    if dark.any():
+        f[dark] = t[dark] * np.float32(1 / (3 * _DELTA**2)) + np.float32(4 / 29)
+    return f
+
+
+def _f_inverse(f: Float32) -> Float32:
+    t = f * f * f
+    dark = f < np.float32(_DELTA)
+    if dark.any():
+        t[dark] = (f[dark] - np.float32(4 / 29)) * np.float32(3 * _DELTA**2)
+    return t
+
+
+def _linear_of(fy: Float32, a: Float32, b: Float32) -> Float32:
+    """Linear RGB (..., 3), perhaps outside [0, 1], of f(Y), a*/500 and b*/200."""
+    f = np.stack([fy + a, fy, fy - b], axis=-1)
+    linear: Float32 = _f_inverse(f) @ _INVERSE_T
+    return linear
+
+
+def _extremes(linear: Float32) -> tuple[Float32, Float32]:
+    r, g, b = linear[..., 0], linear[..., 1], linear[..., 2]
+    return np.minimum(np.minimum(r, g), b), np.maximum(np.maximum(r, g), b)
+
+
+def _in_gamut(fy: Float32, a: Float32, b: Float32) -> Float32:
+    """Linear RGB (n, 3) in [0, 1] of colors outside: the same f(Y) and hue, less chroma."""
+    inside = np.zeros_like(fy)
+    beyond = np.ones_like(fy)
+    half = np.float32(0.5)
+    for _ in range(_GAMUT_STEPS):
+        share: Float32 = (inside + beyond) * half
+        low, high = _extremes(_linear_of(fy, a * share, b * share))
+        fits = (low >= 0) & (high <= 1)
+        inside = np.where(fits, share, inside)
+        beyond = np.where(fits, beyond, share)
+    linear = _linear_of(fy, a * beyond, b * beyond)
+    low, high = _extremes(linear)
+    y = np.clip(_f_inverse(fy), 0, 1)
+    tiny = np.float32(1e-12)
+    keep = np.minimum(y / np.maximum(y - np.minimum(low, 0), tiny), (1 - y) / np.maximum(np.maximum(high, 1) - y, tiny))
+    blend: Float32 = np.clip(y[:, None] + keep[:, None] * (linear - y[:, None]), 0, 1)
+    return blend
+
+
+def _transform(linear_hwc: Float32, matrix: Float32) -> Float32:
+    return np.asarray(cv2.transform(linear_hwc, matrix), np.float32)
+
+
+def _expect_rgb(array: Array) -> None:
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise ValueError(f"expected an array of shape (height, width, 3), got {array.shape}")
+
+
+def _floats(array: Array) -> Array:
+    if array.dtype.kind != "f":
+        raise TypeError(f"pixels are uint8, uint16 or floating point in [0, 1], not {array.dtype}")
+    return array

@@ -1,0 +1,114 @@
+"""Scores of one photograph against another, and of one alone.
+
+Photographs are (h, w) gray or (h, w, 3) RGB, sRGB-coded, uint8, uint16 or floating point in [0, 1].
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.imaging.color import delta_e_2000, float01, rgb_to_lab
+from dancheong.imaging.tiling import strips
+
+Array = NDArray[Any]
+
+_STRIP_PX = 512
+_SSIM_RADIUS_PX = 5  # 3.5 sigma of 1.5 px, rounded
+_SSIM_SIGMA_PX = 1.5
+
+
+def psnr(a: Array, b: Array) -> float:
+    """Peak signal-to-noise ratio in dB of coded values, peak 1; infinite for equal photographs."""
+    _expect_same_shape(a, b)
+    error = sum(
+        float(np.sum(np.square(float01(a[rows]) - float01(b[rows]), dtype=np.float64))) for rows in _rows(a.shape[0])
+    )
+    return float("inf") if error == 0 else float(10 * np.log10(a.size / error))
+
+
+def ssim(a: Array, b: Array) -> float:
+    """Structural similarity, mean over pixels and channels (Wang et al. 2004: Gaussian of 1.5 px, K1 .01, K2 .03).
+
+    As scikit-image with `gaussian_weights=True, use_sample_covariance=False`: a border of 5 px is left out of the mean.
+    A side of 10 px or less has no such border, there every pixel counts.
+    """
+    _expect_same_shape(a, b)
+    channels = 1 if a.ndim == 2 else a.shape[2]
+    x, y = (float01(pixels).reshape(*a.shape[:2], channels) for pixels in (a, b))
+    return float(np.mean([_ssim_of_plane(x[..., channel], y[..., channel]) for channel in range(channels)]))
+
+
+def mean_delta_e_2000(pixels_a: Array, pixels_b: Array) -> float:
+    """Mean CIEDE2000 difference of two photographs of the same size; gray and color may be mixed."""
+    _expect_same_shape(pixels_a[..., 0] if pixels_a.ndim == 3 else pixels_a,
+                       pixels_b[..., 0] if pixels_b.ndim == 3 else pixels_b)
+    height, width = pixels_a.shape[:2]
+    total = sum(
+        float(np.sum(delta_e_2000(rgb_to_lab(pixels_a[rows]), rgb_to_lab(pixels_b[rows])), dtype=np.float64))
+        for rows in _rows(height)
+    )
+    return total / (height * width)
+
+
+def colorfulness(pixels: Array) -> float:
+    """Colorfulness M3 of Hasler and Suesstrunk 2003 on the 8-bit scale: 0 gray, 33 moderate, 82 high, 109 extreme."""
+    if pixels.ndim == 2:
+        return 0.0
+    red, green, blue = np.moveaxis(float01(pixels).astype(np.float64) * 255, -1, 0)
+    red_green = red - green
+    yellow_blue = (red + green) / 2 - blue
+    spread = np.hypot(red_green.std(), yellow_blue.std())
+    center = np.hypot(red_green.mean(), yellow_blue.mean())
+    return float(spread + 0.3 * center)
+
+
+def chroma_wasserstein(pixels_a: Array, pixels_b: Array) -> float:
+    """Distance of the chroma distributions: the mean of the 1-D Wasserstein distances of a* and of b*, in Lab units.
+
+    Where the colors are does not matter, so the photographs may differ in size.
+    """
+    lab_a, lab_b = rgb_to_lab(pixels_a), rgb_to_lab(pixels_b)
+    return sum(_wasserstein(lab_a[..., channel].ravel(), lab_b[..., channel].ravel()) for channel in (1, 2)) / 2
+
+
+def _wasserstein(u: Array, v: Array) -> float:
+    """Area between the two cumulative distributions."""
+    u, v = np.sort(u), np.sort(v)
+    if u.size == v.size:
+        return float(np.mean(np.abs(u - v), dtype=np.float64))
+    values = np.sort(np.concatenate([u, v]))
+    share_u = np.searchsorted(u, values[:-1], side="right") / u.size
+    share_v = np.searchsorted(v, values[:-1], side="right") / v.size
+    return float(np.sum(np.abs(share_u - share_v) * np.diff(values), dtype=np.float64))
+
+
+def _ssim_of_plane(x: Array, y: Array) -> float:
+    c1, c2 = 0.01**2, 0.03**2
+    mean_x, mean_y = _gauss(x), _gauss(y)
+    variance_x = _gauss(x * x) - mean_x * mean_x
+    variance_y = _gauss(y * y) - mean_y * mean_y
+    covariance = _gauss(x * y) - mean_x * mean_y
+    top = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    bottom = (mean_x * mean_x + mean_y * mean_y + c1) * (variance_x + variance_y + c2)
+    rows, columns = (_inner(size) for size in x.shape)
+    return float(np.mean((top / bottom)[rows, columns], dtype=np.float64))
+
+
+def _inner(size_px: int) -> slice:
+    return slice(_SSIM_RADIUS_PX, -_SSIM_RADIUS_PX) if size_px > 2 * _SSIM_RADIUS_PX else slice(None)
+
+
+def _gauss(plane: Array) -> Array:
+    side = 2 * _SSIM_RADIUS_PX + 1
+    return np.asarray(cv2.GaussianBlur(plane, (side, side), _SSIM_SIGMA_PX, borderType=cv2.BORDER_REFLECT))
+
+
+def _rows(height_px: int) -> list[slice]:
+    return [slice(start, stop) for start, stop, _, _ in strips(height_px, _STRIP_PX, 0)]
+
+
+def _expect_same_shape(a: Array, b: Array) -> None:
+    if a.shape != b.shape:
+        raise ValueError(f"expected two photographs of the same shape, got {a.shape} and {b.shape}")
