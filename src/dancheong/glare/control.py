@@ -1,0 +1,58 @@
+"""The one policy of light reflection: what GLARE_MODE and GLARE_STAGE mean for a photograph."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dancheong.glare.correct import correct, subtract_veil
+from dancheong.glare.detect import detect
+from dancheong.glare.homomorphic import homomorphic
+from dancheong.glare.light import Pixels, check_pixels
+from dancheong.glare.mask import GlareMask, mask_from_drawing
+from dancheong.params import Params
+
+
+@dataclass(frozen=True, eq=False)
+class Treated:
+    """A photograph after light reflection was dealt with; `mask` is None where none was looked for."""
+
+    pixels: Pixels
+    mask: GlareMask | None
+
+
+def treat(
+    pixels: Pixels, params: Params, stage: Literal["train", "predict"], drawn_mask: Pixels | None = None
+) -> Treated:
+    """Apply GLARE_MODE if GLARE_STAGE includes `stage`.
+
+    ============== ================================= =====================
+    mode           training                          prediction
+    ============== ================================= =====================
+    off            unchanged                         unchanged
+    global         whole picture filtered            whole picture filtered
+    region         corrected, mask                   corrected, mask
+    lossmask       unchanged, mask                   unchanged, mask
+    region+lossmask corrected, mask                  corrected, mask
+    ============== ================================= =====================
+
+    A veil is subtracted first where VEIL_K is above 0 and the mode is not off.
+
+    Args:
+        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
+        stage: where the photograph is going.
+        drawn_mask: overrides the detector: white is damaged.
+
+    Raises:
+        ValueError: other pixels, another stage, or a drawn mask that does not fit.
+    """
+    check_pixels(pixels)
+    if stage not in ("train", "predict"):
+        raise ValueError(f"stage 'train' or 'predict' was expected, not {stage!r}")
+    if params.glare_mode == "off" or params.glare_stage not in (stage, "both"):
+        return Treated(pixels, None)
+    clear = subtract_veil(pixels, params) if params.veil_k > 0 else pixels
+    if params.glare_mode == "global":
+        return Treated(homomorphic(clear, params), None)
+    mask = detect(clear, params) if drawn_mask is None else mask_from_drawing(drawn_mask, clear, params)
+    if params.glare_mode == "lossmask":
+        return Treated(clear, mask)
+    return Treated(correct(clear, mask, params), mask)

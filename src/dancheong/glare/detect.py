@@ -1,0 +1,81 @@
+"""Finding glare: small bright areas that stand out of their surroundings, each with its flank."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.glare.light import Float32, Pixels, check_pixels
+from dancheong.glare.mask import GlareMask, make_mask, mask_from_drawing, soft_alpha
+from dancheong.imaging.color import float01, gray_of
+from dancheong.params import Params
+
+__all__ = ["GlareMask", "detect", "mask_from_drawing"]
+
+
+def detect(pixels: Pixels, params: Params) -> GlareMask:
+    """Find glare by DET_METHOD.
+
+    Args:
+        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
+
+    Raises:
+        ValueError: other pixels.
+    """
+    check_pixels(pixels)
+    small = _shrink(pixels, params.det_work_size)
+    found = find_by_threshold(search_plane(small, params), params)
+    return make_mask(soft_alpha(found, pixels.shape[:2], params), pixels, params)
+
+
+def search_plane(pixels: Pixels, params: Params) -> Float32:
+    """The coded plane in [0, 1] that is searched: the least channel, since reflected light adds to all, or the gray."""
+    if pixels.ndim == 2:
+        return float01(pixels)
+    return float01(gray_of(pixels) if params.det_source == "gray" else pixels.min(axis=-1))
+
+
+def prominence(plane_hw: Float32, levels: int, max_area: float) -> Float32:
+    """How far each pixel stands out: the share of `levels` thresholds at which its component is smaller than `max_area`.
+
+    Args:
+        plane_hw: [0, 1].
+        max_area: share of the picture.
+    """
+    total = np.zeros(plane_hw.shape, np.float32)
+    limit = max_area * plane_hw.size
+    for level in range(levels):
+        above = (plane_hw >= (level + 0.5) / levels).view(np.uint8)
+        if not above.any():
+            break
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+        small = stats[:, cv2.CC_STAT_AREA] < limit
+        small[0] = False
+        total += small.astype(np.float32)[labels]
+    return total / np.float32(levels)
+
+
+def find_by_threshold(plane_hw: Float32, params: Params) -> NDArray[np.bool_]:
+    """Areas of the flank that hold a pixel of the core and are not smaller than DET_MIN_AREA_PX."""
+    stands_out = prominence(plane_hw, params.det_levels, params.det_max_area)
+    core = (plane_hw >= params.det_core_level) & (stands_out >= params.det_core_prominence)
+    flank = (plane_hw >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
+    return components_with(core | flank, core, params.det_min_area_px)
+
+
+def components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
+    """The connected components of an area that hold a core pixel and at least `min_area_px` pixels."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(area_hw.view(np.uint8), connectivity=8)
+    kept = np.zeros(len(stats), bool)
+    kept[labels[core_hw]] = True
+    kept &= stats[:, cv2.CC_STAT_AREA] >= min_area_px
+    kept[0] = False
+    return kept[labels]
+
+
+def _shrink(pixels: Pixels, longer_px: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    factor = longer_px / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)).reshape(size[1], size[0], *pixels.shape[2:])

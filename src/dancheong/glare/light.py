@@ -1,0 +1,52 @@
+"""What the parts of `glare` share: the check of pixels, log light, and a gain that keeps color ratios and the gamut."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.imaging.color import luminance
+
+Pixels = NDArray[Any]
+Float32 = NDArray[np.float32]
+
+
+def check_pixels(pixels: Pixels) -> None:
+    """Raise ValueError unless `pixels` is a gray (h, w) or RGB (h, w, 3) picture of uint8 or uint16."""
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"pixels of uint8 or uint16 were expected, not {pixels.dtype}; convert with dancheong.imaging.color.to_pixels"
+        )
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or pixels.size == 0:
+        raise ValueError(f"a gray picture (h, w) or RGB (h, w, 3) was expected, not an array of shape {pixels.shape}")
+
+
+def luminance_of(linear: Float32) -> Float32:
+    """Luminance of linear light; gray (..., without 3 channels of ndim 3) is its own luminance."""
+    return luminance(linear) if linear.ndim == 3 else linear
+
+
+def multiply(light: Float32, gain_hw: Float32, luma_hw: Float32 | None = None) -> Float32:
+    """`light` times `gain_hw`, brought back into [0, 1] by desaturation: luminance is kept, no channel is clipped alone.
+
+    Args:
+        light: (h, w) or (h, w, 3) in [0, 1].
+        gain_hw: factor at or above 0.
+        luma_hw: weighted sum of the channels of `light`, when it is known.
+    """
+    if light.ndim == 2:
+        return np.clip(light * gain_hw, 0, 1)
+    brighter = light * gain_hw[..., None]
+    over = brighter.max(axis=-1) > 1
+    if over.any():
+        luma = (luminance(light) if luma_hw is None else luma_hw)[over] * gain_hw[over]
+        brighter[over] = desaturate(brighter[over], luma)
+    return brighter
+
+
+def desaturate(light_nc: Float32, luma_n: Float32) -> Float32:
+    """Colors (n, 3) with a channel above 1, moved toward the gray of the same luminance until they fit; white at most."""
+    top = light_nc.max(axis=-1)
+    luma = np.minimum(luma_n, 1)
+    keep = np.where(top > 1, (1 - luma) / np.maximum(top - luma, 1e-6), 1).astype(np.float32)
+    return np.clip(luma[:, None] + keep[:, None] * (light_nc - luma[:, None]), 0, 1)

@@ -1,0 +1,92 @@
+"""The soft mask of damaged pixels and the map of clipped ones."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.glare.light import Float32, Pixels, check_pixels
+from dancheong.params import Params
+
+REFERENCE_PX = 512  # the FIX rows are in pixels of a picture whose longer side is this
+
+
+@dataclass(frozen=True, eq=False)
+class GlareMask:
+    """Where a picture is damaged by light.
+
+    Attributes:
+        alpha_hw: float32 in [0, 1]: 1 fully damaged, exactly 0 where the picture is left alone.
+        clip_hw: bool: a channel is at or above DET_CLIP_LEVEL and holds no information.
+        share: mean of alpha as found; it stays what it was when the detector abstains.
+        clip_share: share of clipped pixels.
+        abstained: more than DET_MAX_TOTAL was found, so alpha is 0 everywhere.
+    """
+
+    alpha_hw: Float32
+    clip_hw: NDArray[np.bool_]
+    share: float
+    clip_share: float
+    abstained: bool
+
+
+def mask_from_drawing(mask_u8: Pixels, pixels: Pixels, params: Params) -> GlareMask:
+    """A hand-drawn mask: white is damaged, black is not, gray in between; taken as drawn, never grown, never refused.
+
+    Args:
+        mask_u8: (h, w) or (h, w, 3) of uint8, uint16 or bool; of several channels the brightest counts.
+        pixels: the photograph, for the clip map.
+
+    Raises:
+        ValueError: the mask has another size than the photograph, or another type.
+    """
+    check_pixels(pixels)
+    if mask_u8.dtype not in (np.uint8, np.uint16, np.bool_) or mask_u8.ndim not in (2, 3):
+        raise ValueError(f"a mask (h, w) of uint8 was expected, not {mask_u8.dtype} of shape {mask_u8.shape}")
+    drawn = mask_u8.max(axis=-1) if mask_u8.ndim == 3 else mask_u8
+    if drawn.shape != pixels.shape[:2]:
+        raise ValueError(
+            f"the mask is {drawn.shape[1]} x {drawn.shape[0]} px, its photograph {pixels.shape[1]} x {pixels.shape[0]}: "
+            "draw it on the photograph itself, or resize it"
+        )
+    peak = 1 if drawn.dtype == np.bool_ else np.iinfo(drawn.dtype).max
+    return make_mask(drawn.astype(np.float32) / np.float32(peak), pixels, params, may_abstain=False)
+
+
+def make_mask(alpha_hw: Float32, pixels: Pixels, params: Params, may_abstain: bool = True) -> GlareMask:
+    """The mask with its clip map and shares; empty where DET_MAX_TOTAL is exceeded and it may abstain."""
+    clip = clipped(pixels, params)
+    share = float(alpha_hw.mean(dtype=np.float64))
+    abstained = may_abstain and share > params.det_max_total
+    alpha = np.zeros_like(alpha_hw) if abstained else alpha_hw
+    return GlareMask(alpha, clip, share, float(clip.mean()), abstained)
+
+
+def clipped(pixels: Pixels, params: Params) -> NDArray[np.bool_]:
+    """Where any channel is at or above DET_CLIP_LEVEL (8-bit codes; scaled for 16 bits)."""
+    level = params.det_clip_level * (np.iinfo(pixels.dtype).max // 255)
+    brightest = pixels if pixels.ndim == 2 else np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+    return np.asarray(brightest >= level)
+
+
+def scale_px(shape: tuple[int, ...]) -> float:
+    """How many pixels of a picture of this shape one pixel `at 512` is."""
+    return max(shape[:2]) / REFERENCE_PX
+
+
+def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params) -> Float32:
+    """Alpha at `shape` of areas found on a smaller picture: 1 within FIX_GROW, a smooth step to 0 over FIX_FEATHER."""
+    if not found_hw.any():
+        return np.zeros(shape, np.float32)
+    if found_hw.all():
+        return np.ones(shape, np.float32)
+    scale = scale_px(found_hw.shape)
+    distance = np.asarray(cv2.distanceTransform((~found_hw).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+    if distance.shape != shape:
+        distance = cv2.resize(distance, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR).reshape(shape)
+    beyond = distance / np.float32(scale) - np.float32(params.fix_grow)
+    if params.fix_feather == 0:
+        return (beyond <= 0).astype(np.float32)
+    ramp = np.clip(1 - beyond / np.float32(params.fix_feather), 0, 1)
+    return ramp * ramp * (3 - 2 * ramp)
