@@ -1,0 +1,404 @@
+"""model.h5 <-> Artifact: the only place that knows HDF5. The file is specified in docs/artifact.md.
+
+Reading trusts nothing: a seal over all bytes is checked before the HDF5 library sees the file, then links, storage,
+types and sizes before anything is allocated, then a digest for every member. No code is ever stored or run.
+"""
+
+import hashlib
+import json
+import math
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from dancheong.imaging.files import whole_file
+from dancheong.params import DancheongError, Params
+
+FORMAT_VERSION = 1
+
+# A user block is the part of an HDF5 file that the HDF5 library leaves alone.
+BLOCK_BYTES = 512
+MAX_FILE_BYTES = 4 << 30
+MAX_JSON_BYTES = 64 << 20
+MAX_GRAPH_BYTES = 16 << 20
+MAX_SELFTEST_BYTES = 64 << 20
+MAX_MEMBERS = 4096
+
+_TITLE = b"dancheong model file, version "
+_SEALED = re.compile(
+    _TITLE + rb"([0-9]{1,9})\nbytes after this block: ([0-9]{1,15})\nsha256 of them: ([0-9a-f]{64})\n"
+    rb"sha256 of the manifest: ([0-9a-f]{64})\n\0*"
+)
+_JSON_TYPES: dict[str, type] = {"params": dict, "architecture": dict, "history": list, "data": dict, "scores": dict}
+_PLAIN = {**dict.fromkeys(_JSON_TYPES, "uint8"), "graph": "uint8"}
+_SELFTEST = ("selftest/input", "selftest/output")
+_WEIGHT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
+_KINDS = ("colorizer", "upscaler")
+_FILE_TYPES = {"uint8": h5py.h5t.STD_U8LE, "float16": h5py.h5t.IEEE_F16LE, "float32": h5py.h5t.IEEE_F32LE}
+
+
+class ArtifactError(DancheongError, ValueError):
+    """A model file that cannot be read, or content that cannot be written as one; the message says what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """Everything a prediction needs, and everything the file says of itself.
+
+    Attributes:
+        params: the whole effective parameter table; `origins` says where each value came from, by lower-case name.
+        architecture: a JSON object that describes the network for the torch runtime.
+        graph: an ONNX model whose initializers are external and named as `weights`.
+        weights: float arrays by name; stored as float16, or float32 where a value does not fit.
+        selftest_input, selftest_output: float32 bchw; what the network gives with the weights as stored.
+        digest: sha256 of the manifest and with it of all content; set by reading, ignored by writing.
+    """
+
+    kind: Literal["colorizer", "upscaler"]
+    params: Params
+    origins: dict[str, str]
+    category: str
+    architecture: dict[str, Any]
+    graph: bytes
+    weights: dict[str, NDArray[np.floating[Any]]]
+    history: list[dict[str, Any]]
+    data: dict[str, Any]
+    scores: dict[str, Any]
+    selftest_input: NDArray[np.float32]
+    selftest_output: NDArray[np.float32]
+    digest: str = ""
+
+
+def as_stored(weight: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    """A weight as the file keeps it: float16, or float32 where float16 would overflow. A self-test needs these values.
+
+    Raises:
+        ArtifactError: for whole numbers, and for values that are not finite.
+    """
+    if weight.dtype.kind != "f" or not np.isfinite(weight).all():
+        came = f"{weight.dtype} values" if weight.dtype.kind != "f" else "values that are not finite"
+        raise ArtifactError(f"a weight holds {came}; finite floating-point numbers were expected: leave others out")
+    with np.errstate(over="ignore"):
+        half = weight.astype("<f2")
+    return half if np.isfinite(half).all() else weight.astype("<f4")
+
+
+def write_artifact(path: str | Path, artifact: Artifact) -> str:
+    """Write a model file, whole or not at all. The same content gives the same bytes.
+
+    Returns:
+        The digest of the content.
+
+    Raises:
+        ArtifactError: when the content cannot be stored (a weight that is not finite, JSON that is none).
+        OSError: when the disk refuses; a file that was there before is then untouched.
+    """
+    path = Path(path)
+    try:
+        members = _members(artifact)
+        manifest = _manifest(artifact, members)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from None
+    with whole_file(path) as temporary:
+        # `earliest` keeps times out of the file; the seal comes last, over what the library wrote.
+        with h5py.File(temporary, "w", userblock_size=BLOCK_BYTES, libver="earliest") as file:
+            for name, array in {"manifest": _bytes(manifest), **members}.items():
+                file.create_dataset(name, data=array)
+        seal(temporary, hashlib.sha256(manifest).hexdigest())
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def seal(path: Path, manifest_sha256: str) -> None:
+    """Write the first block: version, length and digest of everything after it."""
+    with path.open("r+b") as file:
+        file.seek(BLOCK_BYTES)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        length = file.tell() - BLOCK_BYTES
+        file.seek(0)
+        file.write(_block(FORMAT_VERSION, length, digest, manifest_sha256))
+
+
+def read_artifact(path: str | Path) -> Artifact:
+    """Read a model file strictly; nothing outside the file is opened and nothing in it is executed.
+
+    Raises:
+        ArtifactError: when it is not a model file, of a newer version, damaged, or holds anything the format does not.
+    """
+    path = Path(path)
+    try:
+        # A pipe or a device would block the reader.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ArtifactError("this is not a file; the .h5 file that `dancheong train` wrote was expected")
+        with path.open("rb") as stream:
+            digest, file_bytes = _check_seal(stream)
+            with h5py.File(stream, "r") as file:
+                return _read(file, file_bytes, digest)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from None
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path}: there is no such file; give the .h5 file that `dancheong train` wrote") from error
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        raise ArtifactError(f"{path}: the model file cannot be read ({error}); {_AGAIN}") from error
+
+
+_AGAIN = "copy it again from where it came, or train again"
+_NEWER = "install a newer dancheong, or train again with this one"
+
+
+# -- content and manifest --------------------------------------------------------------------------------------------
+
+
+def _members(artifact: Artifact) -> dict[str, NDArray[Any]]:
+    """Every dataset but the manifest, by its path in the file."""
+    texts = {"params": _table(artifact)} | {name: getattr(artifact, name) for name in _JSON_TYPES if name != "params"}
+    members: dict[str, NDArray[Any]]
+    members = {name: _bytes(_json(name, value, _JSON_TYPES[name])) for name, value in texts.items()}
+    members["graph"] = _bytes(artifact.graph)
+    for name, array in zip(_SELFTEST, (artifact.selftest_input, artifact.selftest_output), strict=True):
+        members[name] = np.ascontiguousarray(array, "<f4")
+        if array.ndim != 4 or not np.isfinite(array).all():
+            raise ArtifactError(f"{name}: finite numbers, batch x channels x height x width, were expected")
+    for name, weight in sorted(artifact.weights.items()):
+        try:
+            members[f"weights/{name}"] = as_stored(weight)
+        except ArtifactError as error:
+            raise ArtifactError(f"{name}: {error}") from None
+    _check_layout({name: (array.dtype.name, array.shape) for name, array in members.items()})
+    return members
+
+
+def _table(artifact: Artifact) -> dict[str, dict[str, Any]]:
+    defaults = Params()
+    table = {}
+    for name, value in artifact.params.model_dump(mode="json").items():
+        unsaid = "default" if value == getattr(defaults, name) else "given in Python"
+        table[name.upper()] = {"value": value, "origin": artifact.origins.get(name) or unsaid}
+    return table
+
+
+def _manifest(artifact: Artifact, members: Mapping[str, NDArray[Any]]) -> bytes:
+    if artifact.kind not in _KINDS:
+        raise ArtifactError(f"kind {artifact.kind!r} came; {' or '.join(_KINDS)} was expected")
+    rows = {
+        name: {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": _sha256(array)}
+        for name, array in members.items()
+    }
+    return _json("manifest", {"kind": artifact.kind, "category": artifact.category, "members": rows}, dict)
+
+
+def _json(name: str, value: Any, expected: type) -> bytes:
+    if not isinstance(value, expected):
+        raise ArtifactError(f"{name}: a {expected.__name__} was expected, {type(value).__name__} came")
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(f"{name}: not JSON ({error}); finite numbers, text, lists, objects are allowed") from error
+
+
+def _bytes(data: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(data, np.uint8)
+
+
+def _sha256(array: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def _expected(name: str) -> tuple[tuple[str, ...], int]:
+    """The types and the number of bytes that the format allows for a member."""
+    group, _, weight = name.rpartition("/")
+    if name in _PLAIN:
+        return ("uint8",), MAX_GRAPH_BYTES if name == "graph" else MAX_JSON_BYTES
+    if name in _SELFTEST:
+        return ("float32",), MAX_SELFTEST_BYTES
+    if group == "weights" and _WEIGHT_NAME.fullmatch(weight):
+        return ("float16", "float32"), MAX_FILE_BYTES
+    raise ArtifactError(f"unexpected member {name!r}; the format does not know it")
+
+
+def _check_layout(layout: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+    """The members of a file are exactly those of the format, of its types and within its limits."""
+    missing = [name for name in (*_PLAIN, *_SELFTEST) if name not in layout]
+    if missing or not any(name.startswith("weights/") for name in layout):
+        raise ArtifactError(f"{missing[0] if missing else 'weights'} is missing; {_AGAIN}")
+    total = 0
+    for name, (dtype, shape) in layout.items():
+        types, limit = _expected(name)
+        dimensions = {"uint8": 1, "float32": 4} if "weights/" not in name else {}
+        if dtype not in types or len(shape) != dimensions.get(dtype, len(shape)):
+            raise ArtifactError(f"{name}: {dtype} of shape {shape} came, {' or '.join(types)} was expected")
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        total += size
+        if not 0 < size <= limit or total > MAX_FILE_BYTES:
+            raise ArtifactError(f"{name}: {size} bytes came, 1 to {limit} were expected (all members {MAX_FILE_BYTES})")
+
+
+# -- the seal --------------------------------------------------------------------------------------------------------
+
+
+def _block(version: int, length: int, sha256: str, manifest_sha256: str) -> bytes:
+    text = (
+        f"{_TITLE.decode()}{version}\nbytes after this block: {length}\nsha256 of them: {sha256}\n"
+        f"sha256 of the manifest: {manifest_sha256}\n"
+    )
+    return text.encode().ljust(BLOCK_BYTES, b"\0")
+
+
+def _check_seal(stream: BufferedReader) -> tuple[str, int]:
+    """Check the first block against all that follows it; return the digest of the manifest and the file's length."""
+    block = stream.read(BLOCK_BYTES)
+    if not block.startswith(_TITLE):
+        kind = "an HDF5 file of another program" if block.startswith(b"\x89HDF") else "not a model file"
+        raise ArtifactError(f"this is {kind}; the .h5 file that `dancheong train` wrote was expected")
+    version = re.match(rb"[0-9]{1,9}\n", block[len(_TITLE):])
+    if version and int(version[0]) > FORMAT_VERSION:
+        raise ArtifactError(
+            f"the model file is of version {int(version[0])} and this dancheong reads up to {FORMAT_VERSION}; {_NEWER}"
+        )
+    sealed = _SEALED.fullmatch(block)
+    if not sealed or int(sealed[1]) != FORMAT_VERSION:
+        raise ArtifactError(f"the first block of the file is damaged; {_AGAIN}")
+    length = int(sealed[2])
+    actual = stream.seek(0, 2) - BLOCK_BYTES
+    if actual != length:
+        word = "cut short" if actual < length else "longer than it was written"
+        raise ArtifactError(f"the file is {word}: {actual} of {length} bytes after the first block; {_AGAIN}")
+    if length > MAX_FILE_BYTES:
+        raise ArtifactError(f"the file has {length} bytes; at most {MAX_FILE_BYTES} are read")
+    stream.seek(BLOCK_BYTES)
+    if hashlib.file_digest(stream, "sha256").hexdigest().encode() != sealed[3]:
+        raise ArtifactError(f"the file is damaged: its bytes are not those that were written; {_AGAIN}")
+    return sealed[4].decode(), BLOCK_BYTES + length
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _read(file: h5py.File, file_bytes: int, digest: str) -> Artifact:
+    found = dict(_walk(file))
+    manifest_dataset = found.pop("manifest", None)
+    if manifest_dataset is None:
+        raise ArtifactError(f"manifest is missing; {_AGAIN}")
+    layout = {name: _stored_type(name, dataset, file_bytes) for name, dataset in found.items()}
+    dtype, shape = _stored_type("manifest", manifest_dataset, file_bytes)
+    if dtype != "uint8" or math.prod(shape) > MAX_JSON_BYTES:
+        raise ArtifactError(f"manifest: {dtype} {shape} came, uint8 of at most {MAX_JSON_BYTES} bytes was expected")
+    _check_layout(layout)
+    # Together the members fit into the file, so reading allocates no more than the file is long.
+    total = sum(int(dataset.id.get_storage_size()) for dataset in (manifest_dataset, *found.values()))
+    if total > file_bytes:
+        raise ArtifactError(f"members of {total} bytes came in a file of {file_bytes}; {_AGAIN}")
+    text = manifest_dataset[()].tobytes()
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise ArtifactError(f"manifest: the digest does not fit; {_AGAIN}")
+    manifest = _parse("manifest", text, dict)
+    _check_manifest(manifest, layout)
+    arrays = {}
+    for name, dataset in found.items():
+        arrays[name] = dataset[()]
+        if _sha256(arrays[name]) != manifest["members"][name]["sha256"]:
+            raise ArtifactError(f"{name}: the digest does not fit; {_AGAIN}")
+    return replace(_artifact(manifest, arrays), digest=digest)
+
+
+def _walk(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Datasets of the root and of the two groups, reached by hard links only."""
+    for place in ("", "selftest", "weights"):
+        group = file[place] if place else file
+        if len(group) > MAX_MEMBERS:
+            raise ArtifactError(f"{len(group)} members came, at most {MAX_MEMBERS} were expected")
+        for name in group:
+            path = f"{place}/{name}" if place else name
+            # The link is looked at before it is followed: following one may open another file.
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise ArtifactError(f"{path} is a {type(link).__name__}; only what lies in the file itself is read")
+            item = group[name]
+            if not place and name in ("selftest", "weights"):
+                if not isinstance(item, h5py.Group):
+                    raise ArtifactError(f"{path} is a {type(item).__name__}; a group was expected")
+            elif not isinstance(item, h5py.Dataset):
+                raise ArtifactError(f"unexpected member {path!r} ({type(item).__name__}); the format does not know it")
+            else:
+                yield path, item
+
+
+def _stored_type(name: str, dataset: h5py.Dataset, file_bytes: int) -> tuple[str, tuple[int, ...]]:
+    """Type name and shape of a dataset that lies plainly in the file: contiguous, complete, nowhere else."""
+    made = dataset.id.get_create_plist()
+    if dataset.is_virtual or dataset.external or made.get_external_count():
+        raise ArtifactError(f"{name} keeps its data in other files; only what lies in the file itself is read")
+    if made.get_layout() != h5py.h5d.CONTIGUOUS or dataset.shape is None:
+        raise ArtifactError(f"{name} is stored in pieces or compressed; one contiguous block was expected")
+    stored = dataset.id.get_type()
+    dtype = next((word for word, file_type in _FILE_TYPES.items() if stored.equal(file_type)), None)
+    if dtype is None:
+        raise ArtifactError(f"{name}: {dataset.dtype} came; {', '.join(_FILE_TYPES)} (little-endian) are read")
+    shape = tuple(int(length) for length in dataset.shape)
+    declared, held = math.prod(shape) * stored.get_size(), int(dataset.id.get_storage_size())
+    offset = dataset.id.get_offset()
+    if declared != held or offset is None or offset + held > file_bytes:
+        raise ArtifactError(f"{name} declares {declared} bytes and holds {held}; {_AGAIN}")
+    return dtype, shape
+
+
+def _check_manifest(manifest: dict[str, Any], layout: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+    if set(manifest) != {"kind", "category", "members"} or not isinstance(manifest["category"], str):
+        raise ArtifactError("manifest: kind, category and members were expected")
+    if manifest["kind"] not in _KINDS:
+        raise ArtifactError(f"kind {manifest['kind']!r} came; {' or '.join(_KINDS)} was expected: {_NEWER}")
+    declared = {name: (row["dtype"], tuple(row["shape"])) for name, row in manifest["members"].items()}
+    if declared != layout:
+        differing = sorted(name for name in {*declared, *layout} if declared.get(name) != layout.get(name))
+        raise ArtifactError(f"manifest and content differ in {', '.join(differing[:5])}; {_AGAIN}")
+
+
+def _parse(name: str, text: bytes, expected: type) -> Any:
+    try:
+        value = json.loads(text.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{name}: not JSON ({error}); {_AGAIN}") from error
+    if not isinstance(value, expected):
+        raise ArtifactError(f"{name}: a JSON {expected.__name__} was expected, {type(value).__name__} came")
+    return value
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _artifact(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Artifact:
+    texts = {name: _parse(name, arrays[name].tobytes(), expected) for name, expected in _JSON_TYPES.items()}
+    params, origins = _read_table(texts.pop("params"))
+    weights = {name.removeprefix("weights/"): array for name, array in arrays.items() if name.startswith("weights/")}
+    return Artifact(
+        kind=manifest["kind"], params=params, origins=origins, category=manifest["category"],
+        graph=arrays["graph"].tobytes(), weights=weights,
+        selftest_input=arrays[_SELFTEST[0]], selftest_output=arrays[_SELFTEST[1]], **texts,
+    )
+
+
+def _read_table(table: dict[str, Any]) -> tuple[Params, dict[str, str]]:
+    """The effective table. A name it lacks is one that came later: its default is what the file was made with."""
+    unknown = sorted(name for name in table if name.lower() not in Params.model_fields or name != name.upper())
+    if unknown:
+        raise ArtifactError(
+            f"the file has parameters that this dancheong does not know ({', '.join(unknown[:5])}): a newer one wrote "
+            f"it; {_NEWER}"
+        )
+    try:
+        params = Params(**{name.lower(): row["value"] for name, row in table.items()})
+        origins = {name.lower(): str(row["origin"]) for name, row in table.items()}
+    except ValidationError as error:
+        first = error.errors()[0]
+        word = str(first["loc"][0] if first["loc"] else "").upper()
+        raise ArtifactError(f"params: {word} = {first['input']!r}: {first['msg']}; {_AGAIN}") from None
+    return params, {name: origins.get(name, "default (newer than the file)") for name in Params.model_fields}
