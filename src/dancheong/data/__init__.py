@@ -1,0 +1,1 @@
+"""Photographs on disk -> prepared pairs -> batches; and the built-in scenes."""
