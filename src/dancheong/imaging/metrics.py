@@ -49,7 +49,7 @@ def mean_delta_e_2000(pixels_a: Array, pixels_b: Array) -> float:
         float(np.sum(delta_e_2000(rgb_to_lab(pixels_a[rows]), rgb_to_lab(pixels_b[rows])), dtype=np.float64))
         for rows in _rows(height)
     )
-    return total / (height * width)
+    return total / float(height * width)
 
 
 def colorfulness(pixels: Array) -> float:
@@ -70,7 +70,7 @@ def chroma_wasserstein(pixels_a: Array, pixels_b: Array) -> float:
     Where the colors are does not matter, so the photographs may differ in size.
     """
     lab_a, lab_b = rgb_to_lab(pixels_a), rgb_to_lab(pixels_b)
-    return sum(_wasserstein(lab_a[..., channel].ravel(), lab_b[..., channel].ravel()) for channel in (1, 2)) / 2
+    return sum(_wasserstein(lab_a[..., channel].ravel(), lab_b[..., channel].ravel()) for channel in (1, 2)) / 2.0
 
 
 def _wasserstein(u: Array, v: Array) -> float:

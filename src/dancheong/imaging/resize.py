@@ -18,7 +18,7 @@ LONGEST = 4  # a longer side beyond this many shorter sides is scaled to it
 
 
 def resize(array: Array, size_hw: tuple[int, int]) -> Array:
-    """Resample to `size_hw` = (height, width): area average when shrinking, bicubic when enlarging, each axis on its own.
+    """Resample to `size_hw` = (height, width), each axis on its own: area average to shrink, bicubic to enlarge.
 
     No value leaves the range of the input, so that a mask stays in [0, 1] and black stays black.
 
@@ -81,11 +81,10 @@ def guided_upsample(
 ) -> Float32:
     r"""Bring chroma to the size of the full guide so that its edges follow the guide's.
 
-    The fast guided filter (He and Sun 2015, arXiv:1505.00996): in each window of the low-resolution pair the chroma p is
-    explained by the guide I as :math:`p = a I + b` with :math:`a = cov(I, p) / (var(I) + eps)`, and the averaged slopes
-    are brought to full size. Where the original applies them to the whole full guide, here they carry only what the full
-    guide has beyond the enlarged low one:
-    :math:`q = up(p) + up(\bar a) (I_{full} - up(I))`.
+    The fast guided filter (He and Sun 2015, arXiv:1505.00996): in each window of the low-resolution pair the chroma p
+    is explained by the guide I as :math:`p = a I + b` with :math:`a = cov(I, p) / (var(I) + eps)`, and the averaged
+    slopes are brought to full size. Where the original applies them to the whole full guide, here they carry only what
+    the full guide has beyond the enlarged low one: :math:`q = up(p) + up(\bar a) (I_{full} - up(I))`.
     So chroma that the guide does not explain is kept as it came; with nothing to follow this is a plain enlargement.
 
     Args:
@@ -109,20 +108,20 @@ def guided_upsample(
     detail = np.asarray(full_guide_hw, np.float32) - resize(guide, size)
     planes = chroma[..., None] if chroma.ndim == 2 else chroma
     # Centered first: in float32 the difference of two large means would drown a small variance.
-    guide = guide - guide.mean()
+    guide = guide - np.float32(guide.mean())
     guide_mean = _box(guide, radius_px)
-    variance = np.maximum(_box(guide * guide, radius_px) - guide_mean * guide_mean, 0)
+    variance = np.maximum(_box(guide * guide, radius_px) - guide_mean * guide_mean, np.float32(0))
     full = np.empty((*size, planes.shape[2]), np.float32)
     for channel in range(planes.shape[2]):
         p = np.ascontiguousarray(planes[..., channel])
-        centered = p - p.mean()
+        centered = p - np.float32(p.mean())
         covariance = _box(guide * centered, radius_px) - guide_mean * _box(centered, radius_px)
-        slope = _box(covariance / (variance + np.float32(eps)), radius_px)
-        full[..., channel] = resize(p, size) + resize(slope, size) * detail
+        slope = covariance / (variance + np.float32(eps))
+        full[..., channel] = resize(p, size) + resize(_box(slope, radius_px), size) * detail
     return full[..., 0] if chroma.ndim == 2 else full
 
 
-def _box(plane: Float32, radius_px: int) -> Float32:
+def _box(plane: Array, radius_px: int) -> Float32:
     side = 2 * radius_px + 1
     return np.asarray(cv2.blur(plane, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
 

@@ -27,7 +27,7 @@ def strips(height_px: int, strip_px: int, overlap_px: int) -> list[Strip]:
         ValueError: a strip without rows, or a negative overlap.
     """
     if strip_px < 1 or overlap_px < 0:
-        raise ValueError(f"expected strip_px of at least 1 and overlap_px of at least 0, got {strip_px} and {overlap_px}")
+        raise ValueError(f"expected strip_px >= 1 and overlap_px >= 0, got {strip_px} and {overlap_px}")
     return [
         Strip(
             max(0, start - overlap_px),

@@ -1,0 +1,219 @@
+"""Photographs on disk: read them as sRGB pixels, write them whole or not at all, find them in folders.
+
+Read are JPEG, PNG, TIFF and WebP of any depth. Gray stays gray, 16 bits stay 16 bits. What the file says of its
+orientation and its color space is applied once, and what was given up on the way is told in `Photo.notes`.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.imaging.decode import decode
+from dancheong.imaging.encode import encode
+from dancheong.imaging.header import Header, Unreadable, read_header
+
+_FORMATS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF",
+    ".webp": "WEBP",
+}  # fmt: skip
+PHOTO_SUFFIXES = frozenset(_FORMATS)
+
+
+class PhotoError(ValueError):
+    """A photograph that cannot be read or written; names the file (`path`) and what is wrong (`reason`)."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["PhotoError"], tuple[Path, str]]:
+        return PhotoError, (self.path, self.reason)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph as read: upright, in sRGB, over white.
+
+    Attributes:
+        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16.
+        format: "JPEG", "PNG", "TIFF" or "WEBP".
+        icc: the profile the file carried; the pixels have left its space.
+        exif: its EXIF without the orientation, which is applied.
+        dpi: its resolution (x, y).
+        notes: what was given up or assumed in reading, in words.
+    """
+
+    pixels: NDArray[Any]
+    format: str
+    icc: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_photo(path: str | Path) -> Photo:
+    """Read a photograph.
+
+    Raises:
+        PhotoError: missing, empty, cut off, damaged, no image, larger than 500 megapixels, or of an unknown kind.
+    """
+    with _reading(Path(path)) as (file, header):
+        pixels, notes = decode(file, header)
+        # A profile that describes the pixels as they were would be wrong for a turned or converted picture, but its
+        # presence says that the file is to be color managed.
+        return Photo(pixels, header.format, header.icc or None, header.exif, header.dpi, header.notes + notes)
+
+
+def read_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) of the upright photograph in pixels, from the file's header alone.
+
+    Raises:
+        PhotoError: as `read_photo`, as far as the header shows it.
+    """
+    with _reading(Path(path)) as (_, header):
+        return header.size_px
+
+
+def write_photo(path: str | Path, pixels: NDArray[Any], like: Photo | None = None) -> None:
+    """Write a photograph in the format of the file's suffix, whole or not at all.
+
+    PNG and TIFF keep 16 bits; JPEG (quality 95, full chroma) and WebP (quality 95) are rounded to 8.
+
+    Args:
+        path: its folder exists; an existing file is replaced.
+        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB.
+        like: the photograph these pixels are of: its EXIF and resolution are kept, and where it had a color profile the
+            result has one, that of sRGB.
+
+    Raises:
+        PhotoError: an unknown suffix, or pixels that the format cannot hold.
+        TypeError, ValueError: an array that is no photograph.
+        OSError: the disk.
+    """
+    path = Path(path)
+    kind = _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise PhotoError(path, f"cannot write {path.suffix or 'a name without suffix'}; end it in {_list_suffixes()}")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise TypeError(f"a photograph is uint8 or uint16, not {pixels.dtype}; round it with to_pixels")
+    if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise ValueError(f"a photograph is (h, w) or (h, w, 3), not {pixels.shape}")
+    with whole_file(path) as temporary:
+        exif, dpi, tagged = (like.exif, like.dpi, like.icc is not None) if like is not None else (None, None, False)
+        try:
+            encode(temporary, kind, pixels, exif=exif, dpi=dpi, tagged=tagged)
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise PhotoError(path, f"{kind} cannot hold {pixels.shape[1]} x {pixels.shape[0]} pixels ({error})") from error
+
+
+def list_photos(folder: str | Path) -> list[Path]:
+    """Photographs of a folder and its subfolders by suffix, sorted; hidden names skipped.
+
+    Links are followed, and each real file and folder is taken once, under its own name rather than a link's.
+
+    Raises:
+        PhotoError: no such folder.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise PhotoError(root, "no such folder")
+    found: dict[tuple[int, int], Path] = {}
+    seen: set[tuple[int, int]] = set()
+    linked_files: list[Path] = []
+    own: list[Path] = [root]
+    linked: list[Path] = []
+    while own or linked:
+        place = own.pop() if own else linked.pop()
+        with suppress(OSError):  # removed or closed to us meanwhile: what is left is listed
+            if (identity := _identity(place)) in seen:
+                continue
+            seen.add(identity)
+            for entry in sorted(place.iterdir(), reverse=True):
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    (linked if entry.is_symlink() else own).append(entry)
+                elif entry.suffix.lower() in PHOTO_SUFFIXES and entry.is_file():
+                    if entry.is_symlink():
+                        linked_files.append(entry)
+                    else:
+                        found.setdefault(_identity(entry), entry)
+    for entry in sorted(linked_files):
+        with suppress(OSError):
+            found.setdefault(_identity(entry), entry)
+    return sorted(found.values(), key=lambda path: path.parts)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Write a file whole or not at all: yields a hidden temporary path beside it, which takes its name at the end.
+
+    The bytes are on the disk before the name is. After an error nothing is left, and a file that was there stays.
+
+    Raises:
+        OSError: the folder is missing or closed, or the disk is full.
+    """
+    path = Path(path)
+    # Not the file's own name: with a prefix a long one would no longer fit.
+    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable, where the system lets a folder be opened."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[tuple[BinaryIO, Header]]:
+    """An open photograph and its header; whatever goes wrong becomes a `PhotoError` with the file's name."""
+    try:
+        if not path.is_file():
+            raise Unreadable("not a file" if path.exists() else "no such file")
+        with path.open("rb") as file:
+            yield file, read_header(file)
+    except Unreadable as error:
+        raise PhotoError(path, str(error)) from error
+    except OSError as error:
+        reason = error.strerror or f"damaged or cut off ({error})"
+        raise PhotoError(path, f"the file cannot be read: {reason}") from error
+    except Exception as error:  # damaged files make the decoders raise about every kind there is
+        raise PhotoError(path, f"damaged, or not what its first bytes say ({_short(error)})") from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _list_suffixes() -> str:
+    return ", ".join(sorted(PHOTO_SUFFIXES))
+
+
+def _short(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:120]}" if words else type(error).__name__

@@ -1,0 +1,243 @@
+"""What an image file says of itself before its pixels are decoded: format, size, depth, orientation, profile, EXIF."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any
+
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL.ImageFile import ImageFile
+
+MAX_MEGAPIXELS = 500
+_MAX_BYTES = MAX_MEGAPIXELS * 1_000_000 * 8
+
+# Pillow's own limit of 89 megapixels would warn of, and then refuse, the scans of an archive; ours is checked first.
+if Image.MAX_IMAGE_PIXELS is not None:
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MAX_MEGAPIXELS * 1_000_000)
+
+# The plugins are called by name, so that a file is never handed to one of Pillow's many other readers.
+_OPENERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+}
+_TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ORIENTATION = int(ExifTags.Base.Orientation)
+# Of a TIFF's tags, those that tell of the picture and not of how the file is laid out.
+_DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo))
+
+
+class Unreadable(ValueError):
+    """What is wrong with a file, without its name."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """An image file before decoding. `image` is None for a TIFF that Pillow cannot read and OpenCV perhaps can."""
+
+    format: str
+    image: ImageFile | None
+    width_px: int  # as stored, before the orientation
+    height_px: int
+    orientation: int
+    bits: int
+    samples: int
+    photometric: int  # TIFF: 0 white is zero, 1 black is zero, 2 RGB, 5 CMYK
+    planar: bool
+    alpha: bool
+    frames: int
+    icc: bytes | None
+    exif: bytes | None  # with its "Exif" prefix, without the orientation
+    dpi: tuple[float, float] | None
+    notes: tuple[str, ...] = ()
+    orientation_at: tuple[int, int] | None = None  # TIFF: the bytes that hold the orientation,
+    upright_code: bytes = b""  # and what stands there in an upright file
+
+    @property
+    def gray(self) -> bool:
+        return self.samples < 3
+
+    @property
+    def kind(self) -> str:
+        """The layout in words, for messages."""
+        names = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
+        color = names.get(self.photometric, f"photometric {self.photometric}")
+        return f"{self.bits}-bit {color}, {self.samples} samples" + (" in separate planes" if self.planar else "")
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height) of the upright picture."""
+        turned = self.orientation in (5, 6, 7, 8)
+        return (self.height_px, self.width_px) if turned else (self.width_px, self.height_px)
+
+
+def read_header(file: IO[bytes]) -> Header:
+    """Read the header of an open file and check what it promises.
+
+    Raises:
+        Unreadable: no image, one without pixels, or one too large.
+        Exception: whatever Pillow raises on damaged files.
+    """
+    name = _sniff(file)
+    if file.seek(0, 2) > _MAX_BYTES:
+        raise Unreadable(f"the file is larger than {_MAX_BYTES} bytes")
+    file.seek(0)
+    header = _tiff_header(file) if name == "TIFF" else _png_jpeg_webp_header(file, name)
+    if header.width_px < 1 or header.height_px < 1:
+        raise Unreadable("the image has no pixels")
+    if header.width_px * header.height_px > MAX_MEGAPIXELS * 1_000_000:
+        size = f"{header.width_px} x {header.height_px}"
+        raise Unreadable(f"{size} pixels are more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
+    return header
+
+
+def _sniff(file: IO[bytes]) -> str:
+    """The format by the file's first bytes, whatever its name says."""
+    head = file.read(16)
+    if not head:
+        raise Unreadable("the file is empty")
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head[:4] in _TIFF_HEADS:
+        return "TIFF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    raise Unreadable("not a JPEG, PNG, TIFF or WebP image; convert it to one of these")
+
+
+def _png_jpeg_webp_header(file: IO[bytes], name: str) -> Header:
+    image = _OPENERS[name](file)
+    bits, samples = 8, 3
+    raw_exif = image.info.get("exif")
+    if name == "PNG":
+        file.seek(24)
+        bits, color_type = file.read(2)
+        samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color_type, 3)
+        raw_exif = raw_exif or _exif_chunk(file)
+    orientation, exif, notes = _exif_of(raw_exif)
+    return Header(
+        format=name, image=image, width_px=image.size[0], height_px=image.size[1], orientation=orientation, bits=bits,
+        samples=samples, photometric=1 if samples < 3 else 2, planar=False, alpha=True, frames=_frames(image),
+        icc=image.info.get("icc_profile"), exif=exif, dpi=_dpi(image), notes=notes,
+    )  # fmt: skip
+
+
+def _tiff_header(file: IO[bytes]) -> Header:
+    tags = _tiff_tags(file)
+    file.seek(0)
+    image: ImageFile | None
+    try:
+        image = TiffImagePlugin.TiffImageFile(file)
+    except SyntaxError:
+        image = None
+    bits = _first(tags.get(258), 1)
+    samples = _first(tags.get(277), 1)
+    extra = tags.get(338, ())
+    at, code = _orientation_bytes(file)
+    exif, notes = _tiff_exif(image)
+    icc = tags.get(34675)
+    return Header(
+        format="TIFF", image=image, width_px=_first(tags.get(256), 0), height_px=_first(tags.get(257), 0),
+        orientation=_first(tags.get(_ORIENTATION), 1), bits=bits, samples=samples,
+        photometric=_first(tags.get(262), 1), planar=_first(tags.get(284), 1) == 2 and samples > 1,
+        alpha=samples == 4 and _first(extra, 2) != 0, frames=_frames(image) if image is not None else 1,
+        icc=icc if isinstance(icc, bytes) else None, exif=exif, dpi=_dpi(image) if image is not None else None,
+        notes=notes, orientation_at=at, upright_code=code,
+    )  # fmt: skip
+
+
+def _tiff_tags(file: IO[bytes]) -> dict[int, Any]:
+    """The first directory of a TIFF, which Pillow can list even where it cannot read the pixels."""
+    file.seek(0)
+    head = file.read(8)
+    if head[2:3] == b"+" or head[3:4] == b"+":
+        head += file.read(8)
+    directory = TiffImagePlugin.ImageFileDirectory_v2(head)
+    file.seek(directory.next)
+    directory.load(file)
+    return dict(directory)
+
+
+def _orientation_bytes(file: IO[bytes]) -> tuple[tuple[int, int] | None, bytes]:
+    """Where in a TIFF the orientation stands, and how "upright" is written there."""
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = b"+" in head[2:4]
+    (start,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
+    file.seek(start)
+    count_format, entry_bytes, value_at = ("Q", 20, 12) if big else ("H", 12, 8)
+    (count,) = struct.unpack(order + count_format, file.read(8 if big else 2))
+    start = file.tell()
+    for entry in range(min(count, 4096)):
+        tag = file.read(entry_bytes)
+        if len(tag) < entry_bytes:
+            break
+        if struct.unpack_from(order + "H", tag)[0] == _ORIENTATION:
+            position = start + entry * entry_bytes + value_at
+            return (position, position + 2), struct.pack(order + "H", 1)
+    return None, b""
+
+
+def _exif_chunk(file: IO[bytes]) -> bytes | None:
+    """EXIF of a PNG, which may stand after the pixels, found without decoding them."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"eXIf":
+            return b"Exif\0\0" + file.read(length)
+        file.seek(length + 4, 1)
+    return None
+
+
+def _exif_of(raw: bytes | None) -> tuple[int, bytes | None, tuple[str, ...]]:
+    """Orientation, and the EXIF without it: its turn is applied once, here."""
+    if not raw:
+        return 1, None, ()
+    try:
+        exif = Image.Exif()
+        exif.load(raw)
+        orientation = exif.pop(_ORIENTATION, 1)
+        clean = exif.tobytes() if len(exif) else None
+    except Exception:  # Pillow raises a dozen kinds on damaged EXIF, and the picture is whole without it
+        return 1, None, ("its EXIF is damaged and was left out",)
+    return orientation if isinstance(orientation, int) else 1, clean, ()
+
+
+def _tiff_exif(image: ImageFile | None) -> tuple[bytes | None, tuple[str, ...]]:
+    if image is None:
+        return None, ()
+    try:
+        source = image.getexif()
+        exif = Image.Exif()
+        for tag in _DESCRIPTIVE_TAGS:
+            if tag in source:
+                is_directory = tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+                exif[tag] = dict(source.get_ifd(tag)) if is_directory else source[tag]
+        return (exif.tobytes() if len(exif) else None), ()
+    except Exception:  # as above
+        return None, ("its EXIF is damaged and was left out",)
+
+
+def _frames(image: ImageFile) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # a damaged later page is no reason to refuse the first
+        return 1
+
+
+def _dpi(image: ImageFile) -> tuple[float, float] | None:
+    try:
+        x, y = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 0 < x < 1e6 and 0 < y < 1e6 else None
+
+
+def _first(value: Any, default: int) -> int:
+    if isinstance(value, tuple):
+        value = value[0] if value else default
+    return int(value) if isinstance(value, int) else default
