@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.fill import inpaint, push_pull
-from dancheong.glare.light import Float32, Pixels, check_pixels, luminance_of
+from dancheong.glare.light import Float32, Pixels, area, check_pixels, gaussian, linear_enlarge, luminance_of, working_size
 from dancheong.glare.mask import GlareMask, scale_px
 from dancheong.glare.transfer import log_filter
 from dancheong.imaging.color import (
@@ -30,6 +30,7 @@ from dancheong.imaging.color import (
 from dancheong.params import Params
 
 WORK_PX = 1024
+VEIL_WORK_PX = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,24 +90,20 @@ def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
     check_pixels(pixels)
     if params.veil_k == 0:
         return pixels.copy()
-    height, width = pixels.shape[:2]
-    longer = max(height, width)
-    factor = min(1.0, 512 / longer)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    size = working_size(pixels.shape, VEIL_WORK_PX)
     linear = decode(pixels)
     least = linear.min(axis=-1) if linear.ndim == 3 else linear
-    small = cv2.resize(least, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0])
+    small = area(least, size)
     window = 2 * round(params.veil_window * max(size) / 2) + 1
     eroded = cv2.erode(small, np.ones((window, window), np.uint8), borderType=cv2.BORDER_REFLECT)
     sigma_px = params.veil_smooth * max(size)
-    veil = cv2.GaussianBlur(eroded, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT)
+    veil = gaussian(np.asarray(eroded, np.float32).reshape(size), sigma_px)
     if params.veil_gate > 0:
         ramp = np.clip(veil / np.float32(params.veil_gate) - 1, 0, 1)
         veil = veil * ramp * ramp * (3 - 2 * ramp)
     if not veil.any():
         return pixels.copy()
-    full = cv2.resize(veil * np.float32(params.veil_k), (width, height), interpolation=cv2.INTER_LINEAR)
-    full = np.minimum(full.reshape(height, width), least)
+    full = np.minimum(linear_enlarge(veil * np.float32(params.veil_k), least.shape), least)
     return to_pixels(linear_to_srgb(linear - _spread(full, linear.ndim)), pixels.dtype)
 
 
@@ -119,10 +116,8 @@ def _check_mask(mask: GlareMask, pixels: Pixels) -> None:
 
 
 def _reduce(pixels: Pixels, mask: GlareMask, params: Params) -> _Reduced:
-    height, width = pixels.shape[:2]
-    factor = min(1.0, WORK_PX / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    linear, alpha = decode(_area(pixels, size)), _area(mask.alpha_hw, size)
+    size = working_size(pixels.shape, WORK_PX)
+    linear, alpha = decode(area(pixels, size)), area(mask.alpha_hw, size)
     known = (alpha == 0).astype(np.float32)
     z = np.log(luminance_of(linear) + np.float32(params.hf_epsilon))
     return _Reduced(linear, z, known, alpha)
@@ -134,7 +129,7 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
         # The whole-picture filter, used inside the mask only and never to brighten.
         return np.maximum(small.z_hw - log_filter(small.z_hw, params).astype(np.float32), 0)
     excess = small.z_hw - push_pull(small.z_hw, small.known_hw)
-    return np.maximum(_smooth(excess, params.fix_detail_sigma * scale_px(small.z_hw.shape)), 0)
+    return np.maximum(gaussian(excess, params.fix_detail_sigma * scale_px(small.z_hw.shape)), 0)
 
 
 def _inpainted(
@@ -145,7 +140,7 @@ def _inpainted(
     filled = inpaint(coded, small.known_hw == 0, radius_px, params.fix_method == "inpaint_telea")
     own, fill = float01(pixels[damaged]), _gather(float01(filled), damaged)
     share = _spread(alpha, pixels.ndim)
-    return own + share * (fill - own)
+    return np.asarray(own + share * (fill - own), np.float32)
 
 
 def _recolored(
@@ -166,33 +161,18 @@ def _recolored(
     own = np.maximum(light - (before - after)[:, None] * illuminant, 0)
     own = rgb_to_lab(linear_to_srgb(own)[None])[0]
     chroma = push_pull(rgb_to_lab(linear_to_srgb(small.linear))[..., 1:], small.known_hw)
-    lost = _smooth(mask.clip_hw.astype(np.float32), max(scale_px(pixels.shape), 0.5))[damaged, None]
+    lost = gaussian(mask.clip_hw.astype(np.float32), max(scale_px(pixels.shape), 0.5))[damaged, None]
     trust = (1 - alpha[:, None]) + alpha[:, None] * (1 - np.minimum(2 * lost, 1)) * np.float32(0.5)
     lab = np.empty_like(own)
     lab[:, 0] = lightness_of(linear_to_srgb(after))
     lab[:, 1:] = trust * own[:, 1:] + (1 - trust) * _gather(chroma, damaged)
-    return lab_to_rgb(lab[None])[0]
+    return np.asarray(lab_to_rgb(lab[None])[0], np.float32)
 
 
 def _gather(small: Float32, damaged: NDArray[np.bool_]) -> Float32:
     """A field of the reduced picture, enlarged, at the damaged pixels."""
-    height, width = damaged.shape
-    full = small
-    if small.shape[:2] != damaged.shape:
-        full = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, *small.shape[2:])
-    return np.asarray(full[damaged], np.float32)
+    return np.asarray(linear_enlarge(small, damaged.shape)[damaged], np.float32)
 
 
 def _spread(values: Float32, ndim: int) -> Float32:
     return values[..., None] if ndim == 3 else values
-
-
-def _smooth(plane: Float32, sigma_px: float) -> Float32:
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32)
-
-
-def _area(picture: Pixels, size: tuple[int, int]) -> Pixels:
-    if (picture.shape[1], picture.shape[0]) == size:
-        return picture
-    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
-    return small.reshape(size[1], size[0], *picture.shape[2:])

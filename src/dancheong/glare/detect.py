@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.light import Float32, Pixels, check_pixels
+from dancheong.glare.light import Float32, Pixels, area, check_pixels, working_size
 from dancheong.glare.mask import GlareMask, make_mask, mask_from_drawing, soft_alpha
 from dancheong.imaging.color import float01, gray_of
 from dancheong.params import Params
@@ -22,7 +22,7 @@ def detect(pixels: Pixels, params: Params) -> GlareMask:
         ValueError: other pixels.
     """
     check_pixels(pixels)
-    small = _shrink(pixels, params.det_work_size)
+    small = area(pixels, working_size(pixels.shape, params.det_work_size))
     found = find_by_threshold(search_plane(small, params), params)
     return make_mask(soft_alpha(found, pixels.shape[:2], params), pixels, params)
 
@@ -69,13 +69,7 @@ def components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min_
     kept[labels[core_hw]] = True
     kept &= stats[:, cv2.CC_STAT_AREA] >= min_area_px
     kept[0] = False
-    return kept[labels]
+    chosen: NDArray[np.bool_] = kept[labels]
+    return chosen
 
 
-def _shrink(pixels: Pixels, longer_px: int) -> Pixels:
-    height, width = pixels.shape[:2]
-    factor = longer_px / max(height, width)
-    if factor >= 1:
-        return pixels
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)).reshape(size[1], size[0], *pixels.shape[2:])

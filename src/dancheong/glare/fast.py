@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dancheong.glare.light import Float32, Pixels, desaturate
+from dancheong.glare.light import Float32, Pixels, area, desaturate
 from dancheong.glare.transfer import blur_reduced, choose_backend, gaussian_sigma_px, reduced_shape
 from dancheong.imaging.color import decode, linear_to_srgb, luminance
 from dancheong.params import Params
@@ -44,14 +44,15 @@ def filter_by_reduced_blur(pixels: Pixels, params: Params) -> Pixels:
     in_strips(height, width, lambda rows: _log_light(pixels[rows], epsilon, z[rows]))
     sigma_px = gaussian_sigma_px(height, width, params)
     rows, columns = reduced_shape(height, width, sigma_px)
-    small = cv2.resize(z, (columns, rows), interpolation=cv2.INTER_AREA).reshape(rows, columns)
+    small = area(z, (rows, columns))
     blurred = blur_reduced(small, height, width, sigma_px)
     kept = small.mean(dtype=np.float64) if params.hf_dc_keep else 0.0
     change = np.float32(params.hf_gamma_low - 1) * (blurred - np.float32(kept))
     change = np.minimum(change, np.float32(np.log(params.hf_max_gain))) * np.float32(params.hf_strength)
     change -= np.float32(change.mean(dtype=np.float64))
     # The plane of log light has done its work; its memory takes the gain.
-    coded_gain = cv2.resize(np.exp(change / np.float32(2.4)), (width, height), dst=z, interpolation=cv2.INTER_LINEAR)
+    small_gain = np.exp(change / np.float32(2.4))
+    coded_gain = np.asarray(cv2.resize(small_gain, (width, height), dst=z, interpolation=cv2.INTER_LINEAR), np.float32)
     out = np.empty_like(pixels)
     in_strips(height, width, lambda rows: _apply(pixels[rows], coded_gain[rows], out[rows]))
     return out
@@ -82,7 +83,7 @@ def _apply(strip: Pixels, coded_gain: Float32, out: Pixels) -> None:
     """Code of `gain * light`, where `coded_gain` is the gain to the power 1/2.4."""
     peak = float(np.iinfo(strip.dtype).max)
     offset = np.float32(0.055 * peak)
-    gain = cv2.merge([coded_gain] * 3) if strip.ndim == 3 else coded_gain
+    gain = np.asarray(cv2.merge([coded_gain] * 3), np.float32) if strip.ndim == 3 else coded_gain
     values = strip.astype(np.float32)
     values += offset
     values *= gain
@@ -100,7 +101,7 @@ def _apply(strip: Pixels, coded_gain: Float32, out: Pixels) -> None:
 def _mend_dark(strip: Pixels, gain: Float32, values: Float32, least: float) -> None:
     """Where the light or its result lies on the straight part of the sRGB curve."""
     peak = np.iinfo(strip.dtype).max
-    highest = int(np.ceil(float(linear_to_srgb(np.float32(_TOE / min(least, 1.0)))) * peak))
+    highest = int(np.ceil(float(linear_to_srgb(np.array(_TOE / min(least, 1.0)))) * peak))
     dark = np.flatnonzero(strip.ravel() <= highest) if strip.min() <= highest else ()
     if len(dark):
         light = decode(strip.ravel()[dark]) * gain.ravel()[dark] ** np.float32(2.4)

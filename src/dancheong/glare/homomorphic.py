@@ -58,11 +58,11 @@ def plane_gain(plane_hw: Float32, params: Params) -> Float32:
     change *= np.float32(params.hf_strength)
     if params.hf_renorm == "geomean":
         change -= np.float32(change.mean(dtype=np.float64))
-    gain = np.exp(change)
+    gain = np.asarray(np.exp(change), np.float32)
     if params.hf_renorm == "minmax":
         return _stretch(plane_hw, gain)
     before, after = _level(plane_hw, params.hf_renorm), _level(plane_hw * gain, params.hf_renorm)
-    return gain * np.float32(before / after) if after > 0 else gain
+    return np.asarray(gain * np.float32(before / after), np.float32) if after > 0 else gain
 
 
 def _gain(pixels: Pixels, light: Float32, luma: Float32, params: Params) -> Float32:
@@ -73,7 +73,8 @@ def _gain(pixels: Pixels, light: Float32, luma: Float32, params: Params) -> Floa
     lightness = lightness_of(np.clip(linear_to_srgb(luma), 0, 1)) / np.float32(100)
     filtered = lightness * plane_gain(lightness, params)
     # The filtered lightness as luminance, so that one gain serves the three channels here too.
-    return _luminance_of_lightness(filtered) / np.maximum(luma, np.float32(1e-9))
+    gain = _luminance_of_lightness(filtered) / np.maximum(luma, np.float32(1e-9))
+    return np.asarray(gain, np.float32)
 
 
 def _luminance_of_lightness(lightness01: Float32) -> Float32:
@@ -94,4 +95,4 @@ def _stretch(plane: Float32, gain: Float32) -> Float32:
     low, high = filtered.min(), filtered.max()
     if high - low < 1e-6:
         return np.ones_like(plane)
-    return (filtered - low) / ((high - low) * np.maximum(plane, np.float32(1e-9)))
+    return np.asarray((filtered - low) / ((high - low) * np.maximum(plane, np.float32(1e-9))), np.float32)

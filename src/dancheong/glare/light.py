@@ -1,7 +1,8 @@
-"""What the parts of `glare` share: the check of pixels, log light, and a gain that keeps color ratios and the gamut."""
+"""What the parts of `glare` share: the check of pixels, resampling, and a gain that keeps color ratios and the gamut."""
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +23,7 @@ def check_pixels(pixels: Pixels) -> None:
 
 
 def luminance_of(linear: Float32) -> Float32:
-    """Luminance of linear light; gray (..., without 3 channels of ndim 3) is its own luminance."""
+    """Luminance of linear light (h, w, 3); gray (h, w) is its own."""
     return luminance(linear) if linear.ndim == 3 else linear
 
 
@@ -35,9 +36,9 @@ def multiply(light: Float32, gain_hw: Float32, luma_hw: Float32 | None = None) -
         luma_hw: weighted sum of the channels of `light`, when it is known.
     """
     if light.ndim == 2:
-        return np.clip(light * gain_hw, 0, 1)
-    brighter = light * gain_hw[..., None]
-    over = brighter.max(axis=-1) > 1
+        return np.asarray(np.clip(light * gain_hw, 0, 1), np.float32)
+    brighter: Float32 = light * gain_hw[..., None]
+    over = np.maximum(np.maximum(brighter[..., 0], brighter[..., 1]), brighter[..., 2]) > 1
     if over.any():
         luma = (luminance(light) if luma_hw is None else luma_hw)[over] * gain_hw[over]
         brighter[over] = desaturate(brighter[over], luma)
@@ -49,4 +50,35 @@ def desaturate(light_nc: Float32, luma_n: Float32) -> Float32:
     top = light_nc.max(axis=-1)
     luma = np.minimum(luma_n, 1)
     keep = np.where(top > 1, (1 - luma) / np.maximum(top - luma, 1e-6), 1).astype(np.float32)
-    return np.clip(luma[:, None] + keep[:, None] * (light_nc - luma[:, None]), 0, 1)
+    fitted: Float32 = np.clip(luma[:, None] + keep[:, None] * (light_nc - luma[:, None]), 0, 1)
+    return fitted
+
+
+def working_size(shape: tuple[int, ...], longer_px: int) -> tuple[int, int]:
+    """(height, width) with the longer side at most `longer_px`."""
+    factor = min(1.0, longer_px / max(shape[:2]))
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def area(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """Averaged over areas to (height, width) `size`, which is not larger."""
+    return _resized(picture, size, cv2.INTER_AREA)
+
+
+def linear_enlarge(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """Enlarged to (height, width) `size` by linear interpolation."""
+    return _resized(picture, size, cv2.INTER_LINEAR)
+
+
+def gaussian(plane: Float32, sigma_px: float) -> Float32:
+    """Gaussian blur with symmetric borders, (h, w) or (h, w, c)."""
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32).reshape(
+        plane.shape
+    )
+
+
+def _resized(picture: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
+    if picture.shape[:2] == size:
+        return picture
+    resized = np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=interpolation), picture.dtype)
+    return resized.reshape(*size, *picture.shape[2:])

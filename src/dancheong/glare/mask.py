@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.light import Float32, Pixels, check_pixels
+from dancheong.glare.light import Float32, Pixels, check_pixels, linear_enlarge
 from dancheong.params import Params
 
 REFERENCE_PX = 512  # the FIX rows are in pixels of a picture whose longer side is this
@@ -82,11 +82,13 @@ def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Para
     if found_hw.all():
         return np.ones(shape, np.float32)
     scale = scale_px(found_hw.shape)
-    distance = np.asarray(cv2.distanceTransform((~found_hw).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+    outside = (~found_hw).astype(np.uint8)
+    distance = np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
     if distance.shape != shape:
-        distance = cv2.resize(distance, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR).reshape(shape)
+        distance = linear_enlarge(distance, shape)
     beyond = distance / np.float32(scale) - np.float32(params.fix_grow)
     if params.fix_feather == 0:
         return (beyond <= 0).astype(np.float32)
     ramp = np.clip(1 - beyond / np.float32(params.fix_feather), 0, 1)
-    return ramp * ramp * (3 - 2 * ramp)
+    alpha: Float32 = ramp * ramp * (3 - 2 * ramp)
+    return alpha

@@ -8,11 +8,10 @@ brings its halo, a veil that falls off with the distance, and ghosts mirrored th
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.light import Float32, Pixels, check_pixels, luminance_of
+from dancheong.glare.light import Float32, Pixels, check_pixels, gaussian, luminance_of
 from dancheong.imaging.color import decode, linear_to_srgb, luminance, to_pixels
 
 KINDS = ("lobes", "rows", "sun", "veil", "ghosts")
@@ -75,12 +74,12 @@ class _Scene:
     def __post_init__(self) -> None:
         height, width = self.luma_hw.shape
         self.local = np.zeros((height, width, 3), np.float32)
-        around = cv2.GaussianBlur(self.luma_hw, (0, 0), max(0.004 * self.longer_px, 0.5), borderType=cv2.BORDER_REFLECT)
+        around = gaussian(self.luma_hw, max(0.004 * self.longer_px, 0.5))
         self.texture_hw = np.clip(np.sqrt((self.luma_hw + 0.01) / (around + 0.01)), 0.6, 1.5)
 
     @property
     def longer_px(self) -> int:
-        return max(self.luma_hw.shape)
+        return int(max(self.luma_hw.shape))
 
     def log_uniform(self, low: float, high: float) -> float:
         return float(np.exp(self.rng.uniform(np.log(low), np.log(high))))
@@ -184,4 +183,5 @@ def _distance_px(scene: _Scene, place: tuple[float, float]) -> Float32:
     height, width = scene.luma_hw.shape
     y = np.arange(height, dtype=np.float32)[:, None] - np.float32(place[0])
     x = np.arange(width, dtype=np.float32)[None, :] - np.float32(place[1])
-    return np.hypot(y, x)
+    distance: Float32 = np.hypot(y, x)
+    return distance

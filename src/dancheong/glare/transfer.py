@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.glare.light import area, linear_enlarge
 from dancheong.params import Params
 
 Plane = NDArray[np.float32]
@@ -42,7 +43,8 @@ def transfer(frequency_squared: NDArray[np.floating], f0: float, params: Params)
     gain = params.hf_gamma_low + (params.hf_gamma_high - params.hf_gamma_low) * highpass
     if params.hf_dc_keep:
         gain = np.where(frequency_squared == 0, 1.0, gain)
-    return gain.astype(frequency_squared.dtype, copy=False)
+    result: NDArray[np.floating] = gain.astype(frequency_squared.dtype, copy=False)
+    return result
 
 
 def choose_backend(height: int, width: int, params: Params, backend: str | None = None) -> str:
@@ -66,7 +68,7 @@ def choose_backend(height: int, width: int, params: Params, backend: str | None 
     return "pyramid" if small else "dct"
 
 
-def log_filter(z_hw: NDArray[np.floating], params: Params, backend: str | None = None) -> Plane:
+def log_filter(z_hw: NDArray[np.floating], params: Params, backend: str | None = None) -> NDArray[np.floating]:
     """Filter a plane of log light.
 
     Args:
@@ -93,7 +95,7 @@ def log_filter(z_hw: NDArray[np.floating], params: Params, backend: str | None =
     # Without its mean the plane keeps two more digits in float32.
     mean = np.float32(z.mean(dtype=np.float64))
     gain = transfer(_dct_frequencies(height, width), cutoff_frequency(height, width, params), params)
-    return idct2(dct2(z - mean) * gain) + mean * gain[0, 0]
+    return np.asarray(idct2(dct2(z - mean) * gain) + mean * gain[0, 0], np.float32)
 
 
 def gaussian_sigma_px(height: int, width: int, params: Params) -> float:
@@ -113,16 +115,15 @@ def blur_reduced(small_hw: Plane, height: int, width: int, sigma_px: float) -> P
     The averaging and the linear interpolation back each widen the kernel a little; the blur is narrowed by as much.
     """
     rows, columns = small_hw.shape
-    return _blur_matrix(rows, height / rows, sigma_px) @ small_hw @ _blur_matrix(columns, width / columns, sigma_px).T
+    across, along = _blur_matrix(rows, height / rows, sigma_px), _blur_matrix(columns, width / columns, sigma_px)
+    return np.asarray(across @ small_hw @ along.T, np.float32)
 
 
 def blur(z_hw: Plane, sigma_px: float) -> Plane:
     """Gaussian blur with symmetric borders, on a reduced plane where `sigma_px` is large."""
     height, width = z_hw.shape
-    rows, columns = reduced_shape(height, width, sigma_px)
-    small = cv2.resize(z_hw, (columns, rows), interpolation=cv2.INTER_AREA) if (rows, columns) != z_hw.shape else z_hw
-    blurred = blur_reduced(small.reshape(rows, columns), height, width, sigma_px)
-    return cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
+    small = area(z_hw, reduced_shape(height, width, sigma_px))
+    return linear_enlarge(blur_reduced(small, height, width, sigma_px), (height, width))
 
 
 @lru_cache(maxsize=32)
@@ -134,7 +135,8 @@ def _blur_matrix(count: int, step_px: float, sigma_px: float) -> Plane:
     frequency = np.arange(count) / (2 * count)
     basis = np.cos(np.pi * np.outer(np.arange(count), 2 * np.arange(count) + 1) / (2 * count)) * np.sqrt(2 / count)
     basis[0] /= np.sqrt(2)
-    return ((basis.T * np.exp(-2 * np.pi**2 * variance * frequency**2)) @ basis).astype(np.float32)
+    matrix: Plane = ((basis.T * np.exp(-2 * np.pi**2 * variance * frequency**2)) @ basis).astype(np.float32)
+    return matrix
 
 
 def _by_pyramid(z: Plane, params: Params) -> Plane:
@@ -142,40 +144,40 @@ def _by_pyramid(z: Plane, params: Params) -> Plane:
     low, high = params.hf_gamma_low, params.hf_gamma_high
     sigma_px = gaussian_sigma_px(height, width, params)
     fine = z if params.hf_transfer == "gaussian" else blur(z, sigma_px / params.hf_dog_ratio)
-    filtered = np.float32(low) * z + np.float32(high - low) * (fine - blur(z, sigma_px))
+    filtered = np.asarray(np.float32(low) * z + np.float32(high - low) * (fine - blur(z, sigma_px)), np.float32)
     if params.hf_dc_keep:
         filtered += np.float32((1 - low) * z.mean(dtype=np.float64))
     return filtered
 
 
-def _by_rfft(z_hw: NDArray[np.floating], params: Params) -> Plane:
+def _by_rfft(z_hw: NDArray[np.floating], params: Params) -> NDArray[np.float64]:
     z = z_hw.astype(np.float64)
     height, width = z.shape
     if params.hf_border == "symmetric":
         z = np.pad(z, ((0, height), (0, width)), mode="symmetric")
     squared = np.fft.fftfreq(z.shape[0])[:, None] ** 2 + np.fft.rfftfreq(z.shape[1])[None, :] ** 2
     gain = transfer(squared, cutoff_frequency(height, width, params), params)
-    filtered = np.fft.irfft2(np.fft.rfft2(z) * gain, s=z.shape)
-    return filtered[:height, :width]  # type: ignore[return-value]
+    filtered: NDArray[np.float64] = np.fft.irfft2(np.fft.rfft2(z) * gain, s=z.shape)
+    return filtered[:height, :width]
 
 
 def _dct_frequencies(height: int, width: int) -> Plane:
     rows = np.arange(height, dtype=np.float32) / (2 * height)
     columns = np.arange(width, dtype=np.float32) / (2 * width)
-    return rows[:, None] ** 2 + columns[None, :] ** 2
+    return np.asarray(rows[:, None] ** 2 + columns[None, :] ** 2, np.float32)
 
 
 def dct2(plane_hw: Plane) -> Plane:
     """Orthonormal two-dimensional DCT-II of any size."""
     if plane_hw.shape[0] % 2 == 0 and plane_hw.shape[1] % 2 == 0:
-        return cv2.dct(plane_hw)
+        return np.asarray(cv2.dct(plane_hw), np.float32)
     return _dct_rows(_dct_rows(plane_hw).T).T
 
 
 def idct2(spectrum_hw: Plane) -> Plane:
     """Inverse of `dct2`."""
     if spectrum_hw.shape[0] % 2 == 0 and spectrum_hw.shape[1] % 2 == 0:
-        return cv2.idct(np.ascontiguousarray(spectrum_hw))
+        return np.asarray(cv2.idct(np.ascontiguousarray(spectrum_hw)), np.float32)
     return _idct_rows(_idct_rows(spectrum_hw).T).T
 
 
@@ -210,7 +212,8 @@ def _idct_rows(spectrum: Plane) -> Plane:
 
 @lru_cache(maxsize=8)
 def _twiddle(count: int) -> NDArray[np.complex64]:
-    return np.exp(-1j * np.pi * np.arange(count // 2 + 1) / (2 * count)).astype(np.complex64)
+    twiddle: NDArray[np.complex64] = np.exp(-1j * np.pi * np.arange(count // 2 + 1) / (2 * count)).astype(np.complex64)
+    return twiddle
 
 
 @lru_cache(maxsize=8)
