@@ -1,0 +1,197 @@
+"""Batches of a training run. Sample k depends on (SEED, k) and the photographs alone.
+
+So any number of worker processes and of ranks sees the same pictures, and a run goes on at any k as if it had never
+stopped. Input, target and weight are planes of one array until they are cropped, resized and flipped: they cannot come
+apart.
+"""
+
+import math
+import multiprocessing
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from dancheong.data.cache import CROP_ASPECT, Cache, Record
+from dancheong.data.prepare import FloatArray, channels, target_to_network, to_network
+from dancheong.imaging.resize import resize, working_shape
+from dancheong.params import Params
+
+Sample = tuple[FloatArray, FloatArray, FloatArray]
+Window = tuple[int, int, int, int]
+_CROP_TRIES = 10
+
+
+class Batch(NamedTuple):
+    """float32 tensors: input and target in [-1, 1], weight in [0, 1] (0: damaged, leave it out of the loss)."""
+
+    input_bchw: torch.Tensor
+    target_bchw: torch.Tensor
+    weight_b1hw: torch.Tensor
+
+
+def batches(
+    cache: Cache, params: Params, start_image: int, stop_image: int, rank: int = 0, world: int = 1
+) -> Iterator[Batch]:
+    """Batches of the images [start_image, stop_image) of the run, counted from 0 over all epochs.
+
+    A step of the whole run takes BATCH_SIZE images; of those, rank r of `world` gets each world-th from the r-th on.
+    The last step may be shorter; images that the ranks cannot share evenly are then left out. Squares of RESOL px.
+
+    Raises:
+        ValueError: if BATCH_SIZE is not a multiple of `world`.
+    """
+    if params.batch_size % world:
+        raise ValueError(
+            f"BATCH_SIZE={params.batch_size} cannot be shared by {world} processes: it must be a multiple of DEVICES"
+        )
+    steps = []
+    for first in range(start_image, stop_image, params.batch_size):
+        count = min(params.batch_size, stop_image - first) // world * world
+        if count:
+            steps.append([*range(first + rank, first + count, world)])
+    samples = _Samples(cache, params)
+    if params.workers == 0 or not steps:
+        return (_collate([samples[image] for image in step]) for step in steps)
+    return _from_workers(samples, steps, params.workers)
+
+
+def photograph_at(image: int, photographs: int, seed: int) -> int:
+    """Which photograph the image-th of a run shows: each epoch takes every photograph once, in an order of its own."""
+    epoch, position = divmod(image, photographs)
+    return int(_epoch_order(epoch, photographs, seed)[position])
+
+
+@lru_cache(maxsize=2)
+def _epoch_order(epoch: int, photographs: int, seed: int) -> NDArray[np.int64]:
+    # The 1 keeps this stream apart from the augmentation's (seed, image).
+    return np.random.default_rng((seed, epoch, 1)).permutation(photographs)
+
+
+def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sample:
+    """One varied sample of a cached photograph.
+
+    Window and flip are the same for all planes. Light (JITTER_LIGHT) and synthetic glare (AUG_GLARE_P) change only a
+    gray input: exposure by up to +-JITTER_LIGHT stops, and contrast around middle gray by a factor of up to
+    2^(+-JITTER_LIGHT/2). Side-by-side inputs, which need not be photographs, get neither.
+
+    Returns:
+        Input (c_in, resol, resol), target (c_out, resol, resol) and weight (1, resol, resol), float32.
+    """
+    c_in = channels(params)[0]
+    # All draws but the window's come first and always, so that switching one variation leaves the others as they were.
+    flipped = rng.random() < params.flip
+    exposure, contrast = rng.uniform(-params.jitter_light, params.jitter_light, 2) * (1.0, 0.5)
+    with_glare = rng.random() < params.aug_glare_p
+    top, left, height, width = crop_window(record.shape[0], record.shape[1], params, rng)
+    planes = resize(record[top : top + height, left : left + width], (params.resol, params.resol))
+    if flipped:
+        planes = planes[:, ::-1]
+    input_hwc = planes[..., :c_in]
+    if params.pairing == "side_by_side":
+        return (
+            to_network(input_hwc, params),
+            target_to_network(planes[..., c_in:], params),
+            _weight(planes, c_in, params),
+        )
+    if with_glare:
+        from dancheong.glare.simulate import add_glare
+
+        input_hwc = add_glare(np.ascontiguousarray(input_hwc[..., 0]), rng)[0][..., None]
+    return (
+        to_network(input_hwc, params, float(exposure), float(2.0**contrast)),
+        target_to_network(np.ascontiguousarray(planes[..., c_in : c_in + 3]), params),
+        _weight(planes, c_in, params),
+    )
+
+
+def crop_window(height: int, width: int, params: Params, rng: np.random.Generator) -> Window:
+    """Where a sample is taken from a picture of height x width: (top, left, height, width) in px.
+
+    CROP_SCALE_MIN=1: a square of RESOL anywhere (Isola et al. 2017: 286 -> 256). Else an area between CROP_SCALE_MIN
+    and 1 of the picture, uniform, with an aspect ratio between 3/4 and 4/3, log-uniform (Szegedy et al. 2015).
+    """
+    if params.crop_scale_min == 1:
+        side = min(params.resol, height, width)
+        return _placed(height, width, side, side, rng)
+    for _ in range(_CROP_TRIES):
+        area = height * width * rng.uniform(params.crop_scale_min, 1)
+        aspect = math.exp(rng.uniform(-math.log(CROP_ASPECT), math.log(CROP_ASPECT)))
+        crop_height, crop_width = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
+        if 0 < crop_height <= height and 0 < crop_width <= width:
+            return _placed(height, width, crop_height, crop_width, rng)
+    # A panorama has no such window: take the largest that is not narrower than the aspect allows.
+    return _placed(height, width, min(height, round(width * CROP_ASPECT)), min(width, round(height * CROP_ASPECT)), rng)
+
+
+def validation_samples(
+    cache: Cache, params: Params, limit: int | None = None
+) -> list[tuple[str, FloatArray, FloatArray]]:
+    """Whole photographs, not varied: (name, input (c_in, h, w), target (c_out, h, w)), shorter side RESOL, aspect kept.
+
+    `limit`: the first so many only. Build the cache with ``stage="predict"`` to see what a prediction will see.
+    """
+    c_in = channels(params)[0]
+    samples = []
+    for index in range(len(cache) if limit is None else min(limit, len(cache))):
+        record = cache[index]
+        planes = resize(record, working_shape(record.shape[0], record.shape[1], params.resol))
+        target_hwc = np.ascontiguousarray(planes[..., c_in : c_in + 3])
+        samples.append(
+            (cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params))
+        )
+    return samples
+
+
+class _Samples(Dataset[Sample]):
+    """The run's samples by their number."""
+
+    def __init__(self, cache: Cache, params: Params) -> None:
+        self.cache, self.params = cache, params
+
+    def __getitem__(self, image: int) -> Sample:
+        record = self.cache[photograph_at(image, len(self.cache), self.params.seed)]
+        return augmented(record, self.params, np.random.default_rng((self.params.seed, image)))
+
+
+def _from_workers(samples: _Samples, steps: list[list[int]], workers: int) -> Iterator[Batch]:
+    # A fork would copy locks that OpenCV's and torch's threads may hold. The loader draws a number from its generator
+    # even if nothing needs it: one of its own leaves the global one, on which dropout and resuming depend, alone.
+    methods = multiprocessing.get_all_start_methods()
+    loader = DataLoader(
+        samples,
+        batch_sampler=steps,
+        num_workers=min(workers, len(steps)),
+        collate_fn=_collate,
+        worker_init_fn=_start_worker,
+        multiprocessing_context="forkserver" if "forkserver" in methods else "spawn",
+        generator=torch.Generator(),
+    )
+    return iter(loader)
+
+
+def _start_worker(worker: int) -> None:
+    cv2.setNumThreads(1)
+
+
+def _collate(samples: list[Sample]) -> Batch:
+    return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*samples, strict=True)))
+
+
+def _placed(height: int, width: int, crop_height: int, crop_width: int, rng: np.random.Generator) -> Window:
+    top = int(rng.integers(height - crop_height + 1))
+    left = int(rng.integers(width - crop_width + 1))
+    return top, left, crop_height, crop_width
+
+
+def _weight(planes: NDArray[np.uint8], c_in: int, params: Params) -> FloatArray:
+    """w = 1 - alpha (1 - LOSS_MASK_WEIGHT), (1, h, w); ones where nothing is damaged."""
+    if planes.shape[2] == c_in + 3:
+        return np.ones((1, *planes.shape[:2]), np.float32)
+    loss = np.float32((1 - params.loss_mask_weight) / 255)
+    return np.float32(1) - loss * planes[None, :, :, c_in + 3].astype(np.float32)

@@ -1,0 +1,320 @@
+"""Prepared photographs between epochs: each is decoded, treated and shrunk exactly once, then kept as uint8.
+
+They are kept in memory, or in a temporary file that is mapped into memory and removed with the cache.
+"""
+
+import hashlib
+import math
+import os
+import tempfile
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.data.photographs import Pair, PhotographRefused, Refusal, nothing_left, read_pair
+from dancheong.data.prepare import Prepared, Stage, prepare, uses_loss_mask
+from dancheong.imaging.color import float01, gray_of, to_pixels
+from dancheong.imaging.resize import resize, working_shape
+from dancheong.params import Params
+
+Record = NDArray[np.uint8]
+
+# The narrowest random crop: its height and width differ by up to this factor (Szegedy et al. 2015).
+CROP_ASPECT = 4 / 3
+# CACHE=auto leaves the rest of the free memory to the networks and to the system's own file cache.
+MEMORY_SHARE = 0.3
+LOG_SECONDS = 5.0
+# A large photograph takes about this much while it is prepared.
+_BYTES_A_THREAD = 2**30
+_MAX_THREADS = 8
+
+
+class Cache:
+    """Prepared photographs, in the order of their names.
+
+    `cache[i]` is uint8 (h, w, c): the input's 1 or 3 planes, then the target's 3 (RGB), then, only where light has
+    damaged the picture and the loss must know, alpha (255: fully damaged). Read it, never write to it.
+    `fingerprint`: sha256 over the names and pixels of the photographs as decoded, whatever the parameters.
+    `glare_shares`: damaged share of each picture. `file`: the mapped file, None for a cache in memory.
+    """
+
+    def __init__(
+        self, records: list[Record], names: list[str], glare_shares: list[float], fingerprint: str, file: Path | None
+    ) -> None:
+        self._records = records
+        self.names, self.glare_shares = tuple(names), tuple(glare_shares)
+        self.fingerprint, self.file = fingerprint, file
+        self._shapes = tuple(record.shape for record in records)
+        # Also runs when the cache is forgotten and when the program ends.
+        self._removed = weakref.finalize(self, _remove, file) if file is not None else None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Record:
+        return self._records[index]
+
+    def __enter__(self) -> "Cache":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the memory go and remove the mapped file; reading afterwards is an IndexError. May be called twice."""
+        self._records = []
+        if self._removed is not None:
+            self._removed()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker process maps the same file; only a cache in memory is copied to it. Removing is the owner's.
+        state = {**self.__dict__, "_removed": None}
+        return state if self.file is None else {**state, "_records": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.file is not None:
+            self._records = _mapped(self.file, self._shapes)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    record: Record
+    digest: bytes
+    glare_share: float
+    abstained: bool
+
+
+def build_cache(
+    pairs: list[Pair],
+    params: Params,
+    log: Callable[[str], None] = lambda line: None,
+    stage: Stage = "train",
+) -> tuple[Cache, list[Refusal]]:
+    """Prepare every photograph once, on several threads.
+
+    Args:
+        pairs: from `photographs.find_pairs`.
+        log: gets lines for people: what the detector left alone, and a summary.
+        stage: "train" for training. "predict" for validation: treated as prediction treats a gray photograph, the truth
+            untouched, at working size.
+
+    Returns:
+        The cache and the photographs that turned out unusable once decoded.
+
+    Raises:
+        NoPhotographs: if none is left.
+    """
+    began = time.monotonic()
+    store = _Store(params)
+    refusals: list[Refusal] = []
+    try:
+        for pair, outcome in _outcomes(pairs, params, stage, log):
+            refusal = outcome if isinstance(outcome, Refusal) else store.add(pair, outcome)
+            if refusal is not None:
+                refusals.append(refusal)
+        if not store.kept_as:
+            raise nothing_left(refusals)
+        cache = store.finish()
+    except BaseException:
+        store.discard()
+        raise
+    if store.abstained:
+        log(f"light reflection: {store.abstained} photographs have so much of it that they were left as they are")
+    log(_summary(cache, store.total_bytes, len(refusals), time.monotonic() - began))
+    return cache, refusals
+
+
+def cached_shape(height: int, width: int, params: Params, stage: Stage) -> tuple[int, int]:
+    """Height and width at which a photograph is kept: as large as its crops need, not larger.
+
+    With CROP_SCALE_MIN=1 the shorter side is RESOL + JITTER exactly, so that a crop needs no resizing. With smaller
+    crops it is what the smallest, narrowest of them needs to fill RESOL; such photographs are never enlarged.
+    """
+    if stage == "predict":
+        return working_shape(height, width, params.resol)
+    if params.crop_scale_min == 1:
+        return working_shape(height, width, params.resol + params.jitter)
+    needed_px = math.ceil(params.resol * math.sqrt(CROP_ASPECT / params.crop_scale_min))
+    return (height, width) if min(height, width) <= needed_px else working_shape(height, width, needed_px)
+
+
+def available_memory_bytes() -> int:
+    """Memory that can still be taken: the system's, or less where the container is limited."""
+    found = []
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        lines = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines() if ":" in line)
+        if "MemAvailable" in lines:
+            found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    for limit, used in _CGROUP_FILES:
+        if limit.exists() and used.exists():
+            words = limit.read_text(encoding="ascii").strip(), used.read_text(encoding="ascii").strip()
+            if all(word.isdigit() for word in words):
+                found.append(max(0, int(words[0]) - int(words[1])))
+    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    return min(found, default=2**30)
+
+
+_CGROUP_FILES = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+
+
+class _Store:
+    """Takes records one by one: in memory, or in a file from the first record that no longer fits."""
+
+    def __init__(self, params: Params) -> None:
+        if params.cache == "memory":
+            self.budget_bytes = math.inf
+        elif params.cache == "disk" or params.workers > 0:
+            # Worker processes share a mapped file, but would each copy a cache in memory.
+            self.budget_bytes = 0.0
+        else:
+            self.budget_bytes = MEMORY_SHARE * available_memory_bytes() / params.devices
+        self.records: list[Record] = []
+        self.shapes: list[tuple[int, ...]] = []
+        self.glare_shares: list[float] = []
+        self.kept_as: dict[bytes, str] = {}
+        self.abstained = 0
+        self.total_bytes = 0
+        self.file: Path | None = None
+        self._stream: BinaryIO | None = None
+
+    def add(self, pair: Pair, kept: _Kept) -> Refusal | None:
+        """Keep it, unless the same pixels are there already."""
+        if kept.digest in self.kept_as:
+            return Refusal(pair.color, "duplicate", f"it shows the same pixels as {self.kept_as[kept.digest]}")
+        self.kept_as[kept.digest] = pair.name
+        self.glare_shares.append(kept.glare_share)
+        self.abstained += kept.abstained
+        self.shapes.append(kept.record.shape)
+        self.records.append(kept.record)
+        self.total_bytes += kept.record.nbytes
+        if self.total_bytes > self.budget_bytes:
+            if self._stream is None:
+                handle, name = tempfile.mkstemp(prefix="dancheong-", suffix=".cache")
+                self.file, self._stream = Path(name), os.fdopen(handle, "wb")
+            for waiting in self.records:
+                self._stream.write(waiting.data)
+            self.records = []
+        return None
+
+    def finish(self) -> Cache:
+        if self._stream is not None and self.file is not None:
+            self._stream.close()
+            self.records = _mapped(self.file, self.shapes)
+        return Cache(self.records, list(self.kept_as.values()), self.glare_shares, _fingerprint(self.kept_as), self.file)
+
+    def discard(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        if self.file is not None:
+            _remove(self.file)
+
+
+def _outcomes(
+    pairs: list[Pair], params: Params, stage: Stage, log: Callable[[str], None]
+) -> Iterator[tuple[Pair, _Kept | Refusal]]:
+    """Each pair with what became of it, in order, prepared by several threads."""
+    logged = time.monotonic()
+    with ThreadPoolExecutor(max_workers=_threads()) as pool:
+        waiting = deque(pool.submit(_prepare_one, pair, params, stage) for pair in pairs)
+        try:
+            for done, pair in enumerate(pairs):
+                if time.monotonic() - logged > LOG_SECONDS:
+                    logged = time.monotonic()
+                    log(f"prepared {done} of {len(pairs)} photographs")
+                # Taken out of the queue: a finished future would keep its picture in memory.
+                yield pair, waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _mapped(file: Path, shapes: Iterable[tuple[int, ...]]) -> list[Record]:
+    whole = np.memmap(file, dtype=np.uint8, mode="r")
+    records, start = [], 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        records.append(np.asarray(whole[start:stop]).reshape(shape))
+        start = stop
+    return records
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)
+
+
+def _threads() -> int:
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(processors, _MAX_THREADS, available_memory_bytes() // _BYTES_A_THREAD))
+
+
+def _prepare_one(pair: Pair, params: Params, stage: Stage) -> _Kept | Refusal:
+    try:
+        source, target = read_pair(pair, params)
+    except PhotographRefused as refused:
+        return refused.refusal
+    digest = hashlib.sha256()
+    for pixels in (source, target):
+        if pixels is not None:
+            digest.update(f"{pixels.shape} {pixels.dtype} ".encode())
+            digest.update(np.ascontiguousarray(pixels).data)
+    if source is not None:
+        prepared = prepare(source, params, stage, target)
+    elif stage == "train":
+        prepared = prepare(target, params, stage)
+    else:
+        prepared = prepare(gray_of(target), params, stage, target)
+    if stage == "train" and uses_loss_mask(params) and prepared.alpha_hw is not None:
+        kept_share = 1.0 - float(prepared.alpha_hw.mean())
+        if kept_share < params.loss_min_kept:
+            reason = f"only {kept_share:.0%} of it is free of light reflection (LOSS_MIN_KEPT={params.loss_min_kept})"
+            return Refusal(pair.color, "glare", reason)
+    return _Kept(_record(prepared, params, stage), digest.digest(), prepared.glare_share, prepared.abstained)
+
+
+def _record(prepared: Prepared, params: Params, stage: Stage) -> Record:
+    assert prepared.target_hwc is not None  # read_pair always gives the truth
+    height, width = prepared.input_hwc.shape[:2]
+    shape = cached_shape(height, width, params, stage)
+    planes = [_to_uint8(resize(array, shape)) for array in (prepared.input_hwc, prepared.target_hwc)]
+    if stage == "train" and uses_loss_mask(params) and prepared.alpha_hw is not None and prepared.alpha_hw.any():
+        planes.append(to_pixels(resize(prepared.alpha_hw, shape), np.uint8))
+    record: Record = np.dstack(planes)
+    record.setflags(write=False)
+    return record
+
+
+def _to_uint8(pixels: NDArray[Any]) -> Record:
+    return pixels if pixels.dtype == np.uint8 else to_pixels(float01(pixels), np.uint8)
+
+
+def _fingerprint(names_by_digest: dict[bytes, str]) -> str:
+    whole = hashlib.sha256()
+    for digest, name in sorted(names_by_digest.items(), key=lambda entry: entry[1]):
+        whole.update(name.encode() + b"\0" + digest)
+    return whole.hexdigest()
+
+
+def _summary(cache: Cache, total_bytes: int, left_out: int, seconds: float) -> str:
+    place = "memory" if cache.file is None else f"a mapped file in {cache.file.parent}"
+    touched = sum(share > 0 for share in cache.glare_shares)
+    return (
+        f"{len(cache)} photographs prepared in {seconds:.1f} s, {total_bytes / 2**20:.0f} MB in {place}; "
+        f"{left_out} left out; light reflection in {touched}"
+    )
