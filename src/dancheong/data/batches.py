@@ -9,6 +9,7 @@ import math
 import multiprocessing
 from collections.abc import Iterator
 from functools import lru_cache
+from multiprocessing.context import BaseContext
 from typing import NamedTuple
 
 import cv2
@@ -35,9 +36,7 @@ class Batch(NamedTuple):
     weight_b1hw: torch.Tensor
 
 
-def batches(
-    cache: Cache, params: Params, start_image: int, stop_image: int, rank: int = 0, world: int = 1
-) -> Iterator[Batch]:
+def batches(cache: Cache, params: Params, start_image: int, stop_image: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
     """Batches of the images [start_image, stop_image) of the run, counted from 0 over all epochs.
 
     A step of the whole run takes BATCH_SIZE images; of those, rank r of `world` gets each world-th from the r-th on.
@@ -129,9 +128,7 @@ def crop_window(height: int, width: int, params: Params, rng: np.random.Generato
     return _placed(height, width, min(height, round(width * CROP_ASPECT)), min(width, round(height * CROP_ASPECT)), rng)
 
 
-def validation_samples(
-    cache: Cache, params: Params, limit: int | None = None
-) -> list[tuple[str, FloatArray, FloatArray]]:
+def validation_samples(cache: Cache, params: Params, limit: int | None = None) -> list[tuple[str, FloatArray, FloatArray]]:
     """Whole photographs, not varied: (name, input (c_in, h, w), target (c_out, h, w)), shorter side RESOL, aspect kept.
 
     `limit`: the first so many only. Build the cache with ``stage="predict"`` to see what a prediction will see.
@@ -142,9 +139,7 @@ def validation_samples(
         record = cache[index]
         planes = resize(record, working_shape(record.shape[0], record.shape[1], params.resol))
         target_hwc = np.ascontiguousarray(planes[..., c_in : c_in + 3])
-        samples.append(
-            (cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params))
-        )
+        samples.append((cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params)))
     return samples
 
 
@@ -160,19 +155,28 @@ class _Samples(Dataset[Sample]):
 
 
 def _from_workers(samples: _Samples, steps: list[list[int]], workers: int) -> Iterator[Batch]:
-    # A fork would copy locks that OpenCV's and torch's threads may hold. The loader draws a number from its generator
-    # even if nothing needs it: one of its own leaves the global one, on which dropout and resuming depend, alone.
-    methods = multiprocessing.get_all_start_methods()
     loader = DataLoader(
         samples,
         batch_sampler=steps,
         num_workers=min(workers, len(steps)),
         collate_fn=_collate,
         worker_init_fn=_start_worker,
-        multiprocessing_context="forkserver" if "forkserver" in methods else "spawn",
+        multiprocessing_context=_worker_context(),
+        # The loader draws a number from its generator even if nothing needs it: with one of its own it leaves the global
+        # one alone, on which dropout and resuming depend.
         generator=torch.Generator(),
     )
     return iter(loader)
+
+
+def _worker_context() -> BaseContext:
+    # A plain fork would copy locks that threads of OpenCV and torch may hold.
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Imported once by the server and not again by each worker.
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _start_worker(worker: int) -> None:
