@@ -1,0 +1,1 @@
+"""Networks, losses and their statistics: tensors in, tensors out (torch)."""

@@ -1,0 +1,89 @@
+"""What both networks are made of: normalizations, activations, initial weights."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Norm = Literal["batch", "instance", "channel", "none"]
+Activation = Literal["none", "leaky", "relu"]
+
+NORM_EPSILON = 1e-5
+LEAKY_SLOPE = 0.2
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalization over the channels of each pixel by itself.
+
+    It needs neither a batch nor an extent: a pixel's result depends on that pixel alone, so tiles, batches and exports
+    agree, and nothing has to be frozen.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        normalized = F.layer_norm(x_bchw.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, NORM_EPSILON)
+        return normalized.permute(0, 3, 1, 2)
+
+
+def norm_layer(kind: Norm, channels: int) -> nn.Module:
+    """The normalization after a convolution; every kind but `none` has a gain and a shift for each channel."""
+    match kind:
+        case "batch":
+            return nn.BatchNorm2d(channels, eps=NORM_EPSILON)
+        case "instance":
+            return nn.InstanceNorm2d(channels, eps=NORM_EPSILON, affine=True)
+        case "channel":
+            return ChannelNorm(channels)
+        case "none":
+            return nn.Identity()
+    raise ValueError(f"norm {kind!r} is unknown: batch, instance, channel and none are known")
+
+
+def activate(x: Tensor, activation: Activation) -> Tensor:
+    """The nonlinearity before a convolution: none, ReLU, or leaky ReLU with slope 0.2 (Isola et al. 2017, 6.1)."""
+    match activation:
+        case "none":
+            return x
+        case "leaky":
+            return F.leaky_relu(x, LEAKY_SLOPE)
+        case "relu":
+            return F.relu(x)
+    raise ValueError(f"activation {activation!r} is unknown: none, leaky and relu are known")
+
+
+def padded_px(size_px: int, levels: int) -> int:
+    """The next size that can be halved `levels` times."""
+    multiple: int = 2**levels
+    return -(-size_px // multiple) * multiple
+
+
+@torch.no_grad()
+def initialize(module: nn.Module, seed: int) -> None:
+    """Draw the initial weights: convolutions N(0, 0.02), gains of normalizations N(1, 0.02), biases 0.
+
+    They depend on `seed` and the module's shape only, not on the global random state, the device or its precision.
+    Running statistics start at mean 0 and variance 1. Source: Isola et al. 2017, section 6.2, and its public code.
+    """
+    generator = torch.Generator("cpu").manual_seed(seed)
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            mean = 0.0
+        elif isinstance(part, nn.BatchNorm2d | nn.InstanceNorm2d | ChannelNorm):
+            mean = 1.0
+        else:
+            continue
+        part.weight.copy_(torch.empty(part.weight.shape).normal_(mean, 0.02, generator=generator))
+        if part.bias is not None:
+            part.bias.zero_()
+        if isinstance(part, nn.BatchNorm2d):
+            part.reset_running_stats()
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Trainable numbers of a module (running statistics are not trained)."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

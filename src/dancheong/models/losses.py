@@ -1,0 +1,68 @@
+"""The losses of Pix2Pix, with a weight for each pixel: 1 undamaged, 0 lost to light reflection (docs/glare.md).
+
+    loss_D = (adversarial(D(x, y), real) + adversarial(D(x, G(x)), fake)) / 2
+    loss_G = lambda_gan adversarial(D(x, G(x)), real) + lambda_l1 l1(G(x), y)
+
+Every mean is a weighted mean, ``sum(w e) / sum(w)``, so that an error of one size costs the same however much of the
+picture is damaged, and a weight of 1 everywhere is the plain loss, bit for bit. Where nothing is undamaged a loss is 0.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dancheong.models.discriminator import ReceptiveField
+
+
+def _weighted_mean(error: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean of `error` (b, c, h, w) under `weight` (b, 1, h, w); the arithmetic is the same with and without one."""
+    error = error.float()
+    per_pixel = (error.shape[0], 1, *error.shape[2:])
+    if weight is None:
+        weight = error.new_ones(()).expand(per_pixel)
+    elif weight.shape != per_pixel:
+        # It would broadcast, and the mean be one of other pixels.
+        raise ValueError(f"a weight of shape {per_pixel} was expected for this loss, not {tuple(weight.shape)}")
+    total = weight.float().sum(dtype=torch.float32) * error.shape[1]
+    return (weight * error).sum() / total.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def adversarial(logits_b1hw: Tensor, is_real: bool, weight_b1hw: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy of the patches' logits against 1 (`is_real`) or 0, as a mean over patches.
+
+    `weight_b1hw` has the shape of the logits: `pool_weight` makes it from the pixels'. ln 2 at logits of 0.
+    Source: Goodfellow et al. 2014 in the form of Isola et al. 2017, equations 1 and 4; the generator calls it with
+    `is_real` true (section 3.3: maximize log D instead of minimizing log(1 - D)).
+    """
+    target = torch.full_like(logits_b1hw, float(is_real))
+    return _weighted_mean(F.binary_cross_entropy_with_logits(logits_b1hw, target, reduction="none"), weight_b1hw)
+
+
+def discriminator_loss(real_b1hw: Tensor, fake_b1hw: Tensor, weight_b1hw: Tensor | None = None) -> Tensor:
+    """``(adversarial(real, 1) + adversarial(fake, 0)) / 2`` (halved: Isola et al. 2017, section 3.3)."""
+    return 0.5 * (adversarial(real_b1hw, True, weight_b1hw) + adversarial(fake_b1hw, False, weight_b1hw))
+
+
+def l1(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None = None) -> Tensor:
+    """``sum(w |fake - target|) / (c sum(w))``: the mean absolute error of undamaged pixels (equation 3)."""
+    return _weighted_mean((fake_bchw - target_bchw).abs(), weight_b1hw)
+
+
+def compose(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None) -> Tensor:
+    """``w fake + (1 - w) target``: the picture to be judged, in which damaged pixels are the truth's own.
+
+    The discriminator then has nothing to see in them, and no gradient reaches the generator there.
+    """
+    if weight_b1hw is None:
+        return fake_bchw
+    return weight_b1hw * fake_bchw + (1 - weight_b1hw) * target_bchw
+
+
+def pool_weight(weight_b1hw: Tensor, field: ReceptiveField) -> Tensor:
+    """Weights of pixels (b, 1, h, w) -> weights of logits (b, 1, h', w'): the mean over what each logit sees.
+
+    Padding is not part of the picture and does not count: weights of 1 give weights of exactly 1 at the border too.
+    """
+    return F.avg_pool2d(
+        weight_b1hw.float(), field.size_px, stride=field.stride_px, padding=field.padding_px, count_include_pad=False
+    )

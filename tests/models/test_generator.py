@@ -1,0 +1,189 @@
+"""The U-Net: canonical counts, exact sizes at every kernel, where dropout and normalization are, and its description."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from dancheong.models import generator as generator_module
+from dancheong.models.blocks import count_parameters, initialize
+from dancheong.models.generator import Generator, architecture, describe, from_architecture, generator_rows
+from dancheong.params import Params
+
+PAPER = Params(ngf=64, ndf=64, depth=0, norm="batch", dropout=0.5, upsample="transposed", resol=256)
+
+
+def on_paper(c_in: int, c_out: int) -> Generator:
+    """The canonical generator without its 200 MB of weights."""
+    with torch.device("meta"):
+        return Generator(generator_rows(PAPER, c_in, c_out))
+
+
+def small(c_in: int = 1, c_out: int = 2, seed: int = 1, **settings: object) -> Generator:
+    generator = Generator(generator_rows(Params(**({"ngf": 2, "depth": 3} | settings)), c_in, c_out))
+    initialize(generator, seed)
+    return generator
+
+
+@pytest.mark.parametrize(("c_in", "c_out", "count"), [(3, 3, 54_413_955), (1, 3, 54_411_907), (1, 2, 54_409_858)])
+def test_canonical_count_of_parameters(c_in: int, c_out: int, count: int) -> None:
+    assert count_parameters(on_paper(c_in, c_out)) == count
+
+
+def test_canonical_state_has_82_tensors() -> None:
+    assert len(on_paper(3, 3).state_dict()) == 82
+
+
+def test_canonical_compute_is_6_05_gmac() -> None:
+    rows = generator_rows(PAPER, 3, 3)
+    # A transposed convolution multiplies once for each input pixel, a convolution once for each output pixel.
+    sides = [row.out_px if row.step == "down" else row.out_px // 2 for row in rows]
+    macs = sum(row.ksize**2 * row.c_in * row.c_out * side**2 for row, side in zip(rows, sides, strict=True))
+    assert macs / 1e9 == pytest.approx(6.05, abs=0.005)
+
+
+def test_the_table_at_the_head_of_the_file_is_the_canonical_network() -> None:
+    table = describe(generator_rows(PAPER, 3, 3))
+    documented = [line.strip() for line in (generator_module.__doc__ or "").splitlines()]
+    assert all(line in documented for line in table.splitlines())
+
+
+def test_canonical_network_runs_at_its_smallest_size() -> None:
+    with torch.device("meta"):
+        assert on_paper(3, 3)(torch.empty(1, 3, 256, 512)).shape == (1, 3, 256, 512)
+
+
+@pytest.mark.parametrize(("resol", "levels", "bottleneck_px"), [(256, 8, 1), (200, 7, 2), (1024, 10, 1), (16, 4, 1)])
+def test_depth_follows_resol_and_rows_show_resolution(resol: int, levels: int, bottleneck_px: int) -> None:
+    rows = generator_rows(Params(resol=resol, depth=0), 1, 2)
+    assert len(rows) == 2 * levels
+    assert rows[levels - 1].out_px == bottleneck_px
+    assert rows[-1].out_px >= resol
+    assert [row.out_px for row in rows] == [bottleneck_px << step for step in (*range(levels)[::-1], *range(1, levels + 1))]
+
+
+@pytest.mark.parametrize("upsample", ["transposed", "resize"])
+@pytest.mark.parametrize("ksize", range(3, 9))
+def test_every_kernel_halves_and_doubles_exactly(ksize: int, upsample: str) -> None:
+    generator = small(ksize=ksize, upsample=upsample)
+    sizes: dict[str, tuple[int, int]] = {}
+    for row in generator.rows:
+        generator.get_submodule(row.block).register_forward_hook(
+            lambda _module, _inputs, out, block=row.block: sizes.update({block: tuple(out.shape[2:])})
+        )
+    height, width = 8 * 3, 8 * 5
+    assert generator(torch.randn(2, 1, height, width)).shape == (2, 2, height, width)
+    for k in (1, 2, 3):
+        assert sizes[f"enc{k}"] == (height >> k, width >> k)
+        assert sizes[f"dec{k}"] == (height >> (k - 1), width >> (k - 1))
+
+
+def test_skips_come_before_what_came_up() -> None:
+    generator = small()
+    seen = {}
+    generator.get_submodule("enc1").register_forward_hook(lambda _m, _i, out: seen.update(skip=out))
+    generator.get_submodule("dec2").register_forward_hook(lambda _m, _i, out: seen.update(up=out))
+    generator.get_submodule("dec1").register_forward_pre_hook(lambda _m, inputs: seen.update(joined=inputs[0]))
+    generator(torch.randn(1, 1, 16, 16))
+    assert torch.equal(seen["joined"], torch.cat([seen["skip"], seen["up"]], dim=1))
+
+
+def test_output_is_bounded_by_tanh() -> None:
+    generator = small()
+    with torch.no_grad():
+        generator.get_submodule("dec1.conv").weight.mul_(1e4)
+        out = generator(torch.randn(1, 1, 32, 32))
+    assert 0.9 < out.abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("resol", "blocks"),
+    [(256, ["dec7", "dec6", "dec5"]), (128, ["dec6", "dec5"]), (32, []), (512, ["dec8", "dec7", "dec6", "dec5"])],
+)
+def test_dropout_is_on_the_wide_rows_that_take_a_skip(resol: int, blocks: list[str]) -> None:
+    with torch.device("meta"):
+        generator = Generator(generator_rows(PAPER.model_copy(update={"resol": resol}), 3, 3))
+    dropouts = {name.split(".")[0]: part.p for name, part in generator.named_modules() if isinstance(part, nn.Dropout)}
+    assert dropouts == dict.fromkeys(blocks, 0.5)
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "channel", "none"])
+def test_no_norm_at_both_ends_and_the_bottleneck(norm: str) -> None:
+    rows = {row.block: row for row in generator_rows(Params(norm=norm, depth=4), 1, 2)}
+    assert {block for block, row in rows.items() if row.norm == "none"} >= {"enc1", "enc4", "dec1"}
+    assert {rows[block].norm for block in ("enc2", "enc3", "dec4", "dec3", "dec2")} == {norm}
+
+
+@pytest.mark.parametrize("norm", ["instance", "channel", "none"])
+def test_every_row_has_exactly_one_shift_without_batch_norm(norm: str) -> None:
+    for row in generator_rows(Params(norm=norm), 1, 2):
+        assert row.bias == (row.norm == "none")
+
+
+def test_biases_with_batch_norm_are_the_reference_s() -> None:
+    assert [row.block for row in generator_rows(PAPER, 3, 3) if row.bias] == ["dec1"]
+
+
+@pytest.mark.parametrize("norm", ["channel", "none", "instance"])
+def test_prediction_in_training_mode_does_not_depend_on_the_batch(norm: str) -> None:
+    generator = small(norm=norm)
+    pictures = torch.randn(3, 1, 16, 16)
+    alone = torch.cat([generator(picture[None]) for picture in pictures])
+    torch.testing.assert_close(generator(pictures), alone, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["channel", "none"])
+def test_pixels_far_away_do_not_matter(norm: str) -> None:
+    generator = small(norm=norm, depth=2, upsample="resize", ksize=3)
+    picture = torch.randn(1, 1, 64, 64)
+    changed = picture.clone()
+    changed[..., 40:] += 3.0
+    torch.testing.assert_close(generator(changed)[..., :24], generator(picture)[..., :24], rtol=0, atol=0)
+    assert not torch.equal(generator(changed)[..., 40:], generator(picture)[..., 40:])
+
+
+def test_pixels_far_away_do_matter_to_instance_norm() -> None:
+    generator = small(norm="instance", depth=2)
+    picture = torch.randn(1, 1, 64, 64)
+    changed = picture.clone()
+    changed[..., 40:] *= 9
+    assert not torch.allclose(generator(changed)[..., :24], generator(picture)[..., :24], atol=1e-5)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_shallow_networks_work(depth: int) -> None:
+    assert small(depth=depth)(torch.randn(2, 1, 4, 8)).shape == (2, 2, 4, 8)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 20, 16), (1, 1, 16, 9), (1, 2, 16, 16), (1, 16, 16), (1, 1, 0, 8)])
+def test_a_wrong_input_is_refused_in_words(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"takes .*, not"):
+        small()(torch.zeros(shape))
+
+
+def test_a_wrong_size_is_told_what_to_pad_to() -> None:
+    with pytest.raises(ValueError, match="pad to 24 x 16"):
+        small()(torch.zeros(1, 1, 20, 16))
+
+
+@pytest.mark.parametrize("upsample", ["transposed", "resize"])
+def test_description_survives_json_and_rebuilds_the_network(upsample: str) -> None:
+    generator = small(ksize=5, norm="channel", upsample=upsample, dropout=0.5, depth=6)
+    rebuilt = from_architecture(json.loads(json.dumps(architecture(generator))))
+    assert rebuilt.rows == generator.rows
+    rebuilt.load_state_dict(generator.state_dict())
+    picture = torch.randn(1, 1, 64, 64)
+    assert torch.equal(rebuilt.eval()(picture), generator.eval()(picture))
+
+
+def test_a_damaged_description_is_refused() -> None:
+    sound = architecture(small())
+    with pytest.raises(ValueError, match="unet"):
+        from_architecture({})
+    with pytest.raises(ValueError, match="lacks"):
+        from_architecture(sound | {"rows": [{"block": "enc1"}]})
+    with pytest.raises(ValueError, match="enc1"):
+        from_architecture(sound | {"rows": sound["rows"][::-1]})
+    with pytest.raises(ValueError, match="dec2 takes 99"):
+        from_architecture(sound | {"rows": [row | ({"c_in": 99} if row["block"] == "dec2" else {}) for row in sound["rows"]]})
