@@ -34,11 +34,13 @@ def evaluate(
         result = run(colorizer, photos, output, lambda done, total: bar(done / total))
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
+    for name, error in result.failures:
+        say(f"failed: {name}: {error}", quiet)
     names = ("delta_e_2000", "psnr", "ssim", "colorfulness", "colorfulness_truth")
     lines = [f"{'':<20}{'result':>10}{'gray':>10}"]
     lines += [f"{name:<20}{getattr(result.mean, name):>10.3f}{getattr(result.gray, name):>10.3f}" for name in names]
     emit(result.record(), as_json, [f"{result.images} photographs", *lines])
-    raise typer.Exit(1 if any(refusal.kind == "failed" for refusal in result.refusals) else 0)
+    raise typer.Exit(1 if result.failures else 0)
 
 
 def demo(

@@ -36,7 +36,8 @@ def commands_markdown() -> str:
     lines = ["# Commands", "", "Generated from `--help` (`python tools/make_docs.py`)."]
     for words, command in sorted(_leaves(get_command(app), ("dancheong",))):
         context = command.make_context(" ".join(words), [], resilient_parsing=True)
-        lines += ["", f"## {' '.join(words)}", "", (command.help or "").strip(), "", "| argument or option | meaning |", "|---|---|"]
+        lines += ["", f"## {' '.join(words)}", "", (command.help or "").strip(), ""]
+        lines += ["| argument or option | meaning |", "|---|---|"]
         for parameter in command.get_params(context):
             names = " ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.make_metavar(context)
             value = getattr(parameter, "metavar", None) or ""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dancheong.imaging.files import PhotoError, whole_file, write_photo
+from dancheong.prediction.colorizer import Colorizer
 from numpy.typing import NDArray
 
 from dancheong.data.photographs import Refusal, find_pairs, read_pair
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import PhotoError, whole_file, write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
-from dancheong.prediction.colorizer import Colorizer
 
 Pixels = NDArray[Any]
 
@@ -42,13 +42,14 @@ class PhotoScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All photographs: means, a row each, and what could not be used."""
+    """All photographs: means, a row each, what was left out, and (name, error) of what failed."""
 
     images: int
     mean: Scores
     gray: Scores
     photographs: list[PhotoScores]
     refusals: list[Refusal]
+    failures: list[tuple[str, str]]
     seconds: float
 
     def record(self) -> dict[str, Any]:
@@ -72,19 +73,20 @@ def evaluate(
         settings: prediction parameters, such as ``GLARE_MODE="off"``.
 
     Raises:
-        NoPhotographs: when nothing usable is left. A photograph that fails is named in `refusals`.
+        NoPhotographs: when nothing usable is left. A photograph that fails is named in `failures`.
     """
     colorizer = model if isinstance(model, Colorizer) else Colorizer.open(model, **settings)
     began = time.monotonic()
     pairs, refusals = find_pairs(Path(photos), colorizer.params)
     rows: list[PhotoScores] = []
+    failures: list[tuple[str, str]] = []
     for number, pair in enumerate(pairs, 1):
         try:
             given, truth = read_pair(pair, colorizer.params)
             gray = gray_of(truth) if given is None else given
             result = colorizer(gray)
         except (PhotoError, ValueError, MemoryError) as error:
-            refusals.append(Refusal(pair.name, "failed", str(error)))
+            failures.append((pair.name, str(error)))
             continue
         rows.append(PhotoScores(pair.name, score(result, truth), score(as_color(gray), truth)))
         if out_dir is not None:
@@ -93,7 +95,7 @@ def evaluate(
             watch(number, len(pairs))
     evaluation = Evaluation(
         len(rows), mean_scores([row.result for row in rows]), mean_scores([row.gray for row in rows]), rows, refusals,
-        time.monotonic() - began,
+        failures, time.monotonic() - began,
     )
     if out_dir is not None:
         write_csv(Path(out_dir) / "scores.csv", rows)

@@ -4,7 +4,7 @@ A name in the table is the attribute's name in upper case: ``RESOL`` is ``params
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -25,8 +25,7 @@ def row(
     gt: float | None = None,
 ) -> Any:
     """One row of the table as a pydantic field; `meaning` is what the generated documentation and forms show."""
-    bounds = {key: value for key, value in {"ge": ge, "le": le, "gt": gt}.items() if value is not None}
-    return Field(default, description=meaning, json_schema_extra={"unit": unit, "source": source}, **bounds)
+    return Field(default, description=meaning, json_schema_extra={"unit": unit, "source": source}, ge=ge, le=le, gt=gt)
 
 
 class NetworkRows(BaseModel):
@@ -232,4 +231,4 @@ SECTIONS: tuple[type[BaseModel], ...] = (
 def choices_of(field_name: str) -> tuple[str, ...]:
     """The words a choice parameter allows; empty for the others."""
     annotation = Params.model_fields[field_name].annotation
-    return tuple(annotation.__args__) if getattr(annotation, "__origin__", None) is Literal else ()
+    return get_args(annotation) if get_origin(annotation) is Literal else ()

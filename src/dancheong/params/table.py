@@ -158,8 +158,8 @@ def range_text(field_name: str) -> str:
     if choices:
         return ", ".join(choices)
     field = Params.model_fields[field_name]
-    words = {int: "a whole number", float: "a number", bool: "Y or N", str: "text"}
-    kind = words[field.annotation] if field.annotation in words else "text"
+    words: dict[Any, str] = {int: "a whole number", float: "a number", bool: "Y or N", str: "text"}
+    kind = words.get(field.annotation, "text")
     bounds = {type(item).__name__: item for item in field.metadata}
     low = f" from {bounds['Ge'].ge:g}" if "Ge" in bounds else f" above {bounds['Gt'].gt:g}" if "Gt" in bounds else ""
     high = f" to {bounds['Le'].le:.10g}" if "Le" in bounds else ""

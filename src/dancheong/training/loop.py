@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dancheong.artifact import Artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
 from dancheong.data.photographs import Refusal, find_pairs
-from dancheong.data.prepare import channels
+from dancheong.data.prepare import Stage
 from dancheong.params import COMMON, DancheongError, Params
 from dancheong.training.engine import launch
 
@@ -87,7 +87,7 @@ def train(
     from dancheong.training.run import Run  # torch is there: launch has checked
 
     cache, refusals = _prepare(Path(photos), params)
-    val_cache = _prepare(Path(val), params)[0] if val is not None else None
+    val_cache = _prepare(Path(val), params, "predict")[0] if val is not None else None
     log = Path(log_dir) if log_dir is not None else model.with_name(model.stem + "_log")
     with Run(fabric, params, cache, val_cache, model, log) as run:
         if resume:
@@ -159,9 +159,9 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _prepare(photos: Path, params: Params) -> tuple[Cache, list[Refusal]]:
+def _prepare(photos: Path, params: Params, stage: Stage = "train") -> tuple[Cache, list[Refusal]]:
     pairs, refusals = find_pairs(photos, params)
-    cache, more = build_cache(pairs, params)
+    cache, more = build_cache(pairs, params, stage=stage)
     return cache, [*refusals, *more]
 
 
@@ -178,7 +178,7 @@ def _artifact(
         origins=origins,
         category=category,
         architecture=architecture(generator),
-        graph=to_graph(generator, channels(params)[0]),
+        graph=to_graph(generator),
         weights=weights,
         history=run.history,
         data={"photographs": len(cache), "left_out": len(refusals), "fingerprint": cache.fingerprint,

@@ -25,20 +25,23 @@ def score(
 ) -> tuple[dict[str, float], list[list[Pixels]]]:
     """Mean scores over (name, input_chw, target_chw) samples and rows input | predicted | truth of the first few."""
     device = next(generator.parameters()).device
-    errors, l1, vivid, vivid_truth, rows = [], [], [], [], []
+    rows: list[list[Pixels]] = []
+    means: dict[str, list[float]] = {}
     for _, input_chw, target_chw in samples:
         padded, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), 2**params.levels)
         tensor = torch.from_numpy(np.ascontiguousarray(np.moveaxis(padded, -1, 0)))[None].to(device)
         output_chw = generator(tensor)[0, :, :height, :width].float().cpu().numpy()
         predicted = from_network(input_chw, output_chw, params)
         truth = from_network(input_chw, target_chw, params)
-        l1.append(float(np.abs(output_chw - target_chw).mean()))
-        errors.append(mean_delta_e_2000(predicted, truth))
-        vivid.append(colorfulness(predicted))
-        vivid_truth.append(colorfulness(truth))
+        for name, value in {
+            "val_l1": float(np.abs(output_chw - target_chw).mean()),
+            "val_delta_e_2000": mean_delta_e_2000(predicted, truth),
+            "val_colorfulness": colorfulness(predicted),
+            "val_colorfulness_truth": colorfulness(truth),
+        }.items():
+            means.setdefault(name, []).append(value)
         if len(rows) < PREVIEWS:
             rows.append([np.rint((np.moveaxis(input_chw, 0, -1) + 1) * 127.5).astype(np.uint8), predicted, truth])
-    means = {"val_l1": l1, "val_delta_e_2000": errors, "val_colorfulness": vivid, "val_colorfulness_truth": vivid_truth}
     return {name: float(np.mean(values)) for name, values in means.items()}, rows
 
 

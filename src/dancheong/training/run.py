@@ -3,19 +3,21 @@
 import copy
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
-from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from dancheong.artifact import as_stored
 from dancheong.data.batches import Batch, batches, validation_samples
 from dancheong.data.cache import Cache
 from dancheong.data.prepare import channels
-from dancheong.models.discriminator import RECEPTIVE_FIELD_PX, Discriminator, discriminator_rows
-from dancheong.models.generator import Generator, generator_rows, initialize
+from dancheong.models.blocks import initialize
+from dancheong.models.discriminator import Discriminator, discriminator_rows
+from dancheong.models.export import load_generator, to_weights
+from dancheong.models.generator import Generator, architecture, generator_rows
 from dancheong.models.statistics import recalibrate
 from dancheong.params import Params
 from dancheong.training.preview import score, write_previews
@@ -48,16 +50,14 @@ class Run:
         self.generator = Generator(generator_rows(params, c_in, c_out))
         initialize(self.generator, params.seed)
         self.average = AveragedModel(self.generator, multi_avg_fn=_warm_average(params.ema)) if params.ema else None
-        self.discriminator: nn.Module | None = None
-        adam = {"lr": params.lr, "betas": (params.beta1, 0.999)}
-        g_module, g_optimizer = fabric.setup(self.generator, torch.optim.Adam(self.generator.parameters(), **adam))
+        self.discriminator: Discriminator | None = None
+        adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999))
+        g_module, g_optimizer = fabric.setup(self.generator, adam(self.generator.parameters()))
         d_module, d_optimizer = None, None
         if params.lambda_gan > 0:
             self.discriminator = Discriminator(discriminator_rows(params, c_in + c_out))
             initialize(self.discriminator, params.seed + 1)
-            d_module, d_optimizer = fabric.setup(
-                self.discriminator, torch.optim.Adam(self.discriminator.parameters(), **adam)
-            )
+            d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         if self.average is not None:
             self.average.to(fabric.device)
         self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator)
@@ -86,9 +86,7 @@ class Run:
                 group["lr"] = self.params.lr * lr_factor(epoch, self.params)
         adversarial = self.images_seen >= self.params.gan_start * total
         moved = Batch(*(self.fabric.to_device(tensor) for tensor in batch))
-        losses = train_step(
-            self.trainee, moved, self.params, self.fabric.backward, RECEPTIVE_FIELD_PX[self.params.patch_size], adversarial
-        )
+        losses = train_step(self.trainee, moved, self.params, self.fabric.backward, adversarial)
         if self.average is not None:
             self.average.update_parameters(self.generator)
         # Sums stay on the device: reading them each step would make the host wait.
@@ -143,8 +141,7 @@ class Run:
 
     def _calibrated(self) -> Generator:
         """A copy of the averaged generator with frozen statistics measured for exactly its weights."""
-        source = self.generator if self.average is None else self.average.module
-        generator: Generator = copy.deepcopy(source).eval()
+        generator = copy.deepcopy(self.generator if self.average is None else cast(Generator, self.average.module)).eval()
         count = min(RECALIBRATION_IMAGES, 4 * len(self.cache))
         # Batches of some size make the variance right also where training ran at batch 1.
         params = self.params.model_copy(update={"batch_size": min(8, count), "workers": 0})
@@ -153,24 +150,19 @@ class Run:
         return generator
 
     def finished_generator(self) -> tuple[Generator, dict[str, Any], Any, Any]:
-        """The generator to store (the best on validation, else the current), its float16 weights, a self-test pair."""
+        """The generator to store (the best on validation, else the current), its weights as stored, a self-test pair."""
         generator = self._calibrated()
         if self.best is not None:
             generator.load_state_dict(self.best["weights"])
             self.val = {**self.best["scores"], "val_images": float(self.best["images"])}
-        generator = generator.cpu()
-        weights = {
-            name: tensor.numpy().astype(np.float16) for name, tensor in generator.state_dict().items()
-            if tensor.is_floating_point()
-        }
-        generator.load_state_dict(
-            {name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()}, strict=False
-        )
+        # The self-test must hold for the weights as they are stored.
+        weights = {name: as_stored(array) for name, array in to_weights(generator).items()}
+        generator = load_generator(architecture(generator), weights).eval()
         side, c_in = 2**self.params.levels, channels(self.params)[0]
         ramp = torch.linspace(-1, 1, side)
         example = (0.5 * ramp[:, None] + 0.5 * ramp[None, :] ** 3).expand(1, c_in, side, side).contiguous()
         with torch.no_grad():
-            answer = generator.eval()(example)
+            answer = generator(example)
         return generator, weights, example.numpy(), answer.numpy()
 
     # -- stop and resume ------------------------------------------------------------------------------------------------
@@ -184,7 +176,8 @@ class Run:
             "generator": self.generator.state_dict(),
             "generator_optimizer": trainee.generator_optimizer.state_dict(),
             "discriminator": self.discriminator.state_dict() if self.discriminator else None,
-            "discriminator_optimizer": trainee.discriminator_optimizer.state_dict() if self.discriminator else None,  # type: ignore[union-attr]
+            "discriminator_optimizer":
+                trainee.discriminator_optimizer.state_dict() if trainee.discriminator_optimizer else None,
             "average": self.average.state_dict() if self.average else None,
             "rng": torch.get_rng_state(),
             "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dancheong.models import losses
+from dancheong.models.discriminator import Discriminator
 from dancheong.params import Params
 
 
@@ -21,16 +22,16 @@ class Trainee:
     generator_optimizer: torch.optim.Optimizer
     discriminator: nn.Module | None
     discriminator_optimizer: torch.optim.Optimizer | None
-    critic: nn.Module | None
+    critic: Discriminator | None
 
 
 def train_step(
-    trainee: Trainee, batch: Any, params: Params, backward: Any, receptive_field_px: int, adversarial: bool
+    trainee: Trainee, batch: Any, params: Params, backward: Any, adversarial: bool
 ) -> dict[str, Tensor]:
     """Update the discriminator on the detached fake, then the generator against the updated discriminator.
 
-    `batch` has input_bchw, target_bchw in [-1, 1] and weight_b1hw in [0, 1] (0: damaged). `adversarial` is False during the
-    warm-up, when only the L1 term counts. Returns the losses as detached scalars on the device.
+    `batch` has input_bchw, target_bchw in [-1, 1] and weight_b1hw in [0, 1] (0: damaged). `adversarial` is False during
+    the warm-up, when only the L1 term counts. Returns the losses as detached scalars on the device.
     """
     condition, target, weight = batch.input_bchw, batch.target_bchw, batch.weight_b1hw
     gan_weight = weight if params.loss_mask == "l1+gan" else torch.ones_like(weight)
@@ -43,7 +44,7 @@ def train_step(
         set_frozen(trainee.discriminator, False)
         logits_fake = trainee.discriminator(torch.cat([condition, judged.detach()], 1))
         logits_real = trainee.discriminator(torch.cat([condition, target], 1))
-        patch_weight = losses.pool_weight(gan_weight, logits_fake.shape[-2:], receptive_field_px)
+        patch_weight = losses.pool_weight(gan_weight, trainee.critic.field)
         out["d_fake"] = losses.adversarial(logits_fake, False, patch_weight)
         out["d_real"] = losses.adversarial(logits_real, True, patch_weight)
         trainee.discriminator_optimizer.zero_grad(set_to_none=True)

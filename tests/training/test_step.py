@@ -1,0 +1,142 @@
+"""The step conforms to the canonical Pix2Pix: who is frozen when, what is minimized, how the rate falls."""
+
+import copy
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dancheong.data.batches import Batch
+from dancheong.models.blocks import initialize
+from dancheong.models.discriminator import Discriminator, discriminator_rows
+from dancheong.models.generator import Generator, generator_rows
+from dancheong.params import Params, resolve
+from dancheong.training.step import Trainee, lr_factor, train_step
+
+TINY = {"resol": 32, "ngf": 4, "ndf": 4, "patch_size": "16", "dropout": 0.0}
+
+
+def trainee_of(params, seed=0, eps=1e-8):
+    generator = Generator(generator_rows(params, 1, 3))
+    discriminator = Discriminator(discriminator_rows(params, 4))
+    initialize(generator, seed)
+    initialize(discriminator, seed + 1)
+    optimizers = [
+        torch.optim.Adam(network.parameters(), lr=params.lr, betas=(params.beta1, 0.999), eps=eps)
+        for network in (generator, discriminator)
+    ]
+    return Trainee(generator, optimizers[0], discriminator, optimizers[1], discriminator)
+
+
+def batch_of(size=32, count=2, weight=None):
+    random = torch.Generator().manual_seed(5)
+    condition, target = (torch.rand(count, channels, size, size, generator=random) * 2 - 1 for channels in (1, 3))
+    return Batch(condition, target, torch.ones(count, 1, size, size) if weight is None else weight)
+
+
+def backward(loss):
+    loss.backward()
+
+
+def paper(**changes):
+    return resolve(preset="paper", settings={**TINY, **changes}).params
+
+
+@pytest.mark.parametrize(("epoch", "factor"), [(1, 1), (100, 1), (101, 0.990), (150, 0.505), (200, 0.0099)])
+def test_learning_rate_of_the_paper(epoch, factor):
+    assert lr_factor(epoch, resolve(preset="paper").params) == pytest.approx(factor, abs=6e-4)
+
+
+def test_learning_rate_never_reaches_zero_or_rises():
+    for epochs in (1, 2, 7, 40):
+        factors = [lr_factor(epoch, Params(epochs=epochs)) for epoch in range(1, epochs + 1)]
+        assert all(0 < after <= before for before, after in zip(factors, factors[1:], strict=False))
+
+
+def test_losses_at_the_start():
+    losses = train_step(trainee_of(paper()), batch_of(), paper(), backward, True)
+    for name in ("d_real", "d_fake", "g_gan"):
+        assert float(losses[name]) == pytest.approx(0.69, abs=0.15), name
+
+
+def test_each_network_is_frozen_while_the_other_learns(monkeypatch):
+    params = paper()
+    trainee = trainee_of(params)
+    order = []
+
+    def watch(name, optimizer, other):
+        step = optimizer.step
+
+        def watched():
+            before = copy.deepcopy(other.state_dict())
+            own = [parameter.detach().clone() for group in optimizer.param_groups for parameter in group["params"]]
+            step()
+            order.append(name)
+            assert all(torch.equal(before[key], value) for key, value in other.state_dict().items())
+            moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            assert any(not torch.equal(a, b) for a, b in zip(own, moved, strict=True))
+
+        monkeypatch.setattr(optimizer, "step", watched)
+
+    watch("discriminator", trainee.discriminator_optimizer, trainee.generator)
+    watch("generator", trainee.generator_optimizer, trainee.discriminator)
+    train_step(trainee, batch_of(), params, backward, True)
+    assert order == ["discriminator", "generator"]
+    # The generator's step must leave no gradient in the discriminator: it was frozen.
+    assert all(not parameter.requires_grad for parameter in trainee.discriminator.parameters())
+
+
+def test_one_step_equals_a_plain_derivation():
+    params = paper()
+    # A first step of Adam is the gradient's sign, and a sign of nearly 0 is rounding noise: a larger eps shows the gradient.
+    ours, plain = trainee_of(params, eps=1e-2), trainee_of(params, eps=1e-2)
+    batch = batch_of()
+    losses = train_step(ours, batch, params, backward, True)
+
+    g, d = plain.generator, plain.discriminator
+    fake = g(batch.input_bchw)
+    ones = lambda logits: torch.ones_like(logits)  # noqa: E731
+    d_fake = d(torch.cat([batch.input_bchw, fake.detach()], 1))
+    d_real = d(torch.cat([batch.input_bchw, batch.target_bchw], 1))
+    bce = F.binary_cross_entropy_with_logits
+    loss_d = 0.5 * (bce(d_real, ones(d_real)) + bce(d_fake, torch.zeros_like(d_fake)))
+    loss_d.backward()
+    plain.discriminator_optimizer.step()
+    judged = d(torch.cat([batch.input_bchw, fake], 1))
+    loss_g = bce(judged, ones(judged)) + 100 * F.l1_loss(fake, batch.target_bchw)
+    g.zero_grad()
+    loss_g.backward()
+    plain.generator_optimizer.step()
+
+    assert float(losses["g"]) == pytest.approx(loss_g.item(), rel=1e-6)
+    assert float(losses["d_real"] + losses["d_fake"]) / 2 == pytest.approx(loss_d.item(), rel=1e-6)
+    for network in ("generator", "discriminator"):
+        states = [getattr(one, network).state_dict() for one in (ours, plain)]
+        for name, value in states[0].items():
+            torch.testing.assert_close(value, states[1][name], rtol=1e-5, atol=1e-7)
+
+
+def test_damaged_pixels_teach_nothing():
+    """What stands in damaged pixels of the target has no effect on the generator, with and without the adversary."""
+    params = paper(loss_mask="l1+gan", norm="channel")
+    weight = torch.ones(2, 1, 32, 32)
+    weight[:, :, 8:20, 8:20] = 0
+    clean, damaged = batch_of(weight=weight), batch_of(weight=weight)
+    damaged.target_bchw[:, :, 8:20, 8:20] = 1.0
+    # Warm-up first: L1 alone.
+    gradients = []
+    for batch in (clean, damaged):
+        trainee = trainee_of(params)
+        train_step(trainee, batch, params, backward, False)
+        gradients.append([parameter.grad.clone() for parameter in trainee.generator.parameters()])
+    for first, second in zip(*gradients, strict=True):
+        assert torch.equal(first, second)
+
+
+def test_warm_up_leaves_the_discriminator_alone():
+    params = paper()
+    trainee = trainee_of(params)
+    before = copy.deepcopy(trainee.discriminator.state_dict())
+    losses = train_step(trainee, batch_of(), params, backward, False)
+    assert set(losses) == {"l1", "g"}
+    assert all(torch.equal(value, before[name]) for name, value in trainee.discriminator.state_dict().items())
