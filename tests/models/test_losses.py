@@ -165,3 +165,10 @@ def test_a_weight_of_another_shape_is_refused(pictures: tuple[torch.Tensor, torc
 def test_half_precision_is_summed_in_single() -> None:
     fake, target = torch.full((1, 1, 512, 512), 0.5, dtype=torch.float16), torch.zeros(1, 1, 512, 512, dtype=torch.float16)
     assert l1(fake, target).item() == 0.5
+
+
+def test_double_precision_stays_double() -> None:
+    fake, target = torch.rand(1, 3, 64, 64, dtype=torch.float64), torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    pooled = pool_weight(torch.ones(1, 1, 64, 64, dtype=torch.float64), FIELD_70)
+    assert pooled.dtype == l1(fake, target).dtype == adversarial(fake[:, :1], True).dtype == torch.float64
+    torch.testing.assert_close(l1(fake, target), F.l1_loss(fake, target), rtol=1e-14, atol=0)

@@ -16,15 +16,20 @@ from dancheong.models.discriminator import ReceptiveField
 
 def _weighted_mean(error: Tensor, weight: Tensor | None) -> Tensor:
     """Mean of `error` (b, c, h, w) under `weight` (b, 1, h, w); the arithmetic is the same with and without one."""
-    error = error.float()
+    error = _at_least_single(error)
     per_pixel = (error.shape[0], 1, *error.shape[2:])
     if weight is None:
         weight = error.new_ones(()).expand(per_pixel)
     elif weight.shape != per_pixel:
         # It would broadcast, and the mean be one of other pixels.
         raise ValueError(f"a weight of shape {per_pixel} was expected for this loss, not {tuple(weight.shape)}")
-    total = weight.float().sum(dtype=torch.float32) * error.shape[1]
+    total = weight.to(error.dtype).sum() * error.shape[1]
     return (weight * error).sum() / total.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def _at_least_single(x: Tensor) -> Tensor:
+    """Half precision has too few digits, and too small a range, to sum pixels in."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def adversarial(logits_b1hw: Tensor, is_real: bool, weight_b1hw: Tensor | None = None) -> Tensor:
@@ -64,5 +69,5 @@ def pool_weight(weight_b1hw: Tensor, field: ReceptiveField) -> Tensor:
     Padding is not part of the picture and does not count: weights of 1 give weights of exactly 1 at the border too.
     """
     return F.avg_pool2d(
-        weight_b1hw.float(), field.size_px, stride=field.stride_px, padding=field.padding_px, count_include_pad=False
+        _at_least_single(weight_b1hw), field.size_px, stride=field.stride_px, padding=field.padding_px, count_include_pad=False
     )
