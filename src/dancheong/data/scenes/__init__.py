@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.scenes.composition import COMPOSITIONS, Scenery
+from dancheong.data.scenes.composition import COMPOSITIONS
 from dancheong.data.scenes.light import draw_light
-from dancheong.data.scenes.noise import FieldHW, draw_noise
+from dancheong.data.scenes.noise import draw_noise
+from dancheong.data.scenes.site import Scenery
 
 LIGHTS = (("day", 0.46), ("golden", 0.18), ("dusk", 0.20), ("overcast", 0.16))
 SEASON_NAMES = (("spring", 0.25), ("summer", 0.35), ("autumn", 0.28), ("winter", 0.12))
@@ -38,10 +39,9 @@ def scene(seed: int, width_px: int, height_px: int, light: str | None = None) ->
     composition = COMPOSITIONS[_choose(rng, [share for _, share in COMPOSITIONS])][0]
     factor = _supersampling(max(width_px, height_px))
     canvas = np.zeros((height_px * factor, width_px * factor, 3), np.uint8)
-    scenery = Scenery(canvas, draw_light(rng, light or drawn), season, draw_noise(rng), rng)
+    scenery = Scenery(canvas, np.zeros_like(canvas), draw_light(rng, light or drawn), season, draw_noise(rng), rng)
     composition(scenery)
-    small = cv2.resize(canvas, (width_px, height_px), interpolation=cv2.INTER_AREA)
-    return _develop(small, scenery)
+    return _develop(scenery, width_px, height_px)
 
 
 def _choose(rng: np.random.Generator, weights: list[float]) -> int:
@@ -54,19 +54,24 @@ def _supersampling(longer_px: int) -> int:
     return int(np.clip(round(700 / longer_px), 2, 6)) if longer_px <= 1400 else 1
 
 
-def _develop(pixels_hwc: NDArray[np.uint8], scenery: Scenery) -> NDArray[np.uint8]:
-    """From canvas to photograph: glow around lamps, a vignette, grain."""
-    height, width = pixels_hwc.shape[:2]
-    picture = pixels_hwc.astype(np.float32)
+def _develop(scenery: Scenery, width: int, height: int) -> NDArray[np.uint8]:
+    """From canvas to photograph: weathered surfaces, glow around lamps, a vignette, grain."""
+    canvas = cv2.resize(scenery.pixels_hwc, (width, height), interpolation=cv2.INTER_AREA)
+    backdrop = cv2.resize(scenery.backdrop_hwc, (width, height), interpolation=cv2.INTER_AREA)
+    built = cv2.absdiff(canvas, backdrop).max(axis=2).astype(np.float32)
+    picture = canvas.astype(np.float32)
     if scenery.light.lamp[0] > 0:
         sigma = max(1.0, 0.012 * max(height, width))
-        picture += 0.30 * cv2.GaussianBlur(np.clip(picture - 150, 0, None), (0, 0), sigma)
+        picture += 0.30 * cv2.GaussianBlur(np.maximum(picture - 150, 0), (0, 0), sigma)
+    stains, wear = (
+        cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
+        for field in (scenery.noise.coarse, scenery.noise.fine)
+    )
+    grain = np.random.default_rng(int(scenery.rng.integers(1 << 62))).standard_normal((height, width), dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]
-    picture *= (1 - 0.07 * (x * x + y * y))[..., None]
-    grain = np.random.default_rng(int(scenery.rng.integers(1 << 62))).standard_normal((height, width), dtype=np.float32)
-    texture = cv2.resize(scenery.noise.fine, (width, height), interpolation=cv2.INTER_LINEAR)
-    picture *= (1 + 0.012 * texture + 0.012 * grain)[..., None]
+    weathered = np.minimum(built / 30, 1) * (0.020 * stains + 0.040 * wear)
+    picture *= ((1 - 0.06 * (x * x + y * y)) * (1 + weathered + 0.012 * grain))[..., None]
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 

@@ -23,6 +23,7 @@ DOWN = np.array([0.0, -1.0, 0.0])
 # fillPoly takes fixed-point coordinates: four bits below the pixel, and no more than 15 above.
 SHIFT = 4
 REACH_PX = 20000.0
+_FLIP = np.array([1.0, -1.0])
 
 Points = NDArray[np.float64]
 
@@ -74,10 +75,13 @@ def pixels_per_meter(view: View, point: ArrayLike) -> float:
 
 
 def _camera_space(view: View, points: Points) -> Points:
-    relative = points - view.eye
     c, s = math.cos(view.yaw), math.sin(view.yaw)
-    x, z = relative[..., 0], relative[..., 2]
-    return np.stack([c * x - s * z, relative[..., 1], s * x + c * z], axis=-1)
+    x, z = points[..., 0] - view.eye[0], points[..., 2] - view.eye[2]
+    camera = np.empty_like(points)
+    camera[..., 0] = c * x - s * z
+    camera[..., 1] = points[..., 1] - view.eye[1]
+    camera[..., 2] = s * x + c * z
+    return camera
 
 
 def _cut(polygon: Points) -> Points:
@@ -92,23 +96,24 @@ def _cut(polygon: Points) -> Points:
 
 
 def _visible(view: View, polygons: ArrayLike) -> tuple[list[NDArray[np.int32]], float]:
-    """Polygons (n, k, 3) -> what is in front of the camera and on the canvas, in fixed point, and the mean depth."""
+    """Polygons (n, k, 3) -> what is in front of the camera and on the canvas, in fixed point; and a depth for the haze."""
     shaped = np.asarray(polygons, np.float64)
     camera = _camera_space(view, shaped[None] if shaped.ndim == 2 else shaped)
     depth = camera[..., 2]
-    height, width = view.pixels_hwc.shape[:2]
-    scale = view.focal_px / np.maximum(depth, NEAR_M / 2)
-    u, v = view.center_px[0] + scale * camera[..., 0], view.center_px[1] - scale * camera[..., 1]
     nearest = depth.min(axis=1)
-    inside = (u.max(axis=1) >= 0) & (u.min(axis=1) <= width) & (v.max(axis=1) >= 0) & (v.min(axis=1) <= height)
-    keep = (nearest > NEAR_M) & inside
-    fixed = np.stack([u[keep], v[keep]], axis=-1).clip(-REACH_PX, REACH_PX) * (1 << SHIFT)
-    points = list(np.rint(fixed).astype(np.int32))
-    for polygon in camera[(nearest <= NEAR_M) & (depth.max(axis=1) > NEAR_M)]:
-        cut = _cut(polygon)
-        across = view.focal_px * cut[:, :2] / cut[:, 2:] * [1, -1] + view.center_px
-        points.append(np.rint(across.clip(-REACH_PX, REACH_PX) * (1 << SHIFT)).astype(np.int32))
-    return points, float(depth[keep].mean()) if keep.any() else 4 * NEAR_M
+    flat = camera[..., :2] * (view.focal_px / np.maximum(depth, NEAR_M / 2))[..., None] * _FLIP + view.center_px
+    height, width = view.pixels_hwc.shape[:2]
+    low, high = flat.min(axis=1), flat.max(axis=1)
+    inside = (high[:, 0] >= 0) & (low[:, 0] <= width) & (high[:, 1] >= 0) & (low[:, 1] <= height)
+    keep = inside & (nearest > NEAR_M)
+    fixed = np.rint(np.clip(flat[keep], -REACH_PX, REACH_PX) * (1 << SHIFT))
+    points = list(fixed.astype(np.int32))
+    if nearest.min() <= NEAR_M:
+        for polygon in camera[(nearest <= NEAR_M) & (depth.max(axis=1) > NEAR_M)]:
+            cut = _cut(polygon)
+            across = cut[:, :2] * (view.focal_px / cut[:, 2:]) * _FLIP + view.center_px
+            points.append(np.rint(np.clip(across, -REACH_PX, REACH_PX) * (1 << SHIFT)).astype(np.int32))
+    return points, max(4 * NEAR_M, float(nearest[0]))
 
 
 def fill(
@@ -171,9 +176,13 @@ def darken(view: View, polygons: ArrayLike, normal: Vector = UP, strength: float
 
 def rectangles(x0: ArrayLike, x1: ArrayLike, y0: ArrayLike, y1: ArrayLike, z: ArrayLike = 0.0) -> Points:
     """Upright rectangles (n, 4, 3) from arrays or numbers that broadcast together."""
-    a, b, c, d, e = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (x0, x1, y0, y1, z)))
-    corners = [np.stack([x, y, e], axis=-1) for x, y in ((a, c), (b, c), (b, d), (a, d))]
-    return np.stack(corners, axis=-2).reshape(-1, 4, 3)
+    a, b, c, d, e = (np.asarray(value, np.float64) for value in (x0, x1, y0, y1, z))
+    shape = np.broadcast_shapes(a.shape, b.shape, c.shape, d.shape, e.shape)
+    corners = np.empty((*shape, 4, 3))
+    for corner, (x, y) in enumerate(((a, c), (b, c), (b, d), (a, d))):
+        corners[..., corner, 0], corners[..., corner, 1] = x, y
+    corners[..., 2] = e[..., None]
+    return corners.reshape(-1, 4, 3)
 
 
 def flats(x0: ArrayLike, x1: ArrayLike, z0: ArrayLike, z1: ArrayLike, y: ArrayLike = 0.0) -> Points:
@@ -183,9 +192,11 @@ def flats(x0: ArrayLike, x1: ArrayLike, z0: ArrayLike, z1: ArrayLike, y: ArrayLi
 
 def disks(x: ArrayLike, y: ArrayLike, z: ArrayLike, radius: ArrayLike, corners: int = 10) -> Points:
     """Upright disks facing the front, as polygons (n, corners, 3)."""
-    a, b, c, r = (v.reshape(-1, 1) for v in np.broadcast_arrays(*(np.asarray(q, np.float64) for q in (x, y, z, radius))))
+    a, b, c, r = (np.asarray(value, np.float64)[..., None] for value in (x, y, z, radius))
     angle = np.arange(corners) * (2 * np.pi / corners)
-    return np.stack([a + r * np.cos(angle), b + r * np.sin(angle), c + 0 * r * angle], axis=-1)
+    ring = np.empty((*np.broadcast_shapes(a.shape, b.shape, c.shape, r.shape)[:-1], corners, 3))
+    ring[..., 0], ring[..., 1], ring[..., 2] = a + r * np.cos(angle), b + r * np.sin(angle), c
+    return ring.reshape(-1, corners, 3)
 
 
 def strip(lower: ArrayLike, upper: ArrayLike) -> Points:

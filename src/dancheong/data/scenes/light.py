@@ -82,17 +82,14 @@ def scaled(color: Rgb, gain: float) -> Rgb:
     return (color[0] * gain, color[1] * gain, color[2] * gain)
 
 
-def shade(
-    light: Light, albedo: Rgb, normal: Vector, sun: Vector, depth_m: float, lit: bool = True, lamp: float = 0.0
-) -> Rgb:
+def shade(light: Light, albedo: Rgb, normal: Vector, sun: Vector, depth_m: float, lit: bool = True, lamp: float = 0.0) -> Rgb:
     """Coded color of a matte surface: sky from above, bounce from below, sun by the cosine, haze with distance."""
     facing = max(0.0, float(normal[0] * sun[0] + normal[1] * sun[1] + normal[2] * sun[2])) if lit else 0.0
     surround = mix(light.bounce, light.ambient, 0.5 + 0.5 * float(normal[1]))
     veil = 1 - math.exp(-depth_m / light.haze_m)
     base, haze = linear(albedo), linear(light.haze)
     out = [
-        base[i] * (surround[i] + light.sun[i] * facing + light.lamp[i] * lamp) * (1 - veil) + haze[i] * veil
-        for i in range(3)
+        base[i] * (surround[i] + light.sun[i] * facing + light.lamp[i] * lamp) * (1 - veil) + haze[i] * veil for i in range(3)
     ]
     return coded((out[0], out[1], out[2]))
 
@@ -112,14 +109,14 @@ def draw_light(rng: np.random.Generator, name: str) -> Light:
     if name == "day":
         blue = float(rng.uniform(0, 1))
         return Light(
-            name, (1.12, 1.03 - 0.02 * warm, 0.90 - 0.05 * warm), (0.26, 0.32, 0.42), (0.22, 0.19, 0.15), (0, 0, 0),
+            name, (1.28, 1.18 - 0.02 * warm, 1.03 - 0.05 * warm), (0.29, 0.35, 0.45), (0.25, 0.22, 0.18), (0, 0, 0),
             (198, 214, 230), 900, (mix((206, 222, 234), (184, 212, 236), blue), (128, 178, 226),
             mix((64, 128, 202), (36, 98, 182), blue)), (252, 252, 250), (196, 206, 220),
             math.radians(float(rng.uniform(36, 56))), azimuth,
         )  # fmt: skip
     if name == "golden":
         return Light(
-            name, (1.20, 0.86 + 0.04 * warm, 0.50 + 0.08 * warm), (0.24, 0.27, 0.36), (0.20, 0.15, 0.10), (0, 0, 0),
+            name, (1.34, 0.96 + 0.04 * warm, 0.56 + 0.08 * warm), (0.26, 0.29, 0.38), (0.20, 0.15, 0.10), (0, 0, 0),
             (226, 206, 184), 700, ((244, 214, 170), (178, 190, 208), (92, 134, 186)), (255, 236, 208), (186, 172, 180),
             math.radians(float(rng.uniform(16, 28))), azimuth,
         )  # fmt: skip

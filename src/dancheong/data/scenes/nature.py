@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,19 +107,19 @@ def _leaf_noise(rng: np.random.Generator, noise: Noise, shape: tuple[int, int], 
     return cv2.resize(crop, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def _stamp(view: View, box: tuple[float, float, float, float], alpha: FieldHW, color: NDArray[np.float32]) -> None:
-    """Blend color (h, w, 3) over the canvas where box (left, top, right, bottom in pixels) lies on it."""
+def _stamp(view: View, corner: tuple[int, int], alpha: FieldHW, color: NDArray[Any]) -> None:
+    """Blend color (h, w, 3) over the canvas with its upper left pixel at `corner` (x, y)."""
     height, width = view.pixels_hwc.shape[:2]
-    left, top = math.floor(box[0]), math.floor(box[1])
+    left, top = corner
     rows, columns = alpha.shape
     a, b = max(0, top), min(height, top + rows)
     c, d = max(0, left), min(width, left + columns)
     if a >= b or c >= d:
         return
-    region = view.pixels_hwc[a:b, c:d]
-    share = alpha[a - top : b - top, c - left : d - left, None]
-    paint = color[a - top : b - top, c - left : d - left]
-    region[:] = np.rint(region + share * (paint - region)).astype(np.uint8)
+    share = np.ascontiguousarray(alpha[a - top : b - top, c - left : d - left])
+    paint = np.ascontiguousarray(color[a - top : b - top, c - left : d - left])
+    region = np.ascontiguousarray(view.pixels_hwc[a:b, c:d])
+    view.pixels_hwc[a:b, c:d] = cv2.blendLinear(paint, region, share, 1 - share)
 
 
 def draw_tree(
@@ -145,23 +146,31 @@ def draw_crown(
     view: View, rng: np.random.Generator, noise: Noise, box: tuple[float, float, float, float], clumps: Clumps,
     kind: Species, depth_m: float,
 ) -> None:  # fmt: skip
-    """The leaves of a crown inside a box of pixels."""
-    shape = (max(2, min(1400, round(box[3] - box[1]))), max(2, min(1800, round(box[2] - box[0]))))
+    """The leaves of a crown inside a box of pixels; computed at half the canvas, which is finer than the picture."""
+    full = (max(2, min(1800, round(box[3] - box[1]))), max(2, min(2400, round(box[2] - box[0]))))
+    shape = (full[0] + 1) // 2, (full[1] + 1) // 2
     across = float(view.sun[0] * math.cos(view.yaw) - view.sun[2] * math.sin(view.yaw))
     inside, light = _crown(_fitted(clumps) if depth_m > 4 else clumps, (across, max(0.35, float(view.sun[1]))))
     inside, light = (cv2.resize(f, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR) for f in (inside, light))
-    grain = _leaf_noise(rng, noise, shape, max(3.0, 0.016 * shape[0]))
-    edge = inside + 0.30 * grain * (1.2 if kind.shape != "pine" else 0.9)
-    alpha = np.clip((edge - (1 - kind.dense)) * 5, 0, 1).astype(np.float32)
+    grain = _leaf_noise(rng, noise, shape, max(1.6, 0.016 * shape[0]))
+    alpha = np.clip((inside + 0.33 * grain - (1 - kind.dense)) * 5, 0, 1)
     if kind.shape == "bare":
-        alpha = np.clip(alpha * (0.25 + 0.55 * (grain > 0.1)), 0, 0.62).astype(np.float32)
-    level = np.clip(light + 0.17 * grain, 0, 1)[..., None]
+        alpha = np.clip(alpha * (0.25 + 0.55 * (grain > 0.1)), 0, 0.62)
+    level = cv2.convertScaleAbs(np.clip(light + 0.17 * grain, 0, 1), alpha=255)
+    color = cv2.LUT(cv2.merge([level, level, level]), _leaf_table(view, kind, across, depth_m))
+    size = (full[1], full[0])
+    _stamp(view, (math.floor(box[0]), math.floor(box[1])), cv2.resize(alpha.astype(np.float32), size), cv2.resize(color, size))
+
+
+def _leaf_table(view: View, kind: Species, across: float, depth_m: float) -> NDArray[np.uint8]:
+    """Colors (1, 256, 3) of leaves from deep shade over open shade to sun."""
     turned = np.array([0.5 * across, 0.65, -0.6])
-    sunny = np.array(shade(view.light, kind.leaf, turned, np.array([0.5 * across, 0.65, -0.6]), depth_m), np.float32)
-    shady = np.array(shade(view.light, scaled(kind.leaf, 0.55), UP * 0.0, view.sun, depth_m, lit=False), np.float32)
-    deep = shady * np.float32(0.62)
-    color = np.where(level < 0.5, deep + (shady - deep) * (level * 2), shady + (sunny - shady) * (level * 2 - 1))
-    _stamp(view, box, alpha, color.astype(np.float32))
+    sunny = np.array(shade(view.light, kind.leaf, turned, turned, depth_m))
+    shady = np.array(shade(view.light, scaled(kind.leaf, 0.6), UP * 0.0, view.sun, depth_m, lit=False))
+    stops = np.stack([shady * 0.62, shady, sunny])
+    levels = [np.interp(np.linspace(0, 2, 256), [0, 1, 2], stops[:, i]) for i in range(3)]
+    table: NDArray[np.uint8] = np.rint(np.stack(levels, axis=-1)[None]).astype(np.uint8)
+    return table
 
 
 def _draw_limbs(
@@ -178,7 +187,8 @@ def _draw_limbs(
     bend = float(rng.uniform(-0.05, 0.05)) * (1.8 if kind.shape == "pine" else 1)
     crotch = (0.5 + bend, 0.42)
     thick = 0.026 if kind.shape != "pine" else 0.020
-    limbs = [((0.5, 0.0), (0.5 + 0.6 * bend, 0.22), thick * 1.25, thick), ((0.5 + 0.6 * bend, 0.21), crotch, thick, thick * 0.85)]
+    knee = (0.5 + 0.6 * bend, 0.22)
+    limbs = [((0.5, 0.0), knee, thick * 1.25, thick), (knee, crotch, thick, thick * 0.85)]
     for x, y, _, _ in clumps[: 7 if kind.shape != "bare" else 17]:
         limbs.append((crotch, (float(x), float(y)), thick * 0.6, thick * 0.15))
     shapes = []

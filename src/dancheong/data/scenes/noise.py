@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FieldHW = NDArray[np.float32]
+FieldHW = NDArray[Any]  # float32; OpenCV declares no more than an array
 TILE_PX = 256
 
 
@@ -18,6 +19,9 @@ def fractal(rng: np.random.Generator, cells: int, octaves: int, gain: float = 0.
     for octave in range(octaves):
         count = min(TILE_PX, cells << octave)
         grid = rng.standard_normal((count, count), dtype=np.float32)
+        if count == TILE_PX:
+            total += gain**octave * grid
+            continue
         margin = 4
         wrapped = np.pad(grid, margin, mode="wrap")
         step = TILE_PX / count
@@ -25,7 +29,8 @@ def fractal(rng: np.random.Generator, cells: int, octaves: int, gain: float = 0.
         field = cv2.resize(wrapped, (full, full), interpolation=cv2.INTER_CUBIC)
         edge = round(margin * step)
         total += gain**octave * field[edge : edge + TILE_PX, edge : edge + TILE_PX]
-    return (total - total.mean()) / total.std()
+    centered: FieldHW = total - total.mean()
+    return centered / total.std()
 
 
 def sample(field: FieldHW, x: FieldHW, y: FieldHW) -> FieldHW:

@@ -17,7 +17,6 @@ from dancheong.data.scenes.canvas import (
     pixels_per_meter,
     rectangles,
     sides,
-    strip,
     varied,
 )
 from dancheong.data.scenes.light import (
@@ -105,7 +104,7 @@ def ground_shadow(view: View, half_x: float, half_z: float, height_m: float, flo
         return
     reach = -sun / sun[1] * (height_m - floor_y)
     box = np.array([[-half_x, -half_z], [half_x, -half_z], [half_x, half_z], [-half_x, half_z]])
-    top = box + [reach[0], reach[2]]
+    top = box + reach[[0, 2]]
     points = np.concatenate([box, top])
     center = points.mean(axis=0)
     hull = _hull(points - center) + center
@@ -162,7 +161,7 @@ def draw_stairs(view: View, half_x: float, height_m: float, distance: float) -> 
         if side * view.eye[0] < side * a:
             fill(view, cheek, scaled(GRANITE, 0.9), np.array([-side * 1.0, 0, 0]))
         else:
-            fill(view, cheek + [side * 0.32, 0, 0], scaled(GRANITE, 0.9), np.array([side * 1.0, 0, 0]))
+            fill(view, cheek + np.array([side * 0.32, 0, 0]), scaled(GRANITE, 0.9), np.array([side * 1.0, 0, 0]))
         fill(view, slope, scaled(GRANITE, 1.05), np.array([0, 0.8, -0.6]))
         fill(view, face, scaled(GRANITE, 0.95))
 
@@ -227,7 +226,9 @@ def draw_hall(view: View, hall: Hall, rng: np.random.Generator) -> None:
     _walls(view, replace(hall, door=hall.filling), (upper_x, upper_z), foot, 0.45 * hall.column_m, 0.8 * hall.bracket_m)
     wall_y = foot + 0.45 * hall.column_m + 0.62 + 0.8 * hall.bracket_m
     shift = inset if hall.roof > 0.02 else 0.0
-    upper = replace(top, eave_x=top.eave_x - inset, eave_z=top.eave_z - inset, top_x=max(0.0, ridge_x - 0.4 * shift), base_y=wall_y - 0.3)
+    upper = replace(
+        top, eave_x=top.eave_x - inset, eave_z=top.eave_z - inset, top_x=max(0.0, ridge_x - 0.4 * shift), base_y=wall_y - 0.3
+    )
     draw_roof(view, upper, upper_x, upper_z, wall_y)
     _draw_board(view, hall, foot + 0.45 * hall.column_m + 0.5, upper_z + 0.5)
 
@@ -240,7 +241,9 @@ def _draw_board(view: View, hall: Hall, y: float, distance: float) -> None:
     fill(view, rectangles(-1.25, 1.25, y - 0.1, y + 0.95, z), OCHER, lit=False, lamp=0.9)
     fill(view, rectangles(-1.12, 1.12, y + 0.02, y + 0.83, z - 0.02), scaled(INK, 0.9), lit=False, lamp=0.9)
     for x in (-0.7, 0.0, 0.7):
-        bars = np.array([[-0.22, 0.22, 0.62, 0.70], [-0.05, 0.05, 0.16, 0.70], [-0.22, 0.22, 0.38, 0.46], [-0.18, 0.18, 0.14, 0.21]])
+        bars = np.array(
+            [[-0.22, 0.22, 0.62, 0.70], [-0.05, 0.05, 0.16, 0.70], [-0.22, 0.22, 0.38, 0.46], [-0.18, 0.18, 0.14, 0.21]]
+        )
         fill(view, rectangles(x + bars[:, 0], x + bars[:, 1], y + bars[:, 2], y + bars[:, 3], z - 0.03), WHITE, lit=False,
              lamp=0.9, overlap=True)  # fmt: skip
 
@@ -310,7 +313,9 @@ def draw_arch(view: View, x: float, half: float, top: float, z: float) -> None:
     fill(view, glow, (150, 150, 140), lit=False, lamp=0.7)
 
 
-def draw_garden_wall(view: View, rng: np.random.Generator, half_x: float, height_m: float, tile: Rgb, kind: str, snow: float) -> None:
+def draw_garden_wall(
+    view: View, rng: np.random.Generator, half_x: float, height_m: float, tile: Rgb, kind: str, snow: float
+) -> None:
     """A wall along x at the origin: granite blocks below, brick or plaster above, a small tiled coping."""
     deep = 0.35
     ground_shadow(view, half_x, deep, height_m + 0.5)

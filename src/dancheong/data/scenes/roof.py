@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +20,20 @@ from dancheong.data.scenes.canvas import (
     sides,
     strip,
 )
-from dancheong.data.scenes.light import INK, LEAF_GREEN, NOEROK, OCHER, PLASTER, SEOKGANJU, TILE, VERMILION, WHITE, Rgb, mix, scaled
+from dancheong.data.scenes.light import (
+    INK,
+    LEAF_GREEN,
+    NOEROK,
+    OCHER,
+    PLASTER,
+    SEOKGANJU,
+    TILE,
+    VERMILION,
+    WHITE,
+    Rgb,
+    mix,
+    scaled,
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,11 @@ def surface(roof: Roof, flank: bool, s: ArrayLike, t: ArrayLike) -> Points:
     corner = roof.lift * np.abs(along) ** 3 * (1 - up) ** 2
     sag = 0.10 * roof.rise * along**2 * up**3
     y = roof.base_y + roof.rise * (0.62 * up + 0.38 * up**2) + corner + sag
-    return np.stack([along * width + 0.4 * np.sign(along) * corner, y, -(distance + 0.4 * corner)], axis=-1)
+    points = np.empty((*along.shape, 3))
+    points[..., 0] = along * width + 0.4 * np.sign(along) * corner
+    points[..., 1] = y
+    points[..., 2] = -(distance + 0.4 * corner)
+    return points
 
 
 def _slope_end(roof: Roof, flank: bool) -> float:
@@ -105,7 +123,7 @@ def draw_slope(view: View, roof: Roof, flank: bool) -> None:
     along = np.linspace(-1, 1, 17)
     white = mix(roof.tile, (236, 240, 246), roof.snow)
     bright = 1.0 if view.sun[0] > 0 else -1.0
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+    for low, high in pairwise(cuts):
         normal = _normal(roof, flank, low, high)
         bed = strip(surface(roof, flank, along, low), surface(roof, flank, along, high))
         fill(view, bed, mix(scaled(roof.tile, 0.56), white, 0.8 * roof.snow), normal)
@@ -246,7 +264,7 @@ def draw_ridges(view: View, roof: Roof) -> None:
 def _draw_figures(view: View, line: Points, size: float, roof: Roof) -> None:
     if not roof.white_ridge:
         return
-    feet = line[1:4:1] + [0, size, 0]
+    feet = line[1:4] + np.array([0, size, 0])
     steps = np.concatenate([feet, (feet[:-1] + feet[1:]) / 2])
     fill(view, rectangles(steps[:, 0] - 0.09, steps[:, 0] + 0.09, steps[:, 1], steps[:, 1] + 0.42, steps[:, 2]),
          scaled(INK, 1.8), FRONT)  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from dancheong.data.scenes.canvas import UP, View
 from dancheong.data.scenes.light import Light, Rgb, direction, mix, shade
 from dancheong.data.scenes.noise import FieldHW, Noise, sample
 
-ColorHWC = NDArray[np.float32]
+ColorHWC = NDArray[Any]  # float32, coded 0 to 255
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Land:
     ground_grain: float
     lawn: Rgb | None
     lawn_from_m: float
-    patches: float
+    woods_from_m: float
 
 
 def _rays(view: View) -> tuple[FieldHW, FieldHW]:
@@ -54,13 +55,13 @@ def paint_sky(view: View, land: Land, noise: Noise) -> ColorHWC:
     """Sky (h, w, 3) float32, coded 0 to 255: a gradient by the height of the ray, glow around the sun, clouds."""
     light = view.light
     u, v = _rays(view)
-    top = int(min(max(1, math.ceil(view.center_px[1]) + 1), view.pixels_hwc.shape[0]))
+    top = _sky_rows(view)
     u, v = np.broadcast_to(u, (top, u.shape[1])), np.broadcast_to(v[:top], (top, u.shape[1]))
     rise = np.clip(v, 0, None) / np.sqrt(1 + np.square(v))
     stops = np.array([0.0, 0.28, 0.85], np.float32)
-    sky = np.stack(
-        [np.interp(rise[:, 0], stops, [color[i] for color in light.sky]) for i in range(3)], axis=-1
-    ).astype(np.float32)[:, None] + np.zeros((1, u.shape[1], 1), np.float32)
+    sky = np.stack([np.interp(rise[:, 0], stops, [color[i] for color in light.sky]) for i in range(3)], axis=-1).astype(
+        np.float32
+    )[:, None] + np.zeros((1, u.shape[1], 1), np.float32)
     if light.name in ("dusk", "golden"):
         sky = _blend(sky, (255, 206, 138), 0.55 * _glow(u, v, view) * (1 - np.clip(rise * 2.2, 0, 1)))
     # Clouds lie on a plane overhead, so they shrink towards the horizon as real ones do.
@@ -103,7 +104,7 @@ def paint_mountains(view: View, sky: ColorHWC, land: Land, noise: Noise) -> None
         veil = 1 - math.exp(-distance_m * 0.2 / view.light.haze_m)
         body = color * (1 + 0.13 * (1 - veil) * texture[..., None])
         foot = np.clip((rows[first:] - crest_px[None]) / np.maximum(horizon - crest_px[None], 1), 0, 1)
-        body = _blend(body, view.light.haze, 0.45 * foot.astype(np.float32) ** 2)
+        body = _blend(body, view.light.haze, 0.25 * foot.astype(np.float32) ** 2)
         sky[first:] = _blend(band, body, cover.astype(np.float32))
 
 
@@ -127,30 +128,42 @@ def paint_ground(view: View, land: Land, noise: Noise, rows: int) -> ColorHWC:
         share = _smoothstep(-0.15, 0.15, edge.astype(np.float32)) * np.float32(0.96)
         blades = 1 + 0.10 * coarse + 0.15 * grain
         ground = _blend(ground, np.asarray(green, np.float32) * blades[..., None], share)
+    woods = np.asarray(shade(view.light, land.forest, UP, view.sun, 0.0), np.float32) * 0.8
+    share = _smoothstep(land.woods_from_m, 1.5 * land.woods_from_m, depth + 6 * coarse)
+    ground = _blend(ground, woods * (1 + 0.16 * coarse)[..., None], share)
     haze = 1 - np.exp(-depth / view.light.haze_m)
     return _blend(ground, view.light.haze, np.broadcast_to(haze, ground.shape[:2]).astype(np.float32))
 
 
 def paint_backdrop(view: View, land: Land, noise: Noise) -> None:
-    """Sky, mountains and ground over the whole canvas; drawn at half size, since none of it is sharp."""
+    """Sky, mountains and ground over the whole canvas, at a fraction of its resolution, since little of it is sharp."""
     height, width = view.pixels_hwc.shape[:2]
-    small = _half(view)
-    sky = paint_sky(small, land, noise)
+    half, quarter = _reduced(view, 2), _reduced(view, 4)
+    rows = _sky_rows(half)
+    soft = paint_sky(quarter, land, noise)
+    sky = cv2.resize(soft, (half.pixels_hwc.shape[1], 2 * soft.shape[0]), interpolation=cv2.INTER_LINEAR)[:rows]
     if land.mountain_height > 0:
-        paint_mountains(small, sky, land, noise)
-    rows = small.pixels_hwc.shape[0] - sky.shape[0]
-    whole = np.concatenate([sky, paint_ground(small, land, noise, rows)]) if rows > 0 else sky
+        paint_mountains(half, sky, land, noise)
+    below = half.pixels_hwc.shape[0] - rows
+    whole = np.concatenate([sky, paint_ground(half, land, noise, below)]) if below > 0 else sky
     view.pixels_hwc[:] = cv2.resize(
         np.clip(np.rint(whole), 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR
     )
 
 
-def _half(view: View) -> View:
-    height, width = (max(1, (side + 1) // 2) for side in view.pixels_hwc.shape[:2])
-    return View(
-        np.zeros((height, width, 3), np.uint8), view.eye, view.yaw, view.focal_px / 2,
-        (view.center_px[0] / 2, view.center_px[1] / 2), view.light, view.sun,
-    )  # fmt: skip
+def _sky_rows(view: View) -> int:
+    """Rows from the top of the canvas to the horizon, at least one."""
+    return int(min(max(1, math.ceil(view.center_px[1]) + 1), view.pixels_hwc.shape[0]))
+
+
+def _reduced(view: View, factor: int) -> View:
+    height, width = (max(1, -(-side // factor)) for side in view.pixels_hwc.shape[:2])
+    return replace(
+        view,
+        pixels_hwc=np.zeros((height, width, 3), np.uint8),
+        focal_px=view.focal_px / factor,
+        center_px=(view.center_px[0] / factor, view.center_px[1] / factor),
+    )
 
 
 def season_forest(season: str, light: Light) -> Rgb:

@@ -207,8 +207,8 @@ def _draw_brackets(view: View, wall: Wall, scale: float) -> None:
         half = step * min(0.46, 0.25 + 0.07 * tier)
         color = (NOEROK, SAMCHEONG, LEAF_GREEN, SAMCHEONG, NOEROK)[tier]
         for y0, y1, paint in ((0.62, 0.86, scaled(NOEROK, 0.8)), (0.62, 0.68, WHITE)):
-            fill(view, rectangles(-wall.half_x - 0.1 * tier, wall.half_x + 0.1 * tier, y + y0 * tall, y + y1 * tall, z + 0.1), paint,
-                 lit=False, lamp=0.7)  # fmt: skip
+            wide = wall.half_x + 0.1 * tier
+            fill(view, rectangles(-wide, wide, y + y0 * tall, y + y1 * tall, z + 0.1), paint, lit=False, lamp=0.7)
         _draw_arm(view, x, half, y, tall, z, color, scale)
         nose = 0.075 * step
         for y0, y1, paint in ((-0.1, 0.80, NOEROK), (0.1, 0.42, VERMILION), (0.5, 0.68, WHITE)):
