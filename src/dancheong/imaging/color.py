@@ -21,13 +21,13 @@ Float32 = NDArray[np.float32]
 _RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _RGB_TO_RELATIVE_XYZ = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)
 _RELATIVE_XYZ_TO_RGB = np.linalg.inv(_RGB_TO_RELATIVE_XYZ)
-_LUMINANCE = _RGB_TO_RELATIVE_XYZ[1].astype(np.float32)
+_LUMINANCE = _RGB_TO_RELATIVE_XYZ[1:2].astype(np.float32)
 
 _DELTA = 6 / 29  # CIE 15: below f = 6/29 the cube root is a straight line
 _GAMUT_STEPS = 8
 
 _MATRIX = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
-_INVERSE_T = np.ascontiguousarray(_RELATIVE_XYZ_TO_RGB.T.astype(np.float32))
+_INVERSE = _RELATIVE_XYZ_TO_RGB.astype(np.float32)
 
 
 def srgb_to_linear(coded: Array) -> Float32:
@@ -64,8 +64,7 @@ def decode(pixels: Array) -> Float32:
 
 def luminance(linear_hwc: Array) -> Float32:
     """Relative luminance Y in [0, 1] of linear RGB (h, w, 3), as float32 (h, w)."""
-    y: Float32 = np.asarray(linear_hwc, np.float32) @ _LUMINANCE
-    return y
+    return _transform(np.asarray(linear_hwc, np.float32), _LUMINANCE)
 
 
 def gray_of(pixels: Array) -> Array:
@@ -245,8 +244,7 @@ def _f_inverse(f: Float32) -> Float32:
 def _linear_of(fy: Float32, a: Float32, b: Float32) -> Float32:
     """Linear RGB (..., 3), perhaps outside [0, 1], of f(Y), a*/500 and b*/200."""
     f = np.stack([fy + a, fy, fy - b], axis=-1)
-    linear: Float32 = _f_inverse(f) @ _INVERSE_T
-    return linear
+    return _transform(_f_inverse(f), _INVERSE)
 
 
 def _extremes(linear: Float32) -> tuple[Float32, Float32]:
@@ -274,8 +272,11 @@ def _in_gamut(fy: Float32, a: Float32, b: Float32) -> Float32:
     return blend
 
 
-def _transform(linear_hwc: Float32, matrix: Float32) -> Float32:
-    return np.asarray(cv2.transform(linear_hwc, matrix), np.float32)
+def _transform(colors: Float32, matrix: Float32) -> Float32:
+    """A matrix on each color (..., 3). OpenCV's, as a product by BLAS stalls when other threads keep the cores busy."""
+    flat = np.ascontiguousarray(colors).reshape(1, -1, 3)
+    shape = colors.shape if len(matrix) == 3 else colors.shape[:-1]
+    return np.asarray(cv2.transform(flat, matrix), np.float32).reshape(shape)
 
 
 def _expect_rgb(array: Array) -> None:
