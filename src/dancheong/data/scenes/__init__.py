@@ -12,6 +12,7 @@ from dancheong.data.scenes.composition import COMPOSITIONS
 from dancheong.data.scenes.light import draw_light
 from dancheong.data.scenes.noise import draw_noise
 from dancheong.data.scenes.site import Scenery
+from dancheong.imaging.files import write_photo
 
 LIGHTS = (("day", 0.46), ("golden", 0.18), ("dusk", 0.20), ("overcast", 0.16))
 SEASON_NAMES = (("spring", 0.25), ("summer", 0.35), ("autumn", 0.28), ("winter", 0.12))
@@ -23,7 +24,7 @@ def scene(seed: int, width_px: int, height_px: int, light: str | None = None) ->
     Args:
         seed: non-negative; the same seed, size and light give the same bytes. The composition does not depend on the size.
         width_px, height_px: size of the picture, 1 or more.
-        light: "day", "golden", "dusk" or "overcast"; drawn from the seed if not given.
+        light: "day", "golden", "dusk" or "overcast", over the same scene; drawn from the seed if not given.
 
     Returns:
         (height_px, width_px, 3) uint8, sRGB-coded RGB.
@@ -39,8 +40,9 @@ def scene(seed: int, width_px: int, height_px: int, light: str | None = None) ->
     composition = COMPOSITIONS[_choose(rng, [share for _, share in COMPOSITIONS])][0]
     factor = _supersampling(max(width_px, height_px))
     canvas = np.zeros((height_px * factor, width_px * factor, 3), np.uint8)
-    scenery = Scenery(canvas, np.zeros_like(canvas), draw_light(rng, light or drawn), season, draw_noise(rng), rng)
-    composition(scenery)
+    # Light has its own numbers, so that the same scene can be had at another hour.
+    hour = draw_light(np.random.default_rng([seed, 0x11E]), light or drawn)
+    composition(scenery := Scenery(canvas, np.zeros_like(canvas), hour, season, draw_noise(rng), rng))
     return _develop(scenery, width_px, height_px)
 
 
@@ -62,7 +64,8 @@ def _develop(scenery: Scenery, width: int, height: int) -> NDArray[np.uint8]:
     picture = canvas.astype(np.float32)
     if scenery.light.lamp[0] > 0:
         sigma = max(1.0, 0.012 * max(height, width))
-        picture += 0.30 * cv2.GaussianBlur(np.maximum(picture - 150, 0), (0, 0), sigma)
+        lamps = np.maximum(picture - 150, 0) * np.minimum(built / 30, 1)[..., None]
+        picture += 0.35 * cv2.GaussianBlur(lamps, (0, 0), sigma)
     stains, wear = (
         cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
         for field in (scenery.noise.coarse, scenery.noise.fine)
@@ -76,15 +79,13 @@ def _develop(scenery: Scenery, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def write_scenes(folder: str | Path, count: int, first_seed: int, width_px: int, height_px: int) -> list[Path]:
-    """Write scenes `first_seed` to `first_seed + count - 1` as PNG files into `folder`; returns their paths."""
+    """Write the scenes of seeds `first_seed` to `first_seed + count - 1` as PNG files; returns their paths.
+
+    A file is named after its seed (scene_00042.png) and replaced if it exists.
+    """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for seed in range(first_seed, first_seed + count):
-        path = target / f"scene_{seed:05d}.png"
-        ok, data = cv2.imencode(".png", cv2.cvtColor(scene(seed, width_px, height_px), cv2.COLOR_RGB2BGR))
-        if not ok:
-            raise OSError(f"{path.name}: the PNG encoder failed")
-        path.write_bytes(data.tobytes())
-        paths.append(path)
+    paths = [target / f"scene_{seed:05d}.png" for seed in range(first_seed, first_seed + count)]
+    for seed, path in enumerate(paths, first_seed):
+        write_photo(path, scene(seed, width_px, height_px))
     return paths

@@ -96,20 +96,18 @@ def _cut(polygon: Points) -> Points:
 
 
 def _visible(view: View, polygons: ArrayLike) -> tuple[list[NDArray[np.int32]], float]:
-    """Polygons (n, k, 3) -> what is in front of the camera and on the canvas, in fixed point; and a depth for the haze."""
+    """Polygons (n, k, 3) -> what is in front of the camera, in fixed point; and a depth for the haze."""
     shaped = np.asarray(polygons, np.float64)
     camera = _camera_space(view, shaped[None] if shaped.ndim == 2 else shaped)
     depth = camera[..., 2]
     nearest = depth.min(axis=1)
-    flat = camera[..., :2] * (view.focal_px / np.maximum(depth, NEAR_M / 2))[..., None] * _FLIP + view.center_px
-    height, width = view.pixels_hwc.shape[:2]
-    low, high = flat.min(axis=1), flat.max(axis=1)
-    inside = (high[:, 0] >= 0) & (low[:, 0] <= width) & (high[:, 1] >= 0) & (low[:, 1] <= height)
-    keep = inside & (nearest > NEAR_M)
-    fixed = np.rint(np.clip(flat[keep], -REACH_PX, REACH_PX) * (1 << SHIFT))
-    points = list(fixed.astype(np.int32))
-    if nearest.min() <= NEAR_M:
-        for polygon in camera[(nearest <= NEAR_M) & (depth.max(axis=1) > NEAR_M)]:
+    keep = nearest > NEAR_M
+    hidden = not keep.all()
+    ahead = camera[keep] if hidden else camera
+    flat = ahead[..., :2] * (view.focal_px / ahead[..., 2:]) * _FLIP + view.center_px
+    points = list(np.rint(flat.clip(-REACH_PX, REACH_PX) * (1 << SHIFT)).astype(np.int32))
+    if hidden:
+        for polygon in camera[~keep & (depth.max(axis=1) > NEAR_M)]:
             cut = _cut(polygon)
             across = cut[:, :2] * (view.focal_px / cut[:, 2:]) * _FLIP + view.center_px
             points.append(np.rint(np.clip(across, -REACH_PX, REACH_PX) * (1 << SHIFT)).astype(np.int32))

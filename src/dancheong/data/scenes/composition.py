@@ -13,6 +13,7 @@ from dancheong.data.scenes.palace import (
     draw_garden_wall,
     draw_gate_base,
     draw_hall,
+    draw_parapet,
     draw_platform,
 )
 from dancheong.data.scenes.site import (
@@ -99,7 +100,7 @@ def compose_gate(scenery: Scenery) -> None:
     half_x = 13.5 if arches == 3 else 9.5
     hall = replace(
         pick_hall(scenery, painted=True), stories=stories, bays_x=5 if arches == 3 else 3, bays_z=2, bay_m=3.7, column_m=2.5,
-        bracket_m=1.0, platform_m=0.05, roof=scenery.pick([0.6, 1.0]), filling="plank", door="plank", board=True,
+        bracket_m=1.0, platform_m=0.0, roof=scenery.pick([0.6, 1.0]), filling="plank", door="plank", board=True,
         overhang_m=2.2, rise=4.4, lift=1.2, white_ridge=True, stairs=False,
     )  # fmt: skip
     turn = _turn(scenery, 0.5, 18, 28)
@@ -117,6 +118,7 @@ def compose_gate(scenery: Scenery) -> None:
     gate = placed(view, (0, 0, 0), turn)
     draw_gate_base(gate, scenery.fork(), half_x, 4.6, base_m, arches)
     draw_hall(placed(gate, (0, base_m, 0)), hall, scenery.fork())
+    draw_parapet(gate, scenery.fork(), half_x, 4.6, base_m)
     _shrubs(scenery, view, half_x, -6)
 
 
@@ -125,8 +127,9 @@ def compose_pavilion(scenery: Scenery) -> None:
     pond, single = scenery.chance(0.75), scenery.chance(0.3)
     hall = replace(
         pick_hall(scenery, painted=True), bays_x=2 if single else int(scenery.pick([3, 5])), bays_z=2,
-        bay_m=2.5 if single else 3.1, filling="open", column_m=3.0, bracket_m=0.5, platform_m=1.1 if pond else 0.7, stairs=False, overhang_m=1.7,
-        roof=1.0 if single else scenery.pick([0.6, 1.0]), rise=3.4 if single else 3.8, board=scenery.chance(0.4) and not single,
+        bay_m=2.5 if single else 3.1, filling="open", column_m=3.0, bracket_m=0.5, platform_m=1.1 if pond else 0.7,
+        stairs=False, overhang_m=1.7, roof=1.0 if single else scenery.pick([0.6, 1.0]), rise=3.4 if single else 3.8,
+        board=scenery.chance(0.4) and not single,
     )  # fmt: skip
     turn = _turn(scenery, 0.2, 8, 32)
     away = (16 if pond else 12) + 1.9 * hall.half_x
@@ -203,10 +206,10 @@ def compose_doors(scenery: Scenery) -> None:
 def compose_distance(scenery: Scenery) -> None:
     """The palace from a hill: roofs behind roofs, mountains beyond."""
     eye = (scenery.between(-8, 8), scenery.between(22, 30), -64.0)
-    view = camera(scenery, eye, scenery.between(-0.10, 0.10), 1.02, scenery.between(0.26, 0.33))
+    view = camera(scenery, eye, scenery.between(-0.10, 0.10), 1.02, scenery.between(0.24, 0.30))
     draw_land(scenery, view, None, scenery.between(0.16, 0.28), woods_from_m=150)
-    for z in (230.0, 180.0, 145.0):
-        draw_woods(scenery, view, z, 170, 12)
+    for z, tall in ((620.0, 40.0), (400.0, 28.0), (270.0, 18.0), (190.0, 13.0), (150.0, 11.0)):
+        draw_woods(scenery, view, z, 0.6 * z + 60, tall)
     main = replace(
         pick_hall(scenery, painted=True), stories=2, bays_x=5, bays_z=4, bay_m=4.2, roof=0.6, platform_m=2.4, white_ridge=True
     )

@@ -33,7 +33,7 @@ ZELKOVA = Species((84, 122, 54), (96, 84, 72), "round")
 SPRING_LEAF = Species((142, 172, 74), (98, 86, 74), "round", 0.9)
 CHERRY = Species((244, 206, 214), (92, 74, 68), "round", 0.92)
 GINKGO = Species((240, 190, 48), (108, 94, 80), "tall")
-MAPLE = Species((192, 62, 34), (92, 76, 66), "round", 0.95)
+MAPLE = Species((170, 60, 40), (92, 76, 66), "round", 0.95)
 OAK_AUTUMN = Species((206, 122, 48), (94, 80, 68), "round")
 BARE = Species((118, 104, 94), (98, 84, 74), "bare", 0.42)
 SHRUB = Species((72, 106, 54), (80, 70, 60), "shrub")
@@ -232,17 +232,23 @@ def draw_grove(
 
 
 def draw_branch(view: View, rng: np.random.Generator, noise: Noise, kind: Species, left: bool) -> None:
-    """A branch that hangs into the picture at an upper corner, close to the camera."""
+    """A branch that reaches into the picture from an upper corner, close to the camera."""
     height, width = view.pixels_hwc.shape[:2]
-    size = 0.62 * min(height, width)
-    count = 12
-    x, y = rng.uniform(0.0, 0.95, count), rng.uniform(0.45, 1.0, count)
-    y = np.clip(y + 0.35 * x - 0.1, 0.35, 1.0)
-    r = rng.uniform(0.06, 0.13, count)
-    clumps = np.stack([x if left else 1 - x, y, r * 1.3, r], axis=1).astype(np.float32)
-    start = -0.05 * width if left else 1.05 * width - 1.5 * size
-    box = (start, -0.1 * height, start + 1.5 * size, -0.1 * height + size)
-    draw_crown(view, rng, noise, box, clumps, Species(kind.leaf, kind.bark, kind.shape, 0.85), 3.0)
+    size = 0.52 * min(height, width)
+    t = np.linspace(0, 1, 13)
+    x = 0.03 + 0.82 * t + rng.uniform(-0.05, 0.05, len(t))
+    y = 0.80 - float(rng.uniform(0.0, 0.3)) * t**2 + rng.uniform(-0.13, 0.09, len(t))
+    r = 0.13 * (1 - 0.55 * t) * rng.uniform(0.8, 1.2, len(t))
+    clumps = np.stack([x if left else 1 - x, y, 0.8 * r, r], axis=1).astype(np.float32)
+    start = -0.04 * width if left else 1.04 * width - 1.6 * size
+    box = (start, -0.16 * size, start + 1.6 * size, 0.84 * size)
+    line = np.stack([box[0] + clumps[:, 0] * 1.6 * size, box[3] - clumps[:, 1] * size], axis=1)
+    bark = shade(view.light, scaled(kind.bark, 0.6), UP * 0.0, view.sun, 3.0, lit=False)
+    for share, thick in ((13, 0.006), (8, 0.012), (5, 0.018)):
+        cv2.polylines(
+            view.pixels_hwc, [np.rint(line[:share]).astype(np.int32)], False, bark, max(1, round(thick * size)), cv2.LINE_AA
+        )
+    draw_crown(view, rng, noise, box, clumps, Species(kind.leaf, kind.bark, kind.shape, 0.9 * kind.dense), 3.0)
 
 
 def reflect(view: View, noise: Noise, shore_px: float, mirror_px: float, tint: Rgb) -> None:

@@ -29,8 +29,8 @@ def fractal(rng: np.random.Generator, cells: int, octaves: int, gain: float = 0.
         field = cv2.resize(wrapped, (full, full), interpolation=cv2.INTER_CUBIC)
         edge = round(margin * step)
         total += gain**octave * field[edge : edge + TILE_PX, edge : edge + TILE_PX]
-    centered: FieldHW = total - total.mean()
-    return centered / total.std()
+    scaled: FieldHW = (total - total.mean()) / total.std()
+    return scaled
 
 
 def sample(field: FieldHW, x: FieldHW, y: FieldHW) -> FieldHW:

@@ -276,20 +276,27 @@ def _draw_railing(view: View, wide: float, reach: float, floor: float, hall: Hal
 
 
 def draw_gate_base(view: View, rng: np.random.Generator, half_x: float, half_z: float, height_m: float, arches: int) -> None:
-    """The granite base of a great gate, with arched passages and a brick parapet."""
+    """The granite base of a great gate with its arched passages."""
     ground_shadow(view, half_x, half_z, height_m)
     left, right, front = sides(view)
     for flank, wide, reach in ((left, half_z, half_x), (right, half_z, half_x), (front, half_x, half_z)):
         if flank.eye[2] < -reach:
             masonry(flank, rng, wide, 0, height_m, -reach, mix(GRANITE, WHITE, 0.25))
             fill(flank, rectangles(-wide, wide, height_m - 0.25, height_m, -reach - 0.1), scaled(GRANITE, 1.1))
-            masonry(flank, rng, wide, height_m, height_m + 0.9, -reach + 0.2, mix(BRICK, INK, 0.35))
-            fill(flank, rectangles(-wide, wide, height_m + 0.9, height_m + 1.08, -reach + 0.1), scaled(TILE, 0.8))
     spacing = 2 * half_x / (arches + 0.9)
     for index in range(arches):
         offset = index - (arches - 1) / 2
-        half = 0.27 * spacing * (1.0 if offset == 0 else 0.88)
-        draw_arch(front, offset * spacing, half, 0.72 * height_m * (1.0 if offset == 0 else 0.92), -half_z)
+        top = (0.76 if offset == 0 else 0.70) * height_m
+        draw_arch(front, offset * spacing, min(0.27 * spacing, 0.46 * top), top, -half_z)
+
+
+def draw_parapet(view: View, rng: np.random.Generator, half_x: float, half_z: float, foot_y: float) -> None:
+    """The brick parapet (yeojang) around the top of a gate base; it hides the feet of the pavilion behind it."""
+    left, right, front = sides(view)
+    for flank, wide, reach in ((left, half_z, half_x), (right, half_z, half_x), (front, half_x, half_z)):
+        if flank.eye[2] < -reach:
+            masonry(flank, rng, wide, foot_y, foot_y + 0.9, -reach + 0.2, mix(BRICK, INK, 0.35))
+            fill(flank, rectangles(-wide, wide, foot_y + 0.9, foot_y + 1.08, -reach + 0.1), scaled(TILE, 0.8))
 
 
 def draw_arch(view: View, x: float, half: float, top: float, z: float) -> None:

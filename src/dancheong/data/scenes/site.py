@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,8 +67,9 @@ def camera(scenery: Scenery, eye: tuple[float, float, float], yaw: float, view_m
     `horizon` is the height of the horizon in the picture, from the top (0) to the bottom (1).
     """
     height, width = scenery.pixels_hwc.shape[:2]
-    # Wider pictures show more to the sides and taller ones more above: a 3:2 frame inside sets the scale.
-    focal = min(width / 1.5, float(height)) * 1.5 / view_m
+    # Other shapes than 3:2 partly show more, partly crop: the mean between the two, as photographers frame.
+    fitting, area = min(width / 1.5, float(height)), math.sqrt(width * height / 1.5)
+    focal = 1.5 * math.sqrt(fitting * area) / view_m
     center = (width / 2, height * horizon)
     return View(scenery.pixels_hwc, np.array(eye, np.float64), yaw, focal, center, scenery.light, direction(scenery.light))
 
@@ -208,8 +210,8 @@ def draw_rank_stones(view: View, x: float, z0: float, z1: float) -> None:
     """The two rows of rank stones (pumgyeseok) along the royal way."""
     for z in np.arange(z1, z0, -3.2):
         for side in (-x, x):
-            fill(view, rectangles(side - 0.2, side + 0.2, 0, 0.95, z), scaled(GRANITE, 0.9))
-            fill(view, rectangles(side - 0.2, side + 0.2, 0.8, 0.98, z - 0.01), scaled(GRANITE, 1.1))
+            fill(view, rectangles(side - 0.15, side + 0.15, 0, 0.75, z), scaled(GRANITE, 0.9))
+            fill(view, rectangles(side - 0.17, side + 0.17, 0.62, 0.78, z - 0.01), scaled(GRANITE, 1.1))
 
 
 def draw_pond(scenery: Scenery, view: View, shore: float) -> None:

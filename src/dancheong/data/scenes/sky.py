@@ -43,7 +43,8 @@ def _rays(view: View) -> tuple[FieldHW, FieldHW]:
 
 def _blend(base: ColorHWC, color: Rgb | ColorHWC, share_hw: FieldHW) -> ColorHWC:
     share = share_hw[..., None]
-    return (base + share * (np.asarray(color, np.float32) - base)).astype(np.float32)
+    blended: ColorHWC = base + share * (np.asarray(color, np.float32) - base)
+    return blended
 
 
 def _smoothstep(low: float, high: float, value: FieldHW) -> FieldHW:
@@ -79,7 +80,8 @@ def paint_sky(view: View, land: Land, noise: Noise) -> ColorHWC:
 
 def _glow(u: FieldHW, v: FieldHW, view: View) -> FieldHW:
     sun = direction(view.light)
-    return np.exp(-(np.square(u - 1.4 * np.float32(sun[0])) + 3 * np.square(v)) / 0.5).astype(np.float32)
+    near: FieldHW = np.exp(-(np.square(u - 1.4 * np.float32(sun[0])) + 3 * np.square(v)) / 0.5)
+    return near
 
 
 def paint_mountains(view: View, sky: ColorHWC, land: Land, noise: Noise) -> None:
@@ -112,13 +114,15 @@ def paint_ground(view: View, land: Land, noise: Noise, rows: int) -> ColorHWC:
     """The level ground (rows, w, 3) of the lowest `rows` of the canvas: sand or stone, and lawn behind a soft edge."""
     u, v = _rays(view)
     down = np.maximum(-v[-rows:], 1e-4)
-    depth = np.minimum(np.float32(view.eye[1]) / down, 400.0)
+    depth = np.minimum(np.float32(view.eye[1]) / down, 4000.0)
     across = u * depth
     c, s = math.cos(view.yaw), math.sin(view.yaw)
     x = (np.float32(view.eye[0]) + c * across + s * depth).astype(np.float32)
     z = (np.float32(view.eye[2]) - s * across + c * depth).astype(np.float32)
     near = np.exp(-depth / 35).astype(np.float32)
-    coarse = sample(noise.coarse, x / 19, z / 19)
+    # Far away the field would only flicker: a coarser one takes over.
+    near_coarse, far_coarse = sample(noise.coarse, x / 19, z / 19), sample(noise.coarse, x / 310, z / 310)
+    coarse = far_coarse + np.exp(-depth / 90) * (near_coarse - far_coarse)
     grain = sample(noise.fine, x / 6, z / 6) * near
     lit = shade(view.light, land.ground, UP, view.sun, 0.0)
     ground = np.asarray(lit, np.float32) * (1 + land.ground_grain * (0.55 * coarse + grain))[..., None]
