@@ -1,0 +1,128 @@
+"""model.h5 -> a callable that colors a photograph at its full size."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.artifact import Artifact, ArtifactError, read_artifact
+from dancheong.data.prepare import AB_SCALE, Prepared, channels, prepare, to_network
+from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
+from dancheong.params import ParamError, resolve
+from dancheong.params.schema import CorrectionRows, DetectorRows, GlareRows, PredictionRows
+from dancheong.prediction.finish import color_from_chroma, enlarged_color, strip_rows
+from dancheong.prediction.network import open_network, size_multiple
+
+Pixels = NDArray[Any]
+
+_AT_PREDICTION = tuple(
+    name for section in (PredictionRows, GlareRows, DetectorRows, CorrectionRows) for name in section.model_fields
+)
+
+
+class Colorizer:
+    """Colors photographs of any size; holds the network of one model file. Made with `Colorizer.open`.
+
+    ``colorize(pixels)`` gives RGB of the same height, width and dtype. With COLOR_SPACE=LAB the photograph keeps its own
+    lightness at full size and full bit depth, and only chroma is predicted; with RGB everything is repainted.
+
+    Attributes:
+        params: the model's parameters, with what was set for prediction.
+        category: what the model was trained for.
+        digest: identifies the model's content.
+    """
+
+    def __init__(self, artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> None:
+        if artifact.kind != "colorizer":
+            raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
+        if artifact.params.sr_scale != "1":
+            raise ParamError(f"SR_SCALE = {artifact.params.sr_scale}: this version does not enlarge; set SR_SCALE=1")
+        self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
+        self._multiple = size_multiple(artifact)
+        self._network = open_network(artifact, runtime, threads)
+        shapes = artifact.selftest_input.shape[1], artifact.selftest_output.shape[1]
+        if shapes != channels(self.params):
+            raise ArtifactError(
+                f"the network has {shapes[0]} channels in and {shapes[1]} out, its parameters ask for "
+                f"{channels(self.params)}: train it again"
+            )
+
+    @classmethod
+    def open(
+        cls, path: str | Path, runtime: str = "auto", *, threads: int | None = None, **settings: Any
+    ) -> "Colorizer":
+        """Open a model file, check it and run its self-test.
+
+        Args:
+            path: what `dancheong train` wrote.
+            runtime: "onnx", "torch", or "auto" (onnx where it can do what the model asks for).
+            threads: of the onnx runtime; None: its own choice.
+            settings: parameters of prediction and of light reflection, such as ``GLARE_MODE="off"``.
+
+        Raises:
+            ArtifactError: the file cannot be trusted, or the self-test failed.
+            ParamError: a setting that is unknown, out of range, or was settled in training.
+            ExtraMissing: torch is needed and not installed.
+        """
+        artifact = read_artifact(path)
+        try:
+            return cls(with_settings(artifact, settings), runtime, threads)
+        except ArtifactError as error:
+            raise ArtifactError(f"{path}: {error}") from error
+
+    def __call__(self, pixels: Pixels, drawn_mask: Pixels | None = None) -> Pixels:
+        """Color a photograph.
+
+        Args:
+            pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded, any size. Of a color photograph only the
+                gray is used.
+            drawn_mask: (h, w) uint8, white where a person saw light reflection; instead of the detector.
+
+        Returns:
+            (h, w, 3) RGB of the same dtype.
+
+        Raises:
+            ValueError: another shape or dtype.
+        """
+        return self.colorize_with_mask(pixels, drawn_mask)[0]
+
+    def colorize_with_mask(self, pixels: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
+        """As calling it, and what was found and done about light reflection (`Prepared.alpha_hw`, `glare_share`)."""
+        prepared = prepare(pixels, self.params, "predict", drawn_mask=drawn_mask)
+        return self._color(prepared.input_hwc), prepared
+
+    def _color(self, input_hwc: Pixels) -> Pixels:
+        height, width = input_hwc.shape[:2]
+        small = resize(input_hwc, working_shape(height, width, self.params.resol))
+        padded, (h, w) = pad_to_multiple(small, self._multiple)
+        input_chw = to_network(padded, self.params)
+        # One photograph a call: nothing of a batch can reach it.
+        output_hwc = np.moveaxis(self._network(input_chw[None])[0], 0, -1)[:h, :w]
+        rows = strip_rows(width, self.params.tile_px)
+        if self.params.color_space == "RGB":
+            return enlarged_color(output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows)
+        guide_hw = (input_chw[0, :h, :w] + 1) * 50
+        return color_from_chroma(output_hwc * np.float32(AB_SCALE), guide_hw, input_hwc[..., 0], rows)
+
+
+def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:
+    """The artifact with some parameters set for prediction.
+
+    Raises:
+        ParamError: a name that is unknown, a value out of range, or a parameter that training has settled.
+    """
+    given = resolve(settings=settings).params
+    names = [name.strip().lower() for name in settings]
+    settled = [name for name in names if name not in _AT_PREDICTION and getattr(given, name) != getattr(artifact.params, name)]
+    if settled:
+        told = ", ".join(f"{name.upper()} = {getattr(artifact.params, name)}" for name in settled)
+        raise ParamError(
+            f"the model was trained with {told}, which cannot be changed at prediction: leave it out, or train with it. "
+            f"At prediction there are {', '.join(name.upper() for name in _AT_PREDICTION)}"
+        )
+    changed = {name: getattr(given, name) for name in names}
+    origins = {**artifact.origins, **dict.fromkeys(names, "--set at prediction")}
+    return replace(artifact, params=artifact.params.model_copy(update=changed), origins=origins)
+

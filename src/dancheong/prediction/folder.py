@@ -1,0 +1,224 @@
+"""Whole folders: every photograph is colored (or filtered) once, failures are reported, originals are never touched."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.glare.control import treat
+from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_photo, write_photo
+from dancheong.imaging.sheet import sheet
+from dancheong.params import Params
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.plan import Identity, Job, Source, find_inputs, find_sources, identity, of_shard, plan
+
+__all__ = ["FileResult", "filter_files", "find_inputs", "predict_files"]
+
+Pixels = NDArray[Any]
+Progress = Callable[["FileResult"], None]
+
+SHEET_ROWS = 24
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one photograph.
+
+    `status`: "ok"; "skipped", its result was there already; "failed", and `error` says why. `width`, `height` in px and
+    `seconds` are those of the treatment, 0 where there was none. `glare_share` and `clip_share` are shares of the
+    picture, None where nothing was looked for; `abstained`: so much glare was found that the picture was left alone.
+    """
+
+    input: Path
+    output: Path
+    status: Literal["ok", "skipped", "failed"] = "ok"
+    seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+    error: str | None = None
+    mask: Path | None = None
+    glare_share: float | None = None
+    clip_share: float | None = None
+    abstained: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object of one file in the output of a command."""
+        record = asdict(self) | {"seconds": round(self.seconds, 4)}
+        record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
+        return {name: value for name, value in record.items() if value is not None or name not in ("error", "mask")}
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Pixels to write, the mask that was used, and the figures of the report."""
+
+    pixels: Pixels
+    alpha_hw: NDArray[np.float32] | None
+    figures: dict[str, Any]
+
+
+def predict_files(
+    colorizer: Colorizer | str | Path,
+    inputs: Sequence[str | Path],
+    out_dir: str | Path,
+    overwrite: bool = False,
+    mask_dir: str | Path | None = None,
+    drawn_masks: str | Path | None = None,
+    shard: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+    suffix: str | None = None,
+) -> list[FileResult]:
+    """Color photographs at their full size into `out_dir`.
+
+    Args:
+        colorizer: a Colorizer, or a model file.
+        inputs: photographs, and folders that are searched; subfolders are kept in `out_dir`.
+        overwrite: do again what is there already. An input is never overwritten.
+        mask_dir: each photograph's mask of light reflection is written here, 8-bit PNG of the same stem: 0 is untouched.
+        drawn_masks: folder of masks drawn by hand, PNG of the same subfolder and stem; others are left to the detector.
+        shard: (i, n): only the i-th of n parts, 1 <= i <= n.
+        progress: called with each result.
+        suffix: format of all results, such as ".png"; None: that of the input.
+
+    Returns:
+        A result for each photograph of the shard, in order. One that fails does not stop the others.
+
+    Raises:
+        ValueError: folders that would mix masks and results, an unknown suffix, or a wrong shard.
+        ArtifactError, ParamError, ExtraMissing: the model cannot be opened.
+    """
+    model = colorizer if isinstance(colorizer, Colorizer) else Colorizer.open(colorizer)
+
+    def color(photo: Photo, drawn: Pixels | None) -> _Done:
+        pixels, prepared = model.colorize_with_mask(photo.pixels, drawn)
+        looked = prepared.alpha_hw is not None
+        figures = {"glare_share": prepared.glare_share if looked else None, "abstained": prepared.abstained}
+        return _Done(pixels, prepared.alpha_hw, figures)
+
+    return _run(color, inputs, out_dir, overwrite, mask_dir, drawn_masks, shard, progress, suffix)
+
+
+def filter_files(
+    params: Params,
+    inputs: Sequence[str | Path],
+    out_dir: str | Path,
+    overwrite: bool = False,
+    mask_dir: str | Path | None = None,
+    drawn_masks: str | Path | None = None,
+    sheet_path: str | Path | None = None,
+    progress: Progress | None = None,
+    suffix: str | None = None,
+) -> list[FileResult]:
+    """Glare control on its own, as `params` would have it in training or prediction. Arguments as `predict_files`.
+
+    Args:
+        sheet_path: a contact sheet of the first photographs is written here: before | mask | after.
+    """
+    stage: Literal["train", "predict"] = "train" if params.glare_stage == "train" else "predict"
+    rows: list[list[Pixels]] = []
+
+    def treat_one(photo: Photo, drawn: Pixels | None) -> _Done:
+        treated = treat(photo.pixels, params, stage, drawn)
+        mask = treated.mask
+        if sheet_path is not None and len(rows) < SHEET_ROWS:
+            rows.append([photo.pixels, _mask_pixels(None if mask is None else mask.alpha_hw, photo.pixels), treated.pixels])
+        if mask is None:
+            return _Done(treated.pixels, None, {})
+        figures = {"glare_share": mask.share, "clip_share": mask.clip_share, "abstained": mask.abstained}
+        return _Done(treated.pixels, mask.alpha_hw, figures)
+
+    results = _run(treat_one, inputs, out_dir, overwrite, mask_dir, drawn_masks, None, progress, suffix)
+    if sheet_path is not None and rows:
+        Path(sheet_path).parent.mkdir(parents=True, exist_ok=True)
+        write_photo(sheet_path, sheet(rows, ["before", "mask", "after"]))
+    return results
+
+
+def _run(
+    work: Callable[[Photo, Pixels | None], _Done],
+    inputs: Sequence[str | Path],
+    out_dir: str | Path,
+    overwrite: bool,
+    mask_dir: str | Path | None,
+    drawn_masks: str | Path | None,
+    shard: tuple[int, int] | None,
+    progress: Progress | None,
+    suffix: str | None,
+) -> list[FileResult]:
+    """Plan, then one photograph after the other; what goes wrong with one is its result."""
+    out, masks, drawn = (None if folder is None else Path(folder) for folder in (out_dir, mask_dir, drawn_masks))
+    assert out is not None
+    _check_folders(out, masks, drawn, suffix)
+    sources = find_sources(inputs, [folder for folder in (out, masks, drawn) if folder is not None])
+    # The originals of all shards, and names that do not depend on the shard.
+    originals = {identity(source.path) for source in sources}
+    results = []
+    for job in of_shard(plan(sources, out, masks, suffix), shard):
+        try:
+            result = _do(work, job, overwrite, _drawn_mask(drawn, job.source), originals)
+        except Exception as error:  # whatever one photograph does, the others are done
+            result = FileResult(job.source.path, job.output, "failed", error=_told(error))
+        results.append(result)
+        if progress:
+            progress(result)
+    return results
+
+
+def _do(
+    work: Callable[[Photo, Pixels | None], _Done], job: Job, overwrite: bool, drawn: Path | None, originals: set[Identity]
+) -> FileResult:
+    for path in filter(None, (job.output, job.mask)):
+        if identity(path) in originals:
+            raise PhotoError(path, "would replace an original photograph; choose another folder for the results")
+    result = FileResult(job.source.path, job.output, mask=job.mask)
+    if job.output.exists() and not overwrite:
+        return replace(result, status="skipped")
+    if job.source.path.is_dir():
+        raise PhotoError(job.source.path, f"no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}) in this folder")
+    began = time.perf_counter()
+    photo = read_photo(job.source.path)
+    done = work(photo, None if drawn is None else read_photo(drawn).pixels)
+    # The mask first: where the result stands, all of it does.
+    if job.mask is not None:
+        job.mask.parent.mkdir(parents=True, exist_ok=True)
+        write_photo(job.mask, _mask_pixels(done.alpha_hw, photo.pixels))
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    write_photo(job.output, done.pixels, like=photo)
+    height, width = done.pixels.shape[:2]
+    return replace(result, seconds=time.perf_counter() - began, width=width, height=height, **done.figures)
+
+
+def _check_folders(out: Path, masks: Path | None, drawn: Path | None, suffix: str | None) -> None:
+    if suffix is not None and suffix.lower() not in PHOTO_SUFFIXES:
+        raise ValueError(f"suffix {suffix!r} came; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
+    if masks is not None and masks.resolve() in {out.resolve(), None if drawn is None else drawn.resolve()}:
+        raise ValueError(f"{masks}: masks are written beside other pictures there; give them a folder of their own")
+
+
+def _drawn_mask(folder: Path | None, source: Source) -> Path | None:
+    """The drawing for a photograph: in its subfolder, else at the top."""
+    if folder is None:
+        return None
+    name = source.relative.with_suffix(".png")
+    return next((path for path in (folder / name, folder / name.name) if path.is_file()), None)
+
+
+def _mask_pixels(alpha_hw: NDArray[np.float32] | None, pixels: Pixels) -> NDArray[np.uint8]:
+    """Alpha as 8-bit gray: 0 exactly where nothing was touched."""
+    if alpha_hw is None:
+        return np.zeros(pixels.shape[:2], np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(alpha_hw * 255).astype(np.uint8)
+    return np.maximum(rounded, (alpha_hw > 0).astype(np.uint8))
+
+
+def _told(error: Exception) -> str:
+    """The message alone where it was written for a person; the kind as well where it was not."""
+    if isinstance(error, ValueError) and str(error):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory for a photograph of this size; close other programs, or make it smaller"
+    return f"{type(error).__name__}: {error}"

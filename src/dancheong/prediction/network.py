@@ -1,0 +1,167 @@
+"""model.h5 -> a function on arrays: ONNX Runtime by default, torch where it is asked for."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.artifact import Artifact, ArtifactError
+from dancheong.imaging.files import whole_file
+from dancheong.params import ExtraMissing, ParamError
+from dancheong.prediction.graph import check_graph, with_weights
+
+FloatArray = NDArray[np.float32]
+Network = Callable[[FloatArray], FloatArray]
+Runtime = Literal["auto", "onnx", "torch"]
+
+# Outputs lie in [-1, 1], where one level of 8 bits is 2/255. Processors and runtimes round sums differently, by some
+# 1e-6; a wrong weight or a runtime that computes in half precision shows beyond an eighth of a level.
+SELFTEST_TOLERANCE = 1e-3
+
+
+def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> Network:
+    """The network of a model file, after it has passed the self-test that the file holds.
+
+    Args:
+        artifact: as `dancheong.artifact.read_artifact` gives it.
+        runtime: "onnx", "torch", or "auto": onnx, unless PREDICT_DROPOUT asks for what only torch does.
+        threads: of one prediction with onnx; None lets the runtime choose.
+
+    Returns:
+        A function from float32 (batch, c_in, h, w) to float32 (batch, c_out, h, w), both in [-1, 1]. Each picture of a
+        batch is predicted as if it were alone. It raises ValueError, saying which, for a size that the network cannot take.
+
+    Raises:
+        ArtifactError: the graph is not one of dancheong's, or the self-test failed.
+        ParamError: an unknown runtime, or PREDICT_DROPOUT with the onnx runtime.
+        ExtraMissing: torch is needed and not installed.
+    """
+    dropout = artifact.params.predict_dropout
+    if runtime not in ("auto", "onnx", "torch"):
+        raise ParamError(f"runtime {runtime!r} came; auto, onnx or torch was expected")
+    if runtime == "onnx" and dropout:
+        raise ParamError(
+            "PREDICT_DROPOUT = Y keeps dropout and batch statistics at prediction, as the paper's tests did; the onnx runtime "
+            "has them frozen: use --runtime torch, or --set PREDICT_DROPOUT=N"
+        )
+    if runtime == "torch" or dropout:
+        network = _torch(artifact, False)
+        _selftest(artifact, network)
+        return _torch(artifact, True) if dropout else network
+    network = _checked(_onnx(artifact, threads), artifact)
+    _selftest(artifact, network)
+    return network
+
+
+def size_multiple(artifact: Artifact) -> int:
+    """What the height and the width of a network's input must be multiples of: 2**levels of a U-Net, else 1."""
+    levels = artifact.architecture.get("levels", 0)
+    if not isinstance(levels, int) or not 0 <= levels <= 16:
+        raise ArtifactError(f"the architecture has levels {levels!r}; a whole number from 0 to 16 was expected")
+    return int(2**levels)
+
+
+def export_onnx(artifact: Artifact, path: str | Path) -> float:
+    """Write the network as one ordinary ONNX file, whole or not at all, and run it once.
+
+    Returns:
+        The largest difference between its answer and the self-test's, of values in [-1, 1].
+
+    Raises:
+        ArtifactError: the graph is not one of dancheong's, or the exported file fails the self-test.
+    """
+    properties = {"software": "dancheong", "color_space": artifact.params.color_space, "model_digest": artifact.digest}
+    model = with_weights(artifact.graph, artifact.weights, properties)
+    difference = _selftest(artifact, _session(model, [], [], None))
+    with whole_file(Path(path)) as temporary:
+        temporary.write_bytes(model)
+    return difference
+
+
+def _selftest(artifact: Artifact, network: Network) -> float:
+    output = network(artifact.selftest_input)
+    expected = artifact.selftest_output
+    if output.shape != expected.shape:
+        raise ArtifactError(f"self-test: an output of shape {output.shape} came, {expected.shape} was expected; {_ADVICE}")
+    difference = float(np.max(np.abs(output - expected)))
+    # Written so that a difference that is no number fails as well.
+    if not difference <= SELFTEST_TOLERANCE:
+        raise ArtifactError(
+            f"self-test: the network's answer differs by {difference:.2g} from the stored one, at most {SELFTEST_TOLERANCE} "
+            f"was expected; {_ADVICE}"
+        )
+    return difference
+
+
+_ADVICE = "the model would not give its colors here: try the other --runtime, or train it again"
+
+
+def _onnx(artifact: Artifact, threads: int | None) -> Network:
+    names = check_graph(artifact.graph, artifact.weights)
+    weights = [np.ascontiguousarray(artifact.weights[name], np.float32) for name in names]
+    return _session(artifact.graph, names, weights, threads)
+
+
+def _session(model: bytes, names: list[str], weights: list[FloatArray], threads: int | None) -> Network:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.use_deterministic_compute = True
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        if names:
+            # The session uses these very arrays: they must be contiguous, and outlive it.
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights]
+            options.add_external_initializers(names, values)
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        (entry,), (leaving,) = session.get_inputs(), session.get_outputs()
+    except Exception as error:  # onnxruntime's errors have no common kind below this one
+        raise ArtifactError(f"the graph cannot be run ({error}); train it again") from error
+
+    return partial(_run, session, entry.name, leaving.name, weights)
+
+
+def _run(session: Any, entry: str, leaving: str, weights: list[FloatArray], input_bchw: FloatArray) -> FloatArray:
+    """One prediction. `weights` is not looked at: the session uses the arrays, and this keeps them alive."""
+    (output,) = session.run([leaving], {entry: input_bchw})
+    return np.asarray(output, np.float32)
+
+
+def _checked(network: Network, artifact: Artifact) -> Network:
+    """Refuse what the network cannot take in words, instead of with a failure deep inside the runtime."""
+    multiple, c_in = size_multiple(artifact), artifact.selftest_input.shape[1]
+
+    def checked(input_bchw: FloatArray) -> FloatArray:
+        shape = input_bchw.shape
+        if input_bchw.dtype != np.float32 or len(shape) != 4 or shape[1] != c_in or 0 in shape:
+            raise ValueError(f"the network takes float32 (batch, {c_in}, height, width), not {input_bchw.dtype} {shape}")
+        if shape[2] % multiple or shape[3] % multiple:
+            raise ValueError(
+                f"the network takes heights and widths that are multiples of {multiple}, not {shape[2]} x {shape[3]}: "
+                "pad the input (dancheong.imaging.resize.pad_to_multiple) and crop the output"
+            )
+        return network(np.ascontiguousarray(input_bchw))
+
+    return checked
+
+
+def _torch(artifact: Artifact, predict_dropout: bool) -> Network:
+    try:
+        from dancheong.models.export import torch_network
+    except ModuleNotFoundError as error:
+        why = " (PREDICT_DROPOUT = Y needs it; or --set PREDICT_DROPOUT=N)" if artifact.params.predict_dropout else ""
+        raise ExtraMissing(
+            f"the torch runtime needs {error.name}, which is not installed{why}: pip install 'dancheong[train]'"
+        ) from error
+    try:
+        network = torch_network(
+            artifact.architecture, artifact.weights, predict_dropout=predict_dropout, seed=artifact.params.seed
+        )
+    except ValueError as error:
+        raise ArtifactError(f"{error}; train it again") from error
+    return _checked(network, artifact)
