@@ -62,6 +62,7 @@ def test_train_says_what_it_did(place):
 
 def test_predict_keeps_size_names_and_originals(place, tmp_path):
     gray = np.linspace(0, 65535, 70 * 33).reshape(33, 70).astype(np.uint16)
+    (tmp_path / "in").mkdir()
     write_photo(tmp_path / "in" / "하나.png", gray)
     (tmp_path / "in" / "broken.jpg").write_bytes(b"\xff\xd8 no photograph")
     before = (tmp_path / "in" / "하나.png").read_bytes()

@@ -130,7 +130,7 @@ def test_golden_run_learns_color(tmp_path):
     """A minute's lesson in seconds: after a short training unseen scenes are closer to the truth than their gray."""
     write_scenes(tmp_path / "train", 24, 1, 96, 64)
     write_scenes(tmp_path / "test", 6, 5000, 96, 64)
-    params = tiny(NGF=12, EPOCHS=25, DROPOUT=0, BATCH_SIZE=4, LR=1e-3, VAL_IMAGES=10000, LAMBDA_GAN=0)
+    params = tiny(NGF=12, EPOCHS=60, DROPOUT=0, BATCH_SIZE=4, LR=2e-3, VAL_IMAGES=10000, LAMBDA_GAN=0)
     train(tmp_path / "train", tmp_path / "m.h5", params)
     result = evaluate(tmp_path / "m.h5", tmp_path / "test")
     assert result.images == 6

@@ -38,8 +38,8 @@ def predict(
     from dancheong.prediction.colorizer import Colorizer
     from dancheong.prediction.folder import find_inputs, predict_files
 
-    colorizer = Colorizer.open(model, runtime=runtime, **parse_settings(settings or []))
     part = _parse_shard(shard)
+    colorizer = Colorizer.open(model, runtime=runtime, **parse_settings(settings or []))
     count = len(find_inputs(inputs, part))
     with progress_bar("coloring", count, quiet) as bar:
         done = iter(range(1, count + 1))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, list_photos, read_photo, read_size
 from dancheong.imaging.resize import resize
-from dancheong.params import Params
+from dancheong.params import DancheongError, Params
 
 Pixels = NDArray[Any]
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
@@ -31,7 +31,7 @@ ALIGN_LONGER_PX = 256
 ALIGN_SEARCH_PX = 12
 
 
-class NoPhotographs(ValueError):
+class NoPhotographs(DancheongError, ValueError):
     """Nothing is left to work with; the message says why and what to do."""
 
 

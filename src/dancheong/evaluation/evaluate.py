@@ -90,7 +90,9 @@ def evaluate(
             continue
         rows.append(PhotoScores(pair.name, score(result, truth), score(as_color(gray), truth)))
         if out_dir is not None:
-            write_photo(Path(out_dir) / "photographs" / f"{Path(pair.name).with_suffix('')}.png", result)
+            picture = Path(out_dir) / "photographs" / Path(pair.name).with_suffix(".png")
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            write_photo(picture, result)
         if watch:
             watch(number, len(pairs))
     evaluation = Evaluation(

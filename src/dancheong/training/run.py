@@ -142,10 +142,9 @@ class Run:
     def _calibrated(self) -> Generator:
         """A copy of the averaged generator with frozen statistics measured for exactly its weights."""
         generator = copy.deepcopy(self.generator if self.average is None else cast(Generator, self.average.module)).eval()
-        count = min(RECALIBRATION_IMAGES, 4 * len(self.cache))
-        # Batches of some size make the variance right also where training ran at batch 1.
-        params = self.params.model_copy(update={"batch_size": min(8, count), "workers": 0})
-        stop = count // params.batch_size * params.batch_size
+        # In batches of the training's size: the weights have learned under statistics of such batches (docs/decisions/0002).
+        params = self.params.model_copy(update={"workers": 0})
+        stop = max(min(RECALIBRATION_IMAGES, 4 * len(self.cache)) // params.batch_size, 1) * params.batch_size
         recalibrate(generator, (self.fabric.to_device(one.input_bchw) for one in batches(self.cache, params, 0, stop)))
         return generator
 
