@@ -430,3 +430,22 @@ def test_a_missing_member_of_the_manifest_is_named(model: Path) -> None:
     forge(model, lambda file: file.__delitem__("weights/scale"))
     with pytest.raises(ArtifactError, match="differ in weights/scale"):
         read_artifact(model)
+
+
+# -- the specification -------------------------------------------------------------------------------------------------
+
+
+def test_the_specification_says_what_the_code_does(model: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "artifact.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# The model file, version {FORMAT_VERSION}\n")
+    block = model.read_bytes()[:BLOCK_BYTES].rstrip(b"\0").decode()
+    for line in block.splitlines():
+        assert line.split(":")[0] in text
+    with h5py.File(model, "r") as file:
+        for name in [*(name for name in file if name != "weights"), *(f"selftest/{name}" for name in file["selftest"])]:
+            assert f"`{name}" in text
+    for limit in (module.MAX_FILE_BYTES >> 30, module.MAX_JSON_BYTES >> 20, module.MAX_GRAPH_BYTES >> 20):
+        assert f"{limit} GiB" in text or f"{limit} MiB" in text
+    assert f"{module.MAX_MEMBERS} members" in text
+    example = text.split("```python\n")[1].split("```")[0].replace("model.h5", model.as_posix())
+    exec(example, {})

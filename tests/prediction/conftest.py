@@ -60,6 +60,12 @@ def make_artifact(**settings: object) -> Artifact:
 
 
 @pytest.fixture(scope="session")
+def new_artifact() -> Callable[..., Artifact]:
+    """`make_artifact`, for tests that ask for other parameters."""
+    return make_artifact
+
+
+@pytest.fixture(scope="session")
 def artifact() -> Artifact:
     return make_artifact()
 

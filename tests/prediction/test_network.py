@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -10,6 +11,7 @@ import pytest
 
 from dancheong.artifact import Artifact, ArtifactError, as_stored, write_artifact
 from dancheong.params import DancheongError, ParamError, Params
+from dancheong.prediction.graph import OPERATORS
 from dancheong.prediction.network import SELFTEST_TOLERANCE, export_onnx, open_network, size_multiple
 
 
@@ -164,3 +166,9 @@ def test_prediction_loads_neither_torch_nor_onnx(artifact, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_specification_names_the_operators_and_the_tolerance():
+    text = " ".join((Path(__file__).parents[2] / "docs" / "artifact.md").read_text(encoding="utf-8").split())
+    assert ", ".join(sorted(OPERATORS)) in text
+    assert f"differs by more than {SELFTEST_TOLERANCE}:" in text

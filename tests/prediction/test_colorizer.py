@@ -1,0 +1,170 @@
+"""A model file as a callable: any size, any depth, the photograph's own lightness, no dependence on what is beside it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import dancheong
+from dancheong.artifact import ArtifactError, write_artifact
+from dancheong.imaging.color import gray_of, lightness_of, rgb_to_lab
+from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
+from dancheong.imaging.resize import resize
+from dancheong.params import ParamError
+from dancheong.prediction.colorizer import Colorizer
+
+
+@pytest.fixture(scope="module")
+def colorize(tmp_path_factory, new_artifact):
+    path = tmp_path_factory.mktemp("궁궐 모델") / "model one.h5"
+    write_artifact(path, new_artifact(resol=16))
+    return Colorizer.open(path, threads=1)
+
+
+def test_the_public_face(model, photograph):
+    color = dancheong.Colorizer.open(str(model()))(gray_of(photograph))
+    assert color.shape == photograph.shape
+    assert color.dtype == np.uint8
+    assert colorfulness(color) > 5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 2), (17, 33), (16, 16), (15, 90)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_any_size_in_the_same_size_out(colorize, size, dtype):
+    gray = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, size, dtype=dtype)
+    color = colorize(gray)
+    assert color.shape == (*size, 3)
+    assert color.dtype == dtype
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.uint8, 0.3), (np.uint16, 0.002)])
+def test_the_photograph_keeps_its_lightness(colorize, photograph, dtype, tolerance):
+    gray = gray_of(photograph).astype(dtype) * (np.iinfo(dtype).max // 255)
+    color = colorize(gray)
+    assert np.abs(rgb_to_lab(color)[..., 0] - lightness_of(gray)).max() < tolerance
+
+
+def test_of_a_color_photograph_only_the_gray_is_used(colorize, photograph):
+    gray = gray_of(photograph)
+    from_gray = colorize(gray)
+    np.testing.assert_array_equal(colorize(photograph), from_gray)
+    np.testing.assert_array_equal(colorize(gray[..., None]), from_gray)
+    np.testing.assert_array_equal(colorize(np.repeat(gray[..., None], 3, axis=2)), from_gray)
+
+
+def test_repeats_order_and_memory_layout_do_not_matter(colorize, photograph):
+    first = colorize(photograph)
+    colorize(photograph[::2, 3:])
+    np.testing.assert_array_equal(colorize(photograph), first)
+    np.testing.assert_array_equal(colorize(np.asfortranarray(photograph)), first)
+    before = photograph.copy()
+    colorize(photograph)
+    np.testing.assert_array_equal(photograph, before)
+
+
+@pytest.mark.parametrize("space", ["LAB", "RGB"])
+def test_strips_and_threads_do_not_matter(model, photograph, space):
+    path = model(color_space=space)
+    whole = Colorizer.open(path, TILE_PX=4096)(photograph)
+    for tile_px, threads in ((1, 1), (7, 2), (0, None)):
+        part = Colorizer.open(path, threads=threads, TILE_PX=tile_px)(photograph)
+        assert np.abs(part.astype(int) - whole).max() <= 1
+
+
+def test_the_size_of_a_photograph_hardly_matters(colorize, photograph):
+    """The same picture at one and at four times its size."""
+    large = resize(photograph, (180, 268))
+    assert mean_delta_e_2000(resize(colorize(large), (45, 67)), colorize(photograph)) < 1.5
+
+
+def test_bit_depth_hardly_matters(colorize, photograph):
+    """The network sees 16 bits unrounded; this one, with random weights, answers strongly to a rounded code."""
+    deep = colorize(gray_of(photograph).astype(np.uint16) * 257)
+    difference = np.abs(deep / 257 - colorize(gray_of(photograph)))
+    assert difference.max() < 4
+    assert difference.mean() < 0.5
+
+
+def test_rgb_repaints_everything(model, photograph):
+    color = Colorizer.open(model(color_space="RGB"))(photograph)
+    assert color.shape == photograph.shape
+    deep = Colorizer.open(model(color_space="RGB"))(gray_of(photograph).astype(np.uint16) * 257)
+    assert np.abs(deep / 257 - color).mean() < 0.5
+
+
+def test_side_by_side_takes_color_and_gives_color(model, photograph):
+    colorize = Colorizer.open(model(color_space="RGB", pairing="side_by_side"))
+    assert colorize(photograph).shape == photograph.shape
+    assert (colorize(photograph) != colorize(gray_of(photograph))).any()
+
+
+def test_light_reflection_is_treated_and_told(model, photograph):
+    gray = gray_of(photograph) // 2
+    gray[20:24, 10:14] = 255
+    left_alone = Colorizer.open(model())
+    color, prepared = left_alone.colorize_with_mask(gray)
+    assert prepared.alpha_hw is None
+    np.testing.assert_array_equal(color, left_alone(gray))
+    drawn = np.zeros_like(gray)
+    drawn[19:25, 9:15] = 255
+    corrected, prepared = Colorizer.open(model(), GLARE_MODE="region").colorize_with_mask(gray, drawn)
+    assert prepared.alpha_hw.shape == gray.shape
+    assert prepared.glare_share > 0
+    assert lightness_of(gray_of(corrected))[21, 11] < lightness_of(gray)[21, 11] - 10
+    untouched = prepared.alpha_hw == 0
+    assert np.abs(rgb_to_lab(corrected)[..., 0] - lightness_of(gray))[untouched].max() < 0.5
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [np.zeros((4, 4), np.float32), np.zeros((0, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)],
+)
+def test_what_is_no_photograph_is_refused(colorize, pixels):
+    with pytest.raises(ValueError, match=r"\(h, w\)|uint8"):
+        colorize(pixels)
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_settings_of_prediction_and_glare_may_change(model):
+    colorize = Colorizer.open(model(), glare_mode="global", HF_CUTOFF="2.5", TILE_PX=64)
+    assert (colorize.params.glare_mode, colorize.params.hf_cutoff, colorize.params.tile_px) == ("global", 2.5, 64)
+    assert colorize.params.resol == 16
+    assert colorize.category == "COMMON"
+    assert len(colorize.digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"NGF": 8}, r"trained with NGF = 32.*train with it.*GLARE_MODE"),
+        ({"COLOR_SPACE": "RGB"}, "COLOR_SPACE = LAB"),
+        ({"GLAREMODE": "off"}, "did you mean GLARE_MODE"),
+        ({"HF_CUTOFF": 1000}, "HF_CUTOFF"),
+        ({"SR_SCALE": "2"}, "SR_SCALE"),
+    ],
+)
+def test_other_settings_are_refused_in_words(model, settings, word):
+    with pytest.raises(ParamError, match=word):
+        Colorizer.open(model(), **settings)
+
+
+def test_the_value_that_the_model_has_may_be_repeated(model):
+    assert Colorizer.open(model(), NGF=32, GLARE_MODE="off").params.ngf == 32
+
+
+# -- models that do not fit --------------------------------------------------------------------------------------------
+
+
+def test_models_that_do_not_fit_are_refused_by_name(tmp_path, artifact):
+    path = tmp_path / "upscaler.h5"
+    write_artifact(path, replace(artifact, kind="upscaler"))
+    with pytest.raises(ArtifactError, match=r"upscaler\.h5: a colorizer was expected"):
+        Colorizer.open(path)
+    write_artifact(path, replace(artifact, params=artifact.params.model_copy(update={"color_space": "RGB"})))
+    with pytest.raises(ArtifactError, match="1 channels in and 2 out"):
+        Colorizer.open(path)
+    write_artifact(path, replace(artifact, selftest_output=artifact.selftest_output + np.float32(0.01)))
+    with pytest.raises(ArtifactError, match=r"upscaler\.h5: self-test"):
+        Colorizer.open(path)

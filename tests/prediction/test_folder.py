@@ -1,0 +1,272 @@
+"""Folder runs: every photograph once, failures told, originals untouched."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dancheong.artifact import write_artifact
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import read_photo, write_photo
+from dancheong.params import Params
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.folder import filter_files, find_inputs, predict_files
+
+
+@pytest.fixture(scope="module")
+def colorizer(tmp_path_factory, new_artifact):
+    path = tmp_path_factory.mktemp("model") / "m.h5"
+    write_artifact(path, new_artifact())
+    return Colorizer.open(path, threads=1)
+
+
+@pytest.fixture
+def photos(tmp_path, photograph):
+    """경복궁 and its subfolder, with spaces and Korean names, and files that cannot be read."""
+    folder = tmp_path / "경복궁 사진"
+    (folder / "근정전 안").mkdir(parents=True)
+    write_photo(folder / "a 하나.jpg", photograph)
+    write_photo(folder / "둘.png", gray_of(photograph).astype(np.uint16) * 257)
+    write_photo(folder / "근정전 안" / "셋.tif", gray_of(photograph)[:20, :31])
+    write_photo(folder / "근정전 안" / "a 하나.webp", photograph[:10])
+    (folder / "broken.png").write_bytes((folder / "둘.png").read_bytes()[:200])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "notes.txt").write_text("no photograph")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+
+
+def by_name(results):
+    return {result.input.name: result for result in results}
+
+
+def test_one_bad_file_does_not_stop_the_folder(colorizer, photos, tmp_path):
+    before, seen = contents(photos), []
+    results = predict_files(colorizer, [photos], tmp_path / "결과", progress=seen.append)
+    assert seen == results
+    assert {name: result.status for name, result in by_name(results).items()} == {
+        "a 하나.jpg": "ok", "둘.png": "ok", "셋.tif": "ok", "a 하나.webp": "ok", "broken.png": "failed", "empty.jpg": "failed",
+    }
+    assert set(contents(tmp_path / "결과")) == {"a 하나.jpg", "둘.png", "근정전 안/셋.tif", "근정전 안/a 하나.webp"}
+    for result in results:
+        if result.status == "failed":
+            assert result.input.name in result.error
+            assert not result.output.exists()
+            continue
+        color, source = read_photo(result.output), read_photo(result.input)
+        assert color.pixels.shape == (*source.pixels.shape[:2], 3)
+        assert color.pixels.dtype == source.pixels.dtype
+        assert color.format == source.format
+        assert (result.height, result.width) == source.pixels.shape[:2]
+        assert result.seconds > 0
+    assert contents(photos) == before
+
+
+def test_the_files_hold_what_the_colorizer_gives(colorizer, photos, tmp_path):
+    predict_files(colorizer, [photos / "둘.png"], tmp_path / "out")
+    np.testing.assert_array_equal(
+        read_photo(tmp_path / "out" / "둘.png").pixels, colorizer(read_photo(photos / "둘.png").pixels)
+    )
+
+
+def test_what_is_there_is_skipped_or_replaced_when_asked(colorizer, photos, tmp_path):
+    out = tmp_path / "out"
+    predict_files(colorizer, [photos], out)
+    done = contents(out)
+    (out / "둘.png").write_bytes(b"kept by hand")
+    again = by_name(predict_files(colorizer, [photos], out))
+    assert again["둘.png"].status == "skipped"
+    assert again["셋.tif"].status == "skipped"
+    assert again["broken.png"].status == "failed"
+    assert (out / "둘.png").read_bytes() == b"kept by hand"
+    assert by_name(predict_files(colorizer, [photos], out, overwrite=True))["둘.png"].status == "ok"
+    assert contents(out) == done
+
+
+def test_an_original_is_never_overwritten(colorizer, photos):
+    before = contents(photos)
+    for overwrite in (False, True):
+        results = predict_files(colorizer, [photos], photos, overwrite=overwrite)
+        assert {result.status for result in results} == {"failed"}
+        assert "original" in by_name(results)["둘.png"].error
+    results = predict_files(colorizer, [photos / "둘.png"], photos / "근정전 안" / "..", overwrite=True)
+    assert [result.status for result in results] == ["failed"]
+    assert contents(photos) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
+def test_a_link_to_an_original_is_not_a_way_around(colorizer, photos, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "둘.png").symlink_to(photos / "둘.png")
+    before = contents(photos)
+    results = predict_files(colorizer, [photos / "둘.png"], tmp_path / "out", overwrite=True)
+    assert [result.status for result in results] == ["failed"]
+    assert contents(photos) == before
+
+
+def test_results_inside_the_folder_of_photographs_are_not_colored_again(colorizer, photos):
+    first = predict_files(colorizer, [photos], photos / "out", mask_dir=photos / "masks")
+    again = predict_files(colorizer, [photos], photos / "out", mask_dir=photos / "masks")
+    assert [result.input for result in again] == [result.input for result in first]
+    assert {result.status for result in again} == {"skipped", "failed"}
+
+
+def test_names_that_would_meet_are_told_apart(colorizer, tmp_path, photograph):
+    for name in ("one/a.jpg", "one/a.png", "one/b.png", "two/a.jpg", "two/A.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_photo(tmp_path / name, photograph[:9, :9])
+    folders = [tmp_path / "one", tmp_path / "two"]
+    results = predict_files(colorizer, folders, tmp_path / "out", suffix=".png")
+    assert [result.status for result in results] == ["ok"] * 5
+    names = [result.output.name for result in results]
+    assert len({name.casefold() for name in names}) == 5
+    assert "b.png" in names
+    assert "a_jpg.png" in names
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    assert {result.status for result in predict_files(colorizer, folders, tmp_path / "out", suffix=".png")} == {"skipped"}
+    kept = predict_files(colorizer, [tmp_path / "one"], tmp_path / "own")
+    assert [result.output.name for result in kept] == ["a.jpg", "a.png", "b.png"]
+
+
+def test_masks_of_photographs_with_one_stem_are_told_apart(colorizer, tmp_path, photograph):
+    (tmp_path / "in").mkdir()
+    write_photo(tmp_path / "in" / "a.jpg", photograph)
+    write_photo(tmp_path / "in" / "a.png", photograph)
+    results = predict_files(colorizer, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks")
+    assert {result.mask.name for result in results} == {"a_jpg.png", "a_png.png"}
+
+
+def test_inputs_that_are_missing_or_empty_are_told(colorizer, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    results = predict_files(colorizer, [tmp_path / "gone.png", tmp_path / "nothing"], tmp_path / "out")
+    assert [result.status for result in results] == ["failed", "failed"]
+    assert "gone.png" in results[0].error
+    assert "no photographs" in results[1].error
+
+
+def test_the_same_photograph_twice_is_done_once(photos):
+    names = [path.name for path in find_inputs([photos / "둘.png", photos, photos / "근정전 안"])]
+    assert len(names) == len(set(names)) == 6
+
+
+def test_shards_divide_the_work(colorizer, photos, tmp_path):
+    whole = find_inputs([photos])
+    parts = [find_inputs([photos], (index, 4)) for index in range(1, 5)]
+    assert sorted(path for part in parts for path in part) == sorted(whole)
+    assert all(part for part in parts)
+    results = [
+        result for index in range(1, 5) for result in predict_files(colorizer, [photos], tmp_path / "out", shard=(index, 4))
+    ]
+    alone = predict_files(colorizer, [photos], tmp_path / "alone")
+    assert sorted(result.input for result in results) == sorted(result.input for result in alone)
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+    with pytest.raises(ValueError, match="1 <= i <= n"):
+        predict_files(colorizer, [photos], tmp_path / "out", shard=(0, 4))
+
+
+def test_a_fault_in_the_middle_leaves_no_half_file(colorizer, photos, tmp_path, monkeypatch):
+    from dancheong.imaging import files
+
+    def disk_full(path, *_, **__):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "encode", disk_full)
+    results = predict_files(colorizer, [photos / "둘.png"], tmp_path / "out")
+    assert results[0].status == "failed"
+    assert "No space" in results[0].error
+    assert contents(tmp_path / "out") == {}
+
+
+def test_results_as_json(new_artifact, photos, tmp_path):
+    write_artifact(tmp_path / "m.h5", new_artifact())
+    records = [result.record() for result in predict_files(str(tmp_path / "m.h5"), [photos], tmp_path / "out")]
+    json.dumps(records, allow_nan=False)
+    for record in records:
+        assert {"input", "output", "seconds", "width", "height", "status"} <= record.keys()
+        assert ("error" in record) == (record["status"] == "failed")
+
+
+# -- masks and the filter alone ----------------------------------------------------------------------------------------
+
+
+def glaring(photograph: np.ndarray) -> np.ndarray:
+    gray = gray_of(photograph) // 2
+    gray[20:24, 10:14] = 255
+    return gray
+
+
+def test_masks_are_written_and_drawn_masks_are_used(new_artifact, tmp_path, photograph):
+    write_artifact(tmp_path / "m.h5", new_artifact(glare_mode="region"))
+    model = Colorizer.open(tmp_path / "m.h5")
+    for place in ("in/안", "drawn/안"):
+        (tmp_path / place).mkdir(parents=True)
+    gray = glaring(photograph)
+    write_photo(tmp_path / "in" / "안" / "빛.tif", gray)
+    write_photo(tmp_path / "in" / "other.png", gray // 2)
+    drawing = np.zeros_like(gray)
+    drawing[18:26, 8:16] = 255
+    write_photo(tmp_path / "drawn" / "안" / "빛.png", drawing)
+    results = by_name(
+        predict_files(model, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks", drawn_masks=tmp_path / "drawn")
+    )
+    mask = read_photo(tmp_path / "masks" / "안" / "빛.png").pixels
+    np.testing.assert_array_equal(mask, drawing)
+    assert results["빛.tif"].mask == tmp_path / "masks" / "안" / "빛.png"
+    assert results["빛.tif"].glare_share == pytest.approx(64 / gray.size, rel=1e-3)
+    np.testing.assert_array_equal(read_photo(results["빛.tif"].output).pixels, model(gray, drawing))
+    assert (tmp_path / "masks" / "other.png").exists()
+    write_photo(tmp_path / "drawn" / "other.png", drawing[:5])
+    failed = predict_files(model, [tmp_path / "in" / "other.png"], tmp_path / "o2", drawn_masks=tmp_path / "drawn")[0]
+    assert failed.status == "failed"
+    assert "mask" in failed.error
+
+
+def test_folders_that_would_mix_are_refused(colorizer, photos, tmp_path):
+    with pytest.raises(ValueError, match="folder of their own"):
+        predict_files(colorizer, [photos], tmp_path / "out", mask_dir=tmp_path / "out")
+    with pytest.raises(ValueError, match="folder of their own"):
+        predict_files(colorizer, [photos], tmp_path / "out", mask_dir=tmp_path / "d", drawn_masks=tmp_path / "d")
+    with pytest.raises(ValueError, match=r"\.gif"):
+        predict_files(colorizer, [photos], tmp_path / "out", suffix=".gif")
+
+
+def test_the_filter_alone(tmp_path, photograph):
+    (tmp_path / "in").mkdir()
+    gray = glaring(photograph)
+    write_photo(tmp_path / "in" / "빛.png", gray)
+    write_photo(tmp_path / "in" / "color.png", photograph)
+    (tmp_path / "in" / "bad.png").write_bytes(b"no")
+    params = Params(glare_mode="region")
+    results = by_name(
+        filter_files(params, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks", sheet_path=tmp_path / "s.png")
+    )
+    assert {result.status for result in results.values()} == {"ok", "failed"}
+    record = results["빛.png"].record()
+    assert record["glare_share"] > 0
+    assert 0 <= record["clip_share"] <= 1
+    assert record["abstained"] is False
+    mask, filtered = (read_photo(tmp_path / folder / "빛.png").pixels for folder in ("masks", "out"))
+    assert mask.shape == gray.shape
+    np.testing.assert_array_equal(filtered[mask == 0], gray[mask == 0])
+    assert (filtered[mask == 255] < gray[mask == 255]).any()
+    assert read_photo(tmp_path / "out" / "color.png").pixels.shape == photograph.shape
+    assert read_photo(tmp_path / "s.png").pixels.ndim == 3
+
+
+def test_the_filter_alone_follows_a_table_for_training(tmp_path, photograph):
+    write_photo(tmp_path / "a.png", photograph)
+    params = Params(glare_mode="global", glare_stage="train")
+    (result,) = filter_files(params, [tmp_path / "a.png"], tmp_path / "out")
+    assert (read_photo(result.output).pixels != photograph).any()
+    (result,) = filter_files(Params(glare_mode="off"), [tmp_path / "a.png"], tmp_path / "off")
+    np.testing.assert_array_equal(read_photo(result.output).pixels, photograph)
