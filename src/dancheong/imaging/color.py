@@ -24,7 +24,8 @@ _RELATIVE_XYZ_TO_RGB = np.linalg.inv(_RGB_TO_RELATIVE_XYZ)
 _LUMINANCE = _RGB_TO_RELATIVE_XYZ[1:2].astype(np.float32)
 
 _DELTA = 6 / 29  # CIE 15: below f = 6/29 the cube root is a straight line
-_GAMUT_STEPS = 8
+_GAMUT_STEPS = 6
+_ROUNDING = 1e-5  # of linear light, well above float32's error in a conversion there and back
 
 _MATRIX = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
 _INVERSE = _RELATIVE_XYZ_TO_RGB.astype(np.float32)
@@ -112,9 +113,9 @@ def rgb_to_lab(pixels: Array) -> Float32:
 def lab_to_rgb(lab_hwc: Array) -> Float32:
     """sRGB-coded color of CIE L*a*b* (D65), brought into the gamut by less chroma, not by clipped channels.
 
-    A color outside keeps its L* and its hue angle and loses as much chroma as it must: bisection along the chroma finds
-    the gamut's border, and the last fraction of a step is a blend with the gray of the same luminance, so that Y stays
-    exact. L* outside [0, 100] is clipped.
+    A color outside keeps its L* and its hue angle and loses as much chroma as it must: bisection along the chroma
+    brackets the gamut's border, and a blend in linear light across the bracket meets it, so that Y stays exact.
+    L* outside [0, 100] is clipped.
 
     Args:
         lab_hwc: floating point (h, w, 3).
@@ -263,13 +264,17 @@ def _in_gamut(fy: Float32, a: Float32, b: Float32) -> Float32:
         fits = (low >= 0) & (high <= 1)
         inside = np.where(fits, share, inside)
         beyond = np.where(fits, beyond, share)
-    linear = _linear_of(fy, a * beyond, b * beyond)
-    low, high = _extremes(linear)
-    y = np.clip(_f_inverse(fy), 0, 1)
-    tiny = np.float32(1e-12)
-    keep = np.minimum(y / np.maximum(y - np.minimum(low, 0), tiny), (1 - y) / np.maximum(np.maximum(high, 1) - y, tiny))
-    blend: Float32 = np.clip(y[:, None] + keep[:, None] * (linear - y[:, None]), 0, 1)
-    return blend
+    # Colors on the border, outside by rounding only, stay: a ray through yellow leaves the gamut and returns to its edge.
+    low, high = _extremes(_linear_of(fy, a, b))
+    rounding = (low >= -_ROUNDING) & (high <= 1 + _ROUNDING)
+    inside, beyond = np.where(rounding, np.float32(0), inside), np.where(rounding, np.float32(1), beyond)
+    # The border lies between the two ends of the last step, all of one luminance: a straight blend of them meets it.
+    start = np.clip(_linear_of(fy, a * inside, b * inside), 0, 1)
+    way = _linear_of(fy, a * beyond, b * beyond) - start
+    room = np.where(way < 0, start, 1 - start)
+    share = np.min(room / np.maximum(np.abs(way), np.float32(1e-12)), axis=-1, keepdims=True)
+    border: Float32 = np.clip(start + np.minimum(share, 1) * way, 0, 1)
+    return border
 
 
 def _transform(colors: Float32, matrix: Float32) -> Float32:
