@@ -104,7 +104,7 @@ def compose_gate(scenery: Scenery) -> None:
         overhang_m=2.2, rise=4.4, lift=1.2, white_ridge=True, stairs=False,
     )  # fmt: skip
     turn = _turn(scenery, 0.5, 18, 28)
-    eye = (scenery.between(-2, 2), 1.7, -38.0 if arches == 3 else -32.0)
+    eye = (scenery.between(-2, 2), 1.7, -38.0 if arches == 3 else -31.0 - 2.5 * stories)
     view = camera(scenery, eye, 0.0, 1.0, scenery.between(0.80, 0.86))
     draw_land(scenery, view, None, scenery.pick([0.0, 0.18, 0.3]))
     draw_woods(scenery, view, 26, 80, 8)
@@ -116,8 +116,9 @@ def compose_gate(scenery: Scenery) -> None:
     if turn == 0:
         draw_path(scenery, view, 2.4, -37, -5)
     gate = placed(view, (0, 0, 0), turn)
-    draw_gate_base(gate, scenery.fork(), half_x, 4.6, base_m, arches)
+    # From below, the base hides the feet of the pavilion: it is drawn over them.
     draw_hall(placed(gate, (0, base_m, 0)), hall, scenery.fork())
+    draw_gate_base(gate, scenery.fork(), half_x, 4.6, base_m, arches)
     draw_parapet(gate, scenery.fork(), half_x, 4.6, base_m)
     _shrubs(scenery, view, half_x, -6)
 

@@ -166,7 +166,9 @@ def _draw_beam(view: View, wall: Wall, left: Points, right: Points, scale: float
         fill(view, rectangles(left, right, low, high, z), scaled(WOOD, 0.9), lit=False, lamp=0.7)
         fill(view, rectangles(left, right, high - 0.06, high, z - 0.02), scaled(WOOD, 0.6), lit=False, lamp=0.7)
         return
-    fill(view, rectangles(left, right, low, high, z), NOEROK, lit=False, lamp=0.75)
+    # The ends of the beams meet those of the flank at the corner.
+    wide = wall.half_x + 0.16
+    fill(view, rectangles(-wide, wide, low, high, z), NOEROK, lit=False, lamp=0.75)
     middle, span = (left + right) / 2, (right - left) / 2
     bands: list[tuple[float, float, Rgb]] = [
         (1.00, 0.95, INK), (0.95, 0.91, WHITE), (0.91, 0.83, VERMILION), (0.83, 0.79, WHITE), (0.79, 0.70, SAMCHEONG),
@@ -186,7 +188,7 @@ def _draw_beam(view: View, wall: Wall, left: Points, right: Points, scale: float
         if radius * scale > 1:
             fill(view, disks(middle, (low + high) / 2, z - 0.02, radius), color, lit=False, lamp=0.8)
     for y0, y1, color in ((low, low + 0.05, INK), (high - 0.05, high + 0.05, WHITE), (high + 0.03, high + 0.22, SEOKGANJU)):
-        fill(view, rectangles(-wall.half_x, wall.half_x, y0, y1, z - 0.03), color, lit=False, lamp=0.8)
+        fill(view, rectangles(-wide - 0.03, wide + 0.03, y0, y1, z - 0.03), color, lit=False, lamp=0.8)
 
 
 def _draw_brackets(view: View, wall: Wall, scale: float) -> None:
