@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from dancheong.glare.fill import inpaint, push_pull
 from dancheong.glare.light import Float32, Pixels, area, check_pixels, gaussian, linear_enlarge, luminance_of, working_size
 from dancheong.glare.mask import GlareMask, scale_px
-from dancheong.glare.transfer import log_filter
 from dancheong.imaging.color import (
     decode,
     float01,
@@ -124,11 +123,11 @@ def _reduce(pixels: Pixels, mask: GlareMask, params: Params) -> _Reduced:
 
 
 def _attenuation(small: _Reduced, params: Params) -> Float32:
-    """How much log light a fully damaged pixel loses: a smooth plane at or above 0."""
-    if params.fix_method == "attenuate":
-        # The whole-picture filter, used inside the mask only and never to brighten.
-        return np.maximum(small.z_hw - log_filter(small.z_hw, params).astype(np.float32), 0)
+    """How much log light a fully damaged pixel loses: a plane at or above 0, smooth but for `attenuate`."""
     excess = small.z_hw - push_pull(small.z_hw, small.known_hw)
+    if params.fix_method == "attenuate":
+        # A homomorphic filter with the continued surroundings as the light: of what stands out, HF_GAMMA_LOW stays.
+        return np.maximum(excess, 0) * np.float32(1 - params.hf_gamma_low)
     return np.maximum(gaussian(excess, params.fix_detail_sigma * scale_px(small.z_hw.shape)), 0)
 
 

@@ -4,10 +4,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.glare.learned import glare_probability
 from dancheong.glare.light import Float32, Pixels, area, check_pixels, working_size
 from dancheong.glare.mask import GlareMask, make_mask, mask_from_drawing, soft_alpha
 from dancheong.imaging.color import float01, gray_of
 from dancheong.params import Params
+
+FLANK_PROBABILITY, CORE_PROBABILITY = 0.5, 0.8
 
 __all__ = ["GlareMask", "detect", "mask_from_drawing"]
 
@@ -21,10 +24,36 @@ def detect(pixels: Pixels, params: Params) -> GlareMask:
     Raises:
         ValueError: other pixels.
     """
+    return make_mask(soft_alpha(find(pixels, params), pixels.shape[:2], params), pixels, params)
+
+
+def find(pixels: Pixels, params: Params) -> NDArray[np.bool_]:
+    """The area of glare before it grows, at the working size (DET_WORK_SIZE)."""
     check_pixels(pixels)
-    small = area(pixels, working_size(pixels.shape, params.det_work_size))
-    found = find_by_threshold(search_plane(small, params), params)
-    return make_mask(soft_alpha(found, pixels.shape[:2], params), pixels, params)
+    if params.det_method == "learned":
+        return find_by_probability(score(pixels, params), params)
+    return find_by_threshold(_searched(pixels, params), params)
+
+
+def score(pixels: Pixels, params: Params) -> Float32:
+    """How much each pixel of the working size looks like glare, in [0, 1]; for curves, not for decisions."""
+    check_pixels(pixels)
+    if params.det_method == "learned":
+        probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
+        size = working_size(pixels.shape, params.det_work_size)
+        return np.asarray(cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR)).reshape(size)
+    plane = _searched(pixels, params)
+    return prominence(plane, params.det_levels, params.det_max_area) * plane
+
+
+def find_by_probability(probability_hw: Float32, params: Params) -> NDArray[np.bool_]:
+    """Areas above the flank's probability that hold a pixel above the core's and DET_MIN_AREA_PX pixels."""
+    area_hw = probability_hw >= FLANK_PROBABILITY
+    return components_with(area_hw, probability_hw >= CORE_PROBABILITY, params.det_min_area_px)
+
+
+def _searched(pixels: Pixels, params: Params) -> Float32:
+    return search_plane(area(pixels, working_size(pixels.shape, params.det_work_size)), params)
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:

@@ -1,0 +1,250 @@
+"""Light reflection on photographs: how well it is found, and what each way of correcting it does.
+
+    python benchmarks/bench_glare.py PHOTOS                     # synthetic glare on clean photographs
+    python benchmarks/bench_glare.py PAIRS --pairs              # PAIRS/glare and PAIRS/clean hold the same names
+    python benchmarks/bench_glare.py FOLDER --sheet sheet.png   # before, mask, after of real photographs
+
+Clean photographs are darkened to .75 of their light, so that there is room for glare, which is then added in linear light
+(dancheong.glare.simulate). Everything is judged against the clean photograph. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.glare.correct import correct, subtract_veil
+from dancheong.glare.detect import detect, find, score
+from dancheong.glare.homomorphic import homomorphic
+from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
+from dancheong.glare.simulate import VISIBLE_RISE, add_glare
+from dancheong.imaging.color import decode, delta_e_2000, gray_of, linear_to_srgb, rgb_to_lab, to_pixels
+from dancheong.imaging.files import list_photos, read_photo
+from dancheong.params import Params
+
+EXPOSURE = 0.75
+FIXES = {
+    "attenuate": "attenuate", "masked_homo": "masked_homo", "hybrid": "hybrid", "telea": "inpaint_telea", "ns": "inpaint_ns",
+}
+# What is usually published as homomorphic filtering of a color photograph.
+RECIPE = Params(
+    hf_channel="rgb", hf_space="coded", hf_renorm="minmax", hf_border="none", hf_dc_keep=False, hf_gamma_low=0.5,
+    hf_gamma_high=1.5, hf_cutoff=10, hf_max_gain=8,
+)
+# The same whole-picture filter, but for a gain of at most 1, shown inside the mask only.
+REGION = Params(hf_max_gain=1)
+DETECTORS = ("threshold", "learned")
+BINS = 512
+PSNR_CAP = 60.0  # of equal pictures, so that a mean exists
+Picture = NDArray[Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pairs", action="store_true", help="FOLDER/glare and FOLDER/clean hold the same names")
+    parser.add_argument("--sheet", type=Path, help="only draw before, mask and after of every photograph")
+    parser.add_argument("--seed", type=int, default=1_000_000, help="of the first photograph's glare")
+    parser.add_argument("--every", type=int, default=1, help="take each n-th photograph")
+    parser.add_argument("--gray", action="store_true", help="grays of the photographs")
+    parser.add_argument("--detectors-only", action="store_true", help="skip the corrections")
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    if arguments.sheet:
+        draw_sheet(arguments.folder, arguments.sheet)
+        return
+    jobs = pair_jobs(arguments) if arguments.pairs else simulated_jobs(arguments)
+    started = time.time()
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        results = list(pool.map(one_photograph, jobs))
+    report(results, arguments, time.time() - started)
+
+
+def simulated_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    files = list(enumerate(list_photos(arguments.folder)))[:: arguments.every]
+    common = {"gray": arguments.gray, "correct": not arguments.detectors_only}
+    return [{"clean": file, "seed": arguments.seed + number, **common} for number, file in files]
+
+
+def pair_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    files = list_photos(arguments.folder / "clean")[:: arguments.every]
+    common = {"gray": arguments.gray, "correct": not arguments.detectors_only}
+    return [{"clean": file, "damaged": arguments.folder / "glare" / file.name, **common} for file in files]
+
+
+def read(file: Path, gray: bool) -> Picture:
+    pixels = read_photo(file).pixels
+    if gray:
+        return gray_of(pixels)
+    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
+def one_photograph(job: dict[str, Any]) -> dict[str, Any]:
+    """Counts of the detectors, errors of the corrections, of one photograph."""
+    cv2.setNumThreads(1)
+    original = read(job["clean"], job["gray"])
+    result: dict[str, Any] = {"name": job["clean"].name, "real": job["clean"].name.startswith("real")}
+    if "seed" in job:
+        clean = to_pixels(linear_to_srgb(decode(original) * np.float32(EXPOSURE)), np.uint8)
+        damaged, truth = add_glare(clean, job["seed"])
+    else:
+        clean, damaged = original, read(job["damaged"], job["gray"])
+        damaged = damaged[: clean.shape[0], : clean.shape[1]]
+        clean = clean[: damaged.shape[0], : damaged.shape[1]]
+        original = clean
+        truth = (gray_of(damaged).astype(np.float32) - gray_of(clean)) / 255 > VISIBLE_RISE
+    result["true_share"] = float(truth.mean())
+    masks = {"oracle": make_mask(soft_alpha(truth, truth.shape, Params()), damaged, Params(), may_abstain=False)}
+    for method in DETECTORS:
+        params = Params(det_method=method)
+        started = time.perf_counter()
+        masks[method] = detect(damaged, params)
+        seconds = time.perf_counter() - started
+        result[method] = counts(damaged, original, truth, masks[method], params) | {"seconds": seconds}
+    if job["correct"]:
+        result["errors"] = errors(clean, damaged, truth, masks)
+        result["untouched"] = all(untouched(damaged, mask) for mask in masks.values())
+    return result
+
+
+def counts(damaged: Picture, original: Picture, truth: Picture, mask: GlareMask, params: Params) -> dict[str, Any]:
+    found = enlarge(find(damaged, params).astype(np.uint8), truth.shape) > 0
+    value = enlarge(score(damaged, params), truth.shape)
+    edges = np.linspace(0, 1, BINS + 1)
+    flagged = detect(original, params)
+    return {
+        "found": confusion(found, truth), "alpha": confusion(mask.alpha_hw >= 0.5, truth), "abstained": mask.abstained,
+        "positives": np.histogram(value[truth], edges)[0], "negatives": np.histogram(value[~truth], edges)[0],
+        "clean_flagged": float(flagged.alpha_hw.mean()), "clean_found": flagged.share, "clean_abstained": flagged.abstained,
+        "clean_core": float(find(original, params).mean()),
+    }
+
+
+def enlarge(plane: Picture, shape: tuple[int, ...]) -> Picture:
+    return cv2.resize(plane, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST) if plane.shape != shape else plane
+
+
+def confusion(found: Picture, truth: Picture) -> NDArray[np.int64]:
+    return np.array([(found & truth).sum(), (found & ~truth).sum(), (~found & truth).sum()])
+
+
+def errors(clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, GlareMask]) -> dict[str, Any]:
+    clean_lab = rgb_to_lab(clean)
+
+    def of(pixels: Picture) -> dict[str, float]:
+        squared = ((pixels.astype(np.float32) - clean) ** 2).reshape(*truth.shape, -1).mean(axis=-1)
+        difference = delta_e_2000(rgb_to_lab(pixels), clean_lab)
+        parts = {"inside": truth, "outside": ~truth, "overall": np.ones_like(truth)}
+        return {
+            f"{unit}_{name}": value
+            for name, part in parts.items()
+            if part.any()
+            for unit, value in (("psnr", psnr(squared[part])), ("delta_e", float(difference[part].mean())))
+        }
+
+    table = {"none": of(damaged), "global": of(homomorphic(damaged, Params())), "recipe": of(homomorphic(damaged, RECIPE))}
+    table["veil"] = of(subtract_veil(damaged, Params(veil_k=1)))
+    region = np.minimum(homomorphic(damaged, REGION), damaged).astype(np.float32)
+    for kind, mask in masks.items():
+        alpha = mask.alpha_hw if damaged.ndim == 2 else mask.alpha_hw[..., None]
+        table[f"region ({kind})"] = of(np.rint(damaged + alpha * (region - damaged)).astype(np.uint8))
+        for name, method in FIXES.items():
+            table[f"{name} ({kind})"] = of(correct(damaged, mask, Params(fix_method=method)))
+    return table
+
+
+def psnr(squared: Picture) -> float:
+    error = float(squared.mean(dtype=np.float64))
+    return min(PSNR_CAP, 10 * float(np.log10(255**2 / max(error, 1e-9))))
+
+
+def untouched(damaged: Picture, mask: GlareMask) -> bool:
+    """Whether every method leaves the bytes outside of the mask alone."""
+    outside = mask.alpha_hw == 0
+    fixed = (correct(damaged, mask, Params(fix_method=method)) for method in FIXES.values())
+    return all(np.array_equal(pixels[outside], damaged[outside]) for pixels in fixed)
+
+
+def report(results: list[dict[str, Any]], arguments: argparse.Namespace, seconds: float) -> None:
+    summary: dict[str, Any] = {
+        "benchmark": "glare", "photographs": len(results), "seed": arguments.seed, "exposure": EXPOSURE,
+        "pairs": arguments.pairs, "gray": arguments.gray, "seconds": round(seconds, 1),
+        "true_share": round(float(np.mean([r["true_share"] for r in results])), 4),
+    }
+    print(f"{len(results)} photographs, {summary['true_share']:.2%} damaged on average")
+    print(f"{'detector':12}{'precision':>10}{'recall':>8}{'F1':>7}{'F1 grown':>9}{'AUC':>7}{'clean flagged':>14}{'abstained':>10}")
+    summary["detectors"] = {method: detector_row(method, [r[method] for r in results]) for method in DETECTORS}
+    if results[0].get("errors"):
+        summary["untouched_outside_alpha"] = all(r["untouched"] for r in results)
+        groups = {"all": results}
+        if arguments.pairs:
+            groups = {"real": [r for r in results if r["real"]], "synthetic": [r for r in results if not r["real"]]}
+        summary["corrections"] = {name: error_table(name, group) for name, group in groups.items() if group}
+    print(json.dumps(summary))
+
+
+def detector_row(method: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    def rates(name: str) -> tuple[float, float, float]:
+        hit, false, missed = np.sum([r[name] for r in rows], axis=0)
+        return hit / max(hit + false, 1), hit / max(hit + missed, 1), 2 * hit / max(2 * hit + false + missed, 1)
+
+    precision, recall, f1 = rates("found")
+    positives, negatives = (np.sum([r[key] for r in rows], axis=0)[::-1] for key in ("positives", "negatives"))
+    true_rate, false_rate = (np.append(0, np.cumsum(part) / max(part.sum(), 1)) for part in (positives, negatives))
+    row = {
+        "precision": precision, "recall": recall, "f1": f1, "f1_grown": rates("alpha")[2],
+        "auc": float(np.trapezoid(true_rate, false_rate)),
+        "clean_flagged": float(np.mean([r["clean_flagged"] for r in rows])),
+        "clean_before_growing": float(np.mean([r["clean_core"] for r in rows])),
+        "clean_abstained": int(sum(r["clean_abstained"] for r in rows)),
+        "abstained": int(sum(r["abstained"] for r in rows)),
+        "median_ms": float(np.median([r["seconds"] for r in rows]) * 1000),
+    }
+    print(
+        f"{method:12}{precision:10.3f}{recall:8.3f}{f1:7.3f}{row['f1_grown']:9.3f}{row['auc']:7.3f}"
+        f"{row['clean_flagged']:14.2%}{row['abstained']:10d}"
+    )
+    return {name: round(value, 5) for name, value in row.items()}
+
+
+def error_table(group: str, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    table: dict[str, dict[str, float]] = {}
+    print(f"\n{group}: {len(rows)} photographs; PSNR in dB (mean of photographs, at most {PSNR_CAP:g}), CIEDE2000")
+    print(f"{'method':24}" + "".join(f"{unit + ' ' + part:>17}" for part in PARTS for unit in ("psnr", "delta_e")))
+    for name in rows[0]["errors"]:
+        values: dict[str, list[float]] = defaultdict(list)
+        for row in rows:
+            for key, value in row["errors"][name].items():
+                values[key].append(value)
+        table[name] = {key: round(float(np.mean(list_)), 3) for key, list_ in values.items()}
+        print(f"{name:24}" + "".join(f"{table[name].get(f'{unit}_{part}', np.nan):17.2f}" for part in PARTS
+                                     for unit in ("psnr", "delta_e")))
+    return table
+
+
+PARTS = ("inside", "outside", "overall")
+
+
+def draw_sheet(folder: Path, out: Path) -> None:
+    rows = []
+    for file in list_photos(folder):
+        pixels = read(file, gray=False)
+        cells = [pixels]
+        for method in DETECTORS:
+            mask = detect(pixels, Params(det_method=method))
+            shown = np.rint(mask.alpha_hw * 255).astype(np.uint8)
+            cells += [np.repeat(shown[..., None], 3, axis=2), correct(pixels, mask, Params())]
+            print(f"{file.name}: {method} {mask.share:.2%}{', abstained' if mask.abstained else ''}")
+        rows.append(np.hstack([cv2.resize(cell, (320, 240), interpolation=cv2.INTER_AREA) for cell in cells]))
+    cv2.imwrite(str(out), np.vstack(rows)[..., ::-1])
+
+
+if __name__ == "__main__":
+    main()

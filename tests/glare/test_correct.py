@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+
+from dancheong.glare.correct import correct, subtract_veil
+from dancheong.glare.detect import detect, find
+from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
+from dancheong.glare.simulate import add_glare
+from dancheong.imaging.color import decode, luminance, srgb_to_linear
+from dancheong.imaging.metrics import psnr
+from dancheong.imaging.resize import resize
+from dancheong.params import Params
+
+METHODS = ["hybrid", "masked_homo", "attenuate", "inpaint_ns", "inpaint_telea"]
+ATTENUATORS = ["hybrid", "masked_homo", "attenuate"]
+
+
+@pytest.fixture(scope="module")
+def case(darkened):
+    pixels, truth = add_glare(darkened, 3, ["lobes", "rows"])
+    return pixels, truth, make_mask(soft_alpha(truth, truth.shape, Params()), pixels, Params(), may_abstain=False)
+
+
+@pytest.mark.parametrize("method", [*METHODS, "none"])
+@pytest.mark.parametrize("kind", ["color", "gray", "deep"])
+def test_outside_of_the_mask_the_bytes_are_the_same(case, method, kind):
+    pixels, _, mask = case
+    pixels = {"color": pixels, "gray": pixels[..., 0], "deep": pixels.astype(np.uint16) * 257}[kind]
+    out = correct(pixels, mask, Params(fix_method=method))
+    assert np.array_equal(out[mask.alpha_hw == 0], pixels[mask.alpha_hw == 0])
+    assert out.dtype == pixels.dtype
+    assert out.shape == pixels.shape
+    assert np.array_equal(out, pixels) == (method == "none")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_empty_mask_or_no_strength_gives_the_same_bytes(case, method):
+    pixels, truth, mask = case
+    empty = make_mask(np.zeros(truth.shape, np.float32), pixels, Params())
+    assert np.array_equal(correct(pixels, empty, Params(fix_method=method)), pixels)
+    assert np.array_equal(correct(pixels, mask, Params(fix_method=method, fix_strength=0)), pixels)
+
+
+@pytest.mark.parametrize("method", ATTENUATORS)
+def test_light_is_only_taken_away(case, method):
+    pixels, _, mask = case
+    deep = pixels.astype(np.uint16) * 257
+    before, after = (luminance(decode(p)) for p in (deep, correct(deep, mask, Params(fix_method=method))))
+    assert (after - before).max() < 2e-4
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_inside_the_true_mask_it_is_nearer_to_the_clean_photograph(case, darkened, method):
+    pixels, truth, mask = case
+    out = correct(pixels, mask, Params(fix_method=method))
+    gain = psnr(out[truth], darkened[truth]) - psnr(pixels[truth], darkened[truth])
+    assert gain > (3 if method == "attenuate" else 6)
+
+
+@pytest.mark.parametrize("method", ["hybrid", "masked_homo", "inpaint_ns", "inpaint_telea"])
+def test_highlights_are_gone_and_a_second_pass_finds_little(case, method):
+    pixels, _, _ = case
+    params = Params(fix_method=method, det_method="threshold")
+    mask = detect(pixels, params)
+    out = correct(pixels, mask, params)
+    found = mask.alpha_hw >= 0.5
+    before, after = (np.mean(p.min(axis=-1)[found] >= 0.9 * 255) for p in (pixels, out))
+    assert after <= 0.1 * before
+    assert find(out, params).sum() <= 0.1 * find(pixels, params).sum()
+
+
+def test_fine_texture_survives():
+    rng = np.random.default_rng(0)
+    texture = 1 + 0.1 * rng.standard_normal((256, 256))
+    y, x = np.mgrid[:256, :256]
+    glint = 1 + 2 * np.exp(-((y - 128) ** 2 + (x - 128) ** 2) / (2 * 12**2))
+    from dancheong.imaging.color import linear_to_srgb, to_pixels
+
+    pixels = to_pixels(linear_to_srgb((0.2 * texture * glint).astype(np.float32)), np.uint16)
+    mask = make_mask((glint > 1.05).astype(np.float32), pixels, Params(), may_abstain=False)
+    out = correct(pixels, mask, Params(fix_method="masked_homo"))
+    part = slice(118, 138), slice(118, 138)
+    log_out = np.log(decode(out)[part])
+    assert np.corrcoef((log_out - log_out.mean()).ravel(), np.log(texture[part]).ravel())[0, 1] > 0.9
+    assert decode(out)[part].mean() == pytest.approx(0.2, rel=0.15)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_flips_commute(case, method):
+    pixels, _, mask = case
+    params = Params(fix_method=method)
+    out = correct(pixels, mask, params)
+    for turn in (np.fliplr, np.flipud):
+        turned = GlareMask(turn(mask.alpha_hw), turn(mask.clip_hw), mask.share, mask.clip_share, False)
+        error = np.abs(correct(np.ascontiguousarray(turn(pixels)), turned, params).astype(int) - turn(out))
+        # Fast marching visits pixels in an order that a flip changes.
+        assert error.mean() < (0.5 if method.startswith("inpaint") else 0.02)
+
+
+@pytest.mark.parametrize("method", ["hybrid", "masked_homo", "attenuate"])
+def test_gray_is_corrected_as_its_replica(case, method):
+    pixels, _, mask = case
+    gray = pixels[..., 1]
+    mask = make_mask(mask.alpha_hw, gray, Params())
+    alone = correct(gray, mask, Params(fix_method=method))
+    replica = correct(np.repeat(gray[..., None], 3, axis=2), mask, Params(fix_method=method))
+    assert np.abs(replica.astype(int) - alone[..., None]).max() <= 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_half_the_size_looks_the_same(case, method):
+    pixels, truth, _ = case
+    large, alpha = pixels[:426], soft_alpha(truth[:426], (426, 640), Params())
+    small = resize(large, (213, 320))
+    small_alpha = np.clip(resize(alpha, (213, 320)), 0, 1)
+    small_alpha[small_alpha < 0.004] = 0
+    params = Params(fix_method=method)
+    out_small = correct(small, make_mask(small_alpha, small, params, may_abstain=False), params)
+    out_large = correct(large, make_mask(alpha, large, params, may_abstain=False), params)
+    assert psnr(out_small, resize(out_large, (213, 320))) > 30
+
+
+def test_color_ratios_are_kept_by_the_masked_filter(case):
+    pixels, _, mask = case
+    deep = pixels.astype(np.uint16) * 257
+    before, after = decode(deep), decode(correct(deep, mask, Params(fix_method="masked_homo")))
+    plain = (mask.alpha_hw > 0) & (after.min(-1) > 0.01)
+    ratio = after[plain] / before[plain]
+    assert (ratio.max(-1) / ratio.min(-1)).max() < 1.01
+
+
+def test_the_illuminant_row_is_subtracted(case):
+    pixels, truth, mask = case
+    white = correct(pixels, mask, Params())
+    warm = correct(pixels, mask, Params(fix_illuminant="1.4 1 0.6"))
+    part = truth & ~mask.clip_hw
+    assert warm[part][:, 2].mean() > white[part][:, 2].mean()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(1, 7), (2, 2), (5, 1), (3, 400)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiny_pictures(method, shape, dtype):
+    rng = np.random.default_rng(0)
+    for full in (shape, (*shape, 3)):
+        pixels = rng.integers(0, np.iinfo(dtype).max, full, dtype=dtype)
+        alpha = (rng.random(shape) > 0.5).astype(np.float32)
+        out = correct(pixels, make_mask(alpha, pixels, Params(), may_abstain=False), Params(fix_method=method))
+        assert out.shape == pixels.shape
+        assert np.array_equal(out[alpha == 0], pixels[alpha == 0])
+
+
+def test_a_wholly_masked_picture_is_left_alone(case):
+    pixels, truth, _ = case
+    whole = make_mask(np.ones(truth.shape, np.float32), pixels, Params(), may_abstain=False)
+    assert np.array_equal(correct(pixels, whole, Params()), pixels)
+
+
+def test_masks_that_do_not_fit_are_refused(case):
+    pixels, truth, mask = case
+    with pytest.raises(ValueError, match="make it on this picture"):
+        correct(pixels[:-1], mask, Params())
+    for bad in (np.nan, 1.5, -0.1):
+        alpha = np.zeros(truth.shape, np.float32)
+        alpha[3, 3] = bad
+        with pytest.raises(ValueError, match="NaN"):
+            correct(pixels, GlareMask(alpha, mask.clip_hw, 0, 0, False), Params())
+
+
+def test_the_veil_is_subtracted_only_when_asked_and_above_the_gate(darkened):
+    # Without the sky: a bright area without a dark place looks like a veil.
+    clean = darkened[180:, :320]
+    veiled, _ = add_glare(clean, 2, ["veil"])
+    assert np.array_equal(subtract_veil(veiled, Params()), veiled)
+    cleared = subtract_veil(veiled, Params(veil_k=0.9))
+    assert psnr(cleared, clean) > psnr(veiled, clean) + 3
+    assert (cleared <= veiled).all()
+    black = np.where(np.arange(200)[:, None] % 8 < 4, 3, 200).astype(np.uint8).repeat(150, axis=1)
+    assert np.array_equal(subtract_veil(black, Params(veil_k=1)), black)
+    assert srgb_to_linear(np.float32(3 / 255)) < 0.03
