@@ -3,7 +3,8 @@
 Pillow reads all but 16-bit color, which it reduces to 8 bits without a word; OpenCV reads that.
 """
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import cv2
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from dancheong.imaging.header import Header, Unreadable
+from dancheong.imaging.encode import write_tiff
+from dancheong.imaging.header import Header, Unreadable, tiff_tags
 from dancheong.imaging.profiles import ProfileError, cmyk_to_srgb, lab_to_srgb, to_srgb
 
 Array = NDArray[Any]
 
+_SAVE_AS = "save it as 8 or 16 bit gray or RGB"
 _DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 
 
@@ -40,7 +43,7 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
         color, alpha = _with_pillow(image, header, notes)
         upright = header.format == "TIFF"  # Pillow turns these while loading
     else:
-        raise Unreadable(f"this kind of TIFF ({header.kind}) is not read; save it as 8 or 16 bit gray or RGB")
+        raise Unreadable(f"a TIFF of a kind that is not read ({header.kind}); {_SAVE_AS}")
     pixels = _over_white(_by_profile(color, header, notes), alpha)
     if not upright:
         pixels = turn_upright(pixels, header.orientation)
@@ -64,29 +67,49 @@ def turn_upright(pixels: Array, orientation: int) -> Array:
 def _for_opencv(header: Header) -> bool:
     if header.bits not in (16, 32, 64) or (header.image is not None and header.image.mode in _DEEP_MODES):
         return False
-    if header.format == "PNG":
-        return True
-    return header.photometric in (0, 1, 2) and header.samples in (1, 3, 4) and not header.planar
+    return header.format == "PNG" or (header.photometric in (0, 1, 2) and header.samples in (1, 3, 4))
 
 
 def _with_opencv(file: IO[bytes], header: Header, notes: list[str]) -> tuple[Array, Array | None]:
     file.seek(0)
-    data = np.frombuffer(file.read(), np.uint8)
-    if header.orientation_at is not None:
-        # Some versions of OpenCV turn a TIFF and others do not, so none is given a reason to.
-        data = data.copy()
-        start, stop = header.orientation_at
-        data[start:stop] = np.frombuffer(header.upright_code, np.uint8)
-    samples = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if samples is None or samples.dtype.itemsize * 8 != header.bits:
-        raise Unreadable("the file is damaged or cut off")
-    pixels = _sixteen_bits(np.asarray(samples), header, notes)
+    data = bytearray(file.read())
+    if header.planar:
+        planes = [_imdecode(plane, header) for plane in _plane_files(bytes(data), tiff_tags(file), header)]
+        pixels = _sixteen_bits(np.stack(planes, axis=-1), header, notes)
+    else:
+        if header.orientation_at is not None:
+            # Some versions of OpenCV turn a TIFF and others do not, so none is given a reason to.
+            data[slice(*header.orientation_at)] = header.upright_code
+        pixels = _sixteen_bits(_imdecode(data, header), header, notes)
+        if pixels.ndim == 3:
+            pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     if pixels.ndim == 2:
         return pixels, None
-    color = pixels[..., 2::-1]
-    if header.gray:
-        color = pixels[..., 0]
-    return np.ascontiguousarray(color), pixels[..., 3] if pixels.shape[2] == 4 and header.alpha else None
+    color = pixels[..., 0] if header.gray else pixels[..., :3]
+    return color, pixels[..., 3] if pixels.shape[2] == 4 and header.alpha else None
+
+
+def _imdecode(data: bytes | bytearray, header: Header) -> Array:
+    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if samples is not None and samples.dtype.itemsize * 8 == header.bits:
+        return np.asarray(samples)
+    if header.image is None:
+        raise Unreadable(f"damaged, or a TIFF of a kind that is not read ({header.kind}); {_SAVE_AS}")
+    raise Unreadable("the file is damaged or cut off")
+
+
+def _plane_files(data: bytes, tags: dict[int, Any], header: Header) -> Iterator[bytes]:
+    """Each plane of a TIFF that keeps its channels apart, as a gray TIFF; OpenCV takes such a file for interleaved."""
+    if 273 not in tags or 279 not in tags:
+        raise Unreadable(f"{header.kind}, in tiles, is not read; {_SAVE_AS}")
+    a_plane = len(tags[273]) // header.samples
+    for first in range(0, a_plane * header.samples, a_plane):
+        places = zip(tags[273][first : first + a_plane], tags[279][first : first + a_plane], strict=True)
+        strips = [data[offset : offset + count] for offset, count in places]
+        directory = {tag: tags[tag] for tag in (256, 257, 259, 266, 278, 317, 339) if tag in tags}
+        buffer = io.BytesIO()
+        write_tiff(buffer, directory | {258: header.bits, 262: 1, 277: 1}, strips, data[:2])
+        yield buffer.getvalue()
 
 
 def _with_pillow(image: ImageFile, header: Header, notes: list[str]) -> tuple[Array, Array | None]:
@@ -140,6 +163,8 @@ def _by_profile(color: Array, header: Header, notes: list[str]) -> Array:
 def _sixteen_bits(samples: Array, header: Header, notes: list[str]) -> Array:
     """Samples of any depth as uint16, the full range of the file's type on the full range of ours."""
     samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    if samples.dtype == np.int32 and not header.signed:
+        samples = samples.view(np.uint32)  # Pillow has no such mode
     if samples.dtype.kind == "f":
         pixels = _from_floats(samples, notes)
     elif int(samples.min()) < 0:

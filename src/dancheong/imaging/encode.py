@@ -97,25 +97,27 @@ def _write_tiff(
     row_bytes = width * samples * pixels.dtype.itemsize
     strip_rows = max(1, min(height, _TIFF_STRIP_BYTES // row_bytes))
     strips = [_deflated(pixels[start : start + strip_rows]) for start in range(0, height, strip_rows)]
-
-    tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
-    if exif is not None:
-        _copy_exif(exif, tags)
-    tags[256], tags[257] = width, height
-    tags[258] = (pixels.dtype.itemsize * 8,) * samples
-    tags[259], tags[262], tags[277], tags[284] = 8, 1 if samples == 1 else 2, samples, 1
-    tags[278], tags[317] = strip_rows, 2
-    tags.tagtype[279] = tags.tagtype[273] = 4
-    tags[279] = tuple(len(strip) for strip in strips)
-    # Counted from the end of the directory, which the writer adds.
-    tags[273] = tuple(int(offset) for offset in np.cumsum([0] + [len(strip) for strip in strips[:-1]]))
+    tags = _exif_tags(exif) if exif is not None else {}
+    tags |= {256: width, 257: height, 258: (pixels.dtype.itemsize * 8,) * samples, 259: 8, 277: samples, 284: 1}
+    tags |= {262: 1 if samples == 1 else 2, 278: strip_rows, 317: 2}
     if dpi is not None:
-        tags[282], tags[283], tags[296] = dpi[0], dpi[1], 2
+        tags |= {282: dpi[0], 283: dpi[1], 296: 2}
     if icc is not None:
         tags[34675] = icc
-    tags.save(file)
-    for strip in strips:
-        file.write(strip)
+    write_tiff(file, tags, strips, b"II")
+
+
+def write_tiff(file: IO[bytes], tags: dict[int, Any], strips: list[bytes], byte_order: bytes) -> None:
+    """A TIFF of ready strips: `tags` without those of the strips' places, `byte_order` b"II" or b"MM"."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0" if byte_order == b"II" else b"MM\0*\0\0\0\0")
+    for tag, value in tags.items():
+        directory[tag] = value
+    directory.tagtype[279] = directory.tagtype[273] = 4
+    directory[279] = tuple(len(strip) for strip in strips)
+    # Counted from the end of the directory, which the writer adds.
+    directory[273] = tuple(int(offset) for offset in np.cumsum([0] + [len(strip) for strip in strips[:-1]]))
+    directory.save(file)
+    file.writelines(strips)
 
 
 def _deflated(rows: Array) -> bytes:
@@ -124,9 +126,7 @@ def _deflated(rows: Array) -> bytes:
     return zlib.compress(differences.tobytes(), 6)
 
 
-def _copy_exif(exif: bytes, tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
+def _exif_tags(exif: bytes) -> dict[int, Any]:
     source = Image.Exif()
     source.load(exif)
-    for tag in source:
-        is_directory = tag in (34665, 34853)
-        tags[tag] = dict(source.get_ifd(tag)) if is_directory else source[tag]
+    return {tag: dict(source.get_ifd(tag)) if tag in (34665, 34853) else source[tag] for tag in source}

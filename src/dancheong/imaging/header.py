@@ -46,6 +46,7 @@ class Header:
     photometric: int  # TIFF: 0 white is zero, 1 black is zero, 2 RGB, 5 CMYK
     planar: bool
     alpha: bool
+    signed: bool
     frames: int
     icc: bytes | None
     exif: bytes | None  # with its "Exif" prefix, without the orientation
@@ -120,13 +121,13 @@ def _png_jpeg_webp_header(file: IO[bytes], name: str) -> Header:
     orientation, exif, notes = _exif_of(raw_exif)
     return Header(
         format=name, image=image, width_px=image.size[0], height_px=image.size[1], orientation=orientation, bits=bits,
-        samples=samples, photometric=1 if samples < 3 else 2, planar=False, alpha=True, frames=_frames(image),
+        samples=samples, photometric=1 if samples < 3 else 2, planar=False, alpha=True, signed=False, frames=_frames(image),
         icc=image.info.get("icc_profile"), exif=exif, dpi=_dpi(image), notes=notes,
     )  # fmt: skip
 
 
 def _tiff_header(file: IO[bytes]) -> Header:
-    tags = _tiff_tags(file)
+    tags = tiff_tags(file)
     file.seek(0)
     image: ImageFile | None
     try:
@@ -143,13 +144,14 @@ def _tiff_header(file: IO[bytes]) -> Header:
         format="TIFF", image=image, width_px=_first(tags.get(256), 0), height_px=_first(tags.get(257), 0),
         orientation=_first(tags.get(_ORIENTATION), 1), bits=bits, samples=samples,
         photometric=_first(tags.get(262), 1), planar=_first(tags.get(284), 1) == 2 and samples > 1,
-        alpha=samples == 4 and _first(extra, 2) != 0, frames=_frames(image) if image is not None else 1,
+        alpha=samples == 4 and _first(extra, 2) != 0, signed=_first(tags.get(339), 1) == 2,
+        frames=_frames(image) if image is not None else 1,
         icc=icc if isinstance(icc, bytes) else None, exif=exif, dpi=_dpi(image) if image is not None else None,
         notes=notes, orientation_at=at, upright_code=code,
     )  # fmt: skip
 
 
-def _tiff_tags(file: IO[bytes]) -> dict[int, Any]:
+def tiff_tags(file: IO[bytes]) -> dict[int, Any]:
     """The first directory of a TIFF, which Pillow can list even where it cannot read the pixels."""
     file.seek(0)
     head = file.read(8)

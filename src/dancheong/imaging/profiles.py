@@ -23,6 +23,7 @@ _D50_XYZ_TO_RGB = np.linalg.inv(
     np.array([[0.43606, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
 )
 _STRIP_PX = 256
+_AT_EIGHT_BITS = "its lookup-table ICC profile was applied at 8 bits"
 _SAME_LEVELS = 1  # profiles that differ from sRGB by no more than this are sRGB, and the pixels stay as they are
 
 
@@ -73,7 +74,7 @@ def to_srgb(pixels: Array, icc: bytes) -> tuple[Array, str | None]:
     curves_and_matrix = _curves_and_matrix(icc)
     if curves_and_matrix is None:
         eight = map_strips(lambda rows: _apply(transform, to_eight(rows)), pixels, _STRIP_PX, 0)
-        return eight.astype(np.uint16) * np.uint16(257), "its lookup-table ICC profile was applied at 8 bits"
+        return eight.astype(np.uint16) * np.uint16(257), _AT_EIGHT_BITS
     curves, matrix = curves_and_matrix
     return map_strips(lambda rows: _matrix_to_srgb(rows, curves, matrix), pixels, _STRIP_PX, 0), None
 
@@ -104,18 +105,19 @@ def to_eight(pixels: Array) -> Array:
 
 
 def _gray_to_srgb(gray_hw: Array, icc: bytes, space: str) -> tuple[Array, str | None]:
-    ramp = np.arange(256, dtype=np.uint8)[None]
-    source = ramp if space == "GRAY" else np.repeat(ramp[..., None], 3, axis=2)
-    table = _apply(_transform(icc, "L" if space == "GRAY" else "RGB"), source)[0, :, 1]
-    if _same(table, ramp[0]):
-        return gray_hw, None
-    if gray_hw.dtype == np.uint8:
-        return table[gray_hw], None
+    ramp = np.arange(256, dtype=np.uint8)
     curve = _tone_curve(icc, b"kTRC" if space == "GRAY" else b"gTRC")
+    note = None
     if curve is not None and icc[20:24] == b"XYZ ":
-        return np.take(to_pixels(linear_to_srgb(curve), np.uint16), gray_hw), None
-    fine = np.interp(np.arange(65536) / 257, np.arange(256), table) * 257
-    return np.take(np.rint(fine).astype(np.uint16), gray_hw), "its lookup-table ICC profile was applied at 8 bits"
+        table = to_pixels(linear_to_srgb(curve), np.uint16)
+    else:
+        grays = ramp[None] if space == "GRAY" else np.repeat(ramp[None, :, None], 3, axis=2)
+        coarse = _apply(_transform(icc, "L" if space == "GRAY" else "RGB"), grays)[0, :, 1]
+        table = np.rint(np.interp(np.arange(65536) / 257, ramp, coarse) * 257).astype(np.uint16)
+        note = _AT_EIGHT_BITS if gray_hw.dtype == np.uint16 else None
+    if _same(to_eight(table[::257]), ramp):
+        return gray_hw, None
+    return np.take(table if gray_hw.dtype == np.uint16 else to_eight(table[::257]), gray_hw), note
 
 
 def _matrix_to_srgb(pixels_hwc: Array, curves: list[Array], matrix: Array) -> Array:
