@@ -111,6 +111,9 @@ def _session(model: bytes, names: list[str], weights: list[FloatArray], threads:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.use_deterministic_compute = True
+    # The arena keeps what the largest photograph needed, and a quarter more: 2.0 instead of 1.75 GB for the canonical
+    # network at 1024 px, for no measurable time.
+    options.enable_cpu_mem_arena = False
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
