@@ -11,7 +11,7 @@ import pytest
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import filter_files, find_inputs, predict_files
 
@@ -169,7 +169,7 @@ def test_shards_divide_the_work(colorizer, photos, tmp_path):
     alone = predict_files(colorizer, [photos], tmp_path / "alone")
     assert sorted(result.input for result in results) == sorted(result.input for result in alone)
     assert contents(tmp_path / "out") == contents(tmp_path / "alone")
-    with pytest.raises(ValueError, match="1 <= i <= n"):
+    with pytest.raises(ParamError, match="1 <= i <= n"):
         predict_files(colorizer, [photos], tmp_path / "out", shard=(0, 4))
 
 
@@ -232,11 +232,11 @@ def test_masks_are_written_and_drawn_masks_are_used(new_artifact, tmp_path, phot
 
 
 def test_folders_that_would_mix_are_refused(colorizer, photos, tmp_path):
-    with pytest.raises(ValueError, match="folder of their own"):
+    with pytest.raises(ParamError, match="folder of their own"):
         predict_files(colorizer, [photos], tmp_path / "out", mask_dir=tmp_path / "out")
-    with pytest.raises(ValueError, match="folder of their own"):
+    with pytest.raises(ParamError, match="folder of their own"):
         predict_files(colorizer, [photos], tmp_path / "out", mask_dir=tmp_path / "d", drawn_masks=tmp_path / "d")
-    with pytest.raises(ValueError, match=r"\.gif"):
+    with pytest.raises(ParamError, match=r"\.gif"):
         predict_files(colorizer, [photos], tmp_path / "out", suffix=".gif")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dancheong.glare.control import treat
 from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_photo, write_photo
 from dancheong.imaging.sheet import sheet
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.plan import Identity, Job, Source, find_inputs, find_sources, identity, of_shard, plan
 
@@ -88,8 +88,8 @@ def predict_files(
         A result for each photograph of the shard, in order. One that fails does not stop the others.
 
     Raises:
-        ValueError: folders that would mix masks and results, an unknown suffix, or a wrong shard.
-        ArtifactError, ParamError, ExtraMissing: the model cannot be opened.
+        ParamError: folders that would mix masks and results, an unknown suffix, or a wrong shard.
+        ArtifactError, ExtraMissing: the model cannot be opened.
     """
     model = colorizer if isinstance(colorizer, Colorizer) else Colorizer.open(colorizer)
 
@@ -194,9 +194,9 @@ def _do(
 
 def _check_folders(out: Path, masks: Path | None, drawn: Path | None, suffix: str | None) -> None:
     if suffix is not None and suffix.lower() not in PHOTO_SUFFIXES:
-        raise ValueError(f"suffix {suffix!r} came; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
+        raise ParamError(f"suffix {suffix!r} came; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
     if masks is not None and masks.resolve() in {out.resolve(), None if drawn is None else drawn.resolve()}:
-        raise ValueError(f"{masks}: masks are written beside other pictures there; give them a folder of their own")
+        raise ParamError(f"{masks}: masks are written beside other pictures there; give them a folder of their own")
 
 
 def _drawn_mask(folder: Path | None, source: Source) -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dancheong.imaging.files import PHOTO_SUFFIXES, list_photos
+from dancheong.params import ParamError
 
 Identity = tuple[int, int] | str
 T = TypeVar("T")
@@ -69,13 +70,13 @@ def of_shard(sources: list[T], shard: tuple[int, int] | None) -> list[T]:
     """The i-th of n parts: every n-th photograph, so that large ones spread.
 
     Raises:
-        ValueError: unless 1 <= i <= n.
+        ParamError: unless 1 <= i <= n.
     """
     if shard is None:
         return sources
     index, count = shard
     if not 1 <= index <= count:
-        raise ValueError(f"shard {index}/{count} came; i/n with 1 <= i <= n was expected, such as 2/8")
+        raise ParamError(f"shard {index}/{count} came; i/n with 1 <= i <= n was expected, such as 2/8")
     return sources[index - 1 :: count]
 
 
