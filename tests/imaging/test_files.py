@@ -172,8 +172,8 @@ def png_bytes(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def bomb() -> bytes:
-    header = struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0)
+def bomb(side_px: int = 40000) -> bytes:
+    header = struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
     data = png_bytes(noise((4, 4, 3)))
     body = b"IHDR" + header
     return data[:8] + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
@@ -188,6 +188,7 @@ def bomb() -> bytes:
         (b"\xff\xd8\xff\xe0", "damaged"),
         (b"II*\0\xff\xff\xff\xff", "damaged|no pixels"),
         (bomb(), "40000 x 40000 pixels are more than 500 megapixels"),
+        (bomb(20000), "too short for 20000 x 20000 pixels"),
     ],
 )
 def test_what_is_no_photograph_is_named(tmp_path: Path, content: bytes, reason: str) -> None:

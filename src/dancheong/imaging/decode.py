@@ -33,8 +33,6 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     notes: list[str] = []
     image = header.image
     if image is not None:
-        if header.frames > 1:
-            notes.append(f"the first of {header.frames} pages was read")
         image.load()
     if _for_opencv(header):
         color, alpha = _with_opencv(file, header, notes)
@@ -47,7 +45,20 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     pixels = _over_white(_by_profile(color, header, notes), alpha)
     if not upright:
         pixels = turn_upright(pixels, header.orientation)
+    if pixels.shape[1::-1] != header.size_px:
+        raise Unreadable("damaged: the picture is not of the size that the file gives")
+    # Last, as a damaged later page leaves Pillow's image in disorder.
+    frames = _frames(image)
+    if frames > 1:
+        notes.append(f"the first of {frames} pages was read")
     return np.ascontiguousarray(pixels), tuple(notes)
+
+
+def _frames(image: ImageFile | None) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # no reason to refuse the first page
+        return 1
 
 
 def turn_upright(pixels: Array, orientation: int) -> Array:

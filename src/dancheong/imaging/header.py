@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import IO, Any
 
 from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
@@ -26,6 +27,13 @@ _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION = int(ExifTags.Base.Orientation)
 # Of a TIFF's tags, those that tell of the picture and not of how the file is laid out.
 _DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo))
+# Bytes that one byte of a TIFF can become, by its compression. None: subsampled YCbCr halves twice. LZW: 12 bits for a
+# string of 4 k. JPEG and PackBits: blocks and runs of 64 and 128. Deflate: 1032. Fax, by runs: only at 1 bit a pixel.
+_DEFLATE = 1040.0
+_TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: _DEFLATE, 32773: 130.0, 32946: _DEFLATE, 34925: 1e4}
+_FAX = (2, 3, 4, 32771)
+# JPEG: a bit for a block of 64 pixels, doubled for the rare arithmetic coding.
+_MOST_PIXELS_A_BYTE = {"JPEG": 1024.0, "WEBP": inf}
 
 
 class Unreadable(ValueError):
@@ -47,10 +55,10 @@ class Header:
     planar: bool
     alpha: bool
     signed: bool
-    frames: int
     icc: bytes | None
     exif: bytes | None  # with its "Exif" prefix, without the orientation
     dpi: tuple[float, float] | None
+    most_pixels_a_byte: float  # what the compression can reach: a short file of a huge picture is damaged, or a bomb
     notes: tuple[str, ...] = ()
     orientation_at: tuple[int, int] | None = None  # TIFF: the bytes that hold the orientation,
     upright_code: bytes = b""  # and what stands there in an upright file
@@ -81,7 +89,8 @@ def read_header(file: IO[bytes]) -> Header:
         Exception: whatever Pillow raises on damaged files.
     """
     name = _sniff(file)
-    if file.seek(0, 2) > _MAX_BYTES:
+    file_bytes = file.seek(0, 2)
+    if file_bytes > _MAX_BYTES:
         raise Unreadable(f"the file is larger than {_MAX_BYTES} bytes")
     file.seek(0)
     header = _tiff_header(file) if name == "TIFF" else _png_jpeg_webp_header(file, name)
@@ -90,6 +99,8 @@ def read_header(file: IO[bytes]) -> Header:
     if header.width_px * header.height_px > MAX_MEGAPIXELS * 1_000_000:
         size = f"{header.width_px} x {header.height_px}"
         raise Unreadable(f"{size} pixels are more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
+    if header.width_px * header.height_px > file_bytes * header.most_pixels_a_byte:
+        raise Unreadable(f"damaged or cut off: the file is too short for {header.width_px} x {header.height_px} pixels")
     return header
 
 
@@ -121,8 +132,9 @@ def _png_jpeg_webp_header(file: IO[bytes], name: str) -> Header:
     orientation, exif, notes = _exif_of(raw_exif)
     return Header(
         format=name, image=image, width_px=image.size[0], height_px=image.size[1], orientation=orientation, bits=bits,
-        samples=samples, photometric=1 if samples < 3 else 2, planar=False, alpha=True, signed=False, frames=_frames(image),
+        samples=samples, photometric=1 if samples < 3 else 2, planar=False, alpha=True, signed=False,
         icc=image.info.get("icc_profile"), exif=exif, dpi=_dpi(image), notes=notes,
+        most_pixels_a_byte=_DEFLATE * 8 / (bits * samples) if name == "PNG" else _MOST_PIXELS_A_BYTE[name],
     )  # fmt: skip
 
 
@@ -145,10 +157,16 @@ def _tiff_header(file: IO[bytes]) -> Header:
         orientation=_first(tags.get(_ORIENTATION), 1), bits=bits, samples=samples,
         photometric=_first(tags.get(262), 1), planar=_first(tags.get(284), 1) == 2 and samples > 1,
         alpha=samples == 4 and _first(extra, 2) != 0, signed=_first(tags.get(339), 1) == 2,
-        frames=_frames(image) if image is not None else 1,
         icc=icc if isinstance(icc, bytes) else None, exif=exif, dpi=_dpi(image) if image is not None else None,
+        most_pixels_a_byte=_tiff_pixels_a_byte(_first(tags.get(259), 1), bits * samples),
         notes=notes, orientation_at=at, upright_code=code,
     )  # fmt: skip
+
+
+def _tiff_pixels_a_byte(compression: int, bits_a_pixel: int) -> float:
+    if compression in _FAX:
+        return inf if bits_a_pixel == 1 else 1.0
+    return _TIFF_COMPRESSION.get(compression, inf) * 8 / max(1, bits_a_pixel)
 
 
 def tiff_tags(file: IO[bytes]) -> dict[int, Any]:
@@ -222,13 +240,6 @@ def _tiff_exif(image: ImageFile | None) -> tuple[bytes | None, tuple[str, ...]]:
         return (exif.tobytes() if len(exif) else None), ()
     except Exception:  # as above
         return None, ("its EXIF is damaged and was left out",)
-
-
-def _frames(image: ImageFile) -> int:
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except Exception:  # a damaged later page is no reason to refuse the first
-        return 1
 
 
 def _dpi(image: ImageFile) -> tuple[float, float] | None:
