@@ -179,7 +179,7 @@ def report(results: list[dict[str, Any]], arguments: argparse.Namespace, seconds
         "true_share": round(float(np.mean([r["true_share"] for r in results])), 4),
     }
     print(f"{len(results)} photographs, {summary['true_share']:.2%} damaged on average")
-    print(f"{'detector':12}{'precision':>10}{'recall':>8}{'F1':>7}{'F1 grown':>9}{'AUC':>7}{'clean flagged':>14}{'abstained':>10}")
+    print(f"{'detector':12}{'precision':>10}{'recall':>8}{'F1':>7}{'F1 grown':>9}{'AUC':>7}{'clean':>14}{'abstained':>10}")
     summary["detectors"] = {method: detector_row(method, [r[method] for r in results]) for method in DETECTORS}
     if results[0].get("errors"):
         summary["untouched_outside_alpha"] = all(r["untouched"] for r in results)

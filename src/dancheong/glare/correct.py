@@ -127,7 +127,7 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
     excess = small.z_hw - push_pull(small.z_hw, small.known_hw)
     if params.fix_method == "attenuate":
         # A homomorphic filter with the continued surroundings as the light: of what stands out, HF_GAMMA_LOW stays.
-        return np.maximum(excess, 0) * np.float32(1 - params.hf_gamma_low)
+        return np.asarray(np.maximum(excess, 0) * (1 - params.hf_gamma_low), np.float32)
     return np.maximum(gaussian(excess, params.fix_detail_sigma * scale_px(small.z_hw.shape)), 0)
 
 

@@ -41,7 +41,8 @@ def score(pixels: Pixels, params: Params) -> Float32:
     if params.det_method == "learned":
         probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
         size = working_size(pixels.shape, params.det_work_size)
-        return np.asarray(cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR)).reshape(size)
+        resized = cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(resized, np.float32).reshape(size)
     plane = _searched(pixels, params)
     return prominence(plane, params.det_levels, params.det_max_area) * plane
 

@@ -73,14 +73,15 @@ def run_network(planes_hwc: Float32, weights: Mapping[str, Float32]) -> Float32:
 def _convolve(x: Float32, weights: Mapping[str, Float32], name: str, relu: bool = True) -> Float32:
     """Isotropic 3x3 convolution; outside of the picture is 0, as in training."""
     x = np.ascontiguousarray(x)
-    row, column, box = (
-        np.asarray(cv2.boxFilter(x, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)).reshape(x.shape)
-        for size in ((3, 1), (1, 3), (3, 3))
-    )
-    row += column
-    y = np.concatenate([x, row, box], axis=-1) @ weights[f"{name}_weight"]
+    cross = _box_sum(x, 3, 1) + _box_sum(x, 1, 3)
+    y = np.concatenate([x, cross, _box_sum(x, 3, 3)], axis=-1) @ weights[f"{name}_weight"]
     y += weights[f"{name}_bias"]
     return np.asarray(np.maximum(y, 0, out=y) if relu else y, np.float32)
+
+
+def _box_sum(x: Float32, width: int, height: int) -> Float32:
+    summed = cv2.boxFilter(x, -1, (width, height), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(summed, np.float32).reshape(x.shape)
 
 
 def _quarters(x: Float32) -> Float32:
