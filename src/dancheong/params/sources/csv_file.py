@@ -1,0 +1,55 @@
+"""Parameter tables as CSV."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from dancheong.params.sources.layout import ALL_COLUMNS, COLUMNS, check_columns, make_rows, read_whole, recognize, write_whole
+from dancheong.params.table import ParamError, TableRow
+
+
+def read_rows(path: Path) -> list[TableRow]:
+    """The rows of a .csv file: UTF-8, or the Korean code page that spreadsheets write. Raises ParamError."""
+    lines = _lines(_decode(read_whole(path), path), path.name)
+    if not lines:
+        raise ParamError(f"{path.name}: the table is empty; columns {', '.join(COLUMNS)} were expected")
+    number, header = lines[0]
+    found = recognize(header)
+    check_columns(found, header, f"{path.name} row {number}")
+    return make_rows(
+        ({column: cells[position] for column, position in found.items() if position < len(cells)}, _where(path.name, number))
+        for number, cells in lines[1:]
+    )
+
+
+def _where(name: str, number: int) -> Callable[[str], str]:
+    return lambda column: f"{name} row {number}"
+
+
+def write_rows(path: Path, rows: list[TableRow]) -> None:
+    """Write a .csv file. Raises ParamError."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(ALL_COLUMNS)
+    writer.writerows((row.category, row.name, row.value, "Y" if row.use else "N", row.comment) for row in rows)
+    # The byte order mark lets spreadsheets recognize UTF-8, so that Korean comments stay readable.
+    write_whole(path, text.getvalue().encode("utf-8-sig"))
+
+
+def _decode(data: bytes, path: Path) -> str:
+    for encoding in ("utf-8-sig", "cp949"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise ParamError(f"{path}: the table is neither UTF-8 nor CP949 text; save it as CSV UTF-8")
+
+
+def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
+    """Lines with their numbers, without the empty ones."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise ParamError(f"{name} row {reader.line_num}: not valid CSV: {error}") from error
