@@ -39,7 +39,7 @@ class _Reduced:
     linear: Float32
     z_hw: Float32
     known_hw: Float32
-    alpha_hw: Float32
+    clip_hw: Float32
 
 
 def correct(pixels: Pixels, mask: GlareMask, params: Params) -> Pixels:
@@ -70,7 +70,7 @@ def correct(pixels: Pixels, mask: GlareMask, params: Params) -> Pixels:
     else:
         log_gain = -alpha * _gather(_attenuation(small, params), damaged)
         if params.fix_method == "hybrid" and pixels.ndim == 3:
-            fixed = _recolored(pixels, mask, damaged, alpha, log_gain, small, params)
+            fixed = _recolored(pixels, damaged, alpha, log_gain, small, params)
         else:
             fixed = linear_to_srgb(_spread(np.exp(log_gain), pixels.ndim) * decode(pixels[damaged]))
     out = pixels.copy()
@@ -116,10 +116,10 @@ def _check_mask(mask: GlareMask, pixels: Pixels) -> None:
 
 def _reduce(pixels: Pixels, mask: GlareMask, params: Params) -> _Reduced:
     size = working_size(pixels.shape, WORK_PX)
-    linear, alpha = decode(area(pixels, size)), area(mask.alpha_hw, size)
-    known = (alpha == 0).astype(np.float32)
+    linear = decode(area(pixels, size))
+    known = (area(mask.alpha_hw, size) == 0).astype(np.float32)
     z = np.log(luminance_of(linear) + np.float32(params.hf_epsilon))
-    return _Reduced(linear, z, known, alpha)
+    return _Reduced(linear, z, known, area(mask.clip_hw.astype(np.float32), size))
 
 
 def _attenuation(small: _Reduced, params: Params) -> Float32:
@@ -144,7 +144,6 @@ def _inpainted(
 
 def _recolored(
     pixels: Pixels,
-    mask: GlareMask,
     damaged: NDArray[np.bool_],
     alpha: Float32,
     log_gain: Float32,
@@ -160,7 +159,8 @@ def _recolored(
     own = np.maximum(light - (before - after)[:, None] * illuminant, 0)
     own = rgb_to_lab(linear_to_srgb(own)[None])[0]
     chroma = push_pull(rgb_to_lab(linear_to_srgb(small.linear))[..., 1:], small.known_hw)
-    lost = gaussian(mask.clip_hw.astype(np.float32), max(scale_px(pixels.shape), 0.5))[damaged, None]
+    lost = gaussian(small.clip_hw, max(scale_px(small.z_hw.shape), 0.5))
+    lost = _gather(lost, damaged)[:, None]
     trust = (1 - alpha[:, None]) + alpha[:, None] * (1 - np.minimum(2 * lost, 1)) * np.float32(0.5)
     lab = np.empty_like(own)
     lab[:, 0] = lightness_of(linear_to_srgb(after))

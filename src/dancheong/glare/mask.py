@@ -84,11 +84,8 @@ def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Para
     scale = scale_px(found_hw.shape)
     outside = (~found_hw).astype(np.uint8)
     distance = np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-    if distance.shape != shape:
-        distance = linear_enlarge(distance, shape)
     beyond = distance / np.float32(scale) - np.float32(params.fix_grow)
     if params.fix_feather == 0:
-        return (beyond <= 0).astype(np.float32)
+        return (linear_enlarge((beyond <= 0).astype(np.float32), shape) >= 0.5).astype(np.float32)
     ramp = np.clip(1 - beyond / np.float32(params.fix_feather), 0, 1)
-    alpha: Float32 = ramp * ramp * (3 - 2 * ramp)
-    return alpha
+    return linear_enlarge(np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32), shape)
