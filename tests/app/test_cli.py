@@ -140,7 +140,8 @@ def test_no_photographs_is_code_1(tmp_path):
 
 
 def test_filter_writes_pictures_masks_and_a_sheet(place, tmp_path):
-    said = run_json("filter", place / "test", "-o", tmp_path / "out", "--mask-dir", tmp_path / "masks", "--sheet", tmp_path / "s.png")
+    words = ("--mask-dir", tmp_path / "masks", "--sheet", tmp_path / "s.png")
+    said = run_json("filter", place / "test", "-o", tmp_path / "out", *words)
     assert len(said["files"]) == 3
     assert {"input", "output", "glare_share", "clip_share", "abstained"} <= said["files"][0].keys()
     mask = read_photo(next((tmp_path / "masks").glob("*.png"))).pixels

@@ -1,6 +1,7 @@
 """The step conforms to the canonical Pix2Pix: who is frozen when, what is minimized, how the rate falls."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -50,7 +51,7 @@ def test_learning_rate_of_the_paper(epoch, factor):
 def test_learning_rate_never_reaches_zero_or_rises():
     for epochs in (1, 2, 7, 40):
         factors = [lr_factor(epoch, Params(epochs=epochs)) for epoch in range(1, epochs + 1)]
-        assert all(0 < after <= before for before, after in zip(factors, factors[1:], strict=False))
+        assert all(0 < after <= before for before, after in pairwise(factors))
 
 
 def test_losses_at_the_start():

@@ -8,6 +8,7 @@ from typing import Any
 
 from dancheong.app.console import Bar
 from dancheong.evaluation.evaluate import evaluate
+from dancheong.evaluation.pages import write_demo_page
 from dancheong.params import resolve
 
 TRAIN_SCENES, TEST_SCENES = 120, 12
@@ -44,10 +45,16 @@ def run_demo(out_dir: Path, settings: dict[str, Any], say: Callable[[str], None]
     say("predicting and scoring the unseen scenes ...")
     result = evaluate(model, out_dir / "test", out_dir / "results")
     report = out_dir / "report.html"
-    _write_report(report, out_dir, resolved.params, result, curve, trained.seconds)
+    seconds = time.monotonic() - began
+    facts = (
+        ("Delta E 2000", result.mean.delta_e_2000, f"gray input {result.gray.delta_e_2000:.2f}"),
+        ("images trained on", trained.images_seen, f"{trained.images_per_second:.0f} a second"),
+        ("seconds in all", round(seconds), "on this machine"),
+    )
+    write_demo_page(report, result, out_dir / "test", out_dir / "results" / "photographs", curve, facts, NOTICE)
     bar(1.0)
     return {
-        "model": str(model), "report": str(report), "seconds": round(time.monotonic() - began, 1),
+        "model": str(model), "report": str(report), "seconds": round(seconds, 1),
         "delta_e_2000": result.mean.delta_e_2000, "delta_e_2000_gray": result.gray.delta_e_2000,
         "images_per_second": trained.images_per_second,
     }

@@ -117,7 +117,7 @@ def read_pair(pair: Pair, params: Params) -> tuple[Pixels | None, Pixels]:
     except (PhotoError, OSError) as error:
         raise PhotographRefused(_unreadable(pair.color, error)) from error
     if pair.halves:
-        return _halves(target, params)
+        return split_halves(target, params)
     if not has_color(target):
         reason = "it has no color, so there is nothing to learn from it"
         raise PhotographRefused(Refusal(pair.color, "gray", reason))
@@ -279,7 +279,7 @@ def _file_digest(file: Path) -> bytes:
         return hashlib.file_digest(stream, "sha256").digest()
 
 
-def _halves(pixels: Pixels, params: Params) -> tuple[Pixels, Pixels]:
+def split_halves(pixels: Pixels, params: Params) -> tuple[Pixels, Pixels]:
     middle = pixels.shape[1] // 2
     left, right = pixels[:, :middle], pixels[:, middle : 2 * middle]
     if pixels.ndim == 2:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dancheong.imaging.files import PhotoError, whole_file, write_photo
-from dancheong.prediction.colorizer import Colorizer
 from numpy.typing import NDArray
 
 from dancheong.data.photographs import Refusal, find_pairs, read_pair
 from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import PhotoError, whole_file, write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
+from dancheong.prediction.colorizer import Colorizer
 
 Pixels = NDArray[Any]
 

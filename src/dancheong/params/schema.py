@@ -96,6 +96,9 @@ class PredictionRows(BaseModel):
     """Prediction."""
 
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
+    input_half: Literal["auto", "yes", "no"] = row(
+        "auto", "side_by_side models: the input is one half of a pair; auto: where it is exactly twice as wide as high"
+    )
     tile_px: int = row(0, "height of the strips a large photograph is finished in; 0: chosen from MEMORY_GB", unit="px",
                        ge=0, le=16384)
     memory_gb: float = row(2.0, "memory that a prediction may take", unit="GB", ge=0.25, le=4096)

@@ -51,9 +51,9 @@ class Resolved:
     origins: dict[str, str]
 
 
-def parse_settings(settings: Iterable[str]) -> dict[str, str]:
+def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     """``["RESOL=128"]`` as ``{"RESOL": "128"}``. Raises ParamError on anything that is not NAME=VALUE."""
-    pairs = {}
+    pairs: dict[str, Any] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name.strip():

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.data.photographs import split_halves
 from dancheong.glare.control import treat
 from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_photo, write_photo
 from dancheong.imaging.sheet import sheet
@@ -94,7 +95,10 @@ def predict_files(
     model = colorizer if isinstance(colorizer, Colorizer) else Colorizer.open(colorizer)
 
     def color(photo: Photo, drawn: Pixels | None) -> _Done:
-        pixels, prepared = model.colorize_with_mask(photo.pixels, drawn)
+        given = photo.pixels
+        if is_pair(given, model.params):
+            given = split_halves(given, model.params)[0]
+        pixels, prepared = model.colorize_with_mask(given, drawn)
         looked = prepared.alpha_hw is not None
         figures = {"glare_share": prepared.glare_share if looked else None, "abstained": prepared.abstained}
         return _Done(pixels, prepared.alpha_hw, figures)
@@ -136,6 +140,13 @@ def filter_files(
         Path(sheet_path).parent.mkdir(parents=True, exist_ok=True)
         write_photo(sheet_path, sheet(rows, ["before", "mask", "after"]))
     return results
+
+
+def is_pair(pixels: Pixels, params: Params) -> bool:
+    """Whether a picture to predict is a side-by-side pair, of which only the input half is taken (INPUT_HALF)."""
+    if params.pairing != "side_by_side":
+        return False
+    return params.input_half == "yes" or (params.input_half == "auto" and pixels.shape[1] == 2 * pixels.shape[0])
 
 
 def _run(

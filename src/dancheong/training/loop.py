@@ -76,6 +76,7 @@ def train(
         photos: one of the three layouts of docs/data.md.
         val: photographs that are never trained on; the weights that do best on them are kept.
         log_dir: losses.jsonl and previews (gray | predicted | truth) go here; beside the model by default.
+        resume: go on from the state beside the model; where there is neither state nor model, begin.
         watch: called at each log interval; True stops the run after the current step, resumable.
 
     Raises:
@@ -90,13 +91,16 @@ def train(
     val_cache = _prepare(Path(val), params, "predict")[0] if val is not None else None
     log = Path(log_dir) if log_dir is not None else model.with_name(model.stem + "_log")
     with Run(fabric, params, cache, val_cache, model, log) as run:
-        if resume:
+        if resume and (run.state_file.exists() or model.exists()):
             run.restore()
         with _stop_signals() as asked:
             stopped = _loop(run, params, cache, watch or (lambda progress: False), asked)
-        run.save_state()
+        if stopped:
+            run.save_state()
         if fabric.is_global_zero:
             write_artifact(model, _artifact(run, params, cache, refusals, category, origins or {}))
+            if not stopped:
+                run.state_file.unlink(missing_ok=True)
         fabric.barrier()
         rate = run.images_here / run.seconds if run.seconds else 0.0
         return TrainResult(model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped)

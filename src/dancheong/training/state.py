@@ -35,7 +35,10 @@ def load_state(path: Path, params: Params, fingerprint: str) -> dict[str, Any]:
         ResumeError: naming what differs. Only tensors and plain values are read (no code of the file runs).
     """
     if not path.exists():
-        raise ResumeError(f"{path}: there is no state to resume; train without --resume")
+        raise ResumeError(
+            f"{path}: there is no state to resume although the model is there: that run has finished; "
+            "train without --resume, or under another name"
+        )
     try:
         record: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises a dozen kinds for a damaged file; each means the same to a person
