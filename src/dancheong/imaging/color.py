@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from dancheong.imaging.tiling import map_strips
+
 Array = NDArray[Any]
 Float32 = NDArray[np.float32]
 
@@ -24,6 +26,7 @@ _RELATIVE_XYZ_TO_RGB = np.linalg.inv(_RGB_TO_RELATIVE_XYZ)
 _LUMINANCE = _RGB_TO_RELATIVE_XYZ[1:2].astype(np.float32)
 
 _DELTA = 6 / 29  # CIE 15: below f = 6/29 the cube root is a straight line
+_BLOCK_PX = 1 << 16  # pixels at a time: their arrays stay in the cache
 _GAMUT_STEPS = 6
 _ROUNDING = 1e-5  # of linear light, well above float32's error in a conversion there and back
 
@@ -41,15 +44,23 @@ def srgb_to_linear(coded: Array) -> Float32:
         float32 of the same shape.
     """
     x = np.asarray(coded, np.float32)
-    power = np.power((np.maximum(x, 0.04045) + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
-    return np.where(x <= 0.04045, x / np.float32(12.92), power).astype(np.float32, copy=False)
+    y = np.maximum(x, np.float32(0.04045))
+    y += np.float32(0.055)
+    y *= np.float32(1 / 1.055)
+    np.power(y, np.float32(2.4), out=y)
+    np.multiply(x, np.float32(1 / 12.92), out=y, where=x <= np.float32(0.04045))
+    return y
 
 
 def linear_to_srgb(linear: Array) -> Float32:
     """sRGB code of linear light, the inverse of `srgb_to_linear`: any shape, [0, 1], float32."""
     x = np.asarray(linear, np.float32)
-    power = np.power(np.maximum(x, 0.0031308), np.float32(1 / 2.4)) * np.float32(1.055) - np.float32(0.055)
-    return np.where(x <= 0.0031308, x * np.float32(12.92), power).astype(np.float32, copy=False)
+    y = np.maximum(x, np.float32(0.0031308))
+    np.power(y, np.float32(1 / 2.4), out=y)
+    y *= np.float32(1.055)
+    y -= np.float32(0.055)
+    np.multiply(x, np.float32(12.92), out=y, where=x <= np.float32(0.0031308))
+    return y
 
 
 def decode(pixels: Array) -> Float32:
@@ -124,16 +135,7 @@ def lab_to_rgb(lab_hwc: Array) -> Float32:
         float32 (h, w, 3) in [0, 1].
     """
     _expect_rgb(lab_hwc)
-    lab = np.asarray(lab_hwc, np.float32)
-    fy = (np.clip(lab[..., 0], 0, 100) + np.float32(16)) * np.float32(1 / 116)
-    a = lab[..., 1] * np.float32(1 / 500)
-    b = lab[..., 2] * np.float32(1 / 200)
-    linear = _linear_of(fy, a, b)
-    low, high = _extremes(linear)
-    outside = (low < 0) | (high > 1)
-    if outside.any():
-        linear[outside] = _in_gamut(fy[outside], a[outside], b[outside])
-    return np.clip(linear_to_srgb(linear), 0, 1)
+    return map_strips(_lab_to_rgb, np.asarray(lab_hwc, np.float32), max(1, _BLOCK_PX // max(1, lab_hwc.shape[1])), 0)
 
 
 def to_pixels(float01: Array, dtype: DTypeLike) -> Array:
@@ -167,8 +169,7 @@ def delta_e_2000(lab1: Array, lab2: Array) -> Array:
     kind = np.float64 if double else np.float32
     l1, a1, b1 = np.moveaxis(np.asarray(lab1, kind), -1, 0)
     l2, a2, b2 = np.moveaxis(np.asarray(lab2, kind), -1, 0)
-    mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
-    stretch = 1 + (1 - np.sqrt(mean_c7 / (mean_c7 + 25.0**7))) / 2
+    stretch = 1 + (1 - _saturation((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2)) / 2
     c1, c2 = np.hypot(stretch * a1, b1), np.hypot(stretch * a2, b2)
     hue1 = np.degrees(np.arctan2(b1, stretch * a1)) % 360
     hue2 = np.degrees(np.arctan2(b2, stretch * a2)) % 360
@@ -191,13 +192,20 @@ def delta_e_2000(lab1: Array, lab2: Array) -> Array:
     s_c = 1 + 0.045 * mean_c
     s_h = 1 + 0.015 * mean_c * t
     rotation = 60 * np.exp(-(((mean_hue - 275) / 25) ** 2))
-    mean_c7 = mean_c**7
-    r_t = -2 * np.sqrt(mean_c7 / (mean_c7 + 25.0**7)) * np.sin(np.radians(rotation))
+    r_t = -2 * _saturation(mean_c) * np.sin(np.radians(rotation))
     d_l = (l2 - l1) / s_l
     d_c = (c2 - c1) / s_c
     d_h = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / s_h
     difference: Array = np.sqrt(np.maximum(d_l**2 + d_c**2 + d_h**2 + r_t * d_c * d_h, 0)).astype(kind, copy=False)
     return difference
+
+
+def _saturation(chroma: Array) -> Array:
+    """sqrt(C^7 / (C^7 + 25^7)), with products in place of a slow power."""
+    square = chroma * chroma
+    seventh = square * square * square * chroma
+    share: Array = np.sqrt(seventh / (seventh + 25.0**7))
+    return share
 
 
 def _cosd(degrees: Array) -> Array:
@@ -240,6 +248,18 @@ def _f_inverse(f: Float32) -> Float32:
     if dark.any():
         t[dark] = (f[dark] - np.float32(4 / 29)) * np.float32(3 * _DELTA**2)
     return t
+
+
+def _lab_to_rgb(lab: Float32) -> Float32:
+    fy = (np.clip(lab[..., 0], 0, 100) + np.float32(16)) * np.float32(1 / 116)
+    a = lab[..., 1] * np.float32(1 / 500)
+    b = lab[..., 2] * np.float32(1 / 200)
+    linear = _linear_of(fy, a, b)
+    low, high = _extremes(linear)
+    outside = (low < 0) | (high > 1)
+    if outside.any():
+        linear[outside] = _in_gamut(fy[outside], a[outside], b[outside])
+    return np.clip(linear_to_srgb(linear), 0, 1)
 
 
 def _linear_of(fy: Float32, a: Float32, b: Float32) -> Float32:

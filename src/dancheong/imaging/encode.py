@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 JPEG_QUALITY = 95
 WEBP_QUALITY = 95
-_PNG_COMPRESSION = 3  # a third of the time of Pillow's 6 for some 3 % more bytes, measured on photographs
+_COMPRESSION = 3  # of PNG and TIFF: less than half the time of the usual 6 for some 4 % more bytes, on photographs
 _TIFF_STRIP_BYTES = 1 << 18
 _MAX_JPEG_EXIF_BYTES = 65533
 _EXIF_PREFIX = b"Exif\0\0"
@@ -68,7 +68,7 @@ def _write_png(
     file: IO[bytes], pixels: Array, exif: bytes | None, dpi: tuple[float, float] | None, icc: bytes | None
 ) -> None:
     bgr = pixels if pixels.ndim == 2 else pixels[..., ::-1]
-    written, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION])
+    written, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
     if not written:
         raise ValueError(f"an image of shape {pixels.shape} cannot be written as PNG")
     data = memoryview(np.asarray(encoded))  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def write_tiff(file: IO[bytes], tags: dict[int, Any], strips: list[bytes], byte_
 def _deflated(rows: Array) -> bytes:
     differences = rows.astype(rows.dtype.newbyteorder("<"))
     differences[:, 1:] -= rows[:, :-1]
-    return zlib.compress(differences.tobytes(), 6)
+    return zlib.compress(differences.tobytes(), _COMPRESSION)
 
 
 def _exif_tags(exif: bytes) -> dict[int, Any]:

@@ -32,8 +32,9 @@ _DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, int(ExifTags.IFD.
 _DEFLATE = 1040.0
 _TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: _DEFLATE, 32773: 130.0, 32946: _DEFLATE, 34925: 1e4}
 _FAX = (2, 3, 4, 32771)
-# JPEG: a bit for a block of 64 pixels, doubled for the rare arithmetic coding.
-_MOST_PIXELS_A_BYTE = {"JPEG": 1024.0, "WEBP": inf}
+# JPEG: a bit for a block of 64 pixels, doubled for the rare arithmetic coding. WebP: no bound, but not in a photograph.
+_MOST_PIXELS_A_BYTE = {"JPEG": 1024.0, "WEBP": 20000.0}
+_HARMLESS_PX = 50_000_000
 
 
 class Unreadable(ValueError):
@@ -99,7 +100,7 @@ def read_header(file: IO[bytes]) -> Header:
     if header.width_px * header.height_px > MAX_MEGAPIXELS * 1_000_000:
         size = f"{header.width_px} x {header.height_px}"
         raise Unreadable(f"{size} pixels are more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
-    if header.width_px * header.height_px > file_bytes * header.most_pixels_a_byte:
+    if header.width_px * header.height_px > max(_HARMLESS_PX, file_bytes * header.most_pixels_a_byte):
         raise Unreadable(f"damaged or cut off: the file is too short for {header.width_px} x {header.height_px} pixels")
     return header
 

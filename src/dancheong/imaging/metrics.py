@@ -14,7 +14,7 @@ from dancheong.imaging.tiling import strips
 
 Array = NDArray[Any]
 
-_STRIP_PX = 512
+_STRIP_PX = 128
 _SSIM_RADIUS_PX = 5  # 3.5 sigma of 1.5 px, rounded
 _SSIM_SIGMA_PX = 1.5
 
