@@ -67,8 +67,6 @@ def read_photo(path: str | Path) -> Photo:
     """
     with _reading(Path(path)) as (file, header):
         pixels, notes = decode(file, header)
-        # A profile that describes the pixels as they were would be wrong for a turned or converted picture, but its
-        # presence says that the file is to be color managed.
         return Photo(pixels, header.format, header.icc or None, header.exif, header.dpi, header.notes + notes)
 
 
