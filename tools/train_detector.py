@@ -121,7 +121,7 @@ def make_pool(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint
     for number in range(count):
         rng = np.random.default_rng([POOL_SEED + seed, number])
         clean = picture(rng, found)
-        damaged, mask = (clean, np.zeros(clean.shape[:2], bool)) if rng.random() < 0.2 else add_glare(clean, rng)
+        damaged, mask = glare_over(clean, rng)
         damaged = spoil(damaged, rng)
         top, left = (int(rng.integers(0, size - CROP_PX + 1)) for size in damaged.shape[:2])
         part = slice(top, top + CROP_PX), slice(left, left + CROP_PX)
@@ -129,6 +129,17 @@ def make_pool(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint
         inputs[number] = seen[..., 1:2] if rng.random() < 0.4 else seen
         truth[number] = mask[part]
     return inputs, truth
+
+
+def glare_over(clean: NDArray[np.uint8], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Nothing, the simulator's own mixture, or one with more of the rarer and harder kinds."""
+    kind = rng.random()
+    if kind < 0.2:
+        return clean, np.zeros(clean.shape[:2], bool)
+    if kind < 0.65:
+        return add_glare(clean, rng)
+    chosen = [name for name, share in (("sun", 0.7), ("ghosts", 0.7), ("veil", 0.4), ("rows", 0.4)) if rng.random() < share]
+    return add_glare(clean, rng, chosen or ["rows"])
 
 
 def spoil(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -1,0 +1,172 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from dancheong.glare.detect import detect, find, prominence, score
+from dancheong.glare.simulate import add_glare
+from dancheong.imaging.resize import resize
+from dancheong.params import Params
+
+METHODS = ["threshold", "learned"]
+
+
+@pytest.fixture(scope="module")
+def damaged(darkened):
+    return add_glare(darkened, 3, ["lobes", "rows"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("gray", [False, True])
+def test_glints_are_found_on_color_and_gray(damaged, method, gray):
+    pixels, truth = damaged
+    mask = detect(pixels[..., 1] if gray else pixels, Params(det_method=method))
+    found = mask.alpha_hw >= 0.5
+    assert not mask.abstained
+    assert (found & truth).sum() / truth.sum() > 0.6
+    assert (found & truth).sum() / found.sum() > 0.4
+    assert mask.share == pytest.approx(mask.alpha_hw.mean(), rel=1e-4)
+
+
+def test_prominence_is_the_height_above_the_surroundings():
+    plane = np.full((60, 80), 0.3, np.float32)
+    plane[20:24, 30:34] = 0.9
+    plane[:, 60:] = 0.9
+    stands_out = prominence(plane, 50, 0.03)
+    assert stands_out[22, 32] == pytest.approx(0.6, abs=0.021)
+    assert stands_out[5, 5] == 0
+    assert stands_out[5, 70] == 0
+
+
+def test_a_large_bright_area_is_no_glint():
+    sky = np.full((200, 300, 3), 90, np.uint8)
+    sky[:80] = 255
+    mask = detect(sky, Params(det_method="threshold"))
+    assert mask.alpha_hw.max() == 0
+    assert mask.clip_share == pytest.approx(0.4)
+    assert mask.clip_hw[:80].all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_abstains_above_the_limit_and_says_so(damaged, method):
+    pixels, _ = damaged
+    mask = detect(pixels, Params(det_method=method, det_max_total=0.01))
+    assert mask.abstained
+    assert mask.share > 0.01
+    assert mask.alpha_hw.max() == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("turn", [np.fliplr, np.flipud, lambda a: a.swapaxes(0, 1)])
+def test_the_mask_turns_with_the_picture(damaged, method, turn):
+    pixels, _ = damaged
+    params = Params(det_method=method)
+    alpha = detect(pixels, params).alpha_hw
+    turned = detect(np.ascontiguousarray(turn(pixels)), params).alpha_hw
+    # Averaging to the working size may round a code the other way.
+    assert np.mean(np.abs(turned - turn(alpha)) > 0.02) < 2e-3
+
+
+@pytest.mark.parametrize("row", ["det_core_level", "det_max_area"])
+def test_the_mask_grows_with_a_lower_level_and_a_larger_area(damaged, row):
+    pixels, _ = damaged
+    values = {"det_core_level": (0.98, 0.88, 0.7, 0.5), "det_max_area": (0.002, 0.01, 0.03, 0.2)}[row]
+    masks = [find(pixels, Params(det_method="threshold", **{row: value})) for value in values]
+    for smaller, larger in itertools.pairwise(masks):
+        assert not (smaller & ~larger).any()
+    assert masks[0].sum() < masks[-1].sum()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gray_is_found_as_its_replica(damaged, method):
+    gray = damaged[0][..., 1]
+    params = Params(det_method=method)
+    alone, replica = detect(gray, params), detect(np.repeat(gray[..., None], 3, axis=2), params)
+    assert np.mean(np.abs(alone.alpha_hw - replica.alpha_hw) > 0.02) < 1e-3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sixteen_bits_are_found_as_eight(damaged, method):
+    pixels, _ = damaged
+    params = Params(det_method=method)
+    eight, sixteen = detect(pixels, params), detect(pixels.astype(np.uint16) * 257, params)
+    assert np.mean(np.abs(eight.alpha_hw - sixteen.alpha_hw) > 0.1) < 5e-3
+    assert np.array_equal(eight.clip_hw, sixteen.clip_hw)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_alpha_is_soft_and_ends(damaged, method):
+    pixels, _ = damaged
+    alpha = detect(pixels, Params(det_method=method)).alpha_hw
+    assert alpha.dtype == np.float32
+    assert alpha.min() == 0
+    assert alpha.max() == 1
+    assert ((alpha > 0) & (alpha < 1)).any()
+    hard = detect(pixels, Params(det_method=method, fix_grow=0, fix_feather=0)).alpha_hw
+    assert set(np.unique(hard)) == {0.0, 1.0}
+    assert (alpha[hard == 1] == 1).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_larger_picture_has_the_same_mask(damaged, method):
+    pixels, _ = damaged
+    large = resize(pixels, (854, 1280))
+    params = Params(det_method=method, det_work_size=512)
+    alpha, alpha_large = detect(pixels, params).alpha_hw, detect(large, params).alpha_hw
+    assert alpha_large.shape == (854, 1280)
+    assert np.abs(resize(alpha_large, (427, 640)) - alpha).mean() < 0.01
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(1, 7), (2, 2), (5, 1), (3, 400), (3, 400, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiny_pictures(method, shape, dtype):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype=dtype)
+    mask = detect(pixels, Params(det_method=method))
+    assert mask.alpha_hw.shape == shape[:2]
+    assert np.isfinite(mask.alpha_hw).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_black_white_and_flat_pictures_have_no_glare(method):
+    for code in (0, 128, 255):
+        for shape in ((60, 80), (60, 80, 3)):
+            assert detect(np.full(shape, code, np.uint8), Params(det_method=method)).alpha_hw.max() == 0
+
+
+def test_the_source_row_chooses_the_plane():
+    pixels = np.full((120, 160, 3), 60, np.uint8)
+    pixels[50:56, 60:66] = [255, 255, 40]
+    assert find(pixels, Params(det_method="threshold", det_source="gray")).any()
+    assert not find(pixels, Params(det_method="threshold")).any()
+
+
+def test_the_learned_detector_finds_more_than_the_thresholds(photographs):
+    from dancheong.imaging.color import decode, linear_to_srgb, to_pixels
+
+    def f1(method):
+        hit = false = missed = 0
+        for number, clean in enumerate(photographs[1:4]):
+            dark = to_pixels(linear_to_srgb(decode(clean) * np.float32(0.75)), np.uint8)
+            for seed in range(3):
+                pixels, truth = add_glare(dark, 100 * number + seed)
+                found = find(pixels, Params(det_method=method, det_work_size=1024))
+                hit, false, missed = hit + (found & truth).sum(), false + (found & ~truth).sum(), missed + (
+                    ~found & truth).sum()
+        return 2 * hit / (2 * hit + false + missed)
+
+    assert f1("learned") > f1("threshold")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_scores_are_higher_on_glare(damaged, method):
+    pixels, truth = damaged
+    value = score(pixels, Params(det_method=method, det_work_size=640))
+    assert value.shape == truth.shape
+    assert 0 <= value.min() <= value.max() <= 1
+    assert value[truth].mean() > 3 * value[~truth].mean()
+
+
+def test_floats_are_refused(damaged):
+    with pytest.raises(ValueError, match="uint8 or uint16"):
+        detect(np.full((4, 4), np.nan, np.float32), Params())
