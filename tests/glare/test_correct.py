@@ -176,4 +176,4 @@ def test_the_veil_is_subtracted_only_when_asked_and_above_the_gate(darkened):
     assert (cleared <= veiled).all()
     black = np.where(np.arange(200)[:, None] % 8 < 4, 3, 200).astype(np.uint8).repeat(150, axis=1)
     assert np.array_equal(subtract_veil(black, Params(veil_k=1)), black)
-    assert srgb_to_linear(np.float32(3 / 255)) < 0.03
+    assert srgb_to_linear(np.full(1, 3 / 255))[0] < 0.03

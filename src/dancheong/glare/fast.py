@@ -101,7 +101,7 @@ def _apply(strip: Pixels, coded_gain: Float32, out: Pixels) -> None:
 def _mend_dark(strip: Pixels, gain: Float32, values: Float32, least: float) -> None:
     """Where the light or its result lies on the straight part of the sRGB curve."""
     peak = np.iinfo(strip.dtype).max
-    highest = int(np.ceil(float(linear_to_srgb(np.array(_TOE / min(least, 1.0)))) * peak))
+    highest = int(np.ceil(float(linear_to_srgb(np.array([_TOE / min(least, 1.0)]))[0]) * peak))
     dark = np.flatnonzero(strip.ravel() <= highest) if strip.min() <= highest else ()
     if len(dark):
         light = decode(strip.ravel()[dark]) * gain.ravel()[dark] ** np.float32(2.4)
