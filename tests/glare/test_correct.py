@@ -57,9 +57,10 @@ def test_inside_the_true_mask_it_is_nearer_to_the_clean_photograph(case, darkene
 
 
 @pytest.mark.parametrize("method", ["hybrid", "masked_homo", "inpaint_ns", "inpaint_telea"])
-def test_highlights_are_gone_and_a_second_pass_finds_little(case, method):
+@pytest.mark.parametrize("detector", ["threshold", "learned"])
+def test_highlights_are_gone_and_a_second_pass_finds_little(case, method, detector):
     pixels, _, _ = case
-    params = Params(fix_method=method, det_method="threshold")
+    params = Params(fix_method=method, det_method=detector)
     mask = detect(pixels, params)
     out = correct(pixels, mask, params)
     found = mask.alpha_hw >= 0.5
