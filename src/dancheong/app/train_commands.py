@@ -47,6 +47,8 @@ def train(
             photos, output, resolved.params, val=val, log_dir=log_dir, resume=resume, category=resolved.category,
             origins=resolved.origins, watch=watch,
         )
+    if not result.is_first_process:
+        raise typer.Exit
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     if result.stopped:

@@ -46,7 +46,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training did. `stopped` is True when it was asked to stop before the end."""
+    """What a training did. `stopped`: it was asked to stop before the end. Of several processes the first one speaks."""
 
     model: Path
     images_seen: int
@@ -56,6 +56,7 @@ class TrainResult:
     val: dict[str, float]
     refusals: list[Refusal] = field(default_factory=list)
     stopped: bool = False
+    is_first_process: bool = True
 
 
 def train(
@@ -103,7 +104,7 @@ def train(
                 run.state_file.unlink(missing_ok=True)
         fabric.barrier()
         rate = run.images_here / run.seconds if run.seconds else 0.0
-        return TrainResult(model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped)
+        return TrainResult(model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped, fabric.is_global_zero)
 
 
 def _loop(

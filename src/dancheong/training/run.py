@@ -109,7 +109,9 @@ class Run:
 
     def log_losses(self) -> dict[str, float]:
         """Mean losses since the last call, added to the history and to losses.jsonl."""
-        self.last_losses = {name: float(value) / self._sum_steps for name, value in self._sums.items()}
+        sums = torch.stack(list(self._sums.values()))
+        means = self.fabric.all_reduce(sums, reduce_op="mean") / self._sum_steps
+        self.last_losses = dict(zip(self._sums, means.tolist(), strict=True))
         self._sums, self._sum_steps, self._logged_at = {}, 0, self.images_seen
         self._record({"images": self.images_seen, "seconds": round(self.seconds, 2), **self.last_losses})
         return self.last_losses
