@@ -135,7 +135,7 @@ class GlareRows(BaseModel):
 class DetectorRows(BaseModel):
     """Light reflection: where it is."""
 
-    det_method: Literal["learned", "threshold"] = row("threshold", "how glare is found", source=GLARE)
+    det_method: Literal["learned", "threshold"] = row("learned", "how glare is found", source=GLARE)
     det_source: Literal["auto", "min_rgb", "gray"] = row("auto", "plane that is searched", source=GLARE)
     det_core_level: float = row(0.88, "a glint's core is at least this bright", ge=0.5, le=1, source=GLARE)
     det_core_prominence: float = row(0.15, "and stands out by this much", ge=0.05, le=0.5, source=GLARE)
