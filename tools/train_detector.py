@@ -3,7 +3,7 @@
 Everything it sees is synthetic glare (dancheong.glare.simulate) over photographs that Python packages carry, the built-in
 scenes, and collages with bright objects that are no glare. It needs torch, scikit-image, scikit-learn and matplotlib.
 
-    python tools/train_detector.py --steps 6000 --out src/dancheong/glare/detector.npz
+    python tools/train_detector.py --out src/dancheong/glare/detector.npz
 """
 
 import argparse
@@ -195,12 +195,13 @@ def train(inputs: NDArray[np.uint8], truth: NDArray[np.uint8], steps: int, batch
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--pool", type=int, default=3000)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--pool", type=int, default=5400)
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    # One thread: two wait for each other where the machine is shared.
+    torch.set_num_threads(1)
     net = train(*make_pool(arguments.pool, 0), arguments.steps, arguments.batch)
     np.savez_compressed(arguments.out, **net.arrays())
     print(arguments.out, arguments.out.stat().st_size, "bytes")
