@@ -35,14 +35,13 @@ def commands_markdown() -> str:
 
     lines = ["# Commands", "", "Generated from `--help` (`python tools/make_docs.py`)."]
     for words, command in sorted(_leaves(get_command(app), ("dancheong",))):
-        context = command.make_context(" ".join(words), [], resilient_parsing=True)
         lines += ["", f"## {' '.join(words)}", "", (command.help or "").strip(), ""]
         lines += ["| argument or option | meaning |", "|---|---|"]
-        for parameter in command.get_params(context):
-            names = " ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.make_metavar(context)
-            value = getattr(parameter, "metavar", None) or ""
-            shown = names if parameter.param_type_name == "argument" else f"{names} {value}".strip()
-            lines.append(f"| `{shown}` | {getattr(parameter, 'help', None) or ''} |")
+        for parameter in command.params:
+            metavar = parameter.metavar or ""
+            shown = metavar or parameter.name if parameter.param_type_name == "argument" else f"{parameter.opts[0]} {metavar}"
+            meaning = (parameter.help or "").replace("|", "\\|")
+            lines.append(f"| `{shown.strip()}` | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
