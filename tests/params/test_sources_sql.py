@@ -3,10 +3,12 @@
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -296,3 +298,35 @@ def test_the_history_on_the_command_line(tmp_path):
     (record,) = json.loads(run(app, ["runs", place, "--json"]).output)["runs"]
     assert record["scores"] == {"psnr": 20.123456}
     assert datetime.fromisoformat(record["when_utc"]).utcoffset() == timedelta(0)
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "tables.md"
+
+
+def code_blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_documented_tables_are_the_ones_made(tmp_path):
+    place, documented = f"sqlite:///{tmp_path}/a.db", f"sqlite:///{tmp_path}/b.db"
+    CliRunner().invoke(app, ["init", place], catch_exceptions=False)
+    (ddl,) = code_blocks("sql")
+    execute(documented, *re.sub("--.*", "", ddl).strip().rstrip(";").split(";"))
+    for table in ("dancheong_params", "runs"):
+        made, told = (execute(one, f"SELECT name FROM pragma_table_info('{table}')") for one in (place, documented))
+        assert made == told
+    write_table(documented, ROWS)
+    sql.record_run(documented, command="x", rows=ROWS)
+
+
+def test_the_documented_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [*complete_rows(), TableRow("GOGUNG", "NGF", "16")]
+    write_table("sqlite:///params.db", rows)
+    write_table("params.xlsx", rows)
+    (code,) = code_blocks("python")
+    names = {}
+    exec(code, names)
+    assert (names["params"].resol, names["params"].ngf) == (512, 16)
+    assert plain(read_table("sqlite:///params.db?table=trial")) == rows
+    assert sql.list_runs("sqlite:///params.db")[0].scores == {"delta_e_2000": 8.1}
