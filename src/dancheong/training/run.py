@@ -25,7 +25,8 @@ from dancheong.training.state import load_state, save_state, state_path
 from dancheong.training.step import Trainee, lr_factor, train_step
 
 HISTORY_ENTRIES = 400
-RECALIBRATION_IMAGES = 512
+# Enough for means and variances over many pixels each; more only costs time before every validation.
+RECALIBRATION_IMAGES = 128
 
 
 class Run:
