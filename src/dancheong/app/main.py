@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from dancheong import __version__
-from dancheong.app import evaluate_commands, model_commands, predict_commands, table_commands, train_commands
+from dancheong.app import (
+    doctor_commands,
+    evaluate_commands,
+    model_commands,
+    predict_commands,
+    table_commands,
+    train_commands,
+)
 from dancheong.app.console import say
 from dancheong.params import DancheongError
 
@@ -32,7 +39,7 @@ def _root(
     """Options before the command."""
 
 
-for module in (evaluate_commands, train_commands, predict_commands, model_commands):
+for module in (evaluate_commands, train_commands, predict_commands, model_commands, doctor_commands):
     module.register(app)
 app.add_typer(table_commands.app, name="params")
 
