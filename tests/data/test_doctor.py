@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dancheong.data.doctor import ADVICE, color_cast, count_photographs, diagnose, toned_spread
+from dancheong.data.doctor import ADVICE, color_cast, count_photographs, diagnose, read_small, toned_spread
 from dancheong.data.photographs import KINDS, NoPhotographs
 from dancheong.data.scenes import scene
 from dancheong.imaging.color import gray_of
@@ -124,6 +124,8 @@ def test_large_turned_jpegs_are_decoded_small_and_told_whole(tmp_path):
         exif = Image.Exif()
         exif[274] = 6
         Image.fromarray(pixels).save(tmp_path / name, exif=exif, quality=90)
+    pixels, size_px, _ = read_small(tmp_path / "color.jpg", 512)
+    assert (pixels.shape, size_px) == ((600, 300, 3), (1200, 2400))
     diagnosis = diagnose(tmp_path, Params(resol=2048))
     small = [one.detail for one in diagnosis.findings if one.kind == "small"]
     assert small == ["1200 x 2400 px; RESOL=2048"] * 2

@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -172,10 +172,9 @@ def toned_spread(pixels: Pixels) -> float:
     """How far colors stray from one color for each lightness, in L*a*b* units; about 0 to 7 in toned photographs."""
     lab = rgb_to_lab(_shrunk(pixels, _SMALL_PX)).reshape(-1, 3)
     tone = np.clip(lab[:, 0] * (_TONES / 100), 0, _TONES - 1).astype(int)
-    stray = np.empty((len(lab), 2), np.float32)
-    for step in np.unique(tone):
-        of_tone = tone == step
-        stray[of_tone] = lab[of_tone, 1:] - np.median(lab[of_tone, 1:], axis=0)
+    order = np.argsort(tone, kind="stable")
+    ends = np.flatnonzero(np.diff(tone[order])) + 1
+    stray = np.concatenate([ab - np.median(ab, axis=0) for ab in np.split(lab[order, 1:], ends)])
     return float(np.percentile(np.hypot(stray[:, 0], stray[:, 1]), 95))
 
 
@@ -234,7 +233,7 @@ def _examine(pair: Pair, params: Params) -> _Look:
     try:
         if pair.gray is not None:
             source, _ = read_pair(pair, params)
-        pixels, size_px, notes = _read_small(pair.color, max(params.det_work_size, 2 * _SMALL_PX))
+        pixels, size_px, notes = read_small(pair.color, max(params.det_work_size, 2 * _SMALL_PX))
     except PhotographRefused as refused:
         refusal = refused.refusal
         return _Look(file, ((str(refusal.file), refusal.kind, refusal.reason),))
@@ -306,19 +305,23 @@ def _same_as(other: str, bits: int, mirrored: bool) -> str:
     return f"shows the same{', mirrored,' if mirrored else ''} as {other} ({bits} of 64 bits differ)"
 
 
-def _read_small(path: Path, longer_px: int) -> tuple[Pixels, tuple[int, int], tuple[str, ...]]:
+def read_small(path: Path, longer_px: int) -> tuple[Pixels, tuple[int, int], tuple[str, ...]]:
     """Pixels with the longer side at `longer_px` or more, (width, height) of the whole, and notes of reading.
 
     A JPEG is decoded at a half, a quarter or an eighth, which spares most of the time of a large one.
+
+    Raises:
+        PhotoError: as `read_photo`.
     """
     try:
         with path.open("rb") as file:
-            header = read_header(file)
+            whole = header = read_header(file)
             if header.format == "JPEG" and header.image is not None:
                 factor = longer_px / max(header.size_px)
                 header.image.draft(None, (math.ceil(header.width_px * factor), math.ceil(header.height_px * factor)))
+                header = replace(header, width_px=header.image.width, height_px=header.image.height)
             pixels, notes = decode(file, header)
-            return pixels, header.size_px, header.notes + notes
+            return pixels, whole.size_px, header.notes + notes
     except Exception:  # decoders raise of every kind on damaged files; `read_photo` says in words what it is
         photo = read_photo(path)
         return photo.pixels, (photo.pixels.shape[1], photo.pixels.shape[0]), photo.notes
