@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-Table = Annotated[str | None, typer.Option("--params", help="Parameter table (.csv).", metavar="TABLE")]
+Table = Annotated[str | None, typer.Option("--params", help="Parameter table: .csv, .xlsx or a database URL.", metavar="TABLE")]
 Category = Annotated[str | None, typer.Option("--category", help="Category whose rows override COMMON.", metavar="NAME")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Override one parameter; repeatable.", metavar="NAME=VALUE")

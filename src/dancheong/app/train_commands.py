@@ -8,6 +8,7 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
 from dancheong.params import parse_settings, read_table, resolve
+from dancheong.params.sources import is_database
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +50,13 @@ def train(
         )
     if not result.is_first_process:
         raise typer.Exit
+    if table and rows is not None and is_database(table):
+        from dancheong.params.sources.sql import record_run
+
+        record_run(
+            table, command=["train", str(photos), "-o", str(output)], rows=rows, data_fingerprint=result.fingerprint,
+            model_hash=result.digest, scores=result.val or result.losses,
+        )
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     if result.stopped:

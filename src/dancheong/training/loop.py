@@ -46,7 +46,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training did. `stopped`: it was asked to stop before the end. Of several processes the first one speaks."""
+    """What a training did. `stopped`: it was asked to stop before the end. Of several processes the first one speaks.
+
+    `fingerprint` identifies the photographs, `digest` the content of the model file.
+    """
 
     model: Path
     images_seen: int
@@ -57,6 +60,8 @@ class TrainResult:
     refusals: list[Refusal] = field(default_factory=list)
     stopped: bool = False
     is_first_process: bool = True
+    fingerprint: str = ""
+    digest: str = ""
 
 
 def train(
@@ -98,13 +103,17 @@ def train(
             stopped = _loop(run, params, cache, watch or (lambda progress: False), asked)
         if stopped:
             run.save_state()
+        digest = ""
         if fabric.is_global_zero:
-            write_artifact(model, _artifact(run, params, cache, refusals, category, origins or {}))
+            digest = write_artifact(model, _artifact(run, params, cache, refusals, category, origins or {}))
             if not stopped:
                 run.state_file.unlink(missing_ok=True)
         fabric.barrier()
         rate = run.images_here / run.seconds if run.seconds else 0.0
-        return TrainResult(model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped, fabric.is_global_zero)
+        return TrainResult(
+            model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped, fabric.is_global_zero,
+            cache.fingerprint, digest,
+        )
 
 
 def _loop(
