@@ -5,7 +5,7 @@ import torch
 
 from dancheong.models.blocks import count_parameters, initialize
 from dancheong.models.discriminator import Discriminator, ReceptiveField, discriminator_rows, receptive_field
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 
 PAPER = Params(ngf=64, ndf=64, depth=0, norm="batch", dropout=0.5, upsample="transposed", resol=256)
 PATCHES = ["1", "16", "34", "70", "142", "286"]
@@ -85,5 +85,7 @@ def test_the_smallest_picture_gives_one_row_of_logits(patch: str, norm: str) -> 
 
 @pytest.mark.parametrize("patch", ["70", "142", "286"])
 def test_a_patch_too_large_for_resol_is_refused(patch: str) -> None:
-    with pytest.raises(ValueError, match=f"PATCH_SIZE={patch} .*RESOL=16"):
-        discriminator_rows(Params(resol=16, depth=2, patch_size=patch), 3)
+    # However deep the generator is: what it pads, the discriminator never sees.
+    for depth in (2, 9):
+        with pytest.raises(ParamError, match=f"PATCH_SIZE={patch} .*RESOL=16"):
+            discriminator_rows(Params(resol=16, depth=depth, patch_size=patch), 3)

@@ -2,13 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from dancheong.imaging.resize import pad_to_multiple
 from dancheong.models import generator as generator_module
 from dancheong.models.blocks import count_parameters, initialize
-from dancheong.models.generator import Generator, architecture, describe, from_architecture, generator_rows
+from dancheong.models.export import to_weights, torch_network
+from dancheong.models.generator import Generator, UnetRow, architecture, check_input, from_architecture, generator_rows
 from dancheong.params import Params
 
 PAPER = Params(ngf=64, ndf=64, depth=0, norm="batch", dropout=0.5, upsample="transposed", resol=256)
@@ -44,9 +47,13 @@ def test_canonical_compute_is_6_05_gmac() -> None:
 
 
 def test_the_table_at_the_head_of_the_file_is_the_canonical_network() -> None:
-    table = describe(generator_rows(PAPER, 3, 3))
+    def line_of(row: UnetRow) -> str:
+        channels = f"{row.c_in:4} -> {row.c_out:4}"
+        return f"{row.block:6}{channels} {row.out_px:5}  {row.before:6}  {row.norm:5}  {row.dropout or ''}".rstrip()
+
+    lines = ["block    in -> out   size  before  norm   dropout", *map(line_of, generator_rows(PAPER, 3, 3))]
     documented = [line.strip() for line in (generator_module.__doc__ or "").splitlines()]
-    assert all(line in documented for line in table.splitlines())
+    assert all(line in documented for line in lines)
 
 
 def test_canonical_network_runs_at_its_smallest_size() -> None:
@@ -156,15 +163,27 @@ def test_shallow_networks_work(depth: int) -> None:
     assert small(depth=depth)(torch.randn(2, 1, 4, 8)).shape == (2, 2, 4, 8)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 20, 16), (1, 1, 16, 9), (1, 2, 16, 16), (1, 16, 16), (1, 1, 0, 8)])
+@pytest.mark.parametrize("shape", [(1, 2, 16, 16), (1, 16, 16), (1, 1, 0, 8)])
 def test_a_wrong_input_is_refused_in_words(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"takes .*, not"):
         small()(torch.zeros(shape))
 
 
+@pytest.mark.parametrize("shape", [(20, 16), (1, 1), (3, 65), (17, 9)])
+def test_any_size_is_padded_as_prediction_pads(shape: tuple[int, int]) -> None:
+    generator = small(norm="batch").eval()
+    picture = np.random.default_rng(4).uniform(-1, 1, shape).astype(np.float32)
+    padded, (height, width) = pad_to_multiple(picture, 2**generator.levels)
+    network = torch_network(architecture(generator), to_weights(generator))
+    with torch.no_grad():
+        out = generator(torch.from_numpy(picture)[None, None])
+    assert out.shape == (1, 2, *shape)
+    np.testing.assert_array_equal(out.numpy(), network(padded[None, None])[..., :height, :width])
+
+
 def test_a_wrong_size_is_told_what_to_pad_to() -> None:
     with pytest.raises(ValueError, match="pad to 24 x 16"):
-        small()(torch.zeros(1, 1, 20, 16))
+        check_input((1, 1, 20, 16), 1, 3)
 
 
 @pytest.mark.parametrize("upsample", ["transposed", "resize"])

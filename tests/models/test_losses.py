@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from dancheong.models.blocks import initialize
 from dancheong.models.discriminator import Discriminator, ReceptiveField, discriminator_rows, receptive_field
-from dancheong.models.losses import adversarial, compose, discriminator_loss, l1, pool_weight
+from dancheong.models.losses import adversarial, compose, l1, pool_weight
 from dancheong.params import Params
 
 FIELD_70 = ReceptiveField(70, 8, 23)
@@ -39,15 +39,15 @@ def test_plain_losses_are_torch_s_own(pictures: tuple[torch.Tensor, torch.Tensor
 
 def test_logits_of_zero_cost_ln_2() -> None:
     zeros = torch.zeros(2, 1, 30, 30)
-    for loss in (adversarial(zeros, True), adversarial(zeros, False), discriminator_loss(zeros, zeros)):
+    for loss in (adversarial(zeros, True), adversarial(zeros, False)):
         assert loss.item() == pytest.approx(math.log(2))
 
 
-def test_discriminator_loss_is_half_the_sum() -> None:
-    real, fake = torch.randn(2, 1, 6, 6), torch.randn(2, 1, 6, 6)
-    expected = 0.5 * (adversarial(real, True) + adversarial(fake, False))
-    assert torch.equal(discriminator_loss(real, fake), expected)
-    assert discriminator_loss(torch.full_like(real, 9), torch.full_like(fake, -9)) < 1e-3
+def test_right_verdicts_cost_nothing_and_halves_are_summed_in_single_precision() -> None:
+    right = torch.full((2, 1, 6, 6), 9.0)
+    assert adversarial(right, True) + adversarial(-right, False) < 1e-3
+    verdicts = torch.randn(2, 1, 6, 6).bfloat16()
+    assert torch.equal(adversarial(verdicts, True), adversarial(verdicts.float(), True))
 
 
 def start_values(norm: str, frozen: bool) -> list[float]:
@@ -86,7 +86,6 @@ def test_weights_of_one_are_the_plain_loss_bit_for_bit(pictures: tuple[torch.Ten
     logits = torch.randn(pooled.shape)
     assert torch.equal(pooled, torch.ones_like(pooled))
     assert torch.equal(adversarial(logits, True, pooled), adversarial(logits, True))
-    assert torch.equal(discriminator_loss(logits, -logits, pooled), discriminator_loss(logits, -logits))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

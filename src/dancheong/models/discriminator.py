@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from dancheong.models.blocks import Activation, Norm, activate, norm_layer, padded_px
-from dancheong.params import Params
+from dancheong.models.blocks import Activation, Norm, activate, norm_layer
+from dancheong.params import ParamError, Params
 
 # PATCH_SIZE -> convolutions of stride 2; two of stride 1 follow. "1" is the pixel discriminator, of 1 x 1 convolutions.
 STRIDED = {"16": 1, "34": 2, "70": 3, "142": 4, "286": 5}
@@ -24,7 +24,7 @@ STRIDED = {"16": 1, "34": 2, "70": 3, "142": 4, "286": 5}
 
 @dataclass(frozen=True)
 class PatchRow:
-    """One row of the table; `out_px` is the side of the output for a square picture of RESOL (padded)."""
+    """One row of the table; `out_px` is the side of the output for a square picture of RESOL."""
 
     block: str
     ksize: int
@@ -53,7 +53,7 @@ def discriminator_rows(params: Params, c_pair: int) -> list[PatchRow]:
     The first and the last convolution have no normalization. A convolution has a bias exactly where none follows it.
 
     Raises:
-        ValueError: RESOL is too small for the patch: not one logit would be left.
+        ParamError: RESOL is too small for the patch: not one logit would be left.
     """
     ndf = params.ndf
     if params.patch_size == "1":
@@ -63,7 +63,7 @@ def discriminator_rows(params: Params, c_pair: int) -> list[PatchRow]:
         ksize, padding, strides = 4, 1, [2] * strided + [1, 1]
         widths = [c_pair] + [ndf * min(2**level, 8) for level in range(strided + 1)] + [1]
 
-    side_px = padded_px(params.resol, params.levels)
+    side_px = params.resol
     rows = []
     for number, stride in enumerate(strides, start=1):
         side_px = (side_px + 2 * padding - ksize) // stride + 1
@@ -78,9 +78,9 @@ def discriminator_rows(params: Params, c_pair: int) -> list[PatchRow]:
         )
     if side_px < 1:
         field = receptive_field(rows)
-        raise ValueError(
-            f"PATCH_SIZE={params.patch_size} judges pictures of at least {field.size_px - 2 * field.padding_px} px, not the "
-            f"{padded_px(params.resol, params.levels)} of RESOL={params.resol}: take a smaller PATCH_SIZE or a larger RESOL"
+        raise ParamError(
+            f"PATCH_SIZE={params.patch_size} judges pictures of at least {field.size_px - 2 * field.padding_px} px, not of "
+            f"RESOL={params.resol}: take a smaller PATCH_SIZE or a larger RESOL"
         )
     return rows
 

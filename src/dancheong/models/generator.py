@@ -162,13 +162,17 @@ class Generator(nn.Module):
         return self.rows[-1].c_out
 
     def forward(self, input_bchw: Tensor) -> Tensor:
-        """Input (b, c_in, h, w) in [-1, 1], h and w multiples of 2**levels -> (b, c_out, h, w) in [-1, 1].
+        """Input (b, c_in, h, w) in [-1, 1] of any size -> (b, c_out, h, w) in [-1, 1].
+
+        Sizes that cannot be halved `levels` times are mirrored at the lower and right edge, as prediction does
+        (`dancheong.imaging.resize.pad_to_multiple`), and the output is cropped.
 
         Raises:
-            ValueError: the input has another number of channels, or a size that cannot be halved `levels` times.
+            ValueError: the input has another number of channels, or no extent.
         """
-        check_input(tuple(input_bchw.shape), self.c_in, self.levels)
-        x, skips = input_bchw, []
+        check_channels(tuple(input_bchw.shape), self.c_in)
+        height, width = input_bchw.shape[2:]
+        x, skips = mirror_padded(input_bchw, self.levels), []
         for k in range(1, self.levels + 1):
             x = self.get_submodule(f"enc{k}")(x)
             skips.append(x)
@@ -176,7 +180,28 @@ class Generator(nn.Module):
             if k < self.levels:
                 x = torch.cat([skips[k - 1], x], dim=1)
             x = self.get_submodule(f"dec{k}")(x)
-        return torch.tanh(x)
+        return torch.tanh(x)[:, :, :height, :width]
+
+
+def mirror_padded(x_bchw: Tensor, levels: int) -> Tensor:
+    """The picture, mirrored at its lower and right edge until it can be halved `levels` times; unchanged if it can."""
+    for dimension in (2, 3):
+        size_px = x_bchw.shape[dimension]
+        if (wanted_px := padded_px(size_px, levels)) != size_px:
+            # The edge itself is repeated, and the mirror as often as a small picture needs; torch's own `reflect` does neither.
+            position = torch.arange(wanted_px, device=x_bchw.device) % (2 * size_px)
+            x_bchw = x_bchw.index_select(dimension, torch.minimum(position, 2 * size_px - 1 - position))
+    return x_bchw
+
+
+def check_channels(shape: tuple[int, ...], c_in: int) -> None:
+    """Refuse an array that is no batch of pictures with `c_in` channels.
+
+    Raises:
+        ValueError: what came and what was expected.
+    """
+    if len(shape) != 4 or shape[1] != c_in or 0 in shape[2:]:
+        raise ValueError(f"the network takes (batch, {c_in}, height, width), not {shape}")
 
 
 def check_input(shape: tuple[int, ...], c_in: int, levels: int) -> None:
@@ -185,11 +210,10 @@ def check_input(shape: tuple[int, ...], c_in: int, levels: int) -> None:
     Raises:
         ValueError: what came, what was expected, how to mend it.
     """
+    check_channels(shape, c_in)
     multiple = 2**levels
-    if len(shape) != 4 or shape[1] != c_in:
-        raise ValueError(f"the network takes (batch, {c_in}, height, width), not {shape}")
     height, width = shape[2:]
-    if height % multiple or width % multiple or not height or not width:
+    if height % multiple or width % multiple:
         raise ValueError(
             f"a U-Net of {levels} levels takes heights and widths that are multiples of {multiple}, not "
             f"{height} x {width}: pad to {padded_px(height, levels)} x {padded_px(width, levels)} and crop the result"
@@ -239,12 +263,3 @@ def check_rows(rows: Sequence[UnetRow]) -> None:
         expected = above.c_out + (0 if is_inner else skips[row.block[3:]])
         if row.c_in != expected:
             raise ValueError(f"row {row.block} takes {row.c_in} channels, but {expected} reach it")
-
-
-def describe(rows: Sequence[UnetRow]) -> str:
-    """The table as text, as it stands at the head of this file."""
-    lines = ["block    in -> out   size  before  norm   dropout"]
-    for row in rows:
-        channels = f"{row.c_in:4} -> {row.c_out:4}"
-        lines.append(f"{row.block:6}{channels} {row.out_px:5}  {row.before:6}  {row.norm:5}  {row.dropout or ''}".rstrip())
-    return "\n".join(lines)

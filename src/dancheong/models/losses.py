@@ -39,13 +39,9 @@ def adversarial(logits_b1hw: Tensor, is_real: bool, weight_b1hw: Tensor | None =
     Source: Goodfellow et al. 2014 in the form of Isola et al. 2017, equations 1 and 4; the generator calls it with
     `is_real` true (section 3.3: maximize log D instead of minimizing log(1 - D)).
     """
+    logits_b1hw = _at_least_single(logits_b1hw)
     target = torch.full_like(logits_b1hw, float(is_real))
     return _weighted_mean(F.binary_cross_entropy_with_logits(logits_b1hw, target, reduction="none"), weight_b1hw)
-
-
-def discriminator_loss(real_b1hw: Tensor, fake_b1hw: Tensor, weight_b1hw: Tensor | None = None) -> Tensor:
-    """``(adversarial(real, 1) + adversarial(fake, 0)) / 2`` (halved: Isola et al. 2017, section 3.3)."""
-    return 0.5 * (adversarial(real_b1hw, True, weight_b1hw) + adversarial(fake_b1hw, False, weight_b1hw))
 
 
 def l1(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None = None) -> Tensor:

@@ -48,6 +48,7 @@ def train_step(
         out["d_fake"] = losses.adversarial(logits_fake, False, patch_weight)
         out["d_real"] = losses.adversarial(logits_real, True, patch_weight)
         trainee.discriminator_optimizer.zero_grad(set_to_none=True)
+        # Halved: Isola et al. 2017, section 3.3.
         backward(0.5 * (out["d_real"] + out["d_fake"]))
         trainee.discriminator_optimizer.step()
 
