@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from skimage import color as reference
 
 from dancheong.imaging.color import (
+    as_rgb,
     decode,
     delta_e_2000,
     float01,
@@ -230,3 +231,11 @@ def test_one_row_or_column_is_a_photograph(shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert gray_of(pixels).shape == shape
     assert np.array_equal(to_pixels(lab_to_rgb(rgb_to_lab(pixels)), np.uint8), pixels)
+
+
+def test_gray_as_color() -> None:
+    gray = np.arange(6, dtype=np.uint16).reshape(2, 3)
+    color = as_rgb(gray)
+    assert (color.shape, color.dtype) == ((2, 3, 3), np.uint16)
+    assert (color == gray[..., None]).all()
+    assert as_rgb(color) is color

@@ -246,7 +246,7 @@ def test_the_filter_alone(tmp_path, photograph):
     write_photo(tmp_path / "in" / "빛.png", gray)
     write_photo(tmp_path / "in" / "color.png", photograph)
     (tmp_path / "in" / "bad.png").write_bytes(b"no")
-    params = Params(glare_mode="region")
+    params = Params(glare_mode="region", det_method="threshold")
     results = by_name(
         filter_files(params, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks", sheet_path=tmp_path / "s.png")
     )
@@ -270,3 +270,23 @@ def test_the_filter_alone_follows_a_table_for_training(tmp_path, photograph):
     assert (read_photo(result.output).pixels != photograph).any()
     (result,) = filter_files(Params(glare_mode="off"), [tmp_path / "a.png"], tmp_path / "off")
     np.testing.assert_array_equal(read_photo(result.output).pixels, photograph)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "words"),
+    [("in/a.png", "original photograph"), ("notes.png", "--overwrite"), ("s.pdf", ".png"), ("in", "was expected"),
+     ("link.png", "original photograph")],
+)
+def test_a_sheet_replaces_nothing(tmp_path, photograph, sheet, words):
+    (tmp_path / "in").mkdir()
+    write_photo(tmp_path / "in" / "a.png", photograph)
+    (tmp_path / "notes.png").write_bytes(b"mine")
+    (tmp_path / "link.png").symlink_to(tmp_path / "in" / "a.png")
+    before = contents(tmp_path)
+    with pytest.raises(ParamError) as error:
+        filter_files(Params(), [tmp_path / "in"], tmp_path / "out", sheet_path=tmp_path / sheet)
+    assert words in str(error.value)
+    assert contents(tmp_path) == before
+    if sheet == "notes.png":
+        filter_files(Params(), [tmp_path / "in"], tmp_path / "out", overwrite=True, sheet_path=tmp_path / sheet)
+        assert read_photo(tmp_path / sheet).pixels.ndim == 3

@@ -1,6 +1,5 @@
 """The main job end to end on the built-in scenes: train, predict unseen scenes, evaluate, write a page with the pictures."""
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,17 +20,22 @@ NOTICE = (
 )
 
 
-def run_demo(out_dir: Path, settings: dict[str, Any], say: Callable[[str], None], bar: Bar) -> dict[str, Any]:
-    """Run the demo in `out_dir`; returns the JSON object of `dancheong demo`."""
+def run_demo(
+    out_dir: Path, settings: dict[str, Any], say: Callable[[str], None], bar: Bar,
+    scenes: tuple[int, int] = (TRAIN_SCENES, TEST_SCENES),
+) -> dict[str, Any]:
+    """Run the demo in `out_dir`; returns the JSON object of `dancheong demo`. `scenes`: how many to train and to test on."""
     from dancheong.data.scenes import write_scenes
     from dancheong.training.loop import Progress, train
 
     began = time.monotonic()
     resolved = resolve(settings={**DEMO_SETTINGS, **settings}, category="DEMO")
-    for part, count, first_seed in (("train", TRAIN_SCENES, 1), ("test", TEST_SCENES, 900_001)):
-        shutil.rmtree(out_dir / part, ignore_errors=True)
-        write_scenes(out_dir / part, count, first_seed, WIDTH_PX, HEIGHT_PX)
-    say(f"{TRAIN_SCENES} scenes to train on and {TEST_SCENES} unseen ones written to {out_dir}; training ...")
+    train_dir, test_dir = out_dir / "scenes_train", out_dir / "scenes_test"
+    for folder, count, first_seed in ((train_dir, scenes[0], 1), (test_dir, scenes[1], 900_001)):
+        for earlier in folder.glob("scene_*.png"):
+            earlier.unlink()
+        write_scenes(folder, count, first_seed, WIDTH_PX, HEIGHT_PX)
+    say(f"{scenes[0]} scenes to train on and {scenes[1]} unseen ones written to {out_dir}; training ...")
     model = out_dir / "demo.h5"
     curve: list[tuple[float, dict[str, float]]] = []
 
@@ -40,10 +44,10 @@ def run_demo(out_dir: Path, settings: dict[str, Any], say: Callable[[str], None]
         curve.append((float(progress.images_seen), progress.losses))
         return False
 
-    trained = train(out_dir / "train", model, resolved.params, category="DEMO", origins=resolved.origins,
+    trained = train(train_dir, model, resolved.params, category="DEMO", origins=resolved.origins,
                     log_dir=out_dir / "log", watch=watch)
     say("predicting and scoring the unseen scenes ...")
-    result = evaluate(model, out_dir / "test", out_dir / "results")
+    result = evaluate(model, test_dir, out_dir / "results")
     report = out_dir / "report.html"
     seconds = time.monotonic() - began
     facts = (
@@ -51,7 +55,7 @@ def run_demo(out_dir: Path, settings: dict[str, Any], say: Callable[[str], None]
         ("images trained on", trained.images_seen, f"{trained.images_per_second:.0f} a second"),
         ("seconds in all", round(seconds), "on this machine"),
     )
-    write_demo_page(report, result, out_dir / "test", out_dir / "results" / "photographs", curve, facts, NOTICE)
+    write_demo_page(report, result, curve, facts, NOTICE)
     bar(1.0)
     return {
         "model": str(model), "report": str(report), "seconds": round(seconds, 1),

@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import Refusal, find_pairs, read_pair
-from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import PhotoError, whole_file, write_photo
+from dancheong.data.photographs import Pair, PhotographRefused, Refusal, find_pairs, nothing_left, read_pair
+from dancheong.imaging.color import as_rgb, gray_of
+from dancheong.imaging.files import whole_file, write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
+from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.folder import told
+from dancheong.prediction.plan import Source, identity, plan
 
 Pixels = NDArray[Any]
 
@@ -33,16 +36,18 @@ class Scores:
 
 @dataclass(frozen=True)
 class PhotoScores:
-    """One photograph: its result's scores and those of its gray input."""
+    """One photograph: its result's scores, those of its gray input, and the files of the truth and of the result."""
 
     name: str
     result: Scores
     gray: Scores
+    truth: Path | None = None
+    picture: Path | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All photographs: means, a row each, what was left out, and (name, error) of what failed."""
+    """All photographs: means (nan where nothing was scored), a row each, what was left out, (name, error) of what failed."""
 
     images: int
     mean: Scores
@@ -54,7 +59,11 @@ class Evaluation:
 
     def record(self) -> dict[str, Any]:
         """The JSON object of `dancheong evaluate`."""
-        return {"images": self.images, **vars(self.mean), "gray": vars(self.gray)}
+        return {
+            "images": self.images, **vars(self.mean), "gray": vars(self.gray),
+            "failures": [{"file": name, "error": error} for name, error in self.failures],
+            "left_out": [vars(refusal) for refusal in self.refusals], "seconds": round(self.seconds, 2),
+        }
 
 
 def evaluate(
@@ -69,30 +78,36 @@ def evaluate(
     Args:
         model: a model file or an open Colorizer.
         photos: one of the three layouts; the same as in training.
-        out_dir: scores.csv and the colored photographs go here.
+        out_dir: scores.csv goes here, and into its folder `photographs` the colored photographs, as PNG.
         settings: prediction parameters, such as ``GLARE_MODE="off"``.
 
     Raises:
-        NoPhotographs: when nothing usable is left. A photograph that fails is named in `failures`.
+        NoPhotographs: when nothing usable is left. A photograph that is damaged or fails is named in `failures`.
+        ParamError: when results would lie among the photographs or replace one.
     """
     colorizer = model if isinstance(model, Colorizer) else Colorizer.open(model, **settings)
     began = time.monotonic()
     pairs, refusals = find_pairs(Path(photos), colorizer.params)
+    pictures: Sequence[Path | None] = [None] * len(pairs)
+    if out_dir is not None:
+        folder = Path(out_dir) / "photographs"
+        pairs, refusals = _without_results(pairs, refusals, Path(photos), folder)
+        pictures = _pictures(pairs, refusals, folder)
     rows: list[PhotoScores] = []
-    failures: list[tuple[str, str]] = []
-    for number, pair in enumerate(pairs, 1):
+    failures = [(str(refusal.file), refusal.reason) for refusal in refusals if refusal.kind == "corrupt"]
+    refusals = [refusal for refusal in refusals if refusal.kind != "corrupt"]
+    for number, (pair, picture) in enumerate(zip(pairs, pictures, strict=True), 1):
         try:
-            given, truth = read_pair(pair, colorizer.params)
-            gray = gray_of(truth) if given is None else given
-            result = colorizer(gray)
-        except (PhotoError, ValueError, MemoryError) as error:
-            failures.append((pair.name, str(error)))
-            continue
-        rows.append(PhotoScores(pair.name, score(result, truth), score(as_color(gray), truth)))
-        if out_dir is not None:
-            picture = Path(out_dir) / "photographs" / Path(pair.name).with_suffix(".png")
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            write_photo(picture, result)
+            rows.append(_evaluate_one(colorizer, pair, picture))
+        except PhotographRefused as error:
+            if error.refusal.kind == "corrupt":
+                failures.append((str(error.refusal.file), error.refusal.reason))
+            else:
+                refusals.append(error.refusal)
+        except OSError:  # of the disk that results go to: the next photograph would meet it too
+            raise
+        except Exception as error:  # whatever one photograph does, the others are scored
+            failures.append((str(pair.color), told(error)))
         if watch:
             watch(number, len(pairs))
     evaluation = Evaluation(
@@ -104,9 +119,42 @@ def evaluate(
     return evaluation
 
 
-def as_color(pixels: Pixels) -> Pixels:
-    """Gray repeated in three channels; color as it is."""
-    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> PhotoScores:
+    given, truth = read_pair(pair, colorizer.params)
+    gray = gray_of(truth) if given is None else given
+    result = colorizer(gray)
+    row = PhotoScores(pair.name, score(result, truth), score(as_rgb(gray), truth), pair.color, picture)
+    if picture is not None:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        write_photo(picture, result)
+    return row
+
+
+def _without_results(
+    pairs: list[Pair], refusals: list[Refusal], photos: Path, folder: Path
+) -> tuple[list[Pair], list[Refusal]]:
+    """Leave out what an earlier evaluation has written to `folder`, where that lies inside PHOTOS."""
+    results = folder.resolve()
+    if results == photos.resolve():
+        raise ParamError(f"{folder}: results would lie among the photographs; choose another -o")
+    if not results.is_relative_to(photos.resolve()):
+        return pairs, refusals
+    pairs = [pair for pair in pairs if not pair.color.resolve().is_relative_to(results)]
+    refusals = [refusal for refusal in refusals if not refusal.file.resolve().is_relative_to(results)]
+    if not pairs:
+        raise nothing_left(refusals, photos)
+    return pairs, refusals
+
+
+def _pictures(pairs: list[Pair], refusals: list[Refusal], folder: Path) -> list[Path]:
+    """Where each result goes: a name for each, none of them an original's."""
+    originals = {identity(file) for pair in pairs for file in (pair.color, pair.gray) if file is not None}
+    originals |= {identity(refusal.file) for refusal in refusals}
+    jobs = plan([Source(pair.color, Path(pair.name)) for pair in pairs], folder, suffix=".png")
+    for job in jobs:
+        if identity(job.output) in originals:
+            raise ParamError(f"{job.output}: a result would replace this original photograph; choose another -o")
+    return [job.output for job in jobs]
 
 
 def score(result_hwc: Pixels, truth_hwc: Pixels) -> Scores:

@@ -29,12 +29,13 @@ def score_table(evaluation: Evaluation) -> Table:
     return Table(("mean of the photographs", "result", "gray input"), rows, digits=3)
 
 
-def comparison(rows: Sequence[PhotoScores], truth_dir: Path, result_dir: Path) -> Comparison:
-    """gray | colored | truth for each photograph, with its Delta E 2000."""
+def comparison(rows: Sequence[PhotoScores]) -> Comparison:
+    """gray | colored | truth for each photograph whose result was written, with its Delta E 2000."""
     shown = []
     for row in rows:
-        truth = read_photo(truth_dir / row.name).pixels
-        colored = read_photo((result_dir / row.name).with_suffix(".png")).pixels
+        if row.truth is None or row.picture is None:
+            continue
+        truth, colored = read_photo(row.truth).pixels, read_photo(row.picture).pixels
         remark = f"Delta E 2000 {row.result.delta_e_2000:.1f} (gray {row.gray.delta_e_2000:.1f})"
         shown.append((row.name, (gray_of(truth), colored, truth), remark))
     return Comparison(("gray", "colored", "truth"), shown)
@@ -52,14 +53,14 @@ def loss_curves(curve: Sequence[tuple[float, Mapping[str, float]]]) -> Curves:
 
 
 def write_demo_page(
-    path: Path, evaluation: Evaluation, truth_dir: Path, result_dir: Path,
-    curve: Sequence[tuple[float, Mapping[str, float]]], facts: Sequence[tuple[str, Any, str]], notice: str,
+    path: Path, evaluation: Evaluation, curve: Sequence[tuple[float, Mapping[str, float]]],
+    facts: Sequence[tuple[str, Any, str]], notice: str,
 ) -> None:
     """The page that `dancheong demo` leaves: what was made, how well, how."""
     ordered = sorted(evaluation.photographs, key=lambda row: row.result.delta_e_2000)
     sections = [
         Section("Result", MEANING, (Facts(facts), score_table(evaluation))),
-        Section("Scenes it had not seen", "From the best to the worst.", (comparison(ordered, truth_dir, result_dir),)),
+        Section("Scenes it had not seen", "From the best to the worst.", (comparison(ordered),)),
         Section("Training", "", (loss_curves(curve),)),
     ]
     write_report(path, "dancheong: the demo", sections, "Gray pictures of palaces back in color.", notice)

@@ -90,6 +90,11 @@ def gray_of(pixels: Array) -> Array:
     return to_pixels(linear_to_srgb(luminance(decode(pixels))), pixels.dtype)
 
 
+def as_rgb(pixels: Array) -> Array:
+    """Gray (h, w) repeated in three channels, (h, w, 3) in the type of `pixels`; color comes back as it is."""
+    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
 def lightness_of(gray_hw: Array) -> Float32:
     """L* in [0, 100] of sRGB-coded gray, float32 of the same shape."""
     if gray_hw.dtype in (np.uint8, np.uint16):

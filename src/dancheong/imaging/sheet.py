@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from dancheong.imaging.color import as_rgb
 from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import resize
 
@@ -55,7 +56,7 @@ def _fit(photo: Array, cell_px: int) -> Array:
     h, w = photo.shape[:2]
     scale = cell_px / max(h, w)
     cell = resize(to_eight(photo), (max(1, round(h * scale)), max(1, round(w * scale))))
-    return np.repeat(cell[..., None], 3, axis=2) if cell.ndim == 2 else cell
+    return as_rgb(cell)
 
 
 def _headings(captions: Sequence[str], width_px: int, cell_px: int) -> Array:

@@ -121,6 +121,9 @@ def filter_files(
 
     Args:
         sheet_path: a contact sheet of the first photographs is written here: before | mask | after.
+
+    Raises:
+        ParamError: also for a sheet that would replace a photograph, or (without `overwrite`) any file.
     """
     stage: Literal["train", "predict"] = "train" if params.glare_stage == "train" else "predict"
     rows: list[list[Pixels]] = []
@@ -135,6 +138,8 @@ def filter_files(
         figures = {"glare_share": mask.share, "clip_share": mask.clip_share, "abstained": mask.abstained}
         return _Done(treated.pixels, mask.alpha_hw, figures)
 
+    if sheet_path is not None:
+        _check_sheet(Path(sheet_path), inputs, overwrite)
     results = _run(treat_one, inputs, out_dir, overwrite, mask_dir, drawn_masks, None, progress, suffix)
     if sheet_path is not None and rows:
         Path(sheet_path).parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +177,7 @@ def _run(
         try:
             result = _do(work, job, overwrite, _drawn_mask(drawn, job.source), originals)
         except Exception as error:  # whatever one photograph does, the others are done
-            result = FileResult(job.source.path, job.output, "failed", error=_told(error))
+            result = FileResult(job.source.path, job.output, "failed", error=told(error))
         results.append(result)
         if progress:
             progress(result)
@@ -210,6 +215,17 @@ def _check_folders(out: Path, masks: Path | None, drawn: Path | None, suffix: st
         raise ParamError(f"{masks}: masks are written beside other pictures there; give them a folder of their own")
 
 
+def _check_sheet(path: Path, inputs: Sequence[str | Path], overwrite: bool) -> None:
+    if path.suffix.lower() not in PHOTO_SUFFIXES:
+        raise ParamError(f"{path}: a sheet is a picture; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
+    if path.is_dir():
+        raise ParamError(f"{path}: this is a folder; a file name for the sheet was expected")
+    if identity(path) in {identity(source.path) for source in find_sources(inputs)}:
+        raise ParamError(f"{path}: the sheet would replace an original photograph; choose another name")
+    if path.exists() and not overwrite:
+        raise ParamError(f"{path}: a file is there already; --overwrite replaces it")
+
+
 def _drawn_mask(folder: Path | None, source: Source) -> Path | None:
     """The drawing for a photograph: in its subfolder, else at the top."""
     if folder is None:
@@ -226,8 +242,8 @@ def _mask_pixels(alpha_hw: NDArray[np.float32] | None, pixels: Pixels) -> NDArra
     return np.maximum(rounded, (alpha_hw > 0).astype(np.uint8))
 
 
-def _told(error: Exception) -> str:
-    """The message alone where it was written for a person; the kind as well where it was not."""
+def told(error: Exception) -> str:
+    """What a person is told of an error: the message where it was written for a person; the kind as well where not."""
     if isinstance(error, ValueError) and str(error):
         return str(error)
     if isinstance(error, MemoryError):

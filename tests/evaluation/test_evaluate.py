@@ -1,0 +1,92 @@
+"""Evaluation: originals stay what they are, every photograph has its own result, what fails is named."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from dancheong.data.scenes import scene
+from dancheong.evaluation.evaluate import evaluate
+from dancheong.evaluation.pages import comparison
+from dancheong.imaging.color import as_rgb
+from dancheong.imaging.files import read_photo, write_photo
+from dancheong.params import ParamError, Params
+from dancheong.prediction.colorizer import Colorizer
+
+
+class Gray(Colorizer):
+    """Colors nothing: gray in three channels; refuses pictures of another width."""
+
+    def __init__(self, width_px=40):
+        self.params, self._width_px = Params(resol=16), width_px
+
+    def __call__(self, pixels, drawn_mask=None):
+        if pixels.shape[1] != self._width_px:
+            raise TypeError(f"{pixels.shape[1]} px")
+        return as_rgb(pixels)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "D" / "photographs"
+    for seed, name in enumerate(("a.png", "a.jpg", "안/b.png")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_photo(folder / name, scene(seed, 40, 30))
+    return folder
+
+
+def contents(folder):
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_originals_are_never_replaced(photos, tmp_path):
+    before = contents(photos)
+    with pytest.raises(ParamError, match="choose another -o"):
+        evaluate(Gray(), photos, photos.parent)
+    # The folder of photographs lies below, or is another name for, that of the results.
+    with pytest.raises(ParamError, match="original photograph"):
+        evaluate(Gray(), photos / "a.png", photos.parent)
+    assert contents(photos) == before
+
+
+def test_results_inside_photos_are_not_evaluated(photos):
+    first = evaluate(Gray(), photos, photos / "out")
+    again = evaluate(Gray(), photos, photos / "out")
+    assert (first.images, again.images) == (3, 3)
+    assert not again.refusals
+
+
+def test_every_photograph_has_its_own_result(photos, tmp_path):
+    result = evaluate(Gray(), photos, tmp_path / "out")
+    pictures = {row.picture for row in result.photographs}
+    assert len(pictures) == result.images == 3
+    assert pictures == set((tmp_path / "out" / "photographs").rglob("*.png"))
+    for row in result.photographs:
+        assert read_photo(row.picture).pixels.shape == read_photo(row.truth).pixels.shape
+    assert len(comparison(result.photographs).rows) == 3
+    assert len((tmp_path / "out" / "scores.csv").read_text("utf-8").splitlines()) == 4
+
+
+def test_what_fails_is_named_and_what_is_left_out_too(photos):
+    (photos / "cut.png").write_bytes((photos / "a.png").read_bytes()[:900])
+    (photos / "empty.jpg").write_bytes(b"")
+    write_photo(photos / "wide.png", scene(5, 60, 30))
+    write_photo(photos / "gray.png", as_rgb(np.arange(1200, dtype=np.uint16).reshape(30, 40)))
+    seen = []
+    result = evaluate(Gray(), photos, watch=lambda done, total: seen.append((done, total)))
+    record = result.record()
+    failed = {one["file"].rsplit("/", 1)[-1]: one["error"] for one in record["failures"]}
+    assert failed.keys() == {"cut.png", "empty.jpg", "wide.png"}
+    assert "60 px" in failed["wide.png"]
+    assert [(one["file"].name, one["kind"]) for one in record["left_out"]] == [("gray.png", "gray")]
+    assert record["images"] == 3
+    assert seen[-1] == (6, 6)
+
+
+def test_a_full_disk_stops(photos, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dancheong.evaluation.evaluate.write_photo", full)
+    with pytest.raises(OSError, match="No space"):
+        evaluate(Gray(), photos, tmp_path / "out")
