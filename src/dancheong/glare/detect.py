@@ -10,7 +10,7 @@ from dancheong.glare.mask import GlareMask, make_mask, mask_from_drawing, soft_a
 from dancheong.imaging.color import float01, gray_of
 from dancheong.params import Params
 
-FLANK_PROBABILITY, CORE_PROBABILITY = 0.5, 0.8
+FLANK_PROBABILITY, CORE_PROBABILITY = 0.5, 0.95
 
 __all__ = ["GlareMask", "detect", "mask_from_drawing"]
 
