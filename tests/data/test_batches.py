@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from dancheong.data import batches as batches_module
 from dancheong.data.batches import augmented, batches, crop_window, photograph_at, validation_samples
 from dancheong.data.cache import Cache
 from dancheong.data.prepare import to_network
 from dancheong.imaging.color import gray_of, rgb_to_lab
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 
 RESOL = 16
 PLAIN = {"resol": RESOL, "batch_size": 4, "jitter_light": 0.0}
@@ -92,7 +93,7 @@ def test_ranks_share_each_step_of_the_same_run():
             assert same(ranks[rank][step], [part[rank::2] for part in batch])
     uneven = [[len(batch.input_bchw) for batch in batches(FIVE, params, 0, 7, rank, 2)] for rank in range(2)]
     assert uneven == [[2, 1], [2, 1]]
-    with pytest.raises(ValueError, match="BATCH_SIZE=4 cannot be shared by 3 processes"):
+    with pytest.raises(ParamError, match="BATCH_SIZE=4 cannot be shared by 3 processes"):
         batches(FIVE, params, 0, 8, 0, 3)
 
 
@@ -192,6 +193,22 @@ def test_synthetic_glare_falls_on_its_share_of_inputs_and_never_on_targets():
     assert 6 <= touched <= 18
 
 
+def test_synthetic_glare_falls_after_the_light_has_changed(monkeypatch):
+    def white_square(pixels, rng):
+        damaged = pixels.copy()
+        damaged[:4, :4] = np.iinfo(pixels.dtype).max
+        return damaged, damaged != pixels
+
+    monkeypatch.setattr("dancheong.glare.simulate.add_glare", white_square)
+    lit = FIXED.model_copy(update={"jitter_light": 2.0})
+    photo = record(5, RESOL, RESOL)
+    for seed in range(12):
+        plain = augmented(photo, lit, np.random.default_rng(seed))[0][0]
+        glaring = augmented(photo, lit.model_copy(update={"aug_glare_p": 1.0}), np.random.default_rng(seed))[0][0]
+        assert glaring[:4, :4].min() > 0.999, "the sun is burnt out whatever the exposure of the scene"
+        assert np.allclose(glaring[4:], plain[4:], atol=1e-3)
+
+
 def test_weights_are_what_the_loss_mask_leaves():
     alpha = np.zeros((RESOL, RESOL), np.uint8)
     alpha[:4], alpha[4:8] = 255, 51
@@ -208,12 +225,20 @@ def test_weights_are_what_the_loss_mask_leaves():
 def test_validation_shows_whole_photographs_without_variation():
     cache = cache_of(record(7, 32, 48), record(8, RESOL, 20))
     params = Params(**{**PLAIN, "jitter_light": 3.0, "flip": 1.0, "aug_glare_p": 1.0})
-    samples = validation_samples(cache, params)
+    samples = list(validation_samples(cache, params))
     assert [name for name, _, _ in samples] == ["0.png", "1.png"]
     assert [source.shape for _, source, _ in samples] == [(1, 16, 24), (1, 16, 20)]
     assert [target.shape for _, _, target in samples] == [(2, 16, 24), (2, 16, 20)]
     assert np.array_equal(samples[1][1], to_network(cache[1][..., :1], params))
-    assert len(validation_samples(cache, params, limit=1)) == 1
+    assert len(list(validation_samples(cache, params, limit=1))) == 1
+
+
+def test_validation_photographs_come_one_by_one(monkeypatch):
+    made = []
+    monkeypatch.setattr(batches_module, "to_network", lambda *_: made.append(1) or np.zeros((1, RESOL, RESOL), np.float32))
+    samples = iter(validation_samples(FIVE, FIXED))
+    next(samples)
+    assert len(made) == 1
 
 
 def test_an_epoch_s_statistics_do_not_drift_with_many_images():

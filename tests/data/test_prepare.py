@@ -7,6 +7,7 @@ import pytest
 from dancheong.data import prepare as prepare_module
 from dancheong.data.prepare import (
     channels,
+    check_together,
     from_network,
     prepare,
     target_to_network,
@@ -15,8 +16,9 @@ from dancheong.data.prepare import (
     uses_loss_mask,
 )
 from dancheong.glare.control import Treated
+from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import gray_of, rgb_to_lab, srgb_to_linear
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 
 OFF = Params(glare_mode="off")
 RGB = Params(glare_mode="off", color_space="RGB")
@@ -82,8 +84,33 @@ def test_extremes_map_to_minus_one_and_one():
 
 def test_channels_and_the_spaces_of_halves():
     assert [channels(params) for params in (OFF, RGB, HALVES)] == [(1, 2), (1, 3), (3, 3)]
-    with pytest.raises(ValueError, match="COLOR_SPACE=RGB"):
+    with pytest.raises(ParamError, match="COLOR_SPACE=RGB"):
         channels(Params(pairing="side_by_side"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [({"pairing": "side_by_side"}, "COLOR_SPACE=RGB"), ({"sr_scale": "2"}, "SR_SCALE=1"),
+     ({"glare_mode": "global", "hf_border": "none", "hf_backend": "dct"}, "HF_BORDER=symmetric"),
+     ({"glare_mode": "global", "hf_transfer": "butterworth", "hf_backend": "pyramid"}, "HF_BACKEND=dct")],
+)  # fmt: skip
+def test_rows_that_do_not_go_together_are_refused(settings, word):
+    check_together(Params())
+    with pytest.raises(ParamError, match=word):
+        check_together(Params(**settings))
+
+
+def test_at_prediction_and_beside_a_target_only_the_gray_counts():
+    light, _ = add_glare(view(7, 160, 200) // 2, 3, ("lobes", "rows"))
+    assert not np.array_equal(light[..., 0], light[..., 1])
+    params = Params(glare_mode="region+lossmask", det_method="threshold")
+    found = prepare(gray_of(light), params, "predict")
+    assert found.glare_share > 0
+    for prepared, stage in ((prepare(light, params, "predict"), "predict"), (prepare(light, params, "train", light), "train")):
+        expected = found if stage == "predict" else prepare(gray_of(light), params, "train", light)
+        assert np.array_equal(prepared.input_hwc, expected.input_hwc)
+        assert np.array_equal(prepared.alpha_hw, expected.alpha_hw)
+        assert prepared.glare_share == expected.glare_share
 
 
 def test_halves_pass_untouched_whatever_the_glare_mode():

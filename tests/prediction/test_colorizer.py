@@ -7,10 +7,11 @@ import pytest
 
 import dancheong
 from dancheong.artifact import ArtifactError, write_artifact
+from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import gray_of, lightness_of, rgb_to_lab
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.resize import resize
-from dancheong.params import ParamError
+from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 
 
@@ -50,6 +51,20 @@ def test_of_a_color_photograph_only_the_gray_is_used(colorize, photograph):
     np.testing.assert_array_equal(colorize(photograph), from_gray)
     np.testing.assert_array_equal(colorize(gray[..., None]), from_gray)
     np.testing.assert_array_equal(colorize(np.repeat(gray[..., None], 3, axis=2)), from_gray)
+
+
+def test_of_a_color_photograph_with_glare_too_only_the_gray_is_used(model, photograph):
+    clean = resize(photograph, (180, 268)) // 2
+    colorize = Colorizer.open(model(), GLARE_MODE=Params().glare_mode)
+    found = 0
+    for seed in range(3):
+        damaged, _ = add_glare(clean, seed, ("lobes", "rows"))
+        color, prepared = colorize.colorize_with_mask(damaged)
+        from_gray, prepared_gray = colorize.colorize_with_mask(gray_of(damaged))
+        np.testing.assert_array_equal(prepared.alpha_hw, prepared_gray.alpha_hw)
+        np.testing.assert_array_equal(color, from_gray)
+        found += prepared.glare_share > 0
+    assert found
 
 
 def test_repeats_order_and_memory_layout_do_not_matter(colorize, photograph):
@@ -148,6 +163,11 @@ def test_settings_of_prediction_and_glare_may_change(model):
 def test_other_settings_are_refused_in_words(model, settings, word):
     with pytest.raises(ParamError, match=word):
         Colorizer.open(model(), **settings)
+
+
+def test_settings_that_do_not_go_together_are_refused_at_once(model):
+    with pytest.raises(ParamError, match="HF_BORDER=symmetric"):
+        Colorizer.open(model(), GLARE_MODE="global", HF_BORDER="none", HF_BACKEND="dct")
 
 
 def test_the_value_that_the_model_has_may_be_repeated(model):

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from dancheong.data.cache import CROP_ASPECT, Cache, Record
-from dancheong.data.prepare import FloatArray, channels, target_to_network, to_network
+from dancheong.data.prepare import FloatArray, channels, gray_tones, target_to_network, to_network
+from dancheong.imaging.color import to_pixels
 from dancheong.imaging.resize import resize, working_shape
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 
 Sample = tuple[FloatArray, FloatArray, FloatArray]
 Window = tuple[int, int, int, int]
@@ -43,10 +44,10 @@ def batches(cache: Cache, params: Params, start_image: int, stop_image: int, ran
     The last step may be shorter; images that the ranks cannot share evenly are then left out. Squares of RESOL px.
 
     Raises:
-        ValueError: if BATCH_SIZE is not a multiple of `world`.
+        ParamError: if BATCH_SIZE is not a multiple of `world`.
     """
     if params.batch_size % world:
-        raise ValueError(
+        raise ParamError(
             f"BATCH_SIZE={params.batch_size} cannot be shared by {world} processes: it must be a multiple of DEVICES"
         )
     steps = []
@@ -77,7 +78,7 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
 
     Window and flip are the same for all planes. Light (JITTER_LIGHT) and synthetic glare (AUG_GLARE_P) change only a
     gray input: exposure by up to +-JITTER_LIGHT stops, and contrast around middle gray by a factor of up to
-    2^(+-JITTER_LIGHT/2). Side-by-side inputs, which need not be photographs, get neither.
+    2^(+-JITTER_LIGHT/2), then glare. Side-by-side inputs, which need not be photographs, get neither.
 
     Returns:
         Input (c_in, resol, resol), target (c_out, resol, resol) and weight (1, resol, resol), float32.
@@ -98,12 +99,12 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
             target_to_network(planes[..., c_in:], params),
             _weight(planes, c_in, params),
         )
+    light = float(exposure), float(2.0**contrast)
     if with_glare:
-        from dancheong.glare.simulate import add_glare
-
-        input_hwc = add_glare(np.ascontiguousarray(input_hwc[..., 0]), rng)[0][..., None]
+        # The scene's light is varied before reflections fall on it, so that a burnt-out sun stays white.
+        input_hwc, light = _with_glare(input_hwc, light, rng), (0.0, 1.0)
     return (
-        to_network(input_hwc, params, float(exposure), float(2.0**contrast)),
+        to_network(input_hwc, params, *light),
         target_to_network(np.ascontiguousarray(planes[..., c_in : c_in + 3]), params),
         _weight(planes, c_in, params),
     )
@@ -128,19 +129,20 @@ def crop_window(height: int, width: int, params: Params, rng: np.random.Generato
     return _placed(height, width, min(height, round(width * CROP_ASPECT)), min(width, round(height * CROP_ASPECT)), rng)
 
 
-def validation_samples(cache: Cache, params: Params, limit: int | None = None) -> list[tuple[str, FloatArray, FloatArray]]:
-    """Whole photographs, not varied: (name, input (c_in, h, w), target (c_out, h, w)), shorter side RESOL, aspect kept.
+def validation_samples(
+    cache: Cache, params: Params, limit: int | None = None
+) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+    """Whole photographs, not varied, one after the other: (name, input (c_in, h, w), target (c_out, h, w)).
 
-    `limit`: the first so many only. Build the cache with ``stage="predict"`` to see what a prediction will see.
+    The shorter side is RESOL, the aspect kept. `limit`: the first so many only. Build the cache with
+    ``stage="predict"`` to see what a prediction will see.
     """
     c_in = channels(params)[0]
-    samples = []
     for index in range(len(cache) if limit is None else min(limit, len(cache))):
         record = cache[index]
         planes = resize(record, working_shape(record.shape[0], record.shape[1], params.resol))
         target_hwc = np.ascontiguousarray(planes[..., c_in : c_in + 3])
-        samples.append((cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params)))
-    return samples
+        yield cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params)
 
 
 class _Samples(Dataset[Sample]):
@@ -191,6 +193,14 @@ def _placed(height: int, width: int, crop_height: int, crop_width: int, rng: np.
     top = int(rng.integers(height - crop_height + 1))
     left = int(rng.integers(width - crop_width + 1))
     return top, left, crop_height, crop_width
+
+
+def _with_glare(input_hwc: Record, light: tuple[float, float], rng: np.random.Generator) -> NDArray[np.uint16]:
+    """The gray input under another light, with synthetic glare; 16 bits, so that dark tones are not rounded."""
+    from dancheong.glare.simulate import add_glare
+
+    lit_hw = to_pixels(gray_tones(input_hwc.dtype.name, *light)[input_hwc[..., 0]], np.uint16)
+    return add_glare(lit_hw, rng)[0][..., None]
 
 
 def _weight(planes: NDArray[np.uint8], c_in: int, params: Params) -> FloatArray:

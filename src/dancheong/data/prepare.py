@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.control import Treated, treat
+from dancheong.glare.transfer import choose_backend
 from dancheong.imaging.color import (
     gray_of,
     lab_to_rgb,
@@ -20,7 +21,7 @@ from dancheong.imaging.color import (
     srgb_to_linear,
     to_pixels,
 )
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -38,7 +39,8 @@ class Prepared:
 
     `input_hwc`: (h, w, 1) gray or (h, w, 3) RGB pixels; `target_hwc`: (h, w, 3) or None; `alpha_hw`: float32 in [0, 1],
     1 where light reflection has damaged the picture, None where nothing was looked for; `glare_share`: share of the
-    picture that is damaged; `abstained`: the detector found so much that it left the picture alone.
+    picture in which light reflection was found; `abstained`: it was so much that the detector left the picture alone:
+    `alpha_hw` is then 0 everywhere, `glare_share` is not.
     """
 
     input_hwc: Pixels
@@ -54,7 +56,8 @@ def prepare(
     """Treat light reflection and make the network's input from a photograph of any size.
 
     Args:
-        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB-coded. In training without `target` it is the truth as well.
+        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB-coded. In training without `target` it is the truth as well;
+            else only its gray counts.
         stage: "train" also treats the target; "predict" leaves the truth as it is: filtered truth proves nothing.
         target: (h, w, 3) of the same size, where input and truth are two pictures.
         drawn_mask: (h, w) uint8, a person's mask instead of the detector's.
@@ -75,6 +78,9 @@ def prepare(
             )
     if params.pairing == "side_by_side":
         return Prepared(_as_rgb(pixels), None if target is None else _as_rgb(target), None, 0.0, False)
+    if stage == "predict" or target is not None:
+        # The input is gray by definition. Whatever a color photograph shows beyond it, a gray one could not have shown.
+        pixels = gray_of(pixels)
     source = treat(pixels, params, stage, drawn_mask)
     truth = target
     looks = [source]
@@ -88,15 +94,31 @@ def prepare(
     return Prepared(gray_of(source.pixels)[..., None], truth, alpha_hw, share, abstained)
 
 
+def check_together(params: Params) -> None:
+    """Refuse rows that are right each by itself but not together, before any photograph is read.
+
+    Raises:
+        ParamError: side-by-side pairs in LAB; an HF_BACKEND that cannot compute the filter; enlargement.
+    """
+    channels(params)
+    if params.sr_scale != "1":
+        raise ParamError(f"SR_SCALE={params.sr_scale}: this version does not enlarge; set SR_SCALE=1")
+    if params.glare_mode == "global":
+        try:
+            choose_backend(params.resol, params.resol, params)
+        except ValueError as error:
+            raise ParamError(str(error)) from error
+
+
 def channels(params: Params) -> tuple[int, int]:
     """Input and output channels of the generator: side by side 3 and 3, LAB 1 and 2, RGB from gray 1 and 3.
 
     Raises:
-        ValueError: for side-by-side pairs in LAB, where the input's lightness need not be the target's.
+        ParamError: for side-by-side pairs in LAB, where the input's lightness need not be the target's.
     """
     if params.pairing == "side_by_side":
         if params.color_space == "LAB":
-            raise ValueError(
+            raise ParamError(
                 "PAIRING=side_by_side was given with COLOR_SPACE=LAB, which takes lightness from the input; "
                 "halves of any kind need COLOR_SPACE=RGB: --set COLOR_SPACE=RGB"
             )
@@ -156,6 +178,13 @@ def uses_loss_mask(params: Params) -> bool:
 
 def tone_table(color_space: str, dtype_name: str, exposure_stops: float = 0.0, contrast: float = 1.0) -> FloatArray:
     """What each gray code is to the network: (256,) or (65536,) float32 in [-1, 1]; see `to_network` for the light."""
+    coded = gray_tones(dtype_name, exposure_stops, contrast)
+    table = lightness_of(coded[None])[0] / 50 - 1 if color_space == "LAB" else coded * 2 - 1
+    return np.asarray(np.clip(table, -1, 1), dtype=np.float32)
+
+
+def gray_tones(dtype_name: str, exposure_stops: float, contrast: float) -> FloatArray:
+    """Each gray code under another light, sRGB-coded: (256,) or (65536,) float32 in [0, 1]; see `to_network`."""
     if dtype_name not in ("uint8", "uint16"):
         raise ValueError(f"gray pixels must be uint8 or uint16, not {dtype_name}")
     top = np.iinfo(dtype_name).max
@@ -163,8 +192,7 @@ def tone_table(color_space: str, dtype_name: str, exposure_stops: float = 0.0, c
     if exposure_stops or contrast != 1.0:
         light = np.float32(2.0**exposure_stops * MIDDLE_GRAY) * (srgb_to_linear(coded) / MIDDLE_GRAY) ** contrast
         coded = linear_to_srgb(np.minimum(light, 1).astype(np.float32))
-    table = lightness_of(coded[None])[0] / 50 - 1 if color_space == "LAB" else coded * 2 - 1
-    return np.asarray(np.clip(table, -1, 1), dtype=np.float32)
+    return coded
 
 
 _plain_table = lru_cache(maxsize=8)(tone_table)

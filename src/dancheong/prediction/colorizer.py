@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
-from dancheong.data.prepare import AB_SCALE, Prepared, channels, prepare, to_network
+from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
 from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import CorrectionRows, DetectorRows, GlareRows, PredictionRows
@@ -37,8 +37,7 @@ class Colorizer:
     def __init__(self, artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> None:
         if artifact.kind != "colorizer":
             raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
-        if artifact.params.sr_scale != "1":
-            raise ParamError(f"SR_SCALE = {artifact.params.sr_scale}: this version does not enlarge; set SR_SCALE=1")
+        check_together(artifact.params)
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
         self._multiple = size_multiple(artifact)
         self._network = open_network(artifact, runtime, threads)
@@ -63,7 +62,8 @@ class Colorizer:
 
         Raises:
             ArtifactError: the file cannot be trusted, or the self-test failed.
-            ParamError: a setting that is unknown, out of range, or was settled in training.
+            ParamError: a setting that is unknown, out of range, or was settled in training; or settings that do not go
+                together.
             ExtraMissing: torch is needed and not installed.
         """
         artifact = read_artifact(path)

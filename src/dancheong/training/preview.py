@@ -1,5 +1,6 @@
 """Scores and pictures of a generator during training, at working size."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch import nn
 from dancheong.data.prepare import from_network
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
-from dancheong.imaging.resize import pad_to_multiple
 from dancheong.imaging.sheet import sheet
 from dancheong.params import Params
 
@@ -21,16 +21,14 @@ PREVIEWS = 6
 
 @torch.no_grad()
 def score(
-    generator: nn.Module, samples: list[tuple[str, Pixels, Pixels]], params: Params
+    generator: nn.Module, samples: Iterable[tuple[str, Pixels, Pixels]], params: Params
 ) -> tuple[dict[str, float], list[list[Pixels]]]:
     """Mean scores over (name, input_chw, target_chw) samples and rows input | predicted | truth of the first few."""
     device = next(generator.parameters()).device
     rows: list[list[Pixels]] = []
     means: dict[str, list[float]] = {}
     for _, input_chw, target_chw in samples:
-        padded, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), 2**params.levels)
-        tensor = torch.from_numpy(np.ascontiguousarray(np.moveaxis(padded, -1, 0)))[None].to(device)
-        output_chw = generator(tensor)[0, :, :height, :width].float().cpu().numpy()
+        output_chw = generator(torch.from_numpy(input_chw)[None].to(device))[0].float().cpu().numpy()
         predicted = from_network(input_chw, output_chw, params)
         truth = from_network(input_chw, target_chw, params)
         for name, value in {
