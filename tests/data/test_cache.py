@@ -2,6 +2,8 @@
 
 import gc
 import pickle
+import weakref
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 from dancheong.data import cache as cache_module
 from dancheong.data import prepare as prepare_module
 from dancheong.data.cache import available_memory_bytes, build_cache, cached_shape
-from dancheong.data.photographs import NoPhotographs, find_pairs
+from dancheong.data.photographs import NoPhotographs, find_masks, find_pairs
 from dancheong.data.prepare import prepare
 from dancheong.glare.control import Treated
 from dancheong.imaging.color import gray_of
@@ -156,6 +158,72 @@ def test_too_little_undamaged_area_is_left_out_and_the_rest_keeps_its_alpha(phot
     with pytest.raises(NoPhotographs, match="3 glare"):
         build_cache(pairs_of(photos), with_(params, loss_min_kept=0.9))
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_photograph_of_which_most_is_glare_is_left_out_though_the_detector_abstains(photos, monkeypatch):
+    brightest = max(view(seed).mean() for seed in range(3))
+
+    def treat(pixels, params, stage, drawn=None):
+        mask = FakeMask(np.zeros(pixels.shape[:2]))
+        if pixels.mean() == brightest:
+            mask.share, mask.abstained = 0.8, True
+        return Treated(pixels, mask)
+
+    monkeypatch.setattr(prepare_module, "treat", treat)
+    params = Params(resol=48, crop_scale_min=1, cache="memory")
+    cache, refusals = build_cache(pairs_of(photos), params)
+    assert [refusal.kind for refusal in refusals] == ["glare"]
+    assert "only 20%" in refusals[0].reason
+    assert len(cache) == 2
+    assert len(build_cache(pairs_of(photos), with_(params, loss_min_kept=0.1))[0]) == 3
+    assert len(build_cache(pairs_of(photos), with_(params, glare_mode="region"))[0]) == 3
+
+
+def test_drawn_masks_are_used_and_told_by_the_fingerprint(photos, tmp_path):
+    drawn = np.zeros((48, 64), np.uint8)
+    drawn[8:20, 16:40] = 255
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(drawn).save(tmp_path / "masks" / "B.PNG")
+    Image.fromarray(drawn[1:]).save(tmp_path / "masks" / "c.png")
+    params = Params(resol=48, crop_scale_min=1, cache="memory", glare_mode="lossmask")
+    pairs = pairs_of(photos)
+    cache, refusals = build_cache(pairs, params, masks=find_masks(tmp_path / "masks"))
+    assert [(refusal.file.name, refusal.kind) for refusal in refusals] == [("c.png", "misaligned")]
+    assert cache.names == ("a.png", "b.png")
+    assert np.array_equal(cache[1][..., 4], drawn)
+    assert cache.glare_shares[1] == pytest.approx(drawn.mean() / 255)
+    without = build_cache(pairs[:2], params)[0]
+    assert without.fingerprint != cache.fingerprint
+    assert without[1].shape[2] == 4 or not np.array_equal(without[1][..., 4], drawn)
+
+
+def test_a_file_that_somebody_still_looks_at_does_not_stop_the_program(photos, monkeypatch):
+    """Windows refuses to remove a file while it is mapped."""
+    unlink, maps = Path.unlink, []
+
+    def as_on_windows(path, missing_ok=False):
+        if any(alive() is not None for alive in maps):
+            raise PermissionError(13, "being used by another process")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", as_on_windows)
+    later = []
+    monkeypatch.setattr(cache_module.atexit, "register", lambda function, *args: later.append((function, args)))
+    for looked_at in (False, True):
+        cache, _ = build_cache(pairs_of(photos), with_(FIXED, cache="disk"))
+        file, base = cache.file, cache[0]
+        while isinstance(base.base, np.ndarray):
+            base = base.base
+        maps.append(weakref.ref(base))
+        view_of_it = base[:3] if looked_at else None
+        del base, cache
+        gc.collect()
+        assert file.exists() is looked_at
+    assert view_of_it is not None
+    del view_of_it
+    ((again, args),) = later
+    again(*args)
+    assert not file.exists()
 
 
 def test_the_fingerprint_knows_names_and_pixels_and_nothing_else(photos):

@@ -8,9 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dancheong.data.photographs import NoPhotographs, PhotographRefused, find_pairs, has_color, mismatch, read_pair
+from dancheong.data.photographs import (
+    NoPhotographs,
+    PhotographRefused,
+    find_masks,
+    find_pairs,
+    has_color,
+    mask_of,
+    mismatch,
+    read_mask,
+    read_pair,
+)
 from dancheong.imaging.color import gray_of
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 
 SMALL = Params(resol=32, glare_mode="off")
 HALVES = Params(resol=32, pairing="side_by_side", color_space="RGB")
@@ -156,3 +166,30 @@ def test_nothing_left_says_what_was_found_and_what_to_do(tmp_path):
         find_pairs(tmp_path / "missing", SMALL)
     with pytest.raises(NoPhotographs, match=r"PAIRING=folders needs the folders gray/ and color/"):
         find_pairs(tmp_path, SMALL.model_copy(update={"pairing": "folders"}))
+
+
+def test_a_drawn_mask_is_found_by_stem_in_any_case_and_form(tmp_path):
+    black = np.zeros((4, 4), np.uint8)
+    korean = "궁 안/Geunjeongjeon 근정전"
+    save(tmp_path / unicodedata.normalize("NFD", f"{korean}.PNG"), black)
+    save(tmp_path / "x" / "a.png", black)
+    save(tmp_path / "a.png", black)
+    save(tmp_path / "b.jpg", black)
+    masks = find_masks(tmp_path)
+    assert mask_of(masks, f"{korean.upper()}.jpg").suffix == ".PNG"
+    assert mask_of(masks, "x/A.tif") == tmp_path / "x" / "a.png"
+    assert mask_of(masks, "y/a.jpg") == tmp_path / "a.png"
+    assert mask_of(masks, "color/x/a.jpg") == tmp_path / "x" / "a.png"
+    assert mask_of(masks, "b.jpg") is None
+    with pytest.raises(PhotographRefused, match="4 x 4 px, its photograph 64 x 48 px"):
+        read_mask(masks["a"], view(1))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(PhotographRefused, match="broken"):
+        read_mask(tmp_path / "broken.png", view(1))
+
+
+def test_a_folder_of_masks_must_be_there_and_hold_some(tmp_path):
+    with pytest.raises(ParamError, match=r"no folder .*none"):
+        find_masks(tmp_path / "none")
+    with pytest.raises(ParamError, match="no PNG"):
+        find_masks(tmp_path)

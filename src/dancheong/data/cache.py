@@ -3,6 +3,7 @@
 They are kept in memory, or in a temporary file that is mapped into memory and removed with the cache.
 """
 
+import atexit
 import hashlib
 import math
 import os
@@ -10,7 +11,7 @@ import tempfile
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import Pair, PhotographRefused, Refusal, nothing_left, read_pair
+from dancheong.data.photographs import Pair, PhotographRefused, Refusal, mask_of, nothing_left, read_mask, read_pair
 from dancheong.data.prepare import Prepared, Stage, prepare, uses_loss_mask
 from dancheong.imaging.color import float01, gray_of, to_pixels
 from dancheong.imaging.resize import resize, working_shape
@@ -42,8 +43,9 @@ class Cache:
 
     `cache[i]` is uint8 (h, w, c): the input's 1 or 3 planes, then the target's 3 (RGB), then, only where light has
     damaged the picture and the loss must know, alpha (255: fully damaged). Read it, never write to it.
-    `fingerprint`: sha256 over the names and pixels of the photographs as decoded, whatever the parameters.
-    `glare_shares`: damaged share of each picture. `file`: the mapped file, None for a cache in memory.
+    `fingerprint`: sha256 over the names and pixels of the photographs as decoded, whatever the parameters, and over the
+    masks that were drawn for them. `glare_shares`: damaged share of each picture. `file`: the mapped file, None for a
+    cache in memory.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Cache:
         self.fingerprint, self.file = fingerprint, file
         self._shapes = tuple(record.shape for record in records)
         # Also runs when the cache is forgotten and when the program ends.
-        self._removed = weakref.finalize(self, _remove, file) if file is not None else None
+        self._removed = weakref.finalize(self, _release, file, records) if file is not None else None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,7 +72,7 @@ class Cache:
 
     def close(self) -> None:
         """Let the memory go and remove the mapped file; reading afterwards is an IndexError. May be called twice."""
-        self._records = []
+        self._records.clear()
         if self._removed is not None:
             self._removed()
 
@@ -91,6 +93,7 @@ class _Kept:
     digest: bytes
     glare_share: float
     abstained: bool
+    drawn: bytes
 
 
 def build_cache(
@@ -98,6 +101,7 @@ def build_cache(
     params: Params,
     log: Callable[[str], None] = lambda line: None,
     stage: Stage = "train",
+    masks: Mapping[str, Path] | None = None,
 ) -> tuple[Cache, list[Refusal]]:
     """Prepare every photograph once, on several threads.
 
@@ -106,9 +110,11 @@ def build_cache(
         log: gets lines for people: what the detector left alone, and a summary.
         stage: "train" for training. "predict" for validation: treated as prediction treats a gray photograph, the truth
             untouched, at working size.
+        masks: drawn by hand, from `photographs.find_masks`; a photograph that has one is not searched for glare.
 
     Returns:
-        The cache and the photographs that turned out unusable once decoded.
+        The cache and the photographs that turned out unusable once decoded. Where the loss leaves damage out, that is
+        also one of which less than LOSS_MIN_KEPT is free of light reflection, be it that the detector abstained.
 
     Raises:
         NoPhotographs: if none is left.
@@ -117,7 +123,7 @@ def build_cache(
     store = _Store(params)
     refusals: list[Refusal] = []
     try:
-        for pair, outcome in _outcomes(pairs, params, stage, log):
+        for pair, outcome in _outcomes(pairs, params, stage, log, masks or {}):
             refusal = outcome if isinstance(outcome, Refusal) else store.add(pair, outcome)
             if refusal is not None:
                 refusals.append(refusal)
@@ -189,6 +195,7 @@ class _Store:
         self.shapes: list[tuple[int, ...]] = []
         self.glare_shares: list[float] = []
         self.kept_as: dict[bytes, str] = {}
+        self.drawn: list[bytes] = []
         self.abstained = 0
         self.total_bytes = 0
         self.file: Path | None = None
@@ -199,6 +206,7 @@ class _Store:
         if kept.digest in self.kept_as:
             return Refusal(pair.color, "duplicate", f"it shows the same pixels as {self.kept_as[kept.digest]}")
         self.kept_as[kept.digest] = pair.name
+        self.drawn.append(kept.drawn)
         self.glare_shares.append(kept.glare_share)
         self.abstained += kept.abstained
         self.shapes.append(kept.record.shape)
@@ -217,7 +225,8 @@ class _Store:
         if self._stream is not None and self.file is not None:
             self._stream.close()
             self.records = _mapped(self.file, self.shapes)
-        return Cache(self.records, list(self.kept_as.values()), self.glare_shares, _fingerprint(self.kept_as), self.file)
+        fingerprint = _fingerprint(self.kept_as, self.drawn)
+        return Cache(self.records, list(self.kept_as.values()), self.glare_shares, fingerprint, self.file)
 
     def discard(self) -> None:
         if self._stream is not None:
@@ -227,12 +236,12 @@ class _Store:
 
 
 def _outcomes(
-    pairs: list[Pair], params: Params, stage: Stage, log: Callable[[str], None]
+    pairs: list[Pair], params: Params, stage: Stage, log: Callable[[str], None], masks: Mapping[str, Path]
 ) -> Iterator[tuple[Pair, _Kept | Refusal]]:
     """Each pair with what became of it, in order, prepared by several threads."""
     logged = time.monotonic()
     with ThreadPoolExecutor(max_workers=_threads()) as pool:
-        waiting = deque(pool.submit(_prepare_one, pair, params, stage) for pair in pairs)
+        waiting = deque(pool.submit(_prepare_one, pair, params, stage, mask_of(masks, pair.name)) for pair in pairs)
         try:
             for done, pair in enumerate(pairs):
                 if time.monotonic() - logged > LOG_SECONDS:
@@ -255,8 +264,18 @@ def _mapped(file: Path, shapes: Iterable[tuple[int, ...]]) -> list[Record]:
     return records
 
 
-def _remove(file: Path) -> None:
-    file.unlink(missing_ok=True)
+def _release(file: Path, records: list[Record]) -> None:
+    records.clear()
+    _remove(file)
+
+
+def _remove(file: Path, again_at_exit: bool = True) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except PermissionError:
+        # Windows keeps a file while somebody still holds a view of it.
+        if again_at_exit:
+            atexit.register(_remove, file, False)
 
 
 def _threads() -> int:
@@ -264,9 +283,10 @@ def _threads() -> int:
     return max(1, min(processors, _MAX_THREADS, available_memory_bytes() // _BYTES_A_THREAD))
 
 
-def _prepare_one(pair: Pair, params: Params, stage: Stage) -> _Kept | Refusal:
+def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) -> _Kept | Refusal:
     try:
         source, target = read_pair(pair, params)
+        drawn = None if mask is None else read_mask(mask, target)
     except PhotographRefused as refused:
         return refused.refusal
     digest = hashlib.sha256()
@@ -275,17 +295,19 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage) -> _Kept | Refusal:
             digest.update(f"{pixels.shape} {pixels.dtype} ".encode())
             digest.update(np.ascontiguousarray(pixels).data)
     if source is not None:
-        prepared = prepare(source, params, stage, target)
+        prepared = prepare(source, params, stage, target, drawn)
     elif stage == "train":
-        prepared = prepare(target, params, stage)
+        prepared = prepare(target, params, stage, drawn_mask=drawn)
     else:
-        prepared = prepare(gray_of(target), params, stage, target)
+        prepared = prepare(gray_of(target), params, stage, target, drawn)
     if stage == "train" and uses_loss_mask(params) and prepared.alpha_hw is not None:
-        kept_share = 1.0 - float(prepared.alpha_hw.mean())
+        # Not alpha, which is empty where the detector has abstained: then, of all, the most is damaged.
+        kept_share = 1.0 - prepared.glare_share
         if kept_share < params.loss_min_kept:
             reason = f"only {kept_share:.0%} of it is free of light reflection (LOSS_MIN_KEPT={params.loss_min_kept})"
             return Refusal(pair.color, "glare", reason)
-    return _Kept(_record(prepared, params, stage), digest.digest(), prepared.glare_share, prepared.abstained)
+    of_drawing = b"" if drawn is None else hashlib.sha256(np.ascontiguousarray(drawn).data).digest()
+    return _Kept(_record(prepared, params, stage), digest.digest(), prepared.glare_share, prepared.abstained, of_drawing)
 
 
 def _record(prepared: Prepared, params: Params, stage: Stage) -> Record:
@@ -304,10 +326,11 @@ def _to_uint8(pixels: NDArray[Any]) -> Record:
     return pixels if pixels.dtype == np.uint8 else to_pixels(float01(pixels), np.uint8)
 
 
-def _fingerprint(names_by_digest: dict[bytes, str]) -> str:
+def _fingerprint(names_by_digest: dict[bytes, str], drawn: list[bytes]) -> str:
     whole = hashlib.sha256()
-    for digest, name in sorted(names_by_digest.items(), key=lambda entry: entry[1]):
-        whole.update(name.encode() + b"\0" + digest)
+    entries = zip(names_by_digest.values(), names_by_digest, drawn, strict=True)
+    for name, digest, of_drawing in sorted(entries):
+        whole.update(name.encode() + b"\0" + digest + of_drawing)
     return whole.hexdigest()
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, list_photos, read_photo, read_size
 from dancheong.imaging.resize import resize
-from dancheong.params import DancheongError, Params
+from dancheong.params import DancheongError, ParamError, Params
 
 Pixels = NDArray[Any]
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
@@ -126,6 +126,52 @@ def read_pair(pair: Pair, params: Params) -> tuple[Pixels | None, Pixels]:
         if reason:
             raise PhotographRefused(Refusal(pair.gray, "misaligned", reason))
     return source, target
+
+
+def find_masks(folder: Path) -> dict[str, Path]:
+    """Masks drawn by hand: the PNG files of a folder and its subfolders, by the name that `mask_of` looks up.
+
+    Raises:
+        ParamError: no such folder, or no PNG in it.
+    """
+    if not folder.is_dir():
+        raise ParamError(f"there is no folder {folder} of drawn masks; give one, or leave the masks to the detector")
+    masks = {_mask_key(_name(file, folder)): file for file in list_photos(folder) if file.suffix.lower() == ".png"}
+    if not masks:
+        raise ParamError(f"no PNG is in {folder}: a drawn mask is a PNG of its photograph's name, white on light reflection")
+    return masks
+
+
+def mask_of(masks: Mapping[str, Path], name: str) -> Path | None:
+    """The drawing for a photograph: of the same subfolder and stem, else of a folder further up, at last at the top.
+
+    `name` is a path with ``/``. Neither letter case nor the form of its Unicode matters.
+    """
+    parts = _mask_key(name).split("/")
+    return next(filter(None, (masks.get("/".join(parts[start:])) for start in range(len(parts)))), None)
+
+
+def _mask_key(name: str) -> str:
+    return unicodedata.normalize("NFC", Path(name).with_suffix("").as_posix()).casefold()
+
+
+def read_mask(mask: Path, photograph: Pixels) -> Pixels:
+    """Decode a drawn mask for a photograph (h, w, ...): (h, w) or (h, w, 3), uint8 or uint16.
+
+    Raises:
+        PhotographRefused: if the file is damaged or of another size.
+    """
+    try:
+        drawn = read_photo(mask).pixels
+    except (PhotoError, OSError) as error:
+        raise PhotographRefused(_unreadable(mask, error)) from error
+    if drawn.shape[:2] != photograph.shape[:2]:
+        reason = (
+            f"the drawn mask is {drawn.shape[1]} x {drawn.shape[0]} px, its photograph {photograph.shape[1]} x "
+            f"{photograph.shape[0]} px: draw it on the photograph itself"
+        )
+        raise PhotographRefused(Refusal(mask, "misaligned", reason))
+    return drawn
 
 
 def has_color(pixels: Pixels) -> bool:
