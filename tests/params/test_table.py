@@ -60,6 +60,19 @@ def test_doubled_rows_stop():
         resolve([row("NGF", "8"), row("ngf", "16", where="table row 3")])
 
 
+@pytest.mark.parametrize("category", [None, "OTHER"])
+def test_doubled_rows_stop_in_a_category_that_is_not_used_too(category):
+    rows = [row("NGF", "8", "GOGUNG"), row("NGF", "8", "gogung", where="table row 3"), row("NGF", "8", "OTHER")]
+    with pytest.raises(ParamError, match=r"table row 3: NGF stands twice in gogung \(first in table row 2\)"):
+        resolve(rows, category)
+    assert resolve([rows[0], row("NGF", "16", "GOGUNG", use=False)], "GOGUNG").params.ngf == 8
+
+
+def test_a_category_of_unused_rows_does_not_exist():
+    with pytest.raises(ParamError, match="USE_YN = N"):
+        resolve([row("NGF", "8", "GOGUNG", use=False), row("NGF", "4")], "gogung")
+
+
 def test_a_category_must_exist_in_a_table_but_is_only_a_name_without_one():
     with pytest.raises(ParamError, match=r"did you mean GOGUNG\?"):
         resolve([row("NGF", "8", "GOGUNG")], "GOGONG")
@@ -95,6 +108,11 @@ def test_settings(setting, value):
 def test_a_setting_without_name_or_value(setting):
     with pytest.raises(ParamError, match="NAME=VALUE"):
         parse_settings([setting])
+
+
+def test_a_setting_given_twice():
+    with pytest.raises(ParamError, match="RESOL is set twice"):
+        parse_settings(["RESOL=64", "resol = 32"])
 
 
 @given(st.one_of(st.booleans(), st.integers(-10**9, 10**9), st.floats(1e-12, 1e12)))

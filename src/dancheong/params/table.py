@@ -1,7 +1,7 @@
 """From rows of a table to effective parameters, every problem reported with its row and the nearest valid name."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,18 +52,22 @@ class Resolved:
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
-    """``["RESOL=128"]`` as ``{"RESOL": "128"}``. Raises ParamError on anything that is not NAME=VALUE."""
+    """``["RESOL=128"]`` as ``{"RESOL": "128"}``. Raises ParamError on what is not NAME=VALUE, or given twice."""
     pairs: dict[str, Any] = {}
+    seen: set[str] = set()
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name.strip():
             raise ParamError(f"--set {setting!r}: NAME=VALUE was expected, such as --set RESOL=256")
+        if name.strip().upper() in seen:
+            raise ParamError(f"--set {setting}: {name.strip().upper()} is set twice; keep one")
+        seen.add(name.strip().upper())
         pairs[name.strip()] = value.strip()
     return pairs
 
 
 def resolve(
-    rows: Iterable[TableRow] | None = None,
+    rows: Sequence[TableRow] | None = None,
     category: str | None = None,
     settings: Mapping[str, Any] | None = None,
     preset: str = "default",
@@ -77,20 +81,13 @@ def resolve(
         raise ParamError(f"preset {preset!r} does not exist; there are {', '.join(PRESETS)}")
     category = (category or COMMON).strip()
     used = _used_rows(rows, category)
-    problems: list[str] = []
+    problems = _doubled(used)
     values: dict[str, Any] = dict(PRESETS[preset])
     origins = {name: f"preset {preset}" if name in values else "default" for name in Params.model_fields}
-    seen: dict[tuple[str, str], str] = {}
     for level in dict.fromkeys((COMMON, category)):
         for row in used:
-            if row.category.upper() != level.upper():
-                continue
-            key = (level.upper(), row.name.upper())
-            if key in seen:
-                problems.append(f"{row.where}: {row.name} stands twice in {level} (first in {seen[key]}); keep one")
-                continue
-            seen[key] = row.where
-            _take(row.name, row.value, f"{row.where} ({level})", values, origins, problems)
+            if row.category.upper() == level.upper():
+                _take(row.name, row.value, f"{row.where} ({level})", values, origins, problems)
     for name, value in (settings or {}).items():
         _take(name, value, "--set", values, origins, problems)
     # Rows of other categories are checked too: a mistake there should not wait for the day that category is used.
@@ -109,15 +106,29 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _used_rows(rows: Iterable[TableRow] | None, category: str) -> list[TableRow]:
+def _used_rows(rows: Sequence[TableRow] | None, category: str) -> list[TableRow]:
     used = [row for row in rows or () if row.use]
-    categories = {row.category.upper(): row.category for row in rows or ()}
+    categories = {row.category.upper(): row.category for row in used}
     if rows is not None and category.upper() != COMMON and category.upper() not in categories:
+        if any(row.category.upper() == category.upper() for row in rows):
+            raise ParamError(f"category {category!r} has only rows with USE_YN = N; set one to Y, or use another category")
         raise ParamError(
             f"category {category!r} is not in the table{nearest(category, categories.values())}; "
             f"it has {', '.join(sorted(categories.values())) or 'no rows'}"
         )
     return used
+
+
+def _doubled(rows: Iterable[TableRow]) -> list[str]:
+    """A line for each row that stands twice in its category, whether or not that category is used."""
+    problems: list[str] = []
+    seen: dict[tuple[str, str], str] = {}
+    for row in rows:
+        key = (row.category.upper(), row.name.upper())
+        if key in seen:
+            problems.append(f"{row.where}: {row.name} stands twice in {row.category} (first in {seen[key]}); keep one")
+        seen.setdefault(key, row.where)
+    return problems
 
 
 def _take(
