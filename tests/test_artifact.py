@@ -102,6 +102,7 @@ def test_round_trip_keeps_everything(model: Path) -> None:
     for name, weight in wrote.weights.items():
         np.testing.assert_array_equal(read.weights[name], as_stored(weight))
         assert read.weights[name].shape == weight.shape
+    assert read.format_version == FORMAT_VERSION
 
 
 def test_weights_are_float16_and_float32_only_where_a_value_would_overflow(model: Path) -> None:

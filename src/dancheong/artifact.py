@@ -61,6 +61,7 @@ class Artifact:
         weights: float arrays by name; stored as float16, or float32 where a value does not fit.
         selftest_input, selftest_output: float32 bchw; what the network gives with the weights as stored.
         digest: sha256 of the manifest and with it of all content; set by reading, ignored by writing.
+        format_version: of the file that was read; writing always writes the newest.
     """
 
     kind: Literal["colorizer", "upscaler"]
@@ -76,6 +77,7 @@ class Artifact:
     selftest_input: NDArray[np.float32]
     selftest_output: NDArray[np.float32]
     digest: str = ""
+    format_version: int = FORMAT_VERSION
 
 
 def as_stored(weight: NDArray[Any]) -> NDArray[np.floating[Any]]:
@@ -139,9 +141,9 @@ def read_artifact(path: str | Path) -> Artifact:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ArtifactError("this is not a file; the .h5 file that `dancheong train` wrote was expected")
         with path.open("rb") as stream:
-            digest, file_bytes = _check_seal(stream)
+            version, digest, file_bytes = _check_seal(stream)
             with h5py.File(stream, "r") as file:
-                return _read(file, file_bytes, digest)
+                return replace(_read(file, file_bytes, digest), format_version=version)
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
     except FileNotFoundError as error:
@@ -252,8 +254,8 @@ def _block(version: int, length: int, sha256: str, manifest_sha256: str) -> byte
     return text.encode().ljust(BLOCK_BYTES, b"\0")
 
 
-def _check_seal(stream: BufferedReader) -> tuple[str, int]:
-    """Check the first block against all that follows it; return the digest of the manifest and the file's length."""
+def _check_seal(stream: BufferedReader) -> tuple[int, str, int]:
+    """Check the first block against all that follows it; return version, digest of the manifest and the file's length."""
     block = stream.read(BLOCK_BYTES)
     if not block.startswith(_TITLE):
         kind = "an HDF5 file of another program" if block.startswith(b"\x89HDF") else "not a model file"
@@ -276,7 +278,7 @@ def _check_seal(stream: BufferedReader) -> tuple[str, int]:
     stream.seek(BLOCK_BYTES)
     if hashlib.file_digest(stream, "sha256").hexdigest().encode() != sealed[3]:
         raise ArtifactError(f"the file is damaged: its bytes are not those that were written; {_AGAIN}")
-    return sealed[4].decode(), BLOCK_BYTES + length
+    return int(sealed[1]), sealed[4].decode(), BLOCK_BYTES + length
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
