@@ -2,7 +2,8 @@
 
 import pytest
 
-from dancheong.app.demo import run_demo
+from dancheong.app.demo import DEMO_SETTINGS, demo_params, run_demo
+from dancheong.params import ParamError, TableRow
 
 TINY = {
     "RESOL": "32", "NGF": "4", "NDF": "4", "DEPTH": "3", "PATCH_SIZE": "16", "EPOCHS": "1", "BATCH_SIZE": "2",
@@ -13,7 +14,8 @@ TINY = {
 @pytest.fixture
 def run():
     def call(folder, **settings):
-        return run_demo(folder, {**TINY, **settings}, lambda text: None, lambda done, text="": None, scenes=(4, 2))
+        resolved = demo_params(None, None, {**TINY, **settings})
+        return run_demo(folder, resolved, lambda text: None, lambda done, text="": None, scenes=(4, 2))
 
     return call
 
@@ -32,3 +34,14 @@ def test_the_demo_leaves_a_model_scores_and_a_page_and_no_file_of_the_users_is_l
     assert "<h1>" in (tmp_path / "report.html").read_text("utf-8")
     assert all(file.read_bytes() == b"mine" for file in mine)
     assert len(list((tmp_path / "scenes_test").glob("scene_*.png"))) == 2
+
+
+def test_a_table_counts_more_than_the_demos_own_settings():
+    rows = [TableRow("COMMON", "RESOL", "64"), TableRow("GOGUNG", "NGF", "8")]
+    resolved = demo_params(rows, "gogung", {"EPOCHS": "3"})
+    assert (resolved.params.resol, resolved.params.ngf, resolved.params.epochs) == (64, 8, 3)
+    assert resolved.params.depth == DEMO_SETTINGS["DEPTH"]
+    assert resolved.origins["depth"] == "demo"
+    assert demo_params(None, None, {}).category == "DEMO"
+    with pytest.raises(ParamError, match="GOGONG"):
+        demo_params(rows, "GOGONG", {})

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import filter_files, find_inputs, predict_files
+from dancheong.prediction.folder import filter_files, predict_files
+from dancheong.prediction.plan import find_sources, of_shard
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +53,8 @@ def by_name(results):
 
 def test_one_bad_file_does_not_stop_the_folder(colorizer, photos, tmp_path):
     before, seen = contents(photos), []
-    results = predict_files(colorizer, [photos], tmp_path / "결과", progress=seen.append)
-    assert seen == results
+    results = predict_files(colorizer, [photos], tmp_path / "결과", progress=lambda *one: seen.append(one))
+    assert seen == [(result, done, 6) for done, result in enumerate(results, 1)]
     assert {name: result.status for name, result in by_name(results).items()} == {
         "a 하나.jpg": "ok", "둘.png": "ok", "셋.tif": "ok", "a 하나.webp": "ok", "broken.png": "failed", "empty.jpg": "failed",
     }
@@ -154,14 +156,14 @@ def test_inputs_that_are_missing_or_empty_are_told(colorizer, tmp_path):
 
 
 def test_the_same_photograph_twice_is_done_once(photos):
-    names = [path.name for path in find_inputs([photos / "둘.png", photos, photos / "근정전 안"])]
+    names = [source.path.name for source in find_sources([photos / "둘.png", photos, photos / "근정전 안"])]
     assert len(names) == len(set(names)) == 6
 
 
 def test_shards_divide_the_work(colorizer, photos, tmp_path):
-    whole = find_inputs([photos])
-    parts = [find_inputs([photos], (index, 4)) for index in range(1, 5)]
-    assert sorted(path for part in parts for path in part) == sorted(whole)
+    whole = find_sources([photos])
+    parts = [of_shard(whole, (index, 4)) for index in range(1, 5)]
+    assert {source.path for part in parts for source in part} == {source.path for source in whole}
     assert all(part for part in parts)
     results = [
         result for index in range(1, 5) for result in predict_files(colorizer, [photos], tmp_path / "out", shard=(index, 4))
@@ -290,3 +292,59 @@ def test_a_sheet_replaces_nothing(tmp_path, photograph, sheet, words):
     if sheet == "notes.png":
         filter_files(Params(), [tmp_path / "in"], tmp_path / "out", overwrite=True, sheet_path=tmp_path / sheet)
         assert read_photo(tmp_path / sheet).pixels.ndim == 3
+
+
+# -- drawn masks -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def region(tmp_path, new_artifact):
+    write_artifact(tmp_path / "region.h5", new_artifact(glare_mode="region"))
+    return Colorizer.open(tmp_path / "region.h5", threads=1)
+
+
+def test_drawn_masks_are_matched_as_people_name_them(region, tmp_path, photograph):
+    """Decomposed Korean, another letter case, .PNG: the same stem to a person."""
+    gray = glaring(photograph)
+    drawing = np.zeros_like(gray)
+    drawing[18:26, 8:16] = 255
+    (tmp_path / "in").mkdir()
+    (tmp_path / "drawn").mkdir()
+    for name, mask in (("빛 Gate.tif", unicodedata.normalize("NFD", "빛 gate.PNG")), ("b.png", "B.png"), ("c.png", "")):
+        write_photo(tmp_path / "in" / name, gray)
+        if mask:
+            write_photo(tmp_path / "m.png", drawing)
+            (tmp_path / "m.png").rename(tmp_path / "drawn" / mask)
+    write_photo(tmp_path / "drawn" / "nobody.png", drawing)
+    said = []
+    results = predict_files(
+        region, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks", drawn_masks=tmp_path / "drawn",
+        tell=said.append,
+    )
+    used = {result.input.name: bool((read_photo(result.mask).pixels == drawing).all()) for result in results}
+    assert used == {"빛 Gate.tif": True, "b.png": True, "c.png": False}
+    assert len(said) == 1
+    assert "1 (nobody.png)" in said[0]
+
+
+def test_a_missing_folder_of_drawn_masks_stops(region, tmp_path, photograph):
+    write_photo(tmp_path / "a.png", photograph)
+    with pytest.raises(ParamError, match="no folder"):
+        predict_files(region, [tmp_path / "a.png"], tmp_path / "out", drawn_masks=tmp_path / "masks")
+    assert not (tmp_path / "out").exists()
+
+
+def test_drawn_masks_that_are_not_used_are_told(colorizer, tmp_path, photograph):
+    write_photo(tmp_path / "a.png", photograph)
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / "a.png").write_bytes(b"not even looked at")
+    said = []
+    for run in (
+        lambda out: predict_files(colorizer, [tmp_path / "a.png"], out, drawn_masks=tmp_path / "drawn", tell=said.append),
+        lambda out: filter_files(
+            Params(glare_mode="global"), [tmp_path / "a.png"], out, drawn_masks=tmp_path / "drawn", tell=said.append
+        ),
+    ):
+        assert [result.status for result in run(tmp_path / f"out{len(said)}")] == ["ok"]
+    assert "GLARE_MODE=off" in said[0]
+    assert "GLARE_MODE=global" in said[1]

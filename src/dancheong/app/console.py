@@ -1,6 +1,7 @@
 """What a command says: results to stdout, messages and progress bars to stderr (bars only on a terminal)."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +21,23 @@ def say(message: str, quiet: bool = False) -> None:
 
 
 def emit(result: dict[str, Any], as_json: bool, lines: list[str]) -> None:
-    """The result of a command: lines for a person, or the last line as JSON for a program."""
+    """The result of a command: lines for a person, or the last line as JSON for a program.
+
+    JSON knows no nan and no infinity: they become null. It is ASCII, so that names survive a pipe of any encoding.
+    """
     if as_json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+        sys.stdout.write(json.dumps(_finite(result), allow_nan=False, default=str) + "\n")
     else:
         sys.stdout.writelines(line + "\n" for line in lines)
     sys.stdout.flush()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

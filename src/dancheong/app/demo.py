@@ -1,14 +1,15 @@
 """The main job end to end on the built-in scenes: train, predict unseen scenes, evaluate, write a page with the pictures."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dancheong.app.console import Bar
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.evaluation.pages import write_demo_page
-from dancheong.params import resolve
+from dancheong.params import COMMON, Resolved, TableRow, resolve
 
 TRAIN_SCENES, TEST_SCENES = 120, 12
 WIDTH_PX, HEIGHT_PX = 240, 160
@@ -20,8 +21,17 @@ NOTICE = (
 )
 
 
+def demo_params(rows: Sequence[TableRow] | None, category: str | None, settings: Mapping[str, Any]) -> Resolved:
+    """The parameters of a demo: DEMO_SETTINGS, where neither a table nor a setting says anything."""
+    category = category or ("DEMO" if rows is None else COMMON)
+    origins = resolve(rows, category, settings).origins
+    own = {name: value for name, value in DEMO_SETTINGS.items() if origins[name.lower()] == "default"}
+    resolved = resolve(rows, category, {**own, **settings})
+    return replace(resolved, origins={**resolved.origins, **{name.lower(): "demo" for name in own}})
+
+
 def run_demo(
-    out_dir: Path, settings: dict[str, Any], say: Callable[[str], None], bar: Bar,
+    out_dir: Path, resolved: Resolved, say: Callable[[str], None], bar: Bar,
     scenes: tuple[int, int] = (TRAIN_SCENES, TEST_SCENES),
 ) -> dict[str, Any]:
     """Run the demo in `out_dir`; returns the JSON object of `dancheong demo`. `scenes`: how many to train and to test on."""
@@ -29,7 +39,6 @@ def run_demo(
     from dancheong.training.loop import Progress, train
 
     began = time.monotonic()
-    resolved = resolve(settings={**DEMO_SETTINGS, **settings}, category="DEMO")
     train_dir, test_dir = out_dir / "scenes_train", out_dir / "scenes_test"
     for folder, count, first_seed in ((train_dir, scenes[0], 1), (test_dir, scenes[1], 900_001)):
         for earlier in folder.glob("scene_*.png"):
@@ -44,7 +53,7 @@ def run_demo(
         curve.append((float(progress.images_seen), progress.losses))
         return False
 
-    trained = train(train_dir, model, resolved.params, category="DEMO", origins=resolved.origins,
+    trained = train(train_dir, model, resolved.params, category=resolved.category, origins=resolved.origins,
                     log_dir=out_dir / "log", watch=watch)
     say("predicting and scoring the unseen scenes ...")
     result = evaluate(model, test_dir, out_dir / "results")

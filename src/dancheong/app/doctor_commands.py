@@ -8,7 +8,6 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.params import parse_settings, read_table, resolve
 
 if TYPE_CHECKING:
     from dancheong.data.doctor import Diagnosis
@@ -34,7 +33,7 @@ def doctor(
     quiet: options.Quiet = False,
 ) -> None:
     """Say what is wrong or risky in a set of photographs, and what to do. Exit code 1 only if a set cannot be read."""
-    params = resolve(read_table(table) if table else None, category, parse_settings(settings or [])).params
+    params = options.effective(table, category, settings)[0].params
     from dancheong.data.doctor import count_photographs, diagnose
 
     began = time.monotonic()

@@ -7,7 +7,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.params import parse_settings
+from dancheong.params import parse_settings, read_table
 
 
 def register(app: typer.Typer) -> None:
@@ -21,21 +21,24 @@ def evaluate(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Color photographs the model has not seen.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Scores and pictures.")] = None,
     runtime: options.Runtime = "auto",
+    table: options.PredictionTable = None,
+    category: options.Category = None,
     settings: options.Settings = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Gray the photographs, predict, and score against the truth."""
+    """Gray the photographs, predict, and score against the truth. A damaged photograph is a failure: exit code 1."""
+    given = options.at_prediction(table, category, settings)
     from dancheong.evaluation.evaluate import evaluate as run
     from dancheong.prediction.colorizer import Colorizer
 
-    colorizer = Colorizer.open(model, runtime=runtime, **parse_settings(settings or []))
+    colorizer = Colorizer.open(model, runtime=runtime, **given)
     with progress_bar("evaluating", 1.0, quiet) as bar:
         result = run(colorizer, photos, output, lambda done, total: bar(done / total))
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     for name, error in result.failures:
-        say(f"failed: {name}: {error}", quiet)
+        say(f"failed: {name}: {error}")
     names = ("delta_e_2000", "psnr", "ssim", "colorfulness", "colorfulness_truth")
     lines = [f"{'':<20}{'result':>10}{'gray':>10}"]
     lines += [f"{name:<20}{getattr(result.mean, name):>10.3f}{getattr(result.gray, name):>10.3f}" for name in names]
@@ -45,15 +48,18 @@ def evaluate(
 
 def demo(
     output: options.OutputDir = Path("demo"),
+    table: options.Table = None,
+    category: options.Category = None,
     settings: options.Settings = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """The main job on built-in scenes: train, predict unseen ones, evaluate, report. Minutes on two cores."""
-    from dancheong.app.demo import run_demo
+    from dancheong.app.demo import demo_params, run_demo
 
+    resolved = demo_params(read_table(table) if table else None, category, parse_settings(settings or []))
     with progress_bar("demo", 1.0, quiet) as bar:
-        result = run_demo(output, parse_settings(settings or []), lambda text: say(text, quiet), bar)
+        result = run_demo(output, resolved, lambda text: say(text, quiet), bar)
     emit(result, as_json, [
         f"model: {result['model']}", f"report: {result['report']} (open it in a browser)",
         f"Delta E 2000: {result['delta_e_2000']:.2f} (gray input: {result['delta_e_2000_gray']:.2f})",

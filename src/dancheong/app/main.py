@@ -1,7 +1,7 @@
 """The command line: `dancheong COMMAND`. Exit code 0: all well; 1: some input failed; 2: bad usage or parameter."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,7 +14,7 @@ from dancheong.app import (
     table_commands,
     train_commands,
 )
-from dancheong.app.console import say
+from dancheong.app.console import emit, say
 from dancheong.params import DancheongError
 
 app = typer.Typer(
@@ -52,8 +52,32 @@ def main() -> None:
     try:
         app()
     except DancheongError as error:
-        say(f"dancheong: {error}")
-        sys.exit(error.exit_code)
+        _stop(str(error), error.exit_code)
+    except (OSError, ValueError) as error:
+        if not isinstance(error, OSError) and not _is_photo_error(error):
+            raise
+        _stop(_sentence(error), 1)
+    except MemoryError:
+        _stop("not enough memory; close other programs, or use smaller photographs or a smaller RESOL", 1)
     except KeyboardInterrupt:
-        say("dancheong: interrupted")
-        sys.exit(130)
+        _stop("interrupted", 130)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    """Say what went wrong, to programs too, and leave."""
+    say(f"dancheong: {message}")
+    if "--json" in sys.argv:
+        emit({"error": message, "exit_code": code}, True, [])
+    sys.exit(code)
+
+
+def _is_photo_error(error: Exception) -> bool:
+    # Only a command that has read photographs can have met one; the module is too heavy to import for `--help`.
+    files = sys.modules.get("dancheong.imaging.files")
+    return files is not None and isinstance(error, files.PhotoError)
+
+
+def _sentence(error: Exception) -> str:
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error) or type(error).__name__
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -19,9 +19,9 @@ def register(app: typer.Typer) -> None:
     app.command()(export)
 
 
-def inspect(model: ModelFile, as_json: options.Json = False) -> None:
+def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show everything a model file says of itself."""
-    from dancheong.artifact import FORMAT_VERSION, read_artifact
+    from dancheong.artifact import read_artifact
 
     artifact = read_artifact(model)
     count = sum(weights.size for name, weights in artifact.weights.items() if "running_" not in name)
@@ -30,14 +30,14 @@ def inspect(model: ModelFile, as_json: options.Json = False) -> None:
         for name, value in artifact.params.model_dump(mode="json").items()
     }
     result = {
-        "format_version": FORMAT_VERSION, "kind": artifact.kind, "category": artifact.category, "params": params,
+        "format_version": artifact.format_version, "kind": artifact.kind, "category": artifact.category, "params": params,
         "data": artifact.data, "history": artifact.history, "scores": artifact.scores, "generator_parameters": count,
         "bytes": model.stat().st_size, "digest": artifact.digest,
     }
     changed = [f"  {name} = {format_value(one['value'])} ({one['origin']})" for name, one in params.items()
                if one["origin"] != "default"]
     lines = [
-        f"{model}: {artifact.kind}, category {artifact.category}, format {FORMAT_VERSION}, {result['bytes']:,} bytes",
+        f"{model}: {artifact.kind}, category {artifact.category}, format {artifact.format_version}, {result['bytes']:,} bytes",
         f"generator: {count:,} parameters",
         *(f"{name}: {value}" for name, value in {**artifact.data, **artifact.scores}.items()),
         f"history: {len(artifact.history)} entries", f"digest: {artifact.digest}",
@@ -51,6 +51,7 @@ def export(
     output: Annotated[Path, typer.Argument(metavar="OUT.onnx")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Write the network as one ONNX file for any ONNX runtime, and compare both."""
     if output.exists() and not overwrite:

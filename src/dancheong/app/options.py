@@ -1,17 +1,66 @@
 """Options that every command shares, and what they mean together."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from dancheong.app.console import say
+from dancheong.params import ParamError, Resolved, TableRow, parse_settings, read_table, resolve
+from dancheong.params.schema import AT_PREDICTION
+from dancheong.params.sources import shown
+from dancheong.params.table import PRESETS
+
 Table = Annotated[str | None, typer.Option("--params", help="Parameter table: .csv, .xlsx or a database URL.", metavar="TABLE")]
+PredictionTable = Annotated[
+    str | None,
+    typer.Option(
+        "--params", metavar="TABLE",
+        help="Parameter table, of which only the rows of prediction and light reflection count; they override the model's.",
+    ),
+]
 Category = Annotated[str | None, typer.Option("--category", help="Category whose rows override COMMON.", metavar="NAME")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Override one parameter; repeatable.", metavar="NAME=VALUE")
 ]
 Preset = Annotated[str, typer.Option("--preset", help="Values to start from: default, or paper (the source paper's).")]
 Json = Annotated[bool, typer.Option("--json", help="The last line of stdout is one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No messages, no progress bars.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars, no messages but those of failures.")]
 OutputDir = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.", metavar="DIR")]
 Runtime = Annotated[str, typer.Option("--runtime", help="auto, onnx or torch.")]
+
+
+def effective(
+    table: str | None, category: str | None, settings: list[str] | None, preset: str = "default", quiet: bool = False
+) -> tuple[Resolved, list[TableRow] | None]:
+    """The effective parameters and the rows of the table (None without one).
+
+    A table that `params init` wrote has a row for everything, so nothing of a preset is left: that is said.
+    """
+    rows = read_table(table) if table else None
+    resolved = resolve(rows, category, parse_settings(settings or []), preset)
+    if table and preset != "default":
+        values = PRESETS[preset]
+        lost = [
+            name for name, origin in resolved.origins.items()
+            if name in values and origin not in (f"preset {preset}", "--set") and getattr(resolved.params, name) != values[name]
+        ]
+        if lost:
+            say(
+                f"dancheong: {len(lost)} of the {len(values)} values of --preset {preset} are overridden by rows of "
+                f"{shown(table)} ({', '.join(name.upper() for name in lost[:3])}{', ...' if lost[3:] else ''}): "
+                f"take these rows out, or write the table with `dancheong params init --preset {preset}`", quiet,
+            )
+    return resolved, rows
+
+
+def at_prediction(table: str | None, category: str | None, settings: list[str] | None) -> dict[str, Any]:
+    """What a table and settings change of a model's parameters. Settings are not sifted: the model refuses what it must."""
+    if category and not table:
+        raise ParamError(f"--category {category} chooses rows of a table: give --params TABLE as well")
+    given = {name.lower(): value for name, value in parse_settings(settings or []).items()}
+    if not table:
+        return given
+    resolved = resolve(read_table(table), category)
+    rows = {name: getattr(resolved.params, name) for name in AT_PREDICTION if resolved.origins[name] != "default"}
+    return {**rows, **given}

@@ -1,13 +1,16 @@
 """`dancheong predict` and `dancheong filter`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.params import ParamError, parse_settings, read_table, resolve
+from dancheong.params import ParamError
+
+if TYPE_CHECKING:
+    from dancheong.prediction.folder import FileResult
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Photographs, or folders of them.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there (never an input).")]
@@ -30,24 +33,24 @@ def predict(
     overwrite: Overwrite = False,
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
+    table: options.PredictionTable = None,
+    category: options.Category = None,
     settings: options.Settings = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Color gray (or color) photographs at their full size."""
     from dancheong.prediction.colorizer import Colorizer
-    from dancheong.prediction.folder import find_inputs, predict_files
+    from dancheong.prediction.folder import predict_files
 
     part = _parse_shard(shard)
-    colorizer = Colorizer.open(model, runtime=runtime, **parse_settings(settings or []))
-    count = len(find_inputs(inputs, part))
-    with progress_bar("coloring", count, quiet) as bar:
-        done = iter(range(1, count + 1))
+    colorizer = Colorizer.open(model, runtime=runtime, **options.at_prediction(table, category, settings))
+    with progress_bar("coloring", 1.0, quiet) as bar:
         results = predict_files(
             colorizer, inputs, output, overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, shard=part,
-            progress=lambda result: bar(next(done, count), Path(result.input).name),
+            progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
         )
-    _report(results, as_json, quiet)
+    _report(results, as_json)
 
 
 def filter_(
@@ -64,25 +67,23 @@ def filter_(
     quiet: options.Quiet = False,
 ) -> None:
     """Find and correct light reflection, without coloring. Writes the masks it used where asked."""
-    resolved = resolve(read_table(table) if table else None, category, parse_settings(settings or []))
-    from dancheong.prediction.folder import filter_files, find_inputs
+    resolved, _ = options.effective(table, category, settings)
+    from dancheong.prediction.folder import filter_files
 
-    count = len(find_inputs(inputs))
-    with progress_bar("filtering", count, quiet) as bar:
-        done = iter(range(1, count + 1))
+    with progress_bar("filtering", 1.0, quiet) as bar:
         results = filter_files(
             resolved.params, inputs, output, overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet,
-            progress=lambda result: bar(next(done, count), Path(result.input).name),
+            progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
         )
-    _report(results, as_json, quiet)
+    _report(results, as_json)
 
 
-def _report(results: list, as_json: bool, quiet: bool) -> None:  # type: ignore[type-arg]
+def _report(results: list["FileResult"], as_json: bool) -> None:
     failed = [result for result in results if result.status == "failed"]
     seconds = sum(result.seconds for result in results if result.status == "ok")
     good = sum(result.status == "ok" for result in results)
     for result in failed:
-        say(f"failed: {result.input}: {result.error}", quiet)
+        say(f"failed: {result.input}: {result.error}")
     rate = round(good / seconds, 3) if seconds else 0.0
     emit(
         {"files": [result.record() for result in results], "images_per_second": rate},

@@ -6,7 +6,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit
-from dancheong.params import COMMON, TableRow, complete_rows, parse_settings, read_table, resolve, write_table
+from dancheong.params import COMMON, TableRow, complete_rows, read_table, resolve, write_table
 from dancheong.params.sources import is_database, shown, table_exists
 from dancheong.params.table import ParamError, format_value
 
@@ -19,7 +19,11 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a table th
 
 @app.command()
 def init(
-    table: TablePlace, preset: options.Preset = "default", overwrite: Overwrite = False, as_json: options.Json = False
+    table: TablePlace,
+    preset: options.Preset = "default",
+    overwrite: Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Write a complete table with a comment on every row; in a database also the table for the history of runs."""
     rows = complete_rows(preset)
@@ -38,10 +42,10 @@ def show(
     settings: options.Settings = None,
     preset: options.Preset = "default",
     as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Show the effective values and where each came from."""
-    rows = read_table(table) if table else None
-    resolved = resolve(rows, category, parse_settings(settings or []), preset)
+    resolved, _ = options.effective(table, category, settings, preset, quiet)
     values = {
         name.upper(): {"value": getattr(resolved.params, name), "origin": origin}
         for name, origin in resolved.origins.items()
@@ -52,10 +56,10 @@ def show(
 
 
 @app.command()
-def check(table: TablePlace, as_json: options.Json = False) -> None:
+def check(table: TablePlace, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Validate a table for every category it has."""
     rows = read_table(table)
-    categories = [COMMON, *sorted({row.category for row in rows} - {COMMON})]
+    categories = [COMMON, *sorted({row.category.upper() for row in rows if row.use} - {COMMON})]
     for category in categories:
         resolve(rows, category)
     result = {"rows": len(rows), "categories": categories, "valid": True}
@@ -68,6 +72,7 @@ def copy(
     destination: Annotated[str, typer.Argument(metavar="DST", help="The same; made if it is not there.")],
     overwrite: Overwrite = False,
     as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Copy a table to another place, among .csv, .xlsx and databases."""
     rows = read_table(source)
@@ -76,7 +81,7 @@ def copy(
 
 
 @app.command()
-def runs(database: Database, as_json: options.Json = False) -> None:
+def runs(database: Database, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """List the runs recorded in a database: when, from which table and photographs, which model, how good."""
     if not is_database(database):
         raise ParamError(f"{database}: runs are recorded in databases only; a URL such as sqlite:///params.db was expected")

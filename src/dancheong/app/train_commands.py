@@ -7,7 +7,6 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.params import parse_settings, read_table, resolve
 from dancheong.params.sources import is_database
 
 
@@ -29,9 +28,11 @@ def train(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train on PHOTOS and write one model file. Ctrl-C saves; --resume goes on."""
-    rows = read_table(table) if table else None
-    resolved = resolve(rows, category, parse_settings(settings or []), preset)
+    """Train on PHOTOS and write one model file. Photographs that cannot be used are left out and named: exit code 0.
+
+    Ctrl-C saves and exits with code 130; --resume goes on.
+    """
+    resolved, rows = options.effective(table, category, settings, preset, quiet)
     from dancheong.training.loop import Progress
     from dancheong.training.loop import train as run
 

@@ -231,6 +231,12 @@ SECTIONS: tuple[type[BaseModel], ...] = (
 )
 
 
+# What may still be changed once a model is trained.
+AT_PREDICTION: tuple[str, ...] = tuple(
+    name for section in (PredictionRows, GlareRows, DetectorRows, CorrectionRows) for name in section.model_fields
+)
+
+
 def choices_of(field_name: str) -> tuple[str, ...]:
     """The words a choice parameter allows; empty for the others."""
     annotation = Params.model_fields[field_name].annotation

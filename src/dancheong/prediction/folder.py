@@ -15,12 +15,12 @@ from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_phot
 from dancheong.imaging.sheet import sheet
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.plan import Identity, Job, Source, find_inputs, find_sources, identity, of_shard, plan
-
-__all__ = ["FileResult", "filter_files", "find_inputs", "predict_files"]
+from dancheong.prediction.drawn import drawn_masks_of, why_unused
+from dancheong.prediction.plan import Identity, Job, find_sources, identity, of_shard, plan
 
 Pixels = NDArray[Any]
-Progress = Callable[["FileResult"], None]
+Progress = Callable[["FileResult", int, int], None]
+Tell = Callable[[str], None]
 
 SHEET_ROWS = 24
 
@@ -54,6 +54,15 @@ class FileResult:
 
 
 @dataclass(frozen=True)
+class _Work:
+    """What there is to do: jobs, the drawn masks by photograph, and the photographs that nothing may replace."""
+
+    jobs: list[Job]
+    drawings: dict[Path, Path]
+    originals: frozenset[Identity]
+
+
+@dataclass(frozen=True)
 class _Done:
     """Pixels to write, the mask that was used, and the figures of the report."""
 
@@ -72,6 +81,7 @@ def predict_files(
     shard: tuple[int, int] | None = None,
     progress: Progress | None = None,
     suffix: str | None = None,
+    tell: Tell | None = None,
 ) -> list[FileResult]:
     """Color photographs at their full size into `out_dir`.
 
@@ -80,19 +90,24 @@ def predict_files(
         inputs: photographs, and folders that are searched; subfolders are kept in `out_dir`.
         overwrite: do again what is there already. An input is never overwritten.
         mask_dir: each photograph's mask of light reflection is written here, 8-bit PNG of the same stem: 0 is untouched.
-        drawn_masks: folder of masks drawn by hand, PNG of the same subfolder and stem; others are left to the detector.
+        drawn_masks: folder of masks drawn by hand, PNG of the same (subfolder and) stem; others are left to the detector.
         shard: (i, n): only the i-th of n parts, 1 <= i <= n.
-        progress: called with each result.
+        progress: called with each result, how many are done and how many there are.
         suffix: format of all results, such as ".png"; None: that of the input.
+        tell: called with a sentence where drawn masks are not used or belong to no photograph.
 
     Returns:
         A result for each photograph of the shard, in order. One that fails does not stop the others.
 
     Raises:
-        ParamError: folders that would mix masks and results, an unknown suffix, or a wrong shard.
+        ParamError: folders that would mix masks and results or are not there, an unknown suffix, or a wrong shard.
         ArtifactError, ExtraMissing: the model cannot be opened.
     """
     model = colorizer if isinstance(colorizer, Colorizer) else Colorizer.open(colorizer)
+    is_treated = model.params.pairing != "side_by_side"
+    unused = why_unused(model.params, "predict") if is_treated else "PAIRING=side_by_side treats no light reflection"
+    work = _plan(inputs, out_dir, mask_dir, drawn_masks, suffix, unused, tell)
+    work = replace(work, jobs=of_shard(work.jobs, shard))
 
     def color(photo: Photo, drawn: Pixels | None) -> _Done:
         given = photo.pixels
@@ -103,7 +118,7 @@ def predict_files(
         figures = {"glare_share": prepared.glare_share if looked else None, "abstained": prepared.abstained}
         return _Done(pixels, prepared.alpha_hw, figures)
 
-    return _run(color, inputs, out_dir, overwrite, mask_dir, drawn_masks, shard, progress, suffix)
+    return _run(color, work, overwrite, progress)
 
 
 def filter_files(
@@ -116,6 +131,7 @@ def filter_files(
     sheet_path: str | Path | None = None,
     progress: Progress | None = None,
     suffix: str | None = None,
+    tell: Tell | None = None,
 ) -> list[FileResult]:
     """Glare control on its own, as `params` would have it in training or prediction. Arguments as `predict_files`.
 
@@ -126,6 +142,9 @@ def filter_files(
         ParamError: also for a sheet that would replace a photograph, or (without `overwrite`) any file.
     """
     stage: Literal["train", "predict"] = "train" if params.glare_stage == "train" else "predict"
+    work = _plan(inputs, out_dir, mask_dir, drawn_masks, suffix, why_unused(params, stage), tell)
+    if sheet_path is not None:
+        _check_sheet(Path(sheet_path), work, overwrite)
     rows: list[list[Pixels]] = []
 
     def treat_one(photo: Photo, drawn: Pixels | None) -> _Done:
@@ -138,9 +157,7 @@ def filter_files(
         figures = {"glare_share": mask.share, "clip_share": mask.clip_share, "abstained": mask.abstained}
         return _Done(treated.pixels, mask.alpha_hw, figures)
 
-    if sheet_path is not None:
-        _check_sheet(Path(sheet_path), inputs, overwrite)
-    results = _run(treat_one, inputs, out_dir, overwrite, mask_dir, drawn_masks, None, progress, suffix)
+    results = _run(treat_one, work, overwrite, progress)
     if sheet_path is not None and rows:
         Path(sheet_path).parent.mkdir(parents=True, exist_ok=True)
         write_photo(sheet_path, sheet(rows, ["before", "mask", "after"]))
@@ -154,41 +171,45 @@ def is_pair(pixels: Pixels, params: Params) -> bool:
     return params.input_half == "yes" or (params.input_half == "auto" and pixels.shape[1] == 2 * pixels.shape[0])
 
 
-def _run(
-    work: Callable[[Photo, Pixels | None], _Done],
+def _plan(
     inputs: Sequence[str | Path],
     out_dir: str | Path,
-    overwrite: bool,
     mask_dir: str | Path | None,
     drawn_masks: str | Path | None,
-    shard: tuple[int, int] | None,
-    progress: Progress | None,
     suffix: str | None,
-) -> list[FileResult]:
-    """Plan, then one photograph after the other; what goes wrong with one is its result."""
-    out, masks, drawn = (None if folder is None else Path(folder) for folder in (out_dir, mask_dir, drawn_masks))
-    assert out is not None
+    unused: str,
+    tell: Tell | None,
+) -> _Work:
+    """What there is to do, found and checked before anything is done. `unused`: why drawn masks are not looked at."""
+    out = Path(out_dir)
+    masks, drawn = (None if folder is None else Path(folder) for folder in (mask_dir, drawn_masks))
     _check_folders(out, masks, drawn, suffix)
     sources = find_sources(inputs, [folder for folder in (out, masks, drawn) if folder is not None])
+    drawings = {} if drawn is None else drawn_masks_of(drawn, sources, unused, tell or (lambda text: None))
     # The originals of all shards, and names that do not depend on the shard.
-    originals = {identity(source.path) for source in sources}
+    originals = frozenset(identity(source.path) for source in sources)
+    return _Work(plan(sources, out, masks, suffix), drawings, originals)
+
+
+def _run(
+    treatment: Callable[[Photo, Pixels | None], _Done], work: _Work, overwrite: bool, progress: Progress | None
+) -> list[FileResult]:
+    """One photograph after the other; what goes wrong with one is its result."""
     results = []
-    for job in of_shard(plan(sources, out, masks, suffix), shard):
+    for done, job in enumerate(work.jobs, 1):
         try:
-            result = _do(work, job, overwrite, _drawn_mask(drawn, job.source), originals)
+            result = _do(treatment, job, work, overwrite)
         except Exception as error:  # whatever one photograph does, the others are done
             result = FileResult(job.source.path, job.output, "failed", error=told(error))
         results.append(result)
         if progress:
-            progress(result)
+            progress(result, done, len(work.jobs))
     return results
 
 
-def _do(
-    work: Callable[[Photo, Pixels | None], _Done], job: Job, overwrite: bool, drawn: Path | None, originals: set[Identity]
-) -> FileResult:
+def _do(treatment: Callable[[Photo, Pixels | None], _Done], job: Job, work: _Work, overwrite: bool) -> FileResult:
     for path in filter(None, (job.output, job.mask)):
-        if identity(path) in originals:
+        if identity(path) in work.originals:
             raise PhotoError(path, "would replace an original photograph; choose another folder for the results")
     result = FileResult(job.source.path, job.output, mask=job.mask)
     if job.output.exists() and not overwrite:
@@ -197,7 +218,8 @@ def _do(
         raise PhotoError(job.source.path, f"no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}) in this folder")
     began = time.perf_counter()
     photo = read_photo(job.source.path)
-    done = work(photo, None if drawn is None else read_photo(drawn).pixels)
+    drawing = work.drawings.get(job.source.path)
+    done = treatment(photo, None if drawing is None else read_photo(drawing).pixels)
     # The mask first: where the result stands, all of it does.
     if job.mask is not None:
         job.mask.parent.mkdir(parents=True, exist_ok=True)
@@ -215,23 +237,17 @@ def _check_folders(out: Path, masks: Path | None, drawn: Path | None, suffix: st
         raise ParamError(f"{masks}: masks are written beside other pictures there; give them a folder of their own")
 
 
-def _check_sheet(path: Path, inputs: Sequence[str | Path], overwrite: bool) -> None:
+def _check_sheet(path: Path, work: _Work, overwrite: bool) -> None:
     if path.suffix.lower() not in PHOTO_SUFFIXES:
         raise ParamError(f"{path}: a sheet is a picture; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
     if path.is_dir():
         raise ParamError(f"{path}: this is a folder; a file name for the sheet was expected")
-    if identity(path) in {identity(source.path) for source in find_sources(inputs)}:
+    if identity(path) in work.originals:
         raise ParamError(f"{path}: the sheet would replace an original photograph; choose another name")
+    if path.absolute() in {one.absolute() for job in work.jobs for one in (job.output, job.mask) if one is not None}:
+        raise ParamError(f"{path}: the sheet would replace a result of the same name; choose another name")
     if path.exists() and not overwrite:
         raise ParamError(f"{path}: a file is there already; --overwrite replaces it")
-
-
-def _drawn_mask(folder: Path | None, source: Source) -> Path | None:
-    """The drawing for a photograph: in its subfolder, else at the top."""
-    if folder is None:
-        return None
-    name = source.relative.with_suffix(".png")
-    return next((path for path in (folder / name, folder / name.name) if path.is_file()), None)
 
 
 def _mask_pixels(alpha_hw: NDArray[np.float32] | None, pixels: Pixels) -> NDArray[np.uint8]:

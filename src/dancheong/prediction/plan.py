@@ -33,18 +33,10 @@ class Job:
     mask: Path | None
 
 
-def find_inputs(inputs: Sequence[str | Path], shard: tuple[int, int] | None = None) -> list[Path]:
+def find_sources(inputs: Sequence[str | Path], results: Iterable[Path] = ()) -> list[Source]:
     """The photographs that `inputs` name: files as they are, folders searched; each real file once.
 
-    Args:
-        shard: (i, n) takes the i-th of n parts, 1 <= i <= n.
-    """
-    return [source.path for source in of_shard(find_sources(inputs), shard)]
-
-
-def find_sources(inputs: Sequence[str | Path], results: Iterable[Path] = ()) -> list[Source]:
-    """As `find_inputs`; photographs below the folders `results`, where they lie inside a named folder, are left out.
-
+    Photographs below the folders `results`, where these lie inside a named folder, are left out.
     An input that does not exist, and a folder without photographs, come back as they are: reading them fails in words.
     """
     own_results = [folder.resolve() for folder in results]
