@@ -3,15 +3,22 @@
 import json
 import os
 import signal
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from lightning_fabric.plugins import MixedPrecision
 
 from dancheong.artifact import read_artifact
-from dancheong.data.scenes import write_scenes
+from dancheong.data.scenes import scene, write_scenes
 from dancheong.evaluation.evaluate import evaluate
-from dancheong.imaging.files import read_photo
-from dancheong.params import resolve
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import list_photos, read_photo, write_photo
+from dancheong.models.discriminator import PatchBlock
+from dancheong.params import ExtraMissing, ParamError, resolve
+from dancheong.prediction.colorizer import Colorizer
 from dancheong.training import loop
 from dancheong.training.loop import TrainingDiverged, train
 from dancheong.training.state import ResumeError
@@ -67,6 +74,66 @@ def test_ctrl_c_finishes_the_step_and_saves(photos, tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_resuming_is_exact_with_validation_and_synthetic_glare(photos, tmp_path):
+    write_scenes(tmp_path / "val", 2, 70, 72, 48)
+    params = tiny(AUG_GLARE_P=0.5, EPOCHS=3)
+    given = {"val": tmp_path / "val"}
+    whole = train(photos, tmp_path / "whole.h5", params, **given)
+    train(photos, tmp_path / "parts.h5", params, watch=stop_after(4), **given)
+    train(photos, tmp_path / "parts.h5", params, watch=stop_after(10), resume=True, **given)
+    second = train(photos, tmp_path / "parts.h5", params, resume=True, **given)
+    assert (second.losses, second.val) == (whole.losses, whole.val)
+    a, b = (read_artifact(tmp_path / name) for name in ("whole.h5", "parts.h5"))
+    assert all(a.weights[name].tobytes() == b.weights[name].tobytes() for name in a.weights)
+    assert a.scores == b.scores
+    assert [{**row, "seconds": 0} for row in a.history] == [{**row, "seconds": 0} for row in b.history]
+    logs = [logged(tmp_path / f"{name}_log") for name in ("whole", "parts")]
+    assert logs[0] == logs[1]
+
+
+def test_the_scale_of_gradients_is_part_of_the_state(photos, tmp_path, monkeypatch):
+    """Half precision has a scale that adapts; on a processor the engine has none, so one is put in its place."""
+    given = []
+    monkeypatch.setattr(MixedPrecision, "state_dict", lambda self: {"scale": 4096.0})
+    monkeypatch.setattr(MixedPrecision, "load_state_dict", lambda self, state: given.append(state))
+    train(photos, tmp_path / "m.h5", tiny(PRECISION="bf16-mixed"), watch=stop_after(4))
+    train(photos, tmp_path / "m.h5", tiny(PRECISION="bf16-mixed"), resume=True)
+    assert given == [{"scale": 4096.0}]
+
+
+def logged(folder):
+    lines = (folder / "losses.jsonl").read_text("utf-8").splitlines()
+    return [{**json.loads(line), "seconds": 0} for line in lines]
+
+
+def test_the_log_holds_one_run(photos, tmp_path):
+    """A second run begins it anew, a resumed one goes on from where its state was saved."""
+    for _ in range(2):
+        train(photos, tmp_path / "m.h5", tiny(), log_dir=tmp_path / "log")
+        assert [entry["images"] for entry in logged(tmp_path / "log")] == [2, 4, 6, 8, 10, 12]
+    train(photos, tmp_path / "m.h5", tiny(), log_dir=tmp_path / "log", watch=stop_after(6))
+    with (tmp_path / "log" / "losses.jsonl").open("a", encoding="utf-8") as log:
+        log.write('{"images": 8, "l1": 1.0}\n{"images"')
+    train(photos, tmp_path / "m.h5", tiny(), log_dir=tmp_path / "log", resume=True)
+    assert [entry["images"] for entry in logged(tmp_path / "log")] == [2, 4, 6, 8, 10, 12]
+
+
+def test_ctrl_c_in_the_last_step_still_logs_validates_and_ends(photos, tmp_path):
+    write_scenes(tmp_path / "val", 2, 70, 72, 48)
+
+    def interrupt(progress):
+        if progress.images_seen == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    # Asked after the tenth image, noticed after the twelfth and last.
+    result = train(photos, tmp_path / "m.h5", tiny(VAL_IMAGES=1000), val=tmp_path / "val", watch=interrupt)
+    assert (result.images_seen, result.stopped) == (12, False)
+    assert result.val
+    assert logged(tmp_path / "m_log")[-2]["images"] == 12
+    assert not (tmp_path / "m.h5.resume").exists()
+
+
 @pytest.mark.parametrize(("change", "word"), [({"LR": 1e-3}, "LR"), ({"SEED": 9}, "SEED"), ({"NGF": 5}, "NGF")])
 def test_resume_refuses_another_run(photos, tmp_path, change, word):
     train(photos, tmp_path / "m.h5", tiny(), watch=stop_after(2))
@@ -83,6 +150,19 @@ def test_resume_refuses_other_photographs_and_damage(photos, tmp_path):
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(ResumeError, match="damaged"):
         train(photos, tmp_path / "m.h5", tiny(), resume=True)
+
+
+def test_resume_refuses_other_photographs_for_validation_and_another_beat(photos, tmp_path):
+    write_scenes(tmp_path / "val", 2, 70, 72, 48)
+    write_scenes(tmp_path / "others", 2, 50, 72, 48)
+    train(photos, tmp_path / "m.h5", tiny(), val=tmp_path / "val", watch=stop_after(2))
+    for other in (None, tmp_path / "others"):
+        with pytest.raises(ResumeError, match="for validation changed"):
+            train(photos, tmp_path / "m.h5", tiny(), val=other, resume=True)
+    with pytest.raises(ResumeError, match="VAL_IMAGES changed"):
+        train(photos, tmp_path / "m.h5", tiny(VAL_IMAGES=6), val=tmp_path / "val", resume=True)
+    train(photos, tmp_path / "n.h5", tiny(), watch=stop_after(2))
+    assert train(photos, tmp_path / "n.h5", tiny(VAL_IMAGES=6), resume=True).images_seen == 12
 
 
 def test_the_same_command_begins_goes_on_and_knows_its_end(photos, tmp_path):
@@ -110,6 +190,90 @@ def test_a_discriminator_that_has_won_is_reported_once(photos, tmp_path, monkeyp
     train(photos, tmp_path / "m.h5", tiny(GAN_START=0), watch=lambda progress: bool(messages.append(progress.message)))
     assert [bool(message) for message in messages].count(True) == 1
     assert "LAMBDA_GAN" in next(filter(None, messages))
+
+
+def test_what_has_been_said_about_the_discriminator_survives_a_stop(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "WON_LOSS", 1e9)
+    monkeypatch.setattr(loop, "WON_IMAGES", 8)
+    messages = []
+
+    def watch(stop):
+        return lambda progress: bool(messages.append(progress.message)) or progress.images_seen == stop
+
+    for stop in (6, 10, 0):
+        train(photos, tmp_path / "m.h5", tiny(GAN_START=0), resume=True, watch=watch(stop))
+    assert [bool(message) for message in messages] == [False, False, False, True, False, False]
+
+
+@pytest.mark.parametrize(("resol", "depth"), [(100, 6), (286, 6), (32, 6), (50, 0)])
+def test_resol_may_be_any_size(tmp_path, resol, depth):
+    write_scenes(tmp_path / "photos", 2, 1, 130, 90)
+    settings = {"NGF": 2, "NDF": 2, "BATCH_SIZE": 2, "EPOCHS": 1, "GAN_START": 0, "DEVICE": "cpu"}
+    settings |= {"RESOL": resol, "DEPTH": depth}
+    # Default PATCH_SIZE: 70 sees at least 24 px.
+    result = train(tmp_path / "photos", tmp_path / "m.h5", resolve(settings=settings).params, category="GOGUNG")
+    assert {"d_real", "g_gan"} <= result.losses.keys()
+    colorize = Colorizer.open(tmp_path / "m.h5")
+    assert colorize.category == "GOGUNG"
+    gray = gray_of(scene(9, 57, 43))
+    assert colorize(gray).shape == (43, 57, 3)
+    by_torch = Colorizer.open(tmp_path / "m.h5", runtime="torch")(gray)
+    assert np.abs(by_torch.astype(int) - colorize(gray)).max() <= 1
+
+
+def test_half_precision_holds_for_the_judgment_of_the_generator_too(photos, tmp_path, monkeypatch):
+    seen = []
+    forward = PatchBlock.forward
+
+    def watched(self, x_bchw):
+        seen.append((self.row.block, self.conv.weight.requires_grad, forward(self, x_bchw).dtype))
+        return forward(self, x_bchw)
+
+    monkeypatch.setattr(PatchBlock, "forward", watched)
+    result = train(photos, tmp_path / "m.h5", tiny(PRECISION="bf16-mixed", NORM="none", GAN_START=0, EPOCHS=1))
+    assert all(np.isfinite(value) for value in result.losses.values())
+    assert {learns for _, learns, _ in seen} == {True, False}
+    assert {dtype for _, _, dtype in seen} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({"PAIRING": "side_by_side"}, "COLOR_SPACE=RGB"), ({"PATCH_SIZE": "286"}, "PATCH_SIZE=286 .*RESOL=32"),
+     ({"DEVICES": 3}, "BATCH_SIZE=2 .*DEVICES=3"), ({"SR_SCALE": "2"}, "SR_SCALE=1"),
+     ({"GLARE_MODE": "global", "HF_BORDER": "none", "HF_BACKEND": "dct"}, "HF_BACKEND=rfft")],
+)  # fmt: skip
+def test_rows_that_do_not_go_together_are_refused_before_anything_is_read(photos, tmp_path, monkeypatch, change, word):
+    monkeypatch.setattr(loop, "launch", lambda params: pytest.fail("processes were started"))
+    monkeypatch.setattr(loop, "find_pairs", lambda *_: pytest.fail("photographs were looked for"))
+    with pytest.raises(ParamError, match=word):
+        train(photos, tmp_path / "m.h5", tiny(**change))
+
+
+@pytest.mark.parametrize("missing", ["torch", "lightning_fabric", "onnx"])
+def test_what_training_needs_is_asked_for_before_it_begins(photos, tmp_path, monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ExtraMissing, match=rf"{missing}.*dancheong\[train\]"):
+        train(photos, tmp_path / "m.h5", tiny())
+
+
+def test_masks_drawn_by_hand_are_trained_with(photos, tmp_path):
+    names = [path.name for path in list_photos(photos)]
+    (tmp_path / "masks").mkdir()
+    mask = np.zeros((48, 72), np.uint8)
+    mask[10:30, 10:40] = 255
+    write_photo(tmp_path / "masks" / Path(names[0].upper()).with_suffix(".png"), mask)
+    params = tiny(EPOCHS=1)
+    plain = train(photos, tmp_path / "plain.h5", params)
+    drawn = train(photos, tmp_path / "drawn.h5", params, drawn_masks=tmp_path / "masks")
+    assert drawn.fingerprint != plain.fingerprint
+    assert drawn.losses != plain.losses
+    (tmp_path / "masks").rename(tmp_path / "elsewhere")
+    with pytest.raises(ParamError, match="there is no folder"):
+        train(photos, tmp_path / "m.h5", params, drawn_masks=tmp_path / "masks")
+    (tmp_path / "strangers").mkdir()
+    write_photo(tmp_path / "strangers" / "another.png", mask)
+    with pytest.raises(ParamError, match="none of the 1 masks"):
+        train(photos, tmp_path / "m.h5", params, drawn_masks=tmp_path / "strangers")
 
 
 def test_log_previews_and_the_best_weights(photos, tmp_path):

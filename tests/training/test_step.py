@@ -117,14 +117,38 @@ def test_one_step_equals_a_plain_derivation():
             torch.testing.assert_close(value, states[1][name], rtol=1e-5, atol=1e-7)
 
 
-def test_damaged_pixels_teach_nothing():
-    """What stands in damaged pixels of the target has no effect on the generator, with and without the adversary."""
-    params = paper(loss_mask="l1+gan", norm="channel")
+def damage():
     weight = torch.ones(2, 1, 32, 32)
     weight[:, :, 8:20, 8:20] = 0
+    return weight
+
+
+@pytest.mark.parametrize("adversarial", [False, True])
+def test_damaged_pixels_teach_nothing(adversarial):
+    """No gradient reaches the generator's picture where it is damaged, with and without the adversary."""
+    params, weight = paper(loss_mask="l1+gan", norm="channel"), damage()
+    trainee, pictures = trainee_of(params), []
+    trainee.generator.register_forward_hook(lambda _module, _inputs, out: out.retain_grad() or pictures.append(out))
+    losses = train_step(trainee, batch_of(weight=weight), params, backward, adversarial)
+    assert ("g_gan" in losses) is adversarial
+    (picture,) = pictures
+    lost = weight.expand_as(picture) == 0
+    assert (picture.grad[lost] == 0).all()
+    assert (picture.grad[~lost] != 0).all()
+
+
+def test_the_adversary_does_see_damage_where_the_loss_mask_is_for_l1_only():
+    params, pictures = paper(loss_mask="l1", norm="channel"), []
+    trainee = trainee_of(params)
+    trainee.generator.register_forward_hook(lambda _module, _inputs, out: out.retain_grad() or pictures.append(out))
+    train_step(trainee, batch_of(weight=damage()), params, backward, True)
+    assert (pictures[0].grad[damage().expand_as(pictures[0]) == 0] != 0).any()
+
+
+def test_what_stands_in_damaged_pixels_of_the_target_does_not_matter_to_l1():
+    params, weight = paper(loss_mask="l1+gan", norm="channel"), damage()
     clean, damaged = batch_of(weight=weight), batch_of(weight=weight)
     damaged.target_bchw[:, :, 8:20, 8:20] = 1.0
-    # Warm-up first: L1 alone.
     gradients = []
     for batch in (clean, damaged):
         trainee = trainee_of(params)

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from dancheong.artifact import Artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
-from dancheong.data.photographs import Refusal, find_pairs
-from dancheong.data.prepare import Stage
-from dancheong.params import COMMON, DancheongError, Params
-from dancheong.training.engine import launch
+from dancheong.data.photographs import Refusal, find_masks, find_pairs, mask_of
+from dancheong.data.prepare import Stage, channels, check_together
+from dancheong.params import COMMON, DancheongError, ParamError, Params
+from dancheong.training.engine import launch, require_extra
 
 if TYPE_CHECKING:
     from dancheong.training.run import Run
 
+AGREE_STEPS = 8
 # A discriminator loss this low for this many images means that it has won and teaches nothing more.
 WON_LOSS, WON_IMAGES = 0.05, 2000
 WON_ADVICE = (
@@ -70,6 +71,7 @@ def train(
     params: Params | None = None,
     *,
     val: str | Path | None = None,
+    drawn_masks: str | Path | None = None,
     log_dir: str | Path | None = None,
     resume: bool = False,
     category: str = COMMON,
@@ -81,24 +83,33 @@ def train(
     Args:
         photos: one of the three layouts of docs/data.md.
         val: photographs that are never trained on; the weights that do best on them are kept.
-        log_dir: losses.jsonl and previews (gray | predicted | truth) go here; beside the model by default.
+        drawn_masks: folder of masks drawn by hand for PHOTOS, PNG of the same subfolder and stem, white on light
+            reflection; photographs without one are left to the detector.
+        log_dir: losses.jsonl (begun anew unless resumed) and previews (gray | predicted | truth) go here; beside the
+            model by default.
         resume: go on from the state beside the model; where there is neither state nor model, begin.
+        category, origins: what the model is for, and where each parameter came from, as `resolve` of
+            `dancheong.params` gives them; the model file tells them.
         watch: called at each log interval; True stops the run after the current step, resumable.
 
     Raises:
         NoPhotographs: when nothing usable is left; ResumeError; TrainingDiverged; ExtraMissing.
+        ParamError: rows that do not go together, a device that is not there, or a folder of masks without any that fits.
     """
     params = params or Params()
     model = Path(model)
+    require_extra()
+    check_training(params)
     fabric = launch(params)
-    from dancheong.training.run import Run  # torch is there: launch has checked
+    from dancheong.training.run import Run  # torch is there: it was required
 
-    cache, refusals = _prepare(Path(photos), params)
+    cache, refusals = _prepare(Path(photos), params, drawn_masks=drawn_masks)
     val_cache = _prepare(Path(val), params, "predict")[0] if val is not None else None
     log = Path(log_dir) if log_dir is not None else model.with_name(model.stem + "_log")
     with Run(fabric, params, cache, val_cache, model, log) as run:
         if resume and (run.state_file.exists() or model.exists()):
             run.restore()
+        run.open_log()
         with _stop_signals() as asked:
             stopped = _loop(run, params, cache, watch or (lambda progress: False), asked)
         if stopped:
@@ -122,13 +133,15 @@ def _loop(
     """Step to the end, or until `watch` or a signal asks to stop (True)."""
     # Whole batches only: batch statistics of a short last batch would differ from all others.
     total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
-    began, seconds_before, won_since = time.monotonic(), run.seconds, run.images_seen
-    warned = False
-    for batch in run.batches(total):
+    began, seconds_before = time.monotonic(), run.seconds
+    for step, batch in enumerate(run.batches(total)):
         run.step(batch, total)
         run.seconds = seconds_before + time.monotonic() - began
-        if asked():
-            return run.images_seen < total
+        # Several processes look at each other now and then only: each time their hosts wait for their devices.
+        to_ask = run.fabric.world_size == 1 or step % AGREE_STEPS == 0
+        # After the last step there is nothing to stop: it is logged and validated as ever.
+        if to_ask and run.agreed(asked()) and run.images_seen < total:
+            return True
         if not run.time_to_log(total):
             continue
         losses = run.log_losses()
@@ -138,18 +151,25 @@ def _loop(
                 f"a loss is no longer a number after {run.images_seen} images ({named}); "
                 "lower LR, or use PRECISION=32-true. The last good state is kept; nothing was overwritten"
             )
-        message = ""
-        if not ("d_real" in losses and losses["d_real"] < WON_LOSS and losses["d_fake"] < WON_LOSS):
-            won_since = run.images_seen
-        elif run.images_seen - won_since >= WON_IMAGES and not warned:
-            message, warned = WON_ADVICE.format(images=run.images_seen - won_since), True
+        message = _advice(run, losses)
         if run.time_to_validate(total):
             run.validate()
             run.save_state()
         rate = run.images_here / (time.monotonic() - began)
-        if watch(Progress(run.images_seen, total, run.seconds, rate, {**losses, **run.val}, message)):
-            return run.images_seen < total
+        progress = Progress(run.images_seen, total, run.seconds, rate, {**losses, **run.val}, message)
+        if run.agreed(watch(progress)) and run.images_seen < total:
+            return True
     return False
+
+
+def _advice(run: "Run", losses: dict[str, float]) -> str:
+    """What to do about a discriminator that has won, said once; else nothing."""
+    if not ("d_real" in losses and losses["d_real"] < WON_LOSS and losses["d_fake"] < WON_LOSS):
+        run.won_since = run.images_seen
+    elif run.images_seen - run.won_since >= WON_IMAGES and not run.warned:
+        run.warned = True
+        return WON_ADVICE.format(images=run.images_seen - run.won_since)
+    return ""
 
 
 @contextmanager
@@ -173,9 +193,35 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _prepare(photos: Path, params: Params, stage: Stage = "train") -> tuple[Cache, list[Refusal]]:
+def check_training(params: Params) -> None:
+    """Refuse rows that cannot be trained with, before any process is started and any photograph read.
+
+    Raises:
+        ParamError: see `dancheong.data.prepare.check_together`; PATCH_SIZE does not fit RESOL; BATCH_SIZE cannot be shared
+            by DEVICES.
+    """
+    check_together(params)
+    if params.batch_size % params.devices:
+        raise ParamError(
+            f"BATCH_SIZE={params.batch_size} cannot be shared by DEVICES={params.devices}: make it a multiple of DEVICES"
+        )
+    if params.lambda_gan > 0:
+        from dancheong.models.discriminator import discriminator_rows
+
+        discriminator_rows(params, sum(channels(params)))
+
+
+def _prepare(
+    photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None
+) -> tuple[Cache, list[Refusal]]:
+    masks = {} if drawn_masks is None else find_masks(Path(drawn_masks))
     pairs, refusals = find_pairs(photos, params)
-    cache, more = build_cache(pairs, params, stage=stage)
+    if masks and not any(mask_of(masks, pair.name) for pair in pairs):
+        raise ParamError(
+            f"none of the {len(masks)} masks in {drawn_masks} has the name of a photograph in {photos}: "
+            f"the mask of {pairs[0].name} is {Path(pairs[0].name).with_suffix('.png').name}"
+        )
+    cache, more = build_cache(pairs, params, stage=stage, masks=masks)
     return cache, [*refusals, *more]
 
 

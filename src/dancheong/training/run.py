@@ -44,6 +44,7 @@ class Run:
         self.best: dict[str, Any] | None = None
         self._sums: dict[str, torch.Tensor] = {}
         self._sum_steps, self._logged_at, self._validated_at = 0, 0, 0
+        self.won_since, self.warned = 0, False
 
         c_in, c_out = channels(params)
         # Weights come from generators of their own; this seeds what is left: dropout.
@@ -61,11 +62,9 @@ class Run:
             d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         if self.average is not None:
             self.average.to(fabric.device)
-        self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator)
+        self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator, fabric.autocast)
 
     def __enter__(self) -> "Run":
-        if self.fabric.is_global_zero:
-            self.log_dir.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,7 +96,20 @@ class Run:
         self.images_seen += self.params.batch_size
         self.images_here += self.params.batch_size
 
+    def agreed(self, stop: bool) -> bool:
+        """Whether any process wants to stop: one that went alone would leave the others waiting for its gradients."""
+        if self.fabric.world_size == 1:
+            return stop
+        return bool(self.fabric.all_reduce(torch.tensor(float(stop), device=self.fabric.device), reduce_op="max"))
+
     # -- looking --------------------------------------------------------------------------------------------------------
+
+    def open_log(self) -> None:
+        """Begin losses.jsonl with what the run has behind it: nothing, or what it had when its state was saved."""
+        if self.fabric.is_global_zero:
+            self.log_dir.mkdir(parents=True, exist_ok=True)
+            lines = "".join(json.dumps(entry) + "\n" for entry in self.history)
+            (self.log_dir / "losses.jsonl").write_text(lines, encoding="utf-8", newline="\n")
 
     def time_to_log(self, total: int) -> bool:
         """Some HISTORY_ENTRIES times in a run, and at its end; the same points however often it was stopped."""
@@ -137,7 +149,7 @@ class Run:
     def _record(self, entry: dict[str, float]) -> None:
         self.history.append(entry)
         if self.fabric.is_global_zero:
-            with (self.log_dir / "losses.jsonl").open("a", encoding="utf-8") as file:
+            with (self.log_dir / "losses.jsonl").open("a", encoding="utf-8", newline="\n") as file:
                 file.write(json.dumps(entry) + "\n")
 
     # -- the generator that is stored -----------------------------------------------------------------------------------
@@ -181,15 +193,16 @@ class Run:
             "discriminator_optimizer":
                 trainee.discriminator_optimizer.state_dict() if trainee.discriminator_optimizer else None,
             "average": self.average.state_dict() if self.average else None,
+            "precision": self.fabric.strategy.precision.state_dict(),
             "rng": torch.get_rng_state(),
             "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             **{name: getattr(self, name) for name in _COUNTERS},
         }
-        save_state(self.state_file, state, self.params, self.cache.fingerprint)
+        save_state(self.state_file, state, self.params, *self._fingerprints())
 
     def restore(self) -> None:
         """Go back to the saved state. Raises ResumeError where it does not fit."""
-        state = load_state(self.state_file, self.params, self.cache.fingerprint)
+        state = load_state(self.state_file, self.params, *self._fingerprints())
         self.generator.load_state_dict(state["generator"])
         self.trainee.generator_optimizer.load_state_dict(state["generator_optimizer"])
         if self.discriminator and self.trainee.discriminator_optimizer:
@@ -197,15 +210,19 @@ class Run:
             self.trainee.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
         torch.set_rng_state(state["rng"])
         if state["rng_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["rng_cuda"])
         for name in _COUNTERS:
             setattr(self, name, state[name])
 
+    def _fingerprints(self) -> tuple[str, str]:
+        return self.cache.fingerprint, self.val_cache.fingerprint if self.val_cache is not None else ""
+
 
 _COUNTERS = ("images_seen", "seconds", "history", "last_losses", "val", "best", "_sums", "_sum_steps", "_logged_at",
-             "_validated_at")
+             "_validated_at", "won_since", "warned")
 
 
 def _warm_average(decay: float) -> Any:

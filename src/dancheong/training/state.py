@@ -8,7 +8,7 @@ import torch
 from dancheong.imaging.files import whole_file
 from dancheong.params import DancheongError, Params
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class ResumeError(DancheongError):
@@ -20,15 +20,18 @@ def state_path(model_path: Path) -> Path:
     return model_path.with_name(model_path.name + ".resume")
 
 
-def save_state(path: Path, state: dict[str, Any], params: Params, fingerprint: str) -> None:
-    """Write the state whole or not at all."""
+def save_state(path: Path, state: dict[str, Any], params: Params, fingerprint: str, val_fingerprint: str = "") -> None:
+    """Write the state whole or not at all. Fingerprints: of the photographs, and of those for validation where there are."""
     # Epochs may be raised between runs only by starting anew: the schedule is part of the state.
-    record = {"version": STATE_VERSION, "params": params.model_dump(mode="json"), "fingerprint": fingerprint, **state}
+    record = {
+        "version": STATE_VERSION, "params": params.model_dump(mode="json"), "fingerprint": fingerprint,
+        "val_fingerprint": val_fingerprint, **state,
+    }
     with whole_file(path) as temporary:
         torch.save(record, temporary)
 
 
-def load_state(path: Path, params: Params, fingerprint: str) -> dict[str, Any]:
+def load_state(path: Path, params: Params, fingerprint: str, val_fingerprint: str = "") -> dict[str, Any]:
     """The state at `path`, refused where parameters or photographs have changed since.
 
     Raises:
@@ -46,11 +49,20 @@ def load_state(path: Path, params: Params, fingerprint: str) -> dict[str, Any]:
     if record.get("version") != STATE_VERSION:
         raise ResumeError(f"{path}: state version {record.get('version')}, this program reads {STATE_VERSION}; train anew")
     # These change how fast a run goes or what it shows, not its result.
-    free = {"workers", "val_images", "cache", "devices", "device"}
+    free = {"workers", "cache", "devices", "device"}
+    if not val_fingerprint:
+        # Without validation photographs it only says when to draw previews; with them, which weights are kept.
+        free.add("val_images")
     ours = params.model_dump(mode="json")
     differing = [name.upper() for name, value in record["params"].items() if name not in free and ours.get(name) != value]
     if differing:
         raise ResumeError(f"{path}: {', '.join(differing)} changed since the run began; set as before, or train anew")
     if record["fingerprint"] != fingerprint:
-        raise ResumeError(f"{path}: the photographs changed since the run began; restore them, or train anew")
+        raise ResumeError(
+            f"{path}: the photographs changed since the run began, or the masks drawn for them; restore them, or train anew"
+        )
+    if record["val_fingerprint"] != val_fingerprint:
+        raise ResumeError(
+            f"{path}: the photographs for validation changed since the run began; give the same as --val, or train anew"
+        )
     return record

@@ -1,5 +1,7 @@
 """One step of Pix2Pix (Isola et al. 2017, section 3), with damaged pixels kept out of the losses (docs/glare.md)."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +17,17 @@ from dancheong.params import Params
 class Trainee:
     """Both networks and their optimizers, as the engine has set them up. No discriminator where LAMBDA_GAN is 0.
 
-    `critic` is the discriminator without the engine's gradient exchange: while the generator learns it has no gradients.
+    `bare_discriminator` is the discriminator without the engine's wrapper, whose gradient exchange would wait for
+    gradients that a frozen network does not have: it judges while the generator learns. `autocast` gives it the precision
+    that the wrapper gives the others.
     """
 
     generator: nn.Module
     generator_optimizer: torch.optim.Optimizer
     discriminator: nn.Module | None
     discriminator_optimizer: torch.optim.Optimizer | None
-    critic: Discriminator | None
+    bare_discriminator: Discriminator | None
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 def train_step(
@@ -38,13 +43,13 @@ def train_step(
     fake = trainee.generator(condition)
     out: dict[str, Tensor] = {}
 
-    if adversarial and trainee.discriminator and trainee.discriminator_optimizer and trainee.critic:
+    if adversarial and trainee.discriminator and trainee.discriminator_optimizer and trainee.bare_discriminator:
         judged = losses.compose(fake, target, gan_weight)
         # The discriminator learns while the generator is frozen: the fake is detached.
         set_frozen(trainee.discriminator, False)
         logits_fake = trainee.discriminator(torch.cat([condition, judged.detach()], 1))
         logits_real = trainee.discriminator(torch.cat([condition, target], 1))
-        patch_weight = losses.pool_weight(gan_weight, trainee.critic.field)
+        patch_weight = losses.pool_weight(gan_weight, trainee.bare_discriminator.field)
         out["d_fake"] = losses.adversarial(logits_fake, False, patch_weight)
         out["d_real"] = losses.adversarial(logits_real, True, patch_weight)
         trainee.discriminator_optimizer.zero_grad(set_to_none=True)
@@ -54,7 +59,9 @@ def train_step(
 
         # The generator learns while the discriminator is frozen.
         set_frozen(trainee.discriminator, True)
-        out["g_gan"] = losses.adversarial(trainee.critic(torch.cat([condition, judged], 1)), True, patch_weight)
+        with trainee.autocast():
+            logits = trainee.bare_discriminator(torch.cat([condition, judged], 1))
+        out["g_gan"] = losses.adversarial(logits, True, patch_weight)
 
     out["l1"] = losses.l1(fake, target, weight)
     loss_g = params.lambda_l1 * out["l1"]
