@@ -1,9 +1,11 @@
 """The parameter table: order of force, and that every mistake is named with its row and the nearest valid name."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dancheong.glare.homomorphic import homomorphic
 from dancheong.params import ParamError, Params, TableRow, complete_rows, parse_settings, resolve
 from dancheong.params.table import format_value
 
@@ -92,6 +94,19 @@ def test_the_paper_preset_is_the_papers():
     assert (paper.color_space, paper.upsample, paper.norm, paper.batch_size) == ("RGB", "transposed", "batch", 1)
     assert (paper.dropout, paper.lambda_l1, paper.lambda_gan, paper.ngf, paper.levels) == (0.5, 100, 1, 64, 8)
     assert (paper.lr, paper.beta1, paper.jitter, paper.epochs) == (2e-4, 0.5, 30, 200)
+
+
+def test_the_papers_filter_takes_each_channel_for_itself():
+    """A color cast of the light goes with it, which one gain for all channels would keep."""
+    paper = resolve(preset="paper").params
+    falling = np.linspace(60, 200, 48)
+    planes = [np.tile(falling, (32, 1)), np.tile(falling[::-1], (32, 1)), np.full((32, 48), 120)]
+    picture = np.stack(planes, -1).astype(np.uint8)
+    filtered = homomorphic(picture, paper)
+    one_by_one = [homomorphic(np.ascontiguousarray(picture[..., channel]), paper) for channel in range(3)]
+    np.testing.assert_array_equal(filtered, np.stack(one_by_one, -1))
+    assert filtered[..., :2].min() == 0
+    assert filtered[..., :2].max() == 255
 
 
 def test_unknown_preset():

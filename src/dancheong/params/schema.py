@@ -85,8 +85,8 @@ class DataRows(BaseModel):
     )
     direction: Literal["AtoB", "BtoA"] = row("AtoB", "side_by_side: from left to right, or from right to left")
     flip: float = row(0.5, "chance of a horizontal flip", ge=0, le=1, source=PIX2PIX)
-    jitter: int = row(0, "enlarge the shorter side to RESOL + JITTER before the crop (30 in the paper)", unit="px", ge=0,
-                      le=1024, source=PIX2PIX)
+    jitter: int = row(0, "enlarge the shorter side to RESOL + JITTER before the crop (30 in the paper); only with "
+                      "CROP_SCALE_MIN=1", unit="px", ge=0, le=1024, source=PIX2PIX)
     crop_scale_min: float = row(0.35, "smallest share of the picture a random crop is taken from; 1: fixed scale", gt=0, le=1)
     jitter_light: float = row(0.3, "random exposure and contrast of the gray input, in stops", unit="stops", ge=0, le=3)
     cache: Literal["auto", "memory", "disk"] = row("auto", "where prepared photographs are kept between epochs")
@@ -99,9 +99,12 @@ class PredictionRows(BaseModel):
     input_half: Literal["auto", "yes", "no"] = row(
         "auto", "side_by_side models: the input is one half of a pair; auto: where it is exactly twice as wide as high"
     )
-    tile_px: int = row(0, "height of the strips a large photograph is finished in; 0: chosen from MEMORY_GB", unit="px",
+    tile_px: int = row(0, "height of the strips a large photograph is finished in; 0: chosen by the program", unit="px",
                        ge=0, le=16384)
-    memory_gb: float = row(2.0, "memory that a prediction may take", unit="GB", ge=0.25, le=4096)
+    memory_gb: float = row(
+        2.0, "memory that coloring one photograph may take beside the program; `predict` refuses one that needs more",
+        unit="GB", ge=0.25, le=4096,
+    )
     sr_scale: Literal["1", "2", "4"] = row("1", "enlargement after prediction", source=SOURCE_PAPER)
 
 
@@ -126,7 +129,8 @@ class GlareRows(BaseModel):
     hf_epsilon: float = row(1 / 1024, "added before the logarithm", ge=1e-6, le=0.05, source=GLARE)
     hf_border: Literal["symmetric", "none"] = row("symmetric", "border handling; none wraps around", source=GLARE)
     hf_backend: Literal["auto", "dct", "rfft", "pyramid"] = row("auto", "how the filter is computed", source=GLARE)
-    hf_max_gain: float = row(2.0, "largest brightening by the global filter; the region's is 1", ge=1, le=8, source=GLARE)
+    hf_max_gain: float = row(2.0, "largest brightening by the global filter, before HF_RENORM; the region's is 1", ge=1, le=8,
+                             source=GLARE)
     hf_strength: float = row(1.0, "blend between the input (0) and the filtered picture (1)", ge=0, le=1, source=GLARE)
     hf_renorm: Literal["geomean", "mean", "p50", "p99", "minmax"] = row("geomean", "what the global filter keeps equal",
                                                                         source=GLARE)
@@ -136,18 +140,25 @@ class DetectorRows(BaseModel):
     """Light reflection: where it is."""
 
     det_method: Literal["learned", "threshold"] = row("learned", "how glare is found", source=GLARE)
-    det_source: Literal["auto", "min_rgb", "gray"] = row("auto", "plane that is searched", source=GLARE)
-    det_core_level: float = row(0.88, "a glint's core is at least this bright", ge=0.5, le=1, source=GLARE)
-    det_core_prominence: float = row(0.15, "and stands out by this much", ge=0.05, le=0.5, source=GLARE)
-    det_flank_floor: float = row(0.35, "its flank is at least this bright", ge=0, le=0.8, source=GLARE)
-    det_flank_prominence: float = row(0.10, "and stands out by this much", ge=0.03, le=0.3, source=GLARE)
-    det_max_area: float = row(0.03, "larger bright areas are no glints", unit="share of the picture", ge=0.001, le=0.2,
-                              source=GLARE)
+    det_source: Literal["auto", "min_rgb", "gray"] = row(
+        "auto", "threshold detector only: plane that is searched; but `gray` has the learned one look at the gray, too",
+        source=GLARE,
+    )
+    det_core_level: float = row(0.88, "threshold detector only: a glint's core is at least this bright", ge=0.5, le=1,
+                                source=GLARE)
+    det_core_prominence: float = row(0.15, "threshold detector only: and it stands out by this much", ge=0.05, le=0.5,
+                                     source=GLARE)
+    det_flank_floor: float = row(0.35, "threshold detector only: a glint's flank is at least this bright", ge=0, le=0.8,
+                                 source=GLARE)
+    det_flank_prominence: float = row(0.10, "threshold detector only: and it stands out by this much", ge=0.03, le=0.3,
+                                      source=GLARE)
+    det_max_area: float = row(0.03, "threshold detector only: larger bright areas are no glints", unit="share of the picture",
+                              ge=0.001, le=0.2, source=GLARE)
     det_min_area_px: int = row(4, "smaller areas are noise", unit="px", ge=0, le=400, source=GLARE)
     det_max_total: float = row(0.15, "with more than this the detector abstains and says so", unit="share of the picture",
                                ge=0.01, le=0.5, source=GLARE)
     det_clip_level: int = row(250, "a channel at or above holds no information", unit="code", ge=230, le=255, source=GLARE)
-    det_levels: int = row(24, "thresholds tried", ge=8, le=64, source=GLARE)
+    det_levels: int = row(24, "threshold detector only: thresholds tried", ge=8, le=64, source=GLARE)
     det_work_size: int = row(512, "longer side at which glare is searched", unit="px", ge=128, le=1024, source=GLARE)
 
 

@@ -16,6 +16,7 @@ from dancheong.imaging.sheet import sheet
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.drawn import drawn_masks_of, why_unused
+from dancheong.prediction.finish import check_memory
 from dancheong.prediction.plan import Identity, Job, find_sources, identity, of_shard, plan
 
 Pixels = NDArray[Any]
@@ -113,6 +114,7 @@ def predict_files(
         given = photo.pixels
         if is_pair(given, model.params):
             given = split_halves(given, model.params)[0]
+        check_memory(given, model.params)
         pixels, prepared = model.colorize_with_mask(given, drawn)
         looked = prepared.alpha_hw is not None
         figures = {"glare_share": prepared.glare_share if looked else None, "abstained": prepared.abstained}
