@@ -171,3 +171,15 @@ def test_drawn_masks(command, trained, tmp_path, name):
     assert said.stdout["files"][0]["glare_share"] > 0
     assert "nobody.png" in said.stderr
     assert "no folder" in command(*words, "--drawn-masks", tmp_path / "none", code=2).stdout["error"]
+
+
+def test_train_takes_drawn_masks(command, trained, tmp_path):
+    names = sorted(path.stem for path in (trained / "photos").iterdir())
+    (tmp_path / "drawn").mkdir()
+    drawing = np.full((44, 60), 255, np.uint8)
+    write_photo(tmp_path / "drawn" / f"{names[0]}.png", drawing)
+    words = ("train", trained / "photos", "-o", tmp_path / "m.h5", "--json", *SETTINGS)
+    said = command(*words, "--drawn-masks", tmp_path / "drawn")
+    # A photograph that is damaged all over teaches nothing (LOSS_MIN_KEPT).
+    assert [(one["file"].rsplit("/")[-1], one["kind"]) for one in said.stdout["left_out"]] == [(f"{names[0]}.png", "glare")]
+    assert command(*words, "--drawn-masks", tmp_path / "none", code=2).stdout["exit_code"] == 2

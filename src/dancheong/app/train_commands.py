@@ -20,6 +20,9 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL.h5", help="The model file to write.")],
     val: Annotated[Path | None, typer.Option(metavar="PHOTOS", help="Photographs kept out of the training.")] = None,
     log_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="For losses.jsonl and previews.")] = None,
+    drawn_masks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Masks of light reflection drawn by hand: PNG of the same stems.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")] = False,
     table: options.Table = None,
     category: options.Category = None,
@@ -47,7 +50,7 @@ def train(
 
         result = run(
             photos, output, resolved.params, val=val, log_dir=log_dir, resume=resume, category=resolved.category,
-            origins=resolved.origins, watch=watch,
+            origins=resolved.origins, drawn_masks=drawn_masks, watch=watch,
         )
     if not result.is_first_process:
         raise typer.Exit
