@@ -27,7 +27,7 @@ from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
 from dancheong.glare.simulate import VISIBLE_RISE, add_glare
 from dancheong.imaging.color import decode, delta_e_2000, gray_of, linear_to_srgb, rgb_to_lab, to_pixels
 from dancheong.imaging.files import list_photos, read_photo
-from dancheong.params import Params
+from dancheong.params import Params, parse_settings
 
 EXPOSURE = 0.75
 FIXES = {
@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take each n-th photograph")
     parser.add_argument("--gray", action="store_true", help="grays of the photographs")
     parser.add_argument("--detectors-only", action="store_true", help="skip the corrections")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="rows other than the defaults")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     if arguments.sheet:
@@ -69,14 +70,19 @@ def main() -> None:
 
 def simulated_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     files = list(enumerate(list_photos(arguments.folder)))[:: arguments.every]
-    common = {"gray": arguments.gray, "correct": not arguments.detectors_only}
+    common = common_of(arguments)
     return [{"clean": file, "seed": arguments.seed + number, **common} for number, file in files]
 
 
 def pair_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     files = list_photos(arguments.folder / "clean")[:: arguments.every]
-    common = {"gray": arguments.gray, "correct": not arguments.detectors_only}
+    common = common_of(arguments)
     return [{"clean": file, "damaged": arguments.folder / "glare" / file.name, **common} for file in files]
+
+
+def common_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    settings = {name.lower(): value for name, value in parse_settings(arguments.set).items()}
+    return {"gray": arguments.gray, "correct": not arguments.detectors_only, "settings": settings}
 
 
 def read(file: Path, gray: bool) -> Picture:
@@ -101,15 +107,17 @@ def one_photograph(job: dict[str, Any]) -> dict[str, Any]:
         original = clean
         truth = (gray_of(damaged).astype(np.float32) - gray_of(clean)) / 255 > VISIBLE_RISE
     result["true_share"] = float(truth.mean())
-    masks = {"oracle": make_mask(soft_alpha(truth, truth.shape, Params()), damaged, Params(), may_abstain=False)}
+    settings = job["settings"]
+    common = Params(**settings)
+    masks = {"oracle": make_mask(soft_alpha(truth, truth.shape, common), damaged, common, may_abstain=False)}
     for method in DETECTORS:
-        params = Params(det_method=method)
+        params = Params(**settings | {"det_method": method})
         started = time.perf_counter()
         masks[method] = detect(damaged, params)
         seconds = time.perf_counter() - started
         result[method] = counts(damaged, original, truth, masks[method], params) | {"seconds": seconds}
     if job["correct"]:
-        result["errors"] = errors(clean, damaged, truth, masks)
+        result["errors"] = errors(clean, damaged, truth, masks, settings)
         result["untouched"] = all(untouched(damaged, mask) for mask in masks.values())
     return result
 
@@ -135,7 +143,9 @@ def confusion(found: Picture, truth: Picture) -> NDArray[np.int64]:
     return np.array([(found & truth).sum(), (found & ~truth).sum(), (~found & truth).sum()])
 
 
-def errors(clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, GlareMask]) -> dict[str, Any]:
+def errors(
+    clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, GlareMask], settings: dict[str, str]
+) -> dict[str, Any]:
     clean_lab = rgb_to_lab(clean)
 
     def of(pixels: Picture) -> dict[str, float]:
@@ -156,7 +166,7 @@ def errors(clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, Gl
         alpha = mask.alpha_hw if damaged.ndim == 2 else mask.alpha_hw[..., None]
         table[f"region ({kind})"] = of(np.rint(damaged + alpha * (region - damaged)).astype(np.uint8))
         for name, method in FIXES.items():
-            table[f"{name} ({kind})"] = of(correct(damaged, mask, Params(fix_method=method)))
+            table[f"{name} ({kind})"] = of(correct(damaged, mask, Params(**settings | {"fix_method": method})))
     return table
 
 
@@ -175,7 +185,7 @@ def untouched(damaged: Picture, mask: GlareMask) -> bool:
 def report(results: list[dict[str, Any]], arguments: argparse.Namespace, seconds: float) -> None:
     summary: dict[str, Any] = {
         "benchmark": "glare", "photographs": len(results), "seed": arguments.seed, "exposure": EXPOSURE,
-        "pairs": arguments.pairs, "gray": arguments.gray, "seconds": round(seconds, 1),
+        "pairs": arguments.pairs, "gray": arguments.gray, "set": arguments.set, "seconds": round(seconds, 1),
         "true_share": round(float(np.mean([r["true_share"] for r in results])), 4),
     }
     print(f"{len(results)} photographs, {summary['true_share']:.2%} damaged on average")
