@@ -39,7 +39,7 @@ def test_global_is_the_whole_picture_filter(damaged):
 
 
 def test_abstention_changes_nothing(damaged):
-    treated = treat(damaged, Params(det_max_total=0.01, glare_mode="region"), "predict")
+    treated = treat(damaged, Params(det_max_total=0.01, fix_grow=8, glare_mode="region"), "predict")
     assert treated.mask.abstained
     assert np.array_equal(treated.pixels, damaged)
 

@@ -97,7 +97,7 @@ def test_sixteen_bits_are_found_as_eight(damaged, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_alpha_is_soft_and_ends(damaged, method):
     pixels, _ = damaged
-    alpha = detect(pixels, Params(det_method=method)).alpha_hw
+    alpha = detect(pixels, Params(det_method=method, fix_grow=3, fix_feather=4)).alpha_hw
     assert alpha.dtype == np.float32
     assert alpha.min() == 0
     assert alpha.max() == 1
