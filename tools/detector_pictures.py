@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 import skimage
 import sklearn.datasets
@@ -26,6 +25,8 @@ SCENE_SEED = 7_000_000
 
 def sources() -> tuple[list[RGB], list[RGB]]:
     """Photographs and scenes."""
+    import matplotlib  # for its photograph alone
+
     folder = Path(skimage.__file__).parent / "data"
     files = [folder / name for name in SKIMAGE]
     files.append(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
