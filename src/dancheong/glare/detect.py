@@ -10,7 +10,8 @@ from dancheong.glare.mask import GlareMask, make_mask, mask_from_drawing, soft_a
 from dancheong.imaging.color import float01, gray_of
 from dancheong.params import Params
 
-FLANK_PROBABILITY, CORE_PROBABILITY = 0.5, 0.95
+# Where the flank of an area that is certain enough (DET_CONFIDENCE) ends.
+FLANK_PROBABILITY = 0.5
 
 __all__ = ["GlareMask", "detect", "mask_from_drawing"]
 
@@ -48,9 +49,9 @@ def score(pixels: Pixels, params: Params) -> Float32:
 
 
 def find_by_probability(probability_hw: Float32, params: Params) -> NDArray[np.bool_]:
-    """Areas above the flank's probability that hold a pixel above the core's and DET_MIN_AREA_PX pixels."""
-    area_hw = probability_hw >= FLANK_PROBABILITY
-    return components_with(area_hw, probability_hw >= CORE_PROBABILITY, params.det_min_area_px)
+    """Areas above the flank's probability that hold DET_MIN_AREA_PX pixels, one of them of DET_CONFIDENCE."""
+    area_hw = probability_hw >= min(FLANK_PROBABILITY, params.det_confidence)
+    return components_with(area_hw, probability_hw >= params.det_confidence, params.det_min_area_px)
 
 
 def _searched(pixels: Pixels, params: Params) -> Float32:

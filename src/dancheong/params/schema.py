@@ -140,6 +140,9 @@ class DetectorRows(BaseModel):
     """Light reflection: where it is."""
 
     det_method: Literal["learned", "threshold"] = row("learned", "how glare is found", source=GLARE)
+    det_confidence: float = row(
+        0.95, "learned detector only: an area of glare is at least this certain somewhere", ge=0.05, le=0.99, source=GLARE
+    )
     det_source: Literal["auto", "min_rgb", "gray"] = row(
         "auto", "threshold detector only: plane that is searched; but `gray` has the learned one look at the gray, too",
         source=GLARE,
@@ -169,8 +172,8 @@ class CorrectionRows(BaseModel):
         "hybrid", "correction inside the mask (hybrid is masked_homo on gray)", source=GLARE
     )
     fix_detail_sigma: float = row(2.0, "texture finer than this survives", unit="px at 512", ge=0.5, le=8, source=GLARE)
-    fix_grow: float = row(3.0, "the mask grows by", unit="px at 512", ge=0, le=16, source=GLARE)
-    fix_feather: float = row(4.0, "and fades over", unit="px at 512", ge=0, le=32, source=GLARE)
+    fix_grow: float = row(1.0, "the mask grows by", unit="px at 512", ge=0, le=16, source=GLARE)
+    fix_feather: float = row(3.0, "and fades over", unit="px at 512", ge=0, le=32, source=GLARE)
     fix_inpaint_radius: float = row(3.0, "neighborhood of the inpainting", unit="px at 512", ge=1, le=15, source=GLARE)
     fix_strength: float = row(1.0, "share of the correction that is applied", ge=0, le=1, source=GLARE)
     fix_illuminant: str = row("1 1 1", "color of the reflected light: three numbers above 0", source=GLARE)
