@@ -6,6 +6,7 @@ import skimage.data
 import sklearn.datasets
 from numpy.typing import NDArray
 
+from dancheong.data.scenes import scene
 from dancheong.imaging.color import decode, linear_to_srgb, to_pixels
 
 
@@ -17,9 +18,9 @@ def china() -> NDArray[Any]:
 
 @pytest.fixture(scope="session")
 def photographs(china: NDArray[Any]) -> list[NDArray[Any]]:
-    """Color and gray, several sizes, one of 16 bits."""
+    """Color and gray, several sizes, one of 16 bits, and a built-in scene."""
     coffee, cat, camera = skimage.data.coffee(), skimage.data.chelsea(), skimage.data.camera()
-    return [china, coffee[:301, :451], cat, camera[:255, :301], cat[::2, ::2].astype(np.uint16) * 257]
+    return [china, coffee[:301, :451], cat, camera[:255, :301], cat[::2, ::2].astype(np.uint16) * 257, scene(3, 241, 160)]
 
 
 @pytest.fixture(scope="session")
