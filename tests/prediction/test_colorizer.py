@@ -188,3 +188,13 @@ def test_models_that_do_not_fit_are_refused_by_name(tmp_path, artifact):
     write_artifact(path, replace(artifact, selftest_output=artifact.selftest_output + np.float32(0.01)))
     with pytest.raises(ArtifactError, match=r"upscaler\.h5: self-test"):
         Colorizer.open(path)
+
+
+def test_vivid_moves_color_and_leaves_lightness(model, photograph):
+    gray, path = gray_of(photograph), model()
+    results = {vivid: Colorizer.open(path, VIVID=vivid)(gray) for vivid in (0, 0.5, 1, 1.5)}
+    color = [colorfulness(results[vivid]) for vivid in (0, 0.5, 1, 1.5)]
+    assert color[0] < 0.5
+    assert color == sorted(color)
+    assert np.array_equal(results[1], Colorizer.open(path)(gray))
+    assert np.abs(lightness_of(gray_of(results[1.5])) - lightness_of(gray)).max() < 1

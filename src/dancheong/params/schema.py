@@ -95,6 +95,9 @@ class DataRows(BaseModel):
 class PredictionRows(BaseModel):
     """Prediction."""
 
+    vivid: float = row(
+        1.0, "LAB: predicted chroma is multiplied by this; above 1 trades color error for color, 0 is gray", ge=0, le=4
+    )
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
     input_half: Literal["auto", "yes", "no"] = row(
         "auto", "side_by_side models: the input is one half of a pair; auto: where it is exactly twice as wide as high"

@@ -104,7 +104,7 @@ class Colorizer:
         if self.params.color_space == "RGB":
             return enlarged_color(output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows)
         guide_hw = (input_chw[0, :h, :w] + 1) * 50
-        return color_from_chroma(output_hwc * np.float32(AB_SCALE), guide_hw, input_hwc[..., 0], rows)
+        return color_from_chroma(output_hwc * np.float32(AB_SCALE * self.params.vivid), guide_hw, input_hwc[..., 0], rows)
 
 
 def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:
