@@ -49,7 +49,7 @@ def progress_bar(title: str, total: float, quiet: bool) -> Iterator[Bar]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=14), TaskProgressColumn(), TimeRemainingColumn(),
                TextColumn("{task.fields[text]}"))
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=total, text="")

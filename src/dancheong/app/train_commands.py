@@ -42,8 +42,13 @@ def train(
     with progress_bar("training", 1.0, quiet) as bar:
 
         def watch(progress: Progress) -> bool:
-            losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items() if "color" not in name)
-            bar(progress.images_seen / progress.images_total, f"{losses} · {progress.images_per_second:.1f} images/s")
+            losses = progress.losses
+            shown = {"D": ("d_real", "d_fake"), "G": ("g_gan",), "L1": ("l1",), "dE": ("val_delta_e_2000",)}
+            text = " ".join(
+                f"{label} {'/'.join(f'{losses[name]:.2g}' for name in names)}"
+                for label, names in shown.items() if names[0] in losses
+            )
+            bar(progress.images_seen / progress.images_total, f"{text} {progress.images_per_second:.0f}/s")
             if progress.message:
                 say(progress.message, quiet)
             return False
