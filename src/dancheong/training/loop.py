@@ -120,7 +120,7 @@ def train(
             if not stopped:
                 run.state_file.unlink(missing_ok=True)
         fabric.barrier()
-        rate = run.images_here / run.seconds if run.seconds else 0.0
+        rate = run.images_seen / run.seconds if run.seconds else 0.0
         return TrainResult(
             model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped, fabric.is_global_zero,
             cache.fingerprint, digest,

@@ -43,7 +43,8 @@ class Run:
         self.val: dict[str, float] = {}
         self.best: dict[str, Any] | None = None
         self._sums: dict[str, torch.Tensor] = {}
-        self._sum_steps, self._logged_at, self._validated_at = 0, 0, 0
+        self._sum_steps: dict[str, int] = {}
+        self._logged_at, self._validated_at = 0, 0
         self.won_since, self.warned = 0, False
 
         c_in, c_out = channels(params)
@@ -92,7 +93,7 @@ class Run:
         # Sums stay on the device: reading them each step would make the host wait.
         for name, value in losses.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
-        self._sum_steps += 1
+            self._sum_steps[name] = self._sum_steps.get(name, 0) + 1
         self.images_seen += self.params.batch_size
         self.images_here += self.params.batch_size
 
@@ -123,9 +124,12 @@ class Run:
     def log_losses(self) -> dict[str, float]:
         """Mean losses since the last call, added to the history and to losses.jsonl."""
         sums = torch.stack(list(self._sums.values()))
-        means = self.fabric.all_reduce(sums, reduce_op="mean") / self._sum_steps
-        self.last_losses = dict(zip(self._sums, means.tolist(), strict=True))
-        self._sums, self._sum_steps, self._logged_at = {}, 0, self.images_seen
+        sums = self.fabric.all_reduce(sums, reduce_op="mean").tolist()
+        # Each by its own steps: the adversarial losses may have begun within the interval.
+        self.last_losses = {
+            name: value / steps for (name, steps), value in zip(self._sum_steps.items(), sums, strict=True)
+        }
+        self._sums, self._sum_steps, self._logged_at = {}, {}, self.images_seen
         self._record({"images": self.images_seen, "seconds": round(self.seconds, 2), **self.last_losses})
         return self.last_losses
 
