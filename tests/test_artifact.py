@@ -281,11 +281,11 @@ def test_a_newer_version_is_refused_in_words(model: Path) -> None:
 def test_parameters_of_a_newer_version_are_refused_by_name(model: Path) -> None:
     def add(file: h5py.File) -> None:
         table = json.loads(file["params"][()].tobytes())
-        table["VIVID"] = {"value": 1.5, "origin": "default"}
+        table["NOT_YET_KNOWN"] = {"value": 1.5, "origin": "default"}
         put(file, "params", data=np.frombuffer(json.dumps(table).encode(), np.uint8))
 
     forge(model, add)
-    with pytest.raises(ArtifactError, match=r"does not know \(VIVID\).*newer"):
+    with pytest.raises(ArtifactError, match=r"does not know \(NOT_YET_KNOWN\).*newer"):
         read_artifact(model)
 
 
