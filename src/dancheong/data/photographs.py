@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.imaging.color import gray_of
+from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, list_photos, read_photo, read_size
 from dancheong.imaging.resize import resize
 from dancheong.params import DancheongError, ParamError, Params
@@ -328,8 +328,7 @@ def _file_digest(file: Path) -> bytes:
 def split_halves(pixels: Pixels, params: Params) -> tuple[Pixels, Pixels]:
     middle = pixels.shape[1] // 2
     left, right = pixels[:, :middle], pixels[:, middle : 2 * middle]
-    if pixels.ndim == 2:
-        left, right = (np.repeat(half[..., None], 3, axis=2) for half in (left, right))
+    left, right = as_rgb(left), as_rgb(right)
     return (left, right) if params.direction == "AtoB" else (right, left)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dancheong.glare.control import Treated, treat
 from dancheong.glare.transfer import choose_backend
 from dancheong.imaging.color import (
+    as_rgb,
     gray_of,
     lab_to_rgb,
     lightness_of,
@@ -77,7 +78,7 @@ def prepare(
                 "both must show the same, pixel by pixel"
             )
     if params.pairing == "side_by_side":
-        return Prepared(_as_rgb(pixels), None if target is None else _as_rgb(target), None, 0.0, False)
+        return Prepared(as_rgb(pixels), None if target is None else as_rgb(target), None, 0.0, False)
     if stage == "predict" or target is not None:
         # The input is gray by definition. Whatever a color photograph shows beyond it, a gray one could not have shown.
         pixels = gray_of(pixels)
@@ -90,7 +91,7 @@ def prepare(
         looks.append(treat(target, params, stage, drawn_mask))
         truth = looks[1].pixels
     alpha_hw, share, abstained = _damage(looks)
-    truth = None if truth is None else _as_rgb(truth)
+    truth = None if truth is None else as_rgb(truth)
     return Prepared(gray_of(source.pixels)[..., None], truth, alpha_hw, share, abstained)
 
 
@@ -207,10 +208,6 @@ def _checked(pixels: Pixels, what: str) -> Pixels:
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or 0 in pixels.shape:
         raise ValueError(f"{what} must be (h, w) gray or (h, w, 3) RGB and not empty, not of shape {pixels.shape}")
     return pixels
-
-
-def _as_rgb(pixels: Pixels) -> Pixels:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def _size(pixels: Pixels) -> str:

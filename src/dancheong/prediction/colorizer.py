@@ -11,15 +11,11 @@ from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
 from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
-from dancheong.params.schema import CorrectionRows, DetectorRows, GlareRows, PredictionRows
+from dancheong.params.schema import AT_PREDICTION
 from dancheong.prediction.finish import color_from_chroma, enlarged_color, strip_rows
 from dancheong.prediction.network import open_network, size_multiple
 
 Pixels = NDArray[Any]
-
-_AT_PREDICTION = tuple(
-    name for section in (PredictionRows, GlareRows, DetectorRows, CorrectionRows) for name in section.model_fields
-)
 
 
 class Colorizer:
@@ -115,12 +111,12 @@ def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:
     """
     given = resolve(settings=settings).params
     names = [name.strip().lower() for name in settings]
-    settled = [name for name in names if name not in _AT_PREDICTION and getattr(given, name) != getattr(artifact.params, name)]
+    settled = [name for name in names if name not in AT_PREDICTION and getattr(given, name) != getattr(artifact.params, name)]
     if settled:
         told = ", ".join(f"{name.upper()} = {getattr(artifact.params, name)}" for name in settled)
         raise ParamError(
             f"the model was trained with {told}, which cannot be changed at prediction: leave it out, or train with it. "
-            f"At prediction there are {', '.join(name.upper() for name in _AT_PREDICTION)}"
+            f"At prediction there are {', '.join(name.upper() for name in AT_PREDICTION)}"
         )
     changed = {name: getattr(given, name) for name in names}
     origins = {**artifact.origins, **dict.fromkeys(names, "--set at prediction")}
