@@ -31,7 +31,7 @@ def to_graph(generator: Generator) -> bytes:
 def to_weights(generator: Generator) -> dict[str, NDArray[np.float32]]:
     """The weights and statistics a prediction needs, on the CPU as float32, named as in ``generator.state_dict()``."""
     return {
-        name: tensor.detach().to("cpu", torch.float32, copy=True).numpy()
+        name: tensor.detach().to("cpu", torch.float32, copy=True, memory_format=torch.contiguous_format).numpy()
         for name, tensor in generator.state_dict().items()
         if tensor.is_floating_point()
     }
