@@ -18,6 +18,7 @@ from dancheong.params import COMMON, DancheongError, ParamError, Params
 from dancheong.training.engine import launch, require_extra
 
 if TYPE_CHECKING:
+    from dancheong.training.journal import Journal
     from dancheong.training.run import Run
 
 AGREE_STEPS = 8
@@ -106,33 +107,46 @@ def train(
     cache, refusals = _prepare(Path(photos), params, drawn_masks=drawn_masks)
     val_cache = _prepare(Path(val), params, "predict")[0] if val is not None else None
     log = Path(log_dir) if log_dir is not None else model.with_name(model.stem + "_log")
+    # Whole batches only: batch statistics of a short last batch would differ from all others.
+    total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
     with Run(fabric, params, cache, val_cache, model, log) as run:
-        if resume and (run.state_file.exists() or model.exists()):
-            run.restore()
-        run.open_log()
-        with _stop_signals() as asked:
-            stopped = _loop(run, params, cache, watch or (lambda progress: False), asked)
-        if stopped:
-            run.save_state()
-        digest = ""
-        if fabric.is_global_zero:
-            digest = write_artifact(model, _artifact(run, params, cache, refusals, category, origins or {}))
-            if not stopped:
-                run.state_file.unlink(missing_ok=True)
-        fabric.barrier()
-        rate = run.images_seen / run.seconds if run.seconds else 0.0
-        return TrainResult(
-            model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped, fabric.is_global_zero,
-            cache.fingerprint, digest,
+        return drive(
+            run, total, model, lambda: _artifact(run, params, cache, refusals, category, origins or {}), refusals, resume, watch
         )
 
 
-def _loop(
-    run: "Run", params: Params, cache: Cache, watch: Callable[[Progress], bool], asked: Callable[[], bool]
-) -> bool:
+def drive(
+    run: "Journal",
+    total: int,
+    model: Path,
+    artifact: Callable[[], Artifact],
+    refusals: list[Refusal],
+    resume: bool,
+    watch: Callable[[Progress], bool] | None,
+) -> TrainResult:
+    """Take a run to `total` images, or to where it is asked to stop, and write its model file; see `train`."""
+    if resume and (run.state_file.exists() or model.exists()):
+        run.restore()
+    run.open_log()
+    with _stop_signals() as asked:
+        stopped = _loop(run, total, watch or (lambda progress: False), asked)
+    if stopped:
+        run.save_state()
+    digest = ""
+    if run.fabric.is_global_zero:
+        digest = write_artifact(model, artifact())
+        if not stopped:
+            run.state_file.unlink(missing_ok=True)
+    run.fabric.barrier()
+    rate = run.images_seen / run.seconds if run.seconds else 0.0
+    return TrainResult(
+        model, run.images_seen, run.seconds, rate, run.last_losses, run.val, refusals, stopped, run.fabric.is_global_zero,
+        run.cache.fingerprint, digest,
+    )
+
+
+def _loop(run: "Journal", total: int, watch: Callable[[Progress], bool], asked: Callable[[], bool]) -> bool:
     """Step to the end, or until `watch` or a signal asks to stop (True)."""
-    # Whole batches only: batch statistics of a short last batch would differ from all others.
-    total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
     began, seconds_before = time.monotonic(), run.seconds
     for step, batch in enumerate(run.batches(total)):
         run.step(batch, total)
@@ -162,7 +176,7 @@ def _loop(
     return False
 
 
-def _advice(run: "Run", losses: dict[str, float]) -> str:
+def _advice(run: "Journal", losses: dict[str, float]) -> str:
     """What to do about a discriminator that has won, said once; else nothing."""
     if not ("d_real" in losses and losses["d_real"] < WON_LOSS and losses["d_fake"] < WON_LOSS):
         run.won_since = run.images_seen

@@ -1,7 +1,6 @@
 """The state of one training run: networks, optimizers, average, position. Everything here is saved and restored."""
 
 import copy
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,39 +19,28 @@ from dancheong.models.export import load_generator, to_weights
 from dancheong.models.generator import Generator, architecture, generator_rows
 from dancheong.models.statistics import recalibrate
 from dancheong.params import Params
+from dancheong.training.journal import COUNTERS, Journal
 from dancheong.training.preview import score, write_previews
-from dancheong.training.state import load_state, save_state, state_path
+from dancheong.training.state import load_state, save_state
 from dancheong.training.step import Trainee, lr_factor, train_step
 
-HISTORY_ENTRIES = 400
 # Enough for means and variances over many pixels each; more only costs time before every validation.
 RECALIBRATION_IMAGES = 128
 
 
-class Run:
+class Run(Journal):
     """One training run. Holds open files and weights, so it is a class; `loop.train` drives it."""
 
     def __init__(
         self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None, model_path: Path, log_dir: Path
     ) -> None:
-        self.fabric, self.params, self.cache, self.val_cache = fabric, params, cache, val_cache
-        self.state_file, self.log_dir = state_path(model_path), log_dir
-        self.images_seen, self.images_here, self.seconds = 0, 0, 0.0
-        self.history: list[dict[str, float]] = []
-        self.last_losses: dict[str, float] = {}
-        self.val: dict[str, float] = {}
-        self.best: dict[str, Any] | None = None
-        self._sums: dict[str, torch.Tensor] = {}
-        self._sum_steps: dict[str, int] = {}
-        self._logged_at, self._validated_at = 0, 0
-        self.won_since, self.warned = 0, False
-
+        super().__init__(fabric, params, cache, val_cache, model_path, log_dir)
         c_in, c_out = channels(params)
         # Weights come from generators of their own; this seeds what is left: dropout.
         torch.manual_seed(params.seed)
         self.generator = Generator(generator_rows(params, c_in, c_out))
         initialize(self.generator, params.seed)
-        self.average = AveragedModel(self.generator, multi_avg_fn=_warm_average(params.ema)) if params.ema else None
+        self.average = AveragedModel(self.generator, multi_avg_fn=warm_average(params.ema)) if params.ema else None
         self.discriminator: Discriminator | None = None
         adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999))
         g_module, g_optimizer = fabric.setup(self.generator, adam(self.generator.parameters()))
@@ -64,14 +52,6 @@ class Run:
         if self.average is not None:
             self.average.to(fabric.device)
         self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator, fabric.autocast)
-
-    def __enter__(self) -> "Run":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.cache.close()
-        if self.val_cache is not None:
-            self.val_cache.close()
 
     # -- stepping -------------------------------------------------------------------------------------------------------
 
@@ -90,48 +70,9 @@ class Run:
         losses = train_step(self.trainee, moved, self.params, self.fabric.backward, adversarial)
         if self.average is not None:
             self.average.update_parameters(self.generator)
-        # Sums stay on the device: reading them each step would make the host wait.
-        for name, value in losses.items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
-            self._sum_steps[name] = self._sum_steps.get(name, 0) + 1
-        self.images_seen += self.params.batch_size
-        self.images_here += self.params.batch_size
-
-    def agreed(self, stop: bool) -> bool:
-        """Whether any process wants to stop: one that went alone would leave the others waiting for its gradients."""
-        if self.fabric.world_size == 1:
-            return stop
-        return bool(self.fabric.all_reduce(torch.tensor(float(stop), device=self.fabric.device), reduce_op="max"))
+        self.count(losses)
 
     # -- looking --------------------------------------------------------------------------------------------------------
-
-    def open_log(self) -> None:
-        """Begin losses.jsonl with what the run has behind it: nothing, or what it had when its state was saved."""
-        if self.fabric.is_global_zero:
-            self.log_dir.mkdir(parents=True, exist_ok=True)
-            lines = "".join(json.dumps(entry) + "\n" for entry in self.history)
-            (self.log_dir / "losses.jsonl").write_text(lines, encoding="utf-8", newline="\n")
-
-    def time_to_log(self, total: int) -> bool:
-        """Some HISTORY_ENTRIES times in a run, and at its end; the same points however often it was stopped."""
-        interval = max(total // HISTORY_ENTRIES, self.params.batch_size)
-        return self.images_seen - self._logged_at >= interval or self.images_seen >= total
-
-    def time_to_validate(self, total: int) -> bool:
-        """Each VAL_IMAGES, and at the end."""
-        return self.images_seen - self._validated_at >= self.params.val_images or self.images_seen >= total
-
-    def log_losses(self) -> dict[str, float]:
-        """Mean losses since the last call, added to the history and to losses.jsonl."""
-        sums = torch.stack(list(self._sums.values()))
-        sums = self.fabric.all_reduce(sums, reduce_op="mean").tolist()
-        # Each by its own steps: the adversarial losses may have begun within the interval.
-        self.last_losses = {
-            name: value / steps for (name, steps), value in zip(self._sum_steps.items(), sums, strict=True)
-        }
-        self._sums, self._sum_steps, self._logged_at = {}, {}, self.images_seen
-        self._record({"images": self.images_seen, "seconds": round(self.seconds, 2), **self.last_losses})
-        return self.last_losses
 
     def validate(self) -> None:
         """Score the averaged generator on the validation photographs, draw previews, remember the best weights."""
@@ -144,17 +85,11 @@ class Run:
         write_previews(self.log_dir / f"preview_{self.images_seen:08d}.png", pictures)
         if self.val_cache is None:
             return
-        self._record({"images": self.images_seen, **scores})
+        self.record({"images": self.images_seen, **scores})
         if self.best is None or scores["val_delta_e_2000"] < self.best["scores"]["val_delta_e_2000"]:
             weights = {name: tensor.detach().clone() for name, tensor in generator.state_dict().items()}
             self.best = {"weights": weights, "scores": scores, "images": self.images_seen}
         self.val = scores
-
-    def _record(self, entry: dict[str, float]) -> None:
-        self.history.append(entry)
-        if self.fabric.is_global_zero:
-            with (self.log_dir / "losses.jsonl").open("a", encoding="utf-8", newline="\n") as file:
-                file.write(json.dumps(entry) + "\n")
 
     # -- the generator that is stored -----------------------------------------------------------------------------------
 
@@ -200,13 +135,13 @@ class Run:
             "precision": self.fabric.strategy.precision.state_dict(),
             "rng": torch.get_rng_state(),
             "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            **{name: getattr(self, name) for name in _COUNTERS},
+            **{name: getattr(self, name) for name in COUNTERS},
         }
-        save_state(self.state_file, state, self.params, *self._fingerprints())
+        save_state(self.state_file, state, self.params, *self.fingerprints)
 
     def restore(self) -> None:
         """Go back to the saved state. Raises ResumeError where it does not fit."""
-        state = load_state(self.state_file, self.params, *self._fingerprints())
+        state = load_state(self.state_file, self.params, *self.fingerprints)
         self.generator.load_state_dict(state["generator"])
         self.trainee.generator_optimizer.load_state_dict(state["generator_optimizer"])
         if self.discriminator and self.trainee.discriminator_optimizer:
@@ -218,18 +153,11 @@ class Run:
         torch.set_rng_state(state["rng"])
         if state["rng_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["rng_cuda"])
-        for name in _COUNTERS:
+        for name in COUNTERS:
             setattr(self, name, state[name])
 
-    def _fingerprints(self) -> tuple[str, str]:
-        return self.cache.fingerprint, self.val_cache.fingerprint if self.val_cache is not None else ""
 
-
-_COUNTERS = ("images_seen", "seconds", "history", "last_losses", "val", "best", "_sums", "_sum_steps", "_logged_at",
-             "_validated_at", "won_since", "warned")
-
-
-def _warm_average(decay: float) -> Any:
+def warm_average(decay: float) -> Any:
     """Exponential average whose memory grows from the first step on, so that short runs do not keep the initial noise."""
 
     @torch.no_grad()
