@@ -256,7 +256,7 @@ def _artifact(
         weights=weights,
         history=run.history,
         data={"photographs": len(cache), "left_out": len(refusals), "fingerprint": cache.fingerprint,
-              "images_seen": run.images_seen, "seconds": round(run.seconds, 1)},
+              "images_seen": run.images_seen, "seconds": round(run.seconds, 1), **run.start},
         scores=dict(run.val),
         selftest_input=example,
         selftest_output=answer,

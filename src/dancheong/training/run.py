@@ -21,6 +21,7 @@ from dancheong.models.statistics import recalibrate
 from dancheong.params import Params
 from dancheong.training.journal import COUNTERS, Journal
 from dancheong.training.preview import score, write_previews
+from dancheong.training.start import start_of
 from dancheong.training.state import load_state, save_state
 from dancheong.training.step import Trainee, lr_factor, train_step
 
@@ -40,18 +41,23 @@ class Run(Journal):
         torch.manual_seed(params.seed)
         self.generator = Generator(generator_rows(params, c_in, c_out))
         initialize(self.generator, params.seed)
+        # Convolutions of batches run faster over channels that lie together; of single pictures they do not.
+        layout = torch.channels_last if params.batch_size > 1 else torch.contiguous_format
+        self.generator.to(memory_format=layout)
         self.average = AveragedModel(self.generator, multi_avg_fn=warm_average(params.ema)) if params.ema else None
         self.discriminator: Discriminator | None = None
-        adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999))
+        adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999), fused=True)
         g_module, g_optimizer = fabric.setup(self.generator, adam(self.generator.parameters()))
         d_module, d_optimizer = None, None
         if params.lambda_gan > 0:
             self.discriminator = Discriminator(discriminator_rows(params, c_in + c_out))
             initialize(self.discriminator, params.seed + 1)
+            self.discriminator.to(memory_format=layout)
             d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         if self.average is not None:
             self.average.to(fabric.device)
         self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator, fabric.autocast)
+        self.start = start_of(self.generator, self.discriminator, cache.names, params)
 
     # -- stepping -------------------------------------------------------------------------------------------------------
 
