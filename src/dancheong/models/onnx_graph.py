@@ -1,4 +1,4 @@
-"""The U-Net's table as an ONNX graph, written node by node.
+"""The U-Net's table, and the upscaler, as ONNX graphs, written node by node.
 
 Not `torch.onnx.export(dynamo=True)`, which was tried (torch 2.13, onnxscript 0.7): it folds the batch normalizations
 into the convolutions, so that the graph's weights are no longer the generator's; the canonical U-Net takes it 8 s in a
@@ -10,29 +10,61 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from onnx import ModelProto, NodeProto, TensorProto, helper
+from torch import nn
 
 from dancheong.models.blocks import LEAKY_SLOPE, NORM_EPSILON
+from dancheong.models.compact import Compact
 from dancheong.models.generator import Generator, UnetRow, conv_padding
 
 # Layer normalization and the attributes used here are there from 17 on; onnxruntime 1.19 and later run both.
 OPSET = 18
 IR_VERSION = 9
-DOUBLE = "double"
+DOUBLE, LARGER = "double", "scales"
 
 
 def unet_model(generator: Generator) -> ModelProto:
     """The model: input ``input``, output ``output``, weights external and named as in the generator's state_dict."""
     nodes = list(_nodes(generator))
+    return _model("unet", nodes, generator, (generator.c_in, generator.c_out), {DOUBLE: (1.0, 1.0, 2.0, 2.0)})
+
+
+def compact_model(network: Compact) -> ModelProto:
+    """The upscaler, in the same form. Slopes of PReLU are (features, 1, 1): ONNX would lay (features,) along the width."""
+    nodes, x = [], "input"
+    for place, part in enumerate(network.body):
+        if isinstance(part, nn.PReLU):
+            nodes.append(helper.make_node("PRelu", [x, f"body.{place}.weight"], [f"body.{place}"]))
+        else:
+            weights = [f"body.{place}.weight", f"body.{place}.bias"]
+            nodes.append(helper.make_node("Conv", [x, *weights], [f"body.{place}"], kernel_shape=[3, 3], pads=[1] * 4))
+        x = f"body.{place}"
+    nodes += [
+        helper.make_node("DepthToSpace", [x], ["detail"], blocksize=network.scale, mode="CRD"),
+        _nearest("input", LARGER, "larger"),
+        helper.make_node("Add", ["detail", "larger"], ["output"]),
+    ]
+    scale = float(network.scale)
+    return _model("compact", nodes, network, (network.channels, network.channels), {LARGER: (1.0, 1.0, scale, scale)})
+
+
+def _model(
+    title: str, nodes: list[NodeProto], network: nn.Module, channels: tuple[int, int], constants: dict[str, tuple[float, ...]]
+) -> ModelProto:
+    """The nodes as a whole model, from ``input`` to ``output``, with the weights and constants that they use."""
     used = {name for node in nodes for name in node.input}
-    weights = [_external(name, tensor.shape) for name, tensor in generator.state_dict().items() if name in used]
-    double = helper.make_tensor(DOUBLE, TensorProto.FLOAT, [4], [1.0, 1.0, 2.0, 2.0])
-    graph = helper.make_graph(
-        nodes,
-        "unet",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", generator.c_in, "height", "width"])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", generator.c_out, "height", "width"])],
-        weights + ([double] if DOUBLE in used else []),
+    slopes = {f"{name}.weight" for name, part in network.named_modules() if isinstance(part, nn.PReLU)}
+    tensors = [
+        _external(name, (*tensor.shape, 1, 1) if name in slopes else tensor.shape)
+        for name, tensor in network.state_dict().items() if name in used
+    ]
+    tensors += [
+        helper.make_tensor(name, TensorProto.FLOAT, [len(values)], values) for name, values in constants.items() if name in used
+    ]
+    entry, leaving = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", count, f"height{suffix}", f"width{suffix}"])
+        for name, count, suffix in zip(("input", "output"), channels, ("", "" if title == "unet" else "_out"), strict=True)
     )
+    graph = helper.make_graph(nodes, title, [entry], [leaving], tensors)
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="dancheong"
     )
@@ -74,15 +106,19 @@ def _block(row: UnetRow, x: str) -> Iterator[NodeProto]:
     x = active
     if row.step == "resize":
         resized = f"{row.block}.resized"
-        yield helper.make_node(
-            "Resize", [x, "", DOUBLE], [resized], mode="nearest", nearest_mode="floor",
-            coordinate_transformation_mode="asymmetric",
-        )
+        yield _nearest(x, DOUBLE, resized)
         x = resized
     y = row.block if row.norm == "none" else f"{row.block}.conv"
     yield _convolution(row, x, y)
     if row.norm != "none":
         yield from _norm(row, y)
+
+
+def _nearest(x: str, scales: str, y: str) -> NodeProto:
+    """Enlarged by nearest neighbor, as torch does."""
+    return helper.make_node(
+        "Resize", [x, "", scales], [y], mode="nearest", nearest_mode="floor", coordinate_transformation_mode="asymmetric"
+    )
 
 
 def _convolution(row: UnetRow, x: str, y: str) -> NodeProto:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 PIX2PIX = "Isola et al. 2017"
 SOURCE_PAPER = "source paper"
 GLARE = "docs/glare.md"
+COMPACT = "Wang et al. 2021"
 OURS = "this project"
 
 
@@ -113,6 +114,24 @@ class PredictionRows(BaseModel):
     sr_scale: Literal["1", "2", "4"] = row("1", "enlargement after prediction", source=SOURCE_PAPER)
 
 
+class UpscalerRows(BaseModel):
+    """The upscaler: what `train-upscaler` trains."""
+
+    sr_planes: Literal["luma", "rgb"] = row(
+        "luma", "luma: lightness through the network, chroma along its edges; rgb: color through the network"
+    )
+    sr_features: int = row(32, "channels of each layer", ge=4, le=256, source=COMPACT)
+    sr_layers: int = row(10, "layers between the first and the last", ge=1, le=64, source=COMPACT)
+    sr_images: int = row(300000, "patches trained on; 0 stores the weights of --init as they are", unit="images", ge=0,
+                         le=10**9)
+    sr_lr: float = row(1e-3, "learning rate of Adam", gt=0, le=1)
+    sr_patch: int = row(48, "side of a patch as the network sees it", unit="px", ge=8, le=512)
+    sr_degradation: Literal["clean", "realistic", "mixed"] = row(
+        "mixed", "how patches are made smaller; clean: bicubic; realistic: blur, several kernels, noise, grain, JPEG; mixed: "
+        "half of each", source="docs/upscaling.md",
+    )
+
+
 class GlareRows(BaseModel):
     """Light reflection: what to do, where, and the homomorphic filter."""
 
@@ -195,7 +214,7 @@ class CorrectionRows(BaseModel):
 
 
 class Params(
-    CorrectionRows, DetectorRows, GlareRows, PredictionRows, DataRows, TrainingRows, NetworkRows
+    CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows
 ):
     """Effective parameters: immutable, validated, complete. Make them with `dancheong.params.resolve`."""
 
@@ -246,7 +265,7 @@ class Params(
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    NetworkRows, TrainingRows, DataRows, PredictionRows, GlareRows, DetectorRows, CorrectionRows,
+    NetworkRows, TrainingRows, DataRows, PredictionRows, UpscalerRows, GlareRows, DetectorRows, CorrectionRows,
 )
 
 

@@ -15,8 +15,8 @@ from dancheong.artifact import ArtifactError
 
 # What dancheong.models.onnx_graph writes; an operator that it comes to use is added here.
 OPERATORS = frozenset({
-    "BatchNormalization", "Concat", "Conv", "ConvTranspose", "InstanceNormalization", "LayerNormalization", "LeakyRelu",
-    "Relu", "Resize", "Tanh", "Transpose",
+    "Add", "BatchNormalization", "Concat", "Conv", "ConvTranspose", "DepthToSpace", "InstanceNormalization",
+    "LayerNormalization", "LeakyRelu", "PRelu", "Relu", "Resize", "Tanh", "Transpose",
 })
 
 # Field numbers of onnx.proto.
