@@ -1,7 +1,7 @@
-"""model.h5 <-> Artifact: the only place that knows HDF5. The file is specified in docs/artifact.md.
+"""model.h5 <-> Artifact. The file is specified in docs/artifact.md.
 
-Reading trusts nothing: a seal over all bytes is checked before the HDF5 library sees the file, then links, storage,
-types and sizes before anything is allocated, then a digest for every member. No code is ever stored or run.
+Reading trusts nothing: first a seal over all bytes is checked, then structure, types and sizes before anything is
+allocated, then a digest for every member. The HDF5 library only writes. No code is ever stored or run.
 """
 
 import hashlib
@@ -9,45 +9,40 @@ import json
 import math
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from io import BufferedReader
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from dancheong.artifact.hdf5 import Stored, Structure
+from dancheong.artifact.seal import (
+    AGAIN,
+    BLOCK_BYTES,
+    FORMAT_VERSION,
+    MAX_FILE_BYTES,
+    NEWER,
+    ArtifactError,
+    check_seal,
+    seal,
+)
 from dancheong.imaging.files import whole_file
-from dancheong.params import DancheongError, Params
+from dancheong.params import Params
 
-FORMAT_VERSION = 1
-
-# A user block is the part of an HDF5 file that the HDF5 library leaves alone.
-BLOCK_BYTES = 512
-MAX_FILE_BYTES = 4 << 30
 MAX_JSON_BYTES = 64 << 20
 MAX_GRAPH_BYTES = 16 << 20
 MAX_SELFTEST_BYTES = 64 << 20
 MAX_MEMBERS = 4096
 
-_TITLE = b"dancheong model file, version "
-_SEALED = re.compile(
-    _TITLE + rb"([0-9]{1,9})\nbytes after this block: ([0-9]{1,15})\nsha256 of them: ([0-9a-f]{64})\n"
-    rb"sha256 of the manifest: ([0-9a-f]{64})\n\0*"
-)
 _JSON_TYPES: dict[str, type] = {"params": dict, "architecture": dict, "history": list, "data": dict, "scores": dict}
 _PLAIN = {**dict.fromkeys(_JSON_TYPES, "uint8"), "graph": "uint8"}
+_GROUPS = ("selftest", "weights")
 _SELFTEST = ("selftest/input", "selftest/output")
 _WEIGHT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 _KINDS = ("colorizer", "upscaler")
-_FILE_TYPES = {"uint8": h5py.h5t.STD_U8LE, "float16": h5py.h5t.IEEE_F16LE, "float32": h5py.h5t.IEEE_F32LE}
-
-
-class ArtifactError(DancheongError, ValueError):
-    """A model file that cannot be read, or content that cannot be written as one; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +99,8 @@ def write_artifact(path: str | Path, artifact: Artifact) -> str:
         ArtifactError: when the content cannot be stored (a weight that is not finite, JSON that is none).
         OSError: when the disk refuses; a file that was there before is then untouched.
     """
+    import h5py  # a prediction does not need it
+
     path = Path(path)
     try:
         members = _members(artifact)
@@ -116,17 +113,9 @@ def write_artifact(path: str | Path, artifact: Artifact) -> str:
             for name, array in {"manifest": _bytes(manifest), **members}.items():
                 file.create_dataset(name, data=array)
         seal(temporary, hashlib.sha256(manifest).hexdigest())
+        with temporary.open("rb") as stream:  # what this reader cannot read must not take the name
+            Structure(stream, BLOCK_BYTES, temporary.stat().st_size, MAX_MEMBERS).datasets(_GROUPS)
     return hashlib.sha256(manifest).hexdigest()
-
-
-def seal(path: Path, manifest_sha256: str) -> None:
-    """Write the first block: version, length and digest of everything after it."""
-    with path.open("r+b") as file:
-        file.seek(BLOCK_BYTES)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        length = file.tell() - BLOCK_BYTES
-        file.seek(0)
-        file.write(_block(FORMAT_VERSION, length, digest, manifest_sha256))
 
 
 def read_artifact(path: str | Path) -> Artifact:
@@ -141,19 +130,15 @@ def read_artifact(path: str | Path) -> Artifact:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ArtifactError("this is not a file; the .h5 file that `dancheong train` wrote was expected")
         with path.open("rb") as stream:
-            version, digest, file_bytes = _check_seal(stream)
-            with h5py.File(stream, "r") as file:
-                return replace(_read(file, file_bytes, digest), format_version=version)
+            version, digest, file_bytes = check_seal(stream)
+            return replace(_read(stream, file_bytes, digest), format_version=version)
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
     except FileNotFoundError as error:
         raise ArtifactError(f"{path}: there is no such file; give the .h5 file that `dancheong train` wrote") from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, RecursionError) as error:
-        raise ArtifactError(f"{path}: the model file cannot be read ({error}); {_AGAIN}") from error
+        raise ArtifactError(f"{path}: the model file cannot be read ({error}); {AGAIN}") from error
 
-
-_AGAIN = "copy it again from where it came, or train again"
-_NEWER = "install a newer dancheong, or train again with this one"
 
 
 # -- content and manifest --------------------------------------------------------------------------------------------
@@ -230,7 +215,7 @@ def _check_layout(layout: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
     """The members of a file are exactly those of the format, of its types and within its limits."""
     missing = [name for name in (*_PLAIN, *_SELFTEST) if name not in layout]
     if missing or not any(name.startswith("weights/") for name in layout):
-        raise ArtifactError(f"{missing[0] if missing else 'weights'} is missing; {_AGAIN}")
+        raise ArtifactError(f"{missing[0] if missing else 'weights'} is missing; {AGAIN}")
     total = 0
     for name, (dtype, shape) in layout.items():
         types, limit = _expected(name)
@@ -243,131 +228,55 @@ def _check_layout(layout: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
             raise ArtifactError(f"{name}: {size} bytes came, 1 to {limit} were expected (all members {MAX_FILE_BYTES})")
 
 
-# -- the seal --------------------------------------------------------------------------------------------------------
-
-
-def _block(version: int, length: int, sha256: str, manifest_sha256: str) -> bytes:
-    text = (
-        f"{_TITLE.decode()}{version}\nbytes after this block: {length}\nsha256 of them: {sha256}\n"
-        f"sha256 of the manifest: {manifest_sha256}\n"
-    )
-    return text.encode().ljust(BLOCK_BYTES, b"\0")
-
-
-def _check_seal(stream: BufferedReader) -> tuple[int, str, int]:
-    """Check the first block against all that follows it; return version, digest of the manifest and the file's length."""
-    block = stream.read(BLOCK_BYTES)
-    if not block.startswith(_TITLE):
-        kind = "an HDF5 file of another program" if block.startswith(b"\x89HDF") else "not a model file"
-        raise ArtifactError(f"this is {kind}; the .h5 file that `dancheong train` wrote was expected")
-    version = re.match(rb"[0-9]{1,9}\n", block[len(_TITLE):])
-    if version and int(version[0]) > FORMAT_VERSION:
-        raise ArtifactError(
-            f"the model file is of version {int(version[0])} and this dancheong reads up to {FORMAT_VERSION}; {_NEWER}"
-        )
-    sealed = _SEALED.fullmatch(block)
-    if not sealed or int(sealed[1]) != FORMAT_VERSION:
-        raise ArtifactError(f"the first block of the file is damaged; {_AGAIN}")
-    length = int(sealed[2])
-    actual = stream.seek(0, 2) - BLOCK_BYTES
-    if actual != length:
-        word = "cut short" if actual < length else "longer than it was written"
-        raise ArtifactError(f"the file is {word}: {actual} of {length} bytes after the first block; {_AGAIN}")
-    if length > MAX_FILE_BYTES:
-        raise ArtifactError(f"the file has {length} bytes; at most {MAX_FILE_BYTES} are read")
-    stream.seek(BLOCK_BYTES)
-    if hashlib.file_digest(stream, "sha256").hexdigest().encode() != sealed[3]:
-        raise ArtifactError(f"the file is damaged: its bytes are not those that were written; {_AGAIN}")
-    return int(sealed[1]), sealed[4].decode(), BLOCK_BYTES + length
-
-
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _read(file: h5py.File, file_bytes: int, digest: str) -> Artifact:
-    found = dict(_walk(file))
-    manifest_dataset = found.pop("manifest", None)
-    if manifest_dataset is None:
-        raise ArtifactError(f"manifest is missing; {_AGAIN}")
-    layout = {name: _stored_type(name, dataset, file_bytes) for name, dataset in found.items()}
-    dtype, shape = _stored_type("manifest", manifest_dataset, file_bytes)
-    if dtype != "uint8" or math.prod(shape) > MAX_JSON_BYTES:
-        raise ArtifactError(f"manifest: {dtype} {shape} came, uint8 of at most {MAX_JSON_BYTES} bytes was expected")
+def _read(stream: BinaryIO, file_bytes: int, digest: str) -> Artifact:
+    stored = Structure(stream, BLOCK_BYTES, file_bytes, MAX_MEMBERS).datasets(_GROUPS)
+    if "manifest" not in stored:
+        raise ArtifactError(f"manifest is missing; {AGAIN}")
+    manifest_at = stored.pop("manifest")
+    if manifest_at.dtype != "uint8" or manifest_at.size_bytes > MAX_JSON_BYTES:
+        came = f"{manifest_at.dtype} {manifest_at.shape}"
+        raise ArtifactError(f"manifest: {came} came, uint8 of at most {MAX_JSON_BYTES} bytes was expected")
+    layout = {name: (one.dtype, one.shape) for name, one in stored.items()}
     _check_layout(layout)
-    # Together the members fit into the file, so reading allocates no more than the file is long.
-    total = sum(int(dataset.id.get_storage_size()) for dataset in (manifest_dataset, *found.values()))
-    if total > file_bytes:
-        raise ArtifactError(f"members of {total} bytes came in a file of {file_bytes}; {_AGAIN}")
-    text = manifest_dataset[()].tobytes()
+    text = _array(stream, manifest_at).tobytes()
     if hashlib.sha256(text).hexdigest() != digest:
-        raise ArtifactError(f"manifest: the digest does not fit; {_AGAIN}")
+        raise ArtifactError(f"manifest: the digest does not fit; {AGAIN}")
     manifest = _parse("manifest", text, dict)
     _check_manifest(manifest, layout)
     arrays = {}
-    for name, dataset in found.items():
-        arrays[name] = dataset[()]
+    for name, one in stored.items():
+        arrays[name] = _array(stream, one)
         if _sha256(arrays[name]) != manifest["members"][name]["sha256"]:
-            raise ArtifactError(f"{name}: the digest does not fit; {_AGAIN}")
+            raise ArtifactError(f"{name}: the digest does not fit; {AGAIN}")
     return replace(_artifact(manifest, arrays), digest=digest)
 
 
-def _walk(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Datasets of the root and of the two groups, reached by hard links only."""
-    for place in ("", "selftest", "weights"):
-        group = file[place] if place else file
-        if len(group) > MAX_MEMBERS:
-            raise ArtifactError(f"{len(group)} members came, at most {MAX_MEMBERS} were expected")
-        for name in group:
-            path = f"{place}/{name}" if place else name
-            # The link is looked at before it is followed: following one may open another file.
-            link = group.get(name, getlink=True)
-            if not isinstance(link, h5py.HardLink):
-                raise ArtifactError(f"{path} is a {type(link).__name__}; only what lies in the file itself is read")
-            item = group[name]
-            if not place and name in ("selftest", "weights"):
-                if not isinstance(item, h5py.Group):
-                    raise ArtifactError(f"{path} is a {type(item).__name__}; a group was expected")
-            elif not isinstance(item, h5py.Dataset):
-                raise ArtifactError(f"unexpected member {path!r} ({type(item).__name__}); the format does not know it")
-            else:
-                yield path, item
-
-
-def _stored_type(name: str, dataset: h5py.Dataset, file_bytes: int) -> tuple[str, tuple[int, ...]]:
-    """Type name and shape of a dataset that lies plainly in the file: contiguous, complete, nowhere else."""
-    made = dataset.id.get_create_plist()
-    if dataset.is_virtual or dataset.external or made.get_external_count():
-        raise ArtifactError(f"{name} keeps its data in other files; only what lies in the file itself is read")
-    if made.get_layout() != h5py.h5d.CONTIGUOUS or dataset.shape is None:
-        raise ArtifactError(f"{name} is stored in pieces or compressed; one contiguous block was expected")
-    stored = dataset.id.get_type()
-    dtype = next((word for word, file_type in _FILE_TYPES.items() if stored.equal(file_type)), None)
-    if dtype is None:
-        raise ArtifactError(f"{name}: {dataset.dtype} came; {', '.join(_FILE_TYPES)} (little-endian) are read")
-    shape = tuple(int(length) for length in dataset.shape)
-    declared, held = math.prod(shape) * stored.get_size(), int(dataset.id.get_storage_size())
-    offset = dataset.id.get_offset()
-    if declared != held or offset is None or offset + held > file_bytes:
-        raise ArtifactError(f"{name} declares {declared} bytes and holds {held}; {_AGAIN}")
-    return dtype, shape
+def _array(stream: BinaryIO, stored: Stored) -> NDArray[Any]:
+    """A dataset's numbers. It lies within the file and shares no byte with another, so the file's length bounds them."""
+    stream.seek(stored.offset)
+    data = bytearray(stream.read(stored.size_bytes))
+    return np.frombuffer(data, np.dtype(stored.dtype).newbyteorder("<")).reshape(stored.shape)
 
 
 def _check_manifest(manifest: dict[str, Any], layout: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
     if set(manifest) != {"kind", "category", "members"} or not isinstance(manifest["category"], str):
         raise ArtifactError("manifest: kind, category and members were expected")
     if manifest["kind"] not in _KINDS:
-        raise ArtifactError(f"kind {manifest['kind']!r} came; {' or '.join(_KINDS)} was expected: {_NEWER}")
+        raise ArtifactError(f"kind {manifest['kind']!r} came; {' or '.join(_KINDS)} was expected: {NEWER}")
     declared = {name: (row["dtype"], tuple(row["shape"])) for name, row in manifest["members"].items()}
     if declared != layout:
         differing = sorted(name for name in {*declared, *layout} if declared.get(name) != layout.get(name))
-        raise ArtifactError(f"manifest and content differ in {', '.join(differing[:5])}; {_AGAIN}")
+        raise ArtifactError(f"manifest and content differ in {', '.join(differing[:5])}; {AGAIN}")
 
 
 def _parse(name: str, text: bytes, expected: type) -> Any:
     try:
         value = json.loads(text.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{name}: not JSON ({error}); {_AGAIN}") from error
+        raise ArtifactError(f"{name}: not JSON ({error}); {AGAIN}") from error
     if not isinstance(value, expected):
         raise ArtifactError(f"{name}: a JSON {expected.__name__} was expected, {type(value).__name__} came")
     return value
@@ -394,7 +303,7 @@ def _read_table(table: dict[str, Any]) -> tuple[Params, dict[str, str]]:
     if unknown:
         raise ArtifactError(
             f"the file has parameters that this dancheong does not know ({', '.join(unknown[:5])}): a newer one wrote "
-            f"it; {_NEWER}"
+            f"it; {NEWER}"
         )
     try:
         params = Params(**{name.lower(): row["value"] for name, row in table.items()})
@@ -402,5 +311,5 @@ def _read_table(table: dict[str, Any]) -> tuple[Params, dict[str, str]]:
     except ValidationError as error:
         first = error.errors()[0]
         word = str(first["loc"][0] if first["loc"] else "").upper()
-        raise ArtifactError(f"params: {word} = {first['input']!r}: {first['msg']}; {_AGAIN}") from None
+        raise ArtifactError(f"params: {word} = {first['input']!r}: {first['msg']}; {AGAIN}") from None
     return params, {name: origins.get(name, "default (newer than the file)") for name in Params.model_fields}
