@@ -13,9 +13,9 @@ from dancheong.params import Params
 from dancheong.training.state import state_path
 
 HISTORY_ENTRIES = 400
-# What a Journal adds to the state of a run.
-COUNTERS = ("images_seen", "seconds", "history", "last_losses", "val", "best", "_sums", "_sum_steps", "_logged_at",
-            "_validated_at", "won_since", "warned")
+# What a run counts, as its state keeps it.
+_COUNTERS = ("images_seen", "seconds", "history", "last_losses", "val", "best", "_sums", "_sum_steps", "_logged_at",
+             "_validated_at", "won_since", "warned")
 
 
 class Journal(ABC):
@@ -63,6 +63,24 @@ class Journal(ABC):
     @abstractmethod
     def restore(self) -> None:
         """Go back to the saved state. Raises ResumeError where it does not fit."""
+
+    def engine_state(self) -> dict[str, Any]:
+        """What every state holds beside weights and optimizers: the position, random numbers, the scale of gradients."""
+        return {
+            "precision": self.fabric.strategy.precision.state_dict(),
+            "rng": torch.get_rng_state(),
+            "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            **{name: getattr(self, name) for name in _COUNTERS},
+        }
+
+    def restore_engine(self, state: dict[str, Any]) -> None:
+        """The inverse of `engine_state`."""
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
+        torch.set_rng_state(state["rng"])
+        if state["rng_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["rng_cuda"])
+        for name in _COUNTERS:
+            setattr(self, name, state[name])
 
     @property
     def fingerprints(self) -> tuple[str, str]:

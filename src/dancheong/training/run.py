@@ -1,7 +1,7 @@
 """The state of one training run: networks, optimizers, average, position. Everything here is saved and restored."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from dancheong.models.export import load_generator, to_weights
 from dancheong.models.generator import Generator, architecture, generator_rows
 from dancheong.models.statistics import recalibrate
 from dancheong.params import Params
-from dancheong.training.journal import COUNTERS, Journal
+from dancheong.training.journal import Journal
 from dancheong.training.preview import score, write_previews
 from dancheong.training.start import start_of
 from dancheong.training.state import load_state, save_state
@@ -44,7 +44,7 @@ class Run(Journal):
         # Convolutions of batches run faster over channels that lie together; of single pictures they do not.
         layout = torch.channels_last if params.batch_size > 1 else torch.contiguous_format
         self.generator.to(memory_format=layout)
-        self.average = AveragedModel(self.generator, multi_avg_fn=warm_average(params.ema)) if params.ema else None
+        self.average = AveragedModel(self.generator, multi_avg_fn=warm_average(params.ema, self._steps)) if params.ema else None
         self.discriminator: Discriminator | None = None
         adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999), fused=True)
         g_module, g_optimizer = fabric.setup(self.generator, adam(self.generator.parameters()))
@@ -56,6 +56,8 @@ class Run(Journal):
             d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         if self.average is not None:
             self.average.to(fabric.device)
+            # Its count is read each step: on the device that would make the host wait.
+            self.average.n_averaged = self.average.n_averaged.cpu()
         self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator, fabric.autocast)
         self.start = start_of(self.generator, self.discriminator, cache.names, params)
 
@@ -64,6 +66,9 @@ class Run(Journal):
     def batches(self, total: int) -> Iterator[Batch]:
         """Batches from the current position to `total` images."""
         return batches(self.cache, self.params, self.images_seen, total, self.fabric.global_rank, self.fabric.world_size)
+
+    def _steps(self) -> int:
+        return self.images_seen // self.params.batch_size
 
     def step(self, batch: Batch, total: int) -> None:
         """One optimizer step of each network, then the average."""
@@ -138,10 +143,7 @@ class Run(Journal):
             "discriminator_optimizer":
                 trainee.discriminator_optimizer.state_dict() if trainee.discriminator_optimizer else None,
             "average": self.average.state_dict() if self.average else None,
-            "precision": self.fabric.strategy.precision.state_dict(),
-            "rng": torch.get_rng_state(),
-            "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            **{name: getattr(self, name) for name in COUNTERS},
+            **self.engine_state(),
         }
         save_state(self.state_file, state, self.params, *self.fingerprints)
 
@@ -155,20 +157,18 @@ class Run(Journal):
             self.trainee.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        self.fabric.strategy.precision.load_state_dict(state["precision"])
-        torch.set_rng_state(state["rng"])
-        if state["rng_cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["rng_cuda"])
-        for name in COUNTERS:
-            setattr(self, name, state[name])
+        self.restore_engine(state)
 
 
-def warm_average(decay: float) -> Any:
-    """Exponential average whose memory grows from the first step on, so that short runs do not keep the initial noise."""
+def warm_average(decay: float, steps_done: Callable[[], int]) -> Any:
+    """Exponential average whose memory grows from the first step on, so that short runs do not keep the initial noise.
+
+    `steps_done` counts on the host; the count that torch hands over lies on the device.
+    """
 
     @torch.no_grad()
     def update(averaged: list[torch.Tensor], current: list[torch.Tensor], count: torch.Tensor | int) -> None:
-        steps = float(count)
+        steps = steps_done()
         torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1 + steps) / (10 + steps)))
 
     return update
