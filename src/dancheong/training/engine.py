@@ -2,7 +2,7 @@
 
 import warnings
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from dancheong.params import ExtraMissing, ParamError, Params
 
@@ -48,7 +48,7 @@ def launch(params: Params) -> Any:
     return fabric
 
 
-def precision_here(params: Params) -> str:
+def precision_here(params: Params) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
     """PRECISION as the engine understands it, with `auto` settled for DEVICE on this machine.
 
     Half-width brain floats pay where hardware multiplies them (CUDA from Ampere on, processors with AMX): measured on two
@@ -63,6 +63,6 @@ def precision_here(params: Params) -> str:
     elif params.device != "cpu" and torch.backends.mps.is_available():
         has_bf16 = False
     else:
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         has_bf16 = bool(capabilities.get("amx_bf16", False))
     return "bf16-mixed" if has_bf16 else "32-true"

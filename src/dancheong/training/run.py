@@ -13,7 +13,7 @@ from dancheong.artifact import as_stored
 from dancheong.data.batches import Batch, batches, validation_samples
 from dancheong.data.cache import Cache
 from dancheong.data.prepare import channels
-from dancheong.models.blocks import initialize
+from dancheong.models.blocks import initialize, lay_out
 from dancheong.models.discriminator import Discriminator, discriminator_rows
 from dancheong.models.export import load_generator, to_weights
 from dancheong.models.generator import Generator, architecture, generator_rows
@@ -41,9 +41,7 @@ class Run(Journal):
         torch.manual_seed(params.seed)
         self.generator = Generator(generator_rows(params, c_in, c_out))
         initialize(self.generator, params.seed)
-        # Convolutions of batches run faster over channels that lie together; of single pictures they do not.
-        layout = torch.channels_last if params.batch_size > 1 else torch.contiguous_format
-        self.generator.to(memory_format=layout)
+        lay_out(self.generator, params.batch_size)
         self.average = AveragedModel(self.generator, multi_avg_fn=warm_average(params.ema, self._steps)) if params.ema else None
         self.discriminator: Discriminator | None = None
         adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999), fused=True)
@@ -52,7 +50,7 @@ class Run(Journal):
         if params.lambda_gan > 0:
             self.discriminator = Discriminator(discriminator_rows(params, c_in + c_out))
             initialize(self.discriminator, params.seed + 1)
-            self.discriminator.to(memory_format=layout)
+            lay_out(self.discriminator, params.batch_size)
             d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         if self.average is not None:
             self.average.to(fabric.device)
