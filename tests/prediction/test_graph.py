@@ -100,3 +100,41 @@ def test_the_whole_model_is_an_ordinary_onnx_file(artifact):
         np.testing.assert_array_equal(onnx.numpy_helper.to_array(tensor), artifact.weights[tensor.name])
     assert {one.key: one.value for one in model.metadata_props} == {"software": "dancheong", "이름": "궁궐"}
     assert [node.op_type for node in model.graph.node] == ["Conv", "LeakyRelu", "ConvTranspose", "Tanh"]
+
+
+def _chain(operator, times, make):
+    """A graph that puts `operator` on its own output `times` times."""
+
+    def edit(model):
+        tanh = model.graph.node.pop()
+        for number in range(times):
+            model.graph.node.append(make(f"x{number - 1}" if number else tanh.input[0], f"x{number}"))
+        model.graph.node.append(helper.make_node("Tanh", [f"x{times - 1}"], ["output"]))
+        model.graph.initializer.append(helper.make_tensor("double", 1, [4], [1.0, 1.0, 2.0, 2.0]))
+        model.graph.initializer.append(helper.make_tensor("vast", 1, [4], [1.0, 1.0, 1e6, 1e6]))
+
+    return pytest.param(edit, operator, id=f"{operator} {times} times")
+
+
+@pytest.mark.parametrize(
+    ("edit", "operator"),
+    [
+        _chain("Concat", 30, lambda x, y: helper.make_node("Concat", [x, x], [y], axis=1)),
+        _chain("Concat", 1, lambda x, y: helper.make_node("Concat", [x, x], [y], axis=3)),
+        _chain("Resize", 12, lambda x, y: helper.make_node("Resize", [x, "", "double"], [y])),
+        _chain("Resize", 1, lambda x, y: helper.make_node("Resize", [x, "", "vast"], [y])),
+        _chain("Resize", 1, lambda x, y: helper.make_node("Resize", [x, "", "", "double"], [y])),
+        _chain("DepthToSpace", 5, lambda x, y: helper.make_node("DepthToSpace", [x], [y], blocksize=2)),
+        _chain("ConvTranspose", 1, lambda x, y: helper.make_node(
+            "ConvTranspose", [x, "dec1.conv.weight"], [y], pads=[0, 0, 1 << 30, 1 << 30])),
+        _chain("ConvTranspose", 1, lambda x, y: helper.make_node(
+            "ConvTranspose", [x, "dec1.conv.weight"], [y], strides=[32, 32])),
+        _chain("Conv", 1, lambda x, y: helper.make_node("Conv", [x, "enc1.conv.weight"], [y], pads=[-65] * 4)),
+        _chain("Transpose", 1, lambda x, y: helper.make_node("Transpose", [x], [y], perm=[2, 1, 0, 3])),
+        _chain("Relu", 1, lambda x, y: helper.make_node("Relu", ["double"], [y])),
+        _chain("4097 nodes", 4093, lambda x, y: helper.make_node("Relu", [x], [y])),
+    ],
+)  # fmt: skip
+def test_a_graph_that_would_take_much_memory_is_refused_before_it_runs(artifact, edit, operator):
+    with pytest.raises(ArtifactError, match=operator):
+        check_graph(changed(artifact, edit), artifact.weights)

@@ -2,9 +2,10 @@
 
 ONNX Runtime would read any file that a graph names as the place of a weight. So the graph's bytes are walked here first
 (protocol buffers, https://protobuf.dev/programming-guides/encoding; onnx.proto of ONNX 1.15): only the operators that
-dancheong writes, only the weights that are handed over, no field that is not known.
+dancheong writes, only the weights that are handed over, no field that is not known, no array much larger than the input.
 """
 
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.artifact import ArtifactError
+from dancheong.prediction.extent import Node, check_extent
 
 # What dancheong.models.onnx_graph writes; an operator that it comes to use is added here.
 OPERATORS = frozenset({
@@ -27,9 +29,16 @@ _NODE = {"input": 1, "output": 2, "name": 3, "operator": 4, "attribute": 5, "doc
 # Of the attributes, numbers and texts only: no tensors, no graphs.
 _ATTRIBUTE = {"name": 1, "float": 2, "int": 3, "text": 4, "floats": 7, "ints": 8, "texts": 9, "doc": 13, "type": 20}
 _TENSOR = {"dims": 1, "type": 2, "floats": 4, "name": 8, "raw": 9, "doc": 12, "place": 13, "external": 14}
+_VALUE = {"name": 1, "type": 2, "doc": 3}
+_TYPE = {"tensor": 1}
+_TENSOR_TYPE = {"type": 1, "shape": 2}
+_SHAPE = {"side": 1}
+_SIDE = {"value": 1, "word": 2}
 _REPEATED = frozenset({"opset", "properties", "node", "tensor", "input", "output", "value", "attribute", "floats", "ints",
-                       "texts", "dims", "place"})
+                       "texts", "dims", "place", "side"})
 _FLOAT32 = 1
+_MAX_WRITTEN = 16
+_MAX_CHANNELS_IN = 64
 _PROTOBUF_LIMIT_BYTES = (2 << 30) - (1 << 20)
 
 
@@ -52,20 +61,25 @@ def check_graph(graph: bytes, weights: Mapping[str, NDArray[np.floating]]) -> li
     Raises:
         ArtifactError: naming the operator, the weight or the field that does not belong.
     """
-    wanted = []
+    wanted: list[str] = []
+    nodes, inputs, written = [], [], dict[str, tuple[float, ...]]()
     body = _only(_fields(graph, _MODEL, "model"), "graph")
     for field in _fields(body, _GRAPH, "graph"):
         if field.name == "node":
-            _check_node(_bytes(field))
+            nodes.append(_node(_bytes(field)))
+        elif field.name == "input":
+            inputs.append(_input(_bytes(field)))
         elif field.name == "tensor":
             name, shape, is_external = _tensor(_bytes(field))
             if not is_external:
+                written[name] = _values(name, shape, _bytes(field))
                 continue
             if name not in weights:
                 raise ArtifactError(f"the graph asks for a weight {name!r} that the file does not hold: train it again")
             if weights[name].shape != shape:
                 raise ArtifactError(f"weight {name!r} has shape {weights[name].shape}, the graph expects {shape}")
             wanted.append(name)
+    check_extent(nodes, inputs, {name: weights[name].shape for name in wanted}, lambda name: written.get(name, ()))
     return wanted
 
 
@@ -103,15 +117,34 @@ def with_weights(graph: bytes, weights: Mapping[str, NDArray[np.floating]], prop
     return b"".join([*model, *notes])
 
 
-def _check_node(node: bytes) -> None:
+def _node(node: bytes) -> Node:
     fields = list(_fields(node, _NODE, "node"))
     operator = _text(_only(fields, "operator"))
     domain = "".join(_text(_bytes(field)) for field in fields if field.name == "domain")
     if operator not in OPERATORS or domain:
         raise ArtifactError(f"the graph has an operator {domain and domain + '.'}{operator} that dancheong does not write")
+    numbers = {}
     for field in fields:
         if field.name == "attribute":
-            list(_fields(_bytes(field), _ATTRIBUTE, f"attribute of {operator}"))
+            attribute = list(_fields(_bytes(field), _ATTRIBUTE, f"attribute of {operator}"))
+            whole = [one for one in attribute if one.name in ("int", "ints")]
+            if whole:
+                numbers[_text(_only(attribute, "name"))] = tuple(number for one in whole for number in _numbers(one))
+    names = {word: [_text(_bytes(field)) for field in fields if field.name == word] for word in ("input", "output")}
+    return Node(operator, names["input"], names["output"], numbers)
+
+
+def _input(value: bytes) -> tuple[str, int]:
+    """Name and channels of what is given to the graph: (batch, channels, height, width)."""
+    fields = list(_fields(value, _VALUE, "input"))
+    tensor = _only(_fields(_only(fields, "type"), _TYPE, "input's type"), "tensor")
+    shape = _only(_fields(tensor, _TENSOR_TYPE, "input's type"), "shape")
+    sides = [list(_fields(_bytes(side), _SIDE, "input's shape")) for side in _fields(shape, _SHAPE, "input's shape")]
+    second = sides[1] if len(sides) == 4 else []
+    channels = [number for field in second if field.name == "value" for number in _numbers(field)]
+    if len(channels) != 1 or not 1 <= channels[0] <= _MAX_CHANNELS_IN:
+        raise ArtifactError("the graph's input has no number of channels: train it again")
+    return _text(_only(fields, "name")), channels[0]
 
 
 def _tensor(tensor: bytes) -> tuple[str, tuple[int, ...], bool]:
@@ -121,10 +154,25 @@ def _tensor(tensor: bytes) -> tuple[str, tuple[int, ...], bool]:
     shape: list[int] = []
     for field in fields:
         if field.name == "dims":
-            shape += [field.value] if isinstance(field.value, int) else _packed(field.value)
+            shape += _numbers(field)
         if field.name == "type" and field.value != _FLOAT32:
             raise ArtifactError(f"weight {name!r} is no float32 in the graph: train it again")
     return name, tuple(shape), any(field.name in ("place", "external") for field in fields)
+
+
+def _values(name: str, shape: tuple[int, ...], tensor: bytes) -> tuple[float, ...]:
+    """The values of a small tensor that is written in the graph."""
+    fields = list(_fields(tensor, _TENSOR, "tensor"))
+    data = b"".join(_bytes(field) for field in fields if field.name in ("floats", "raw"))
+    if len(shape) != 1 or len(data) != 4 * shape[0] or shape[0] > _MAX_WRITTEN:
+        raise ArtifactError(f"{name!r} is written in the graph, but is no short list of numbers: train it again")
+    return struct.unpack(f"<{shape[0]}f", data)
+
+
+def _numbers(field: _Field) -> list[int]:
+    """The whole numbers of a field, one or packed; negative ones are written in 64 bits."""
+    numbers = [field.value] if isinstance(field.value, int) else _packed(field.value)
+    return [number - (1 << 64) if number >= 1 << 63 else number for number in numbers]
 
 
 def _packed(data: bytes) -> list[int]:
