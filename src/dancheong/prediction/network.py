@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dancheong.artifact import Artifact, ArtifactError
 from dancheong.imaging.files import whole_file
 from dancheong.params import ExtraMissing, ParamError
+from dancheong.prediction.faster import faster
 from dancheong.prediction.graph import check_graph, with_weights
 
 FloatArray = NDArray[np.float32]
@@ -101,8 +102,10 @@ _ADVICE = "the model would not give its colors here: try the other --runtime, or
 
 def _onnx(artifact: Artifact, threads: int | None) -> Network:
     names = check_graph(artifact.graph, artifact.weights)
-    weights = [np.ascontiguousarray(artifact.weights[name], np.float32) for name in names]
-    return _session(artifact.graph, names, weights, threads)
+    graph, weights = faster(
+        artifact.graph, {name: np.ascontiguousarray(artifact.weights[name], np.float32) for name in names}
+    )
+    return _session(graph, list(weights), list(weights.values()), threads)
 
 
 def _session(model: bytes, names: list[str], weights: list[FloatArray], threads: int | None) -> Network:
@@ -116,6 +119,8 @@ def _session(model: bytes, names: list[str], weights: list[FloatArray], threads:
     options.enable_cpu_mem_arena = False
     if threads is not None:
         options.intra_op_num_threads = threads
+    # Waiting threads would spin on cores that other photographs need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         if names:
             # The session uses these very arrays: they must be contiguous, and outlive it.
