@@ -81,7 +81,16 @@ class Curves:
     log_y: bool = False
 
 
-Part = Facts | Table | Figure | Comparison | Curves
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG document of one's own, such as a plot; `alt` says what is seen."""
+
+    svg: str
+    caption: str
+    alt: str
+
+
+Part = Facts | Table | Figure | Comparison | Curves | Drawing
 
 
 @dataclass(frozen=True)
@@ -153,6 +162,11 @@ def _part(part: Part, picture_px: int) -> str:
             return f"<figure>{image}<figcaption>{escape(part.caption)}</figcaption></figure>\n"
         case Comparison():
             return _comparison(part, picture_px)
+        case Drawing():
+            # As a picture: its identifiers and styles cannot meet those of the page, and nothing in it can run.
+            data = base64.b64encode(part.svg.encode()).decode("ascii")
+            image = f'<img class="drawing" src="data:image/svg+xml;base64,{data}" alt="{escape(part.alt)}">'
+            return f'<figure class="wide">{image}<figcaption>{escape(part.caption)}</figcaption></figure>\n'
         case Curves():
             chart = line_chart(part.series, part.x_label, part.y_label, part.caption, part.log_y)
             return f'<figure class="wide">{chart}<figcaption>{escape(part.caption)}</figcaption></figure>\n'

@@ -38,12 +38,13 @@ caption,figcaption,.caption{color:var(--soft);font-size:.88rem;text-align:left}
 caption{padding-bottom:.4rem}
 th,td{padding:.34rem .9rem .34rem 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:baseline}
 thead th{border-bottom:2px solid var(--ink);font-size:.88rem}
-tbody th{font-weight:400;overflow-wrap:anywhere}
+tbody th{font-weight:400;overflow-wrap:break-word}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;padding-left:.9rem}
 .strong>*{font-weight:650;border-top:1px solid var(--ink)}
 figure{margin:1rem 0}
 figcaption{margin-top:.35rem}
 img{display:block;max-width:100%;height:auto;border-radius:4px;background:var(--line)}
+.drawing{width:100%;background:#fff}
 .row{display:grid;grid-template-columns:repeat(var(--columns),minmax(0,1fr));gap:.3rem .6rem;margin:0 0 1.5rem}
 .row figure{margin:0}
 .row img{width:100%}
