@@ -7,7 +7,7 @@ apart.
 
 import math
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from multiprocessing.context import BaseContext
 from typing import NamedTuple
@@ -46,6 +46,14 @@ def batches(cache: Cache, params: Params, start_image: int, stop_image: int, ran
     Raises:
         ParamError: if BATCH_SIZE is not a multiple of `world`.
     """
+    return (Batch(*part) for part in drawn(Samples(cache, params, augmented), start_image, stop_image, rank, world))
+
+
+def drawn(
+    samples: "Samples", start_image: int, stop_image: int, rank: int = 0, world: int = 1
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Batches of any samples, in the order that `batches` describes."""
+    params = samples.params
     if params.batch_size % world:
         raise ParamError(
             f"BATCH_SIZE={params.batch_size} cannot be shared by {world} processes: it must be a multiple of DEVICES"
@@ -55,7 +63,6 @@ def batches(cache: Cache, params: Params, start_image: int, stop_image: int, ran
         count = min(params.batch_size, stop_image - first) // world * world
         if count:
             steps.append([*range(first + rank, first + count, world)])
-    samples = _Samples(cache, params)
     if params.workers == 0 or not steps:
         return (_collate([samples[image] for image in step]) for step in steps)
     return _from_workers(samples, steps, params.workers)
@@ -145,18 +152,23 @@ def validation_samples(
         yield cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params)
 
 
-class _Samples(Dataset[Sample]):
-    """The run's samples by their number."""
+class Samples(Dataset[tuple[FloatArray, ...]]):
+    """The run's samples by their number: what `vary` makes of a record, with random numbers of its own.
 
-    def __init__(self, cache: Cache, params: Params) -> None:
-        self.cache, self.params = cache, params
+    `vary` is a function of a module: worker processes look it up by its name.
+    """
 
-    def __getitem__(self, image: int) -> Sample:
+    def __init__(
+        self, cache: Cache, params: Params, vary: Callable[[Record, Params, np.random.Generator], tuple[FloatArray, ...]]
+    ) -> None:
+        self.cache, self.params, self.vary = cache, params, vary
+
+    def __getitem__(self, image: int) -> tuple[FloatArray, ...]:
         record = self.cache[photograph_at(image, len(self.cache), self.params.seed)]
-        return augmented(record, self.params, np.random.default_rng((self.params.seed, image)))
+        return self.vary(record, self.params, np.random.default_rng((self.params.seed, image)))
 
 
-def _from_workers(samples: _Samples, steps: list[list[int]], workers: int) -> Iterator[Batch]:
+def _from_workers(samples: Samples, steps: list[list[int]], workers: int) -> Iterator[tuple[torch.Tensor, ...]]:
     loader = DataLoader(
         samples,
         batch_sampler=steps,
@@ -185,8 +197,8 @@ def _start_worker(worker: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _collate(samples: list[Sample]) -> Batch:
-    return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*samples, strict=True)))
+def _collate(samples: list[tuple[FloatArray, ...]]) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.from_numpy(np.stack(part)) for part in zip(*samples, strict=True))
 
 
 def _placed(height: int, width: int, crop_height: int, crop_width: int, rng: np.random.Generator) -> Window:

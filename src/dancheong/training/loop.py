@@ -104,8 +104,8 @@ def train(
     fabric = launch(params)
     from dancheong.training.run import Run  # torch is there: it was required
 
-    cache, refusals = _prepare(Path(photos), params, drawn_masks=drawn_masks)
-    val_cache = _prepare(Path(val), params, "predict")[0] if val is not None else None
+    cache, refusals = prepare_photographs(Path(photos), params, drawn_masks=drawn_masks)
+    val_cache = prepare_photographs(Path(val), params, "predict")[0] if val is not None else None
     log = Path(log_dir) if log_dir is not None else model.with_name(model.stem + "_log")
     # Whole batches only: batch statistics of a short last batch would differ from all others.
     total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
@@ -225,7 +225,7 @@ def check_training(params: Params) -> None:
         discriminator_rows(params, sum(channels(params)))
 
 
-def _prepare(
+def prepare_photographs(
     photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None
 ) -> tuple[Cache, list[Refusal]]:
     masks = {} if drawn_masks is None else find_masks(Path(drawn_masks))
