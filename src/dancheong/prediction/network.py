@@ -112,7 +112,7 @@ def _session(model: bytes, names: list[str], weights: list[FloatArray], threads:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised as well
     options.use_deterministic_compute = True
     # The arena keeps what the largest photograph needed, and a quarter more: 2.0 instead of 1.75 GB for the canonical
     # network at 1024 px, for no measurable time.
@@ -136,7 +136,10 @@ def _session(model: bytes, names: list[str], weights: list[FloatArray], threads:
 
 def _run(session: Any, entry: str, leaving: str, weights: list[FloatArray], input_bchw: FloatArray) -> FloatArray:
     """One prediction. `weights` is not looked at: the session uses the arrays, and this keeps them alive."""
-    (output,) = session.run([leaving], {entry: input_bchw})
+    try:
+        (output,) = session.run([leaving], {entry: input_bchw})
+    except Exception as error:  # as above
+        raise ArtifactError(f"the network fails on an input of {input_bchw.shape} ({error}); {_ADVICE}") from error
     return np.asarray(output, np.float32)
 
 

@@ -27,6 +27,8 @@ _NAMES = {
 }  # fmt: skip
 _COLUMN_OF = {name: column for column, names in _NAMES.items() for name in names}
 
+_MAX_BYTES = 64 << 20
+
 _PASSWORDS = (
     re.compile(r"(://[^:/@\s]*:)\S*(?=@)"),
     re.compile(r"([?&](?:password|passwd|pwd|sslpassword)=)[^&\s]*", re.IGNORECASE),
@@ -112,6 +114,11 @@ def write_whole(path: Path, data: bytes) -> None:
 def read_whole(path: Path) -> bytes:
     """The bytes of a file. Raises ParamError."""
     try:
+        # A pipe would block the reader.
+        if path.exists() and not path.is_file():
+            raise ParamError(f"{path}: the parameter table cannot be read: it is not a file")
+        if path.exists() and path.stat().st_size > _MAX_BYTES:
+            raise ParamError(f"{path}: larger than {_MAX_BYTES >> 20} MB, which no parameter table is")
         return path.read_bytes()
     except OSError as error:
         raise ParamError(f"{path}: the parameter table cannot be read: {error.strerror}") from error

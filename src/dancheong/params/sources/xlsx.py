@@ -4,6 +4,7 @@ import io
 import math
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -29,6 +30,8 @@ SHEET = "Parameters"
 _HEADER_ROWS = 10
 # Rows below the table that are prepared for additions.
 _SPARE_ROWS = 100
+# A few hundred rows are a large table; a small file can say that it has a million, or unpack to gigabytes.
+_MAX_ROWS, _MAX_UNPACKED_BYTES = 20_000, 64 << 20
 # What Excel allows, see [MS-OI29500] 2.1.613 and its limits of a cell and of a list.
 _PROMPT_LETTERS, _TITLE_LETTERS, _ERROR_LETTERS, _LIST_LETTERS, _CELL_LETTERS = 255, 32, 224, 255, 32767
 # Signs that XML cannot hold, or that come back as others.
@@ -46,7 +49,27 @@ def read_rows(path: Path) -> list[TableRow]:
         ParamError: no workbook, no such sheet, or a line for each cell that holds nothing usable.
     """
     data = read_whole(path)
-    with closing(_open(data, path, data_only=True)) as values, closing(_open(data, path, data_only=False)) as formulas:
+    try:
+        lines, problems = _cells(data, path)
+    except ParamError:
+        raise
+    except Exception as error:  # a damaged workbook raises about every kind there is, also long after it was opened
+        raise ParamError(
+            f"{path}: not a workbook that can be read ({type(error).__name__}); "
+            "save it as .xlsx, without a password to open it"
+        ) from error
+    if problems:
+        raise ParamError("\n".join(problems))
+    return make_rows(lines)
+
+
+def _cells(data: bytes, path: Path) -> tuple[list[tuple[dict[str, str], Callable[[str], str]]], list[str]]:
+    """The texts of each row by column, with a function that tells where they stand; and what is wrong with cells."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > _MAX_UNPACKED_BYTES:
+        raise ParamError(f"{path}: unpacked it is larger than {_MAX_UNPACKED_BYTES >> 20} MB, which no parameter table is")
+    with closing(_open(data, data_only=True)) as values, closing(_open(data, data_only=False)) as formulas:
         sheet, header_number, found = _find_table(values, path)
         problems: list[str] = []
         lines = []
@@ -54,6 +77,8 @@ def read_rows(path: Path) -> list[TableRow]:
         for number, (cells, sources) in enumerate(pairs, start=1):
             if number <= header_number:
                 continue
+            if number > _MAX_ROWS:
+                raise ParamError(f"{path}: the sheet has more than {_MAX_ROWS} rows, which no parameter table has")
             where = _where(f"{path.name} {sheet.title}", found, number)
             texts = {}
             for column, position in found.items():
@@ -62,9 +87,7 @@ def read_rows(path: Path) -> list[TableRow]:
                     problems.append(f"{where(column)}: {problem}")
             if any(texts.values()):
                 lines.append((texts, where))
-    if problems:
-        raise ParamError("\n".join(problems))
-    return make_rows(lines)
+    return lines, problems
 
 
 def write_rows(path: Path, rows: list[TableRow]) -> None:
@@ -87,17 +110,11 @@ def write_rows(path: Path, rows: list[TableRow]) -> None:
     write_whole(path, stream.getvalue())
 
 
-def _open(data: bytes, path: Path, data_only: bool) -> Any:
-    try:
-        # openpyxl warns of decoration that it does not know, which is none of a table's business.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
-    except Exception as error:  # a damaged archive raises about every kind there is
-        raise ParamError(
-            f"{path}: not a workbook that can be read ({type(error).__name__}); "
-            "save it as .xlsx, without a password to open it"
-        ) from error
+def _open(data: bytes, data_only: bool) -> Any:
+    # openpyxl warns of decoration that it does not know, which is none of a table's business.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
 
 
 def _rows(sheet: Any) -> Any:
