@@ -62,8 +62,8 @@ def test_every_photograph_has_its_own_result(photos, tmp_path):
     assert len(pictures) == result.images == 3
     assert pictures == set((tmp_path / "out" / "photographs").rglob("*.png"))
     for row in result.photographs:
-        assert read_photo(row.picture).pixels.shape == read_photo(row.truth).pixels.shape
-    assert len(comparison(result.photographs).rows) == 3
+        assert read_photo(row.picture).pixels.shape == read_photo(row.pair.color).pixels.shape
+    assert len(comparison(result.photographs, Gray().params).rows) == 3
     assert len((tmp_path / "out" / "scores.csv").read_text("utf-8").splitlines()) == 4
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from dancheong.app.console import Bar
+from dancheong.app.training_log import kept_log
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.evaluation.pages import write_demo_page
+from dancheong.evaluation.training_page import read_losses
 from dancheong.params import COMMON, Resolved, TableRow, resolve
 
 TRAIN_SCENES, TEST_SCENES = 120, 12
@@ -45,16 +47,17 @@ def run_demo(
             earlier.unlink()
         write_scenes(folder, count, first_seed, WIDTH_PX, HEIGHT_PX)
     say(f"{scenes[0]} scenes to train on and {scenes[1]} unseen ones written to {out_dir}; training ...")
-    model = out_dir / "demo.h5"
-    curve: list[tuple[float, dict[str, float]]] = []
+    model, log_dir = out_dir / "demo.h5", out_dir / "log"
+    with kept_log(log_dir, model, resolved) as log:
 
-    def watch(progress: Progress) -> bool:
-        bar(0.9 * progress.images_seen / progress.images_total, f"{progress.images_per_second:.0f} images/s")
-        curve.append((float(progress.images_seen), progress.losses))
-        return False
+        def watch(progress: Progress) -> bool:
+            log.look(progress)
+            bar(0.9 * progress.images_seen / progress.images_total, f"{progress.images_per_second:.0f} images/s")
+            return False
 
-    trained = train(train_dir, model, resolved.params, category=resolved.category, origins=resolved.origins,
-                    log_dir=out_dir / "log", watch=watch)
+        trained = train(train_dir, model, resolved.params, category=resolved.category, origins=resolved.origins,
+                        log_dir=log_dir, watch=watch)
+        log.write_page(f"Finished after {trained.images_seen:,} images.")
     say("predicting and scoring the unseen scenes ...")
     result = evaluate(model, test_dir, out_dir / "results")
     report = out_dir / "report.html"
@@ -64,7 +67,7 @@ def run_demo(
         ("images trained on", trained.images_seen, f"{trained.images_per_second:.0f} a second"),
         ("seconds in all", round(seconds), "on this machine"),
     )
-    write_demo_page(report, result, curve, facts, NOTICE)
+    write_demo_page(report, result, resolved.params, read_losses(log_dir), facts, NOTICE)
     bar(1.0)
     return {
         "model": str(model), "report": str(report), "seconds": round(seconds, 1),

@@ -7,6 +7,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.history import record
 from dancheong.params import parse_settings, read_table
 
 
@@ -17,9 +18,13 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.h5")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")],
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Color photographs the model has not seen.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Scores and pictures.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="For scores.csv (a line a photograph), report.html (the best and "
+                     "the worst) and the colored photographs."),
+    ] = None,
     runtime: options.Runtime = "auto",
     table: options.PredictionTable = None,
     category: options.Category = None,
@@ -30,19 +35,28 @@ def evaluate(
     """Gray the photographs, predict, and score against the truth. A damaged photograph is a failure: exit code 1."""
     given = options.at_prediction(table, category, settings)
     from dancheong.evaluation.evaluate import evaluate as run
+    from dancheong.evaluation.pages import write_evaluation_page
     from dancheong.prediction.colorizer import Colorizer
 
     colorizer = Colorizer.open(model, runtime=runtime, **given)
     with progress_bar("evaluating", 1.0, quiet) as bar:
         result = run(colorizer, photos, output, lambda done, total: bar(done / total))
+    report = None if output is None else output / "report.html"
+    if report is not None:
+        write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}")
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     for name, error in result.failures:
         say(f"failed: {name}: {error}")
+    scores = result.record()
+    record(table, ["evaluate", str(model), str(photos)], fingerprint=result.fingerprint, digest=colorizer.digest,
+           scores={name: scores[name] for name in ("images", *vars(result.mean), "gray")})
     names = ("delta_e_2000", "psnr", "ssim", "colorfulness", "colorfulness_truth")
     lines = [f"{'':<20}{'result':>10}{'gray':>10}"]
     lines += [f"{name:<20}{getattr(result.mean, name):>10.3f}{getattr(result.gray, name):>10.3f}" for name in names]
-    emit(result.record(), as_json, [f"{result.images} photographs", *lines])
+    if report is not None:
+        lines.append(f"the best and the worst: {report} (open it in a browser)")
+    emit({**scores, "report": None if report is None else str(report)}, as_json, [f"{result.images} photographs", *lines])
     raise typer.Exit(1 if result.failures else 0)
 
 

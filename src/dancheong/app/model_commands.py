@@ -10,7 +10,7 @@ from dancheong.app.console import emit
 from dancheong.params import ParamError
 from dancheong.params.table import format_value
 
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.h5")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quie
 
 def export(
     model: ModelFile,
-    output: Annotated[Path, typer.Argument(metavar="OUT.onnx")],
+    output: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -39,7 +39,8 @@ def commands_markdown() -> str:
         lines += ["| argument or option | meaning |", "|---|---|"]
         for parameter in command.params:
             metavar = parameter.metavar or ""
-            shown = metavar or parameter.name if parameter.param_type_name == "argument" else f"{parameter.opts[0]} {metavar}"
+            spellings = ", ".join([*parameter.opts, *parameter.secondary_opts])
+            shown = metavar or parameter.name if parameter.param_type_name == "argument" else f"{spellings} {metavar}"
             meaning = (parameter.help or "").replace("|", "\\|")
             lines.append(f"| `{shown.strip()}` | {meaning} |")
     return "\n".join(lines) + "\n"

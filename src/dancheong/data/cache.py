@@ -225,7 +225,8 @@ class _Store:
         if self._stream is not None and self.file is not None:
             self._stream.close()
             self.records = _mapped(self.file, self.shapes)
-        fingerprint = _fingerprint(self.kept_as, self.drawn)
+        digests = zip(self.kept_as.values(), self.kept_as, self.drawn, strict=True)
+        fingerprint = fingerprint_of((name, digest + of_drawing) for name, digest, of_drawing in digests)
         return Cache(self.records, list(self.kept_as.values()), self.glare_shares, fingerprint, self.file)
 
     def discard(self) -> None:
@@ -289,11 +290,7 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
         drawn = None if mask is None else read_mask(mask, target)
     except PhotographRefused as refused:
         return refused.refusal
-    digest = hashlib.sha256()
-    for pixels in (source, target):
-        if pixels is not None:
-            digest.update(f"{pixels.shape} {pixels.dtype} ".encode())
-            digest.update(np.ascontiguousarray(pixels).data)
+    digest = pixels_digest(source, target)
     if source is not None:
         prepared = prepare(source, params, stage, target, drawn)
     elif stage == "train":
@@ -307,7 +304,7 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
             reason = f"only {kept_share:.0%} of it is free of light reflection (LOSS_MIN_KEPT={params.loss_min_kept})"
             return Refusal(pair.color, "glare", reason)
     of_drawing = b"" if drawn is None else hashlib.sha256(np.ascontiguousarray(drawn).data).digest()
-    return _Kept(_record(prepared, params, stage), digest.digest(), prepared.glare_share, prepared.abstained, of_drawing)
+    return _Kept(_record(prepared, params, stage), digest, prepared.glare_share, prepared.abstained, of_drawing)
 
 
 def _record(prepared: Prepared, params: Params, stage: Stage) -> Record:
@@ -326,11 +323,21 @@ def _to_uint8(pixels: NDArray[Any]) -> Record:
     return pixels if pixels.dtype == np.uint8 else to_pixels(float01(pixels), np.uint8)
 
 
-def _fingerprint(names_by_digest: dict[bytes, str], drawn: list[bytes]) -> str:
+def pixels_digest(*pictures: NDArray[Any] | None) -> bytes:
+    """sha256 over the decoded pixels of a photograph: of its gray, where that is a file of its own, and of its color."""
+    digest = hashlib.sha256()
+    for pixels in pictures:
+        if pixels is not None:
+            digest.update(f"{pixels.shape} {pixels.dtype} ".encode())
+            digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()
+
+
+def fingerprint_of(digests: Iterable[tuple[str, bytes]]) -> str:
+    """sha256 (hex) over photographs: (name, digest) in any order."""
     whole = hashlib.sha256()
-    entries = zip(names_by_digest.values(), names_by_digest, drawn, strict=True)
-    for name, digest, of_drawing in sorted(entries):
-        whole.update(name.encode() + b"\0" + digest + of_drawing)
+    for name, digest in sorted(digests):
+        whole.update(name.encode() + b"\0" + digest)
     return whole.hexdigest()
 
 

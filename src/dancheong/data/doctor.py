@@ -122,7 +122,8 @@ class _SetLook:
 
 
 def diagnose(
-    photos: Path, params: Params, test: Path | None = None, progress: Callable[[int], None] = lambda done: None
+    photos: Path, params: Params, test: Path | None = None, progress: Callable[[int], None] = lambda done: None,
+    glare: bool = True,
 ) -> Diagnosis:
     """Look at every photograph once, small, on several threads.
 
@@ -130,6 +131,7 @@ def diagnose(
         photos: as for training: a folder of color photographs, of gray/ and color/, or of side-by-side pairs.
         test: photographs for testing, searched for what is in `photos` too.
         progress: gets the number of photographs done.
+        glare: search for light reflection too, which takes most of the time.
 
     Raises:
         NoPhotographs: in none of the two places is a file that is a photograph by its name.
@@ -139,7 +141,7 @@ def diagnose(
     unreadable: list[NoPhotographs] = []
     for name, place in _places(photos, test):
         try:
-            sets[name] = _look_at(Path(place), name, params, lambda: progress(next(done)))
+            sets[name] = _look_at(Path(place), name, params, lambda: progress(next(done)), glare)
         except NoPhotographs as error:
             unreadable.append(error)
     if not sets:
@@ -205,7 +207,7 @@ def _places(photos: Path, test: Path | None) -> Iterator[tuple[Set, Path]]:
         yield "test", test
 
 
-def _look_at(photos: Path, name: Set, params: Params, done: Callable[[], None]) -> _SetLook:
+def _look_at(photos: Path, name: Set, params: Params, done: Callable[[], None], glare: bool) -> _SetLook:
     """Look at every photograph of a set; none of them stops the others."""
     found: list[tuple[str, str, str]] = []
     try:
@@ -219,7 +221,7 @@ def _look_at(photos: Path, name: Set, params: Params, done: Callable[[], None]) 
         pairs = [Pair(file.name, file) for file in files]
     looks = []
     with ThreadPoolExecutor(max_workers=_threads()) as pool:
-        for look in pool.map(lambda pair: _examine(pair, params), pairs):
+        for look in pool.map(lambda pair: _examine(pair, params, glare), pairs):
             done()
             found += look.found
             if look.likeness is not None:
@@ -227,7 +229,7 @@ def _look_at(photos: Path, name: Set, params: Params, done: Callable[[], None]) 
     return _SetLook(name, photos, looks, found)
 
 
-def _examine(pair: Pair, params: Params) -> _Look:
+def _examine(pair: Pair, params: Params, glare: bool) -> _Look:
     """Everything one photograph tells by itself."""
     file, source = str(pair.color), None
     try:
@@ -243,6 +245,7 @@ def _examine(pair: Pair, params: Params) -> _Look:
     share = None
     if params.pairing != "side_by_side":
         found += _of_the_color(pixels)
+    if glare and params.pairing != "side_by_side":
         masks = [detect(_shrunk_longer(one, params.det_work_size), params) for one in (pixels, source) if one is not None]
         worst = max(masks, key=lambda mask: mask.share)
         share = worst.share

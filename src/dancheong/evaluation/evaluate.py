@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.data.cache import fingerprint_of, pixels_digest
 from dancheong.data.photographs import Pair, PhotographRefused, Refusal, find_pairs, nothing_left, read_pair
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import whole_file, write_photo
@@ -36,18 +37,22 @@ class Scores:
 
 @dataclass(frozen=True)
 class PhotoScores:
-    """One photograph: its result's scores, those of its gray input, and the files of the truth and of the result."""
+    """One photograph: its result's scores, those of its gray input, where it lies, and the file of the result."""
 
     name: str
     result: Scores
     gray: Scores
-    truth: Path | None = None
+    pair: Pair | None = None
     picture: Path | None = None
+    digest: bytes = b""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All photographs: means (nan where nothing was scored), a row each, what was left out, (name, error) of what failed."""
+    """All photographs: means (nan where nothing was scored), a row each, what was left out, (name, error) of what failed.
+
+    `fingerprint` identifies the photographs as it does in training.
+    """
 
     images: int
     mean: Scores
@@ -56,6 +61,7 @@ class Evaluation:
     refusals: list[Refusal]
     failures: list[tuple[str, str]]
     seconds: float
+    fingerprint: str = ""
 
     def record(self) -> dict[str, Any]:
         """The JSON object of `dancheong evaluate`."""
@@ -112,7 +118,7 @@ def evaluate(
             watch(number, len(pairs))
     evaluation = Evaluation(
         len(rows), mean_scores([row.result for row in rows]), mean_scores([row.gray for row in rows]), rows, refusals,
-        failures, time.monotonic() - began,
+        failures, time.monotonic() - began, fingerprint_of((row.name, row.digest) for row in rows),
     )
     if out_dir is not None:
         write_csv(Path(out_dir) / "scores.csv", rows)
@@ -123,7 +129,7 @@ def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> Pho
     given, truth = read_pair(pair, colorizer.params)
     gray = gray_of(truth) if given is None else given
     result = colorizer(gray)
-    row = PhotoScores(pair.name, score(result, truth), score(as_rgb(gray), truth), pair.color, picture)
+    row = PhotoScores(pair.name, score(result, truth), score(as_rgb(gray), truth), pair, picture, pixels_digest(given, truth))
     if picture is not None:
         picture.parent.mkdir(parents=True, exist_ok=True)
         write_photo(picture, result)

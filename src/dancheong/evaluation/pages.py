@@ -1,14 +1,17 @@
-"""Pages about one evaluation: scores beside the baseline, the pictures from worst to best, the losses that led there."""
+"""Pages about one evaluation: scores beside the baseline, the best and the worst pictures, the losses that led there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from dancheong.data.photographs import read_pair
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
 from dancheong.evaluation.report import Comparison, Curves, Facts, Section, Table, write_report
+from dancheong.evaluation.training_page import loss_curves
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo
+from dancheong.params import Params
 
 SCORE_NAMES = {
     "delta_e_2000": "Delta E 2000", "psnr": "PSNR (dB)", "ssim": "SSIM", "colorfulness": "colorfulness",
@@ -18,6 +21,8 @@ MEANING = (
     "Delta E 2000 is the mean perceived color difference to the truth: lower is better, about 1 is just visible. "
     "The gray input itself is the baseline to beat. Colorfulness below the truth's means washed-out color."
 )
+# Of the best, and of the worst: enough to see what they have in common.
+SHOWN = 6
 
 
 def score_table(evaluation: Evaluation) -> Table:
@@ -29,38 +34,78 @@ def score_table(evaluation: Evaluation) -> Table:
     return Table(("mean of the photographs", "result", "gray input"), rows, digits=3)
 
 
-def comparison(rows: Sequence[PhotoScores]) -> Comparison:
+def comparison(rows: Sequence[PhotoScores], params: Params) -> Comparison:
     """gray | colored | truth for each photograph whose result was written, with its Delta E 2000."""
     shown = []
     for row in rows:
-        if row.truth is None or row.picture is None:
+        if row.pair is None or row.picture is None:
             continue
-        truth, colored = read_photo(row.truth).pixels, read_photo(row.picture).pixels
+        given, truth = read_pair(row.pair, params)
         remark = f"Delta E 2000 {row.result.delta_e_2000:.1f} (gray {row.gray.delta_e_2000:.1f})"
-        shown.append((row.name, (gray_of(truth), colored, truth), remark))
+        pictures = (gray_of(truth) if given is None else given, read_photo(row.picture).pixels, truth)
+        shown.append((row.name, pictures, remark))
     return Comparison(("gray", "colored", "truth"), shown)
 
 
-def loss_curves(curve: Sequence[tuple[float, Mapping[str, float]]]) -> Curves:
-    """The losses of a training over the images it has seen."""
-    names = ("l1", "d_real", "d_fake", "g_gan")
-    series = {name: [(at, losses[name]) for at, losses in curve if name in losses] for name in names}
-    return Curves(
-        {name: points for name, points in series.items() if points}, "images seen", "loss",
-        "l1: mean absolute error in network units. d_real, d_fake, g_gan: the discriminator on truths and on predictions, the "
-        "generator against it; about 0.69 means that neither side wins.",
-    )
+def best_first(evaluation: Evaluation) -> list[PhotoScores]:
+    """The photographs by their Delta E 2000."""
+    return sorted(evaluation.photographs, key=lambda row: row.result.delta_e_2000)
+
+
+def write_evaluation_page(path: str | Path, evaluation: Evaluation, params: Params, title: str) -> None:
+    """The page that `dancheong evaluate -o` leaves: scores, how they spread, the best and the worst photographs.
+
+    Args:
+        path: the HTML file; its folder exists.
+        evaluation: with pictures written, as `evaluate` with an `out_dir` gives it.
+        params: of the model, which say how a photograph is read.
+    """
+    ordered = best_first(evaluation)
+    # None is shown twice.
+    best, worst = ordered[:SHOWN], ordered[SHOWN:][-SHOWN:][::-1]
+    sections = [
+        Section("Scores", MEANING, (_facts(evaluation), score_table(evaluation), _spread(ordered))),
+        Section("The best", "By Delta E 2000.", (comparison(best, params),)),
+    ]
+    if worst:
+        sections.append(Section("The worst", "What they have in common tells what to photograph, or to scan anew.",
+                                (comparison(worst, params),)))
+    missing = [(name, "failed", error) for name, error in evaluation.failures]
+    missing += [(str(refusal.file), refusal.kind, refusal.reason) for refusal in evaluation.refusals]
+    if missing:
+        sections.append(Section("Not scored", "", (Table(("file", "kind", "reason"), missing),)))
+    lead = "Each photograph was turned gray, colored again, and compared with its own true colors at full size."
+    write_report(path, title, sections, lead)
 
 
 def write_demo_page(
-    path: Path, evaluation: Evaluation, curve: Sequence[tuple[float, Mapping[str, float]]],
+    path: Path, evaluation: Evaluation, params: Params, entries: Sequence[Mapping[str, float]],
     facts: Sequence[tuple[str, Any, str]], notice: str,
 ) -> None:
     """The page that `dancheong demo` leaves: what was made, how well, how."""
-    ordered = sorted(evaluation.photographs, key=lambda row: row.result.delta_e_2000)
     sections = [
         Section("Result", MEANING, (Facts(facts), score_table(evaluation))),
-        Section("Scenes it had not seen", "From the best to the worst.", (comparison(ordered),)),
-        Section("Training", "", (loss_curves(curve),)),
+        Section("Scenes it had not seen", "From the best to the worst.", (comparison(best_first(evaluation), params),)),
+        Section("Training", "", loss_curves(entries)),
     ]
     write_report(path, "dancheong: the demo", sections, "Gray pictures of palaces back in color.", notice)
+
+
+def _facts(evaluation: Evaluation) -> Facts:
+    better = sum(row.result.delta_e_2000 < row.gray.delta_e_2000 for row in evaluation.photographs)
+    mean, gray = evaluation.mean.delta_e_2000, evaluation.gray.delta_e_2000
+    return Facts([
+        ("Delta E 2000", mean, f"gray input {gray:.2f}"), ("photographs", evaluation.images, ""),
+        ("nearer to the truth than gray", better, f"of {evaluation.images}"),
+    ])
+
+
+def _spread(ordered: Sequence[PhotoScores]) -> Curves:
+    """Every photograph from the best to the worst, beside its gray input."""
+    series = {
+        name: [(float(rank), getattr(row, kind).delta_e_2000) for rank, row in enumerate(ordered, 1)]
+        for name, kind in (("result", "result"), ("gray input", "gray"))
+    }
+    return Curves(series, "photographs, from the best to the worst", "Delta E 2000",
+                  "Each photograph's own score (scores.csv has them all). Where the result lies above the gray input, coloring "
+                  "has led away from the truth.")

@@ -1,0 +1,114 @@
+"""Pages about one evaluation and one training: what they show, and what they leave out."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from dancheong.data.photographs import Pair
+from dancheong.data.scenes import scene
+from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
+from dancheong.evaluation.pages import SHOWN, write_evaluation_page
+from dancheong.evaluation.training_page import TrainingState, find_previews, read_losses, write_training_page
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import write_photo
+from dancheong.imaging.sheet import sheet
+from dancheong.params import Params, resolve
+
+LOSSES = [
+    {"images": 8, "seconds": 1.0, "l1": 0.3, "g": 30.0},
+    {"images": 16, "seconds": 2.0, "l1": 0.2, "g": 20.0, "d_real": 0.7, "d_fake": 0.69, "g_gan": 0.71},
+    {"images": 16, "val_l1": 0.2, "val_delta_e_2000": 9.87, "val_colorfulness": 20.0, "val_colorfulness_truth": 30.0},
+    {"images": 24, "seconds": 3.0, "l1": 0.1, "g": 10.0},
+    {"images": 24, "val_l1": 0.1, "val_delta_e_2000": 12.5, "val_colorfulness": 25.0, "val_colorfulness_truth": 30.0},
+]
+
+
+@pytest.fixture
+def log(tmp_path):
+    """The log folder of a training, in which an earlier one has left a preview."""
+    folder = tmp_path / "기록 log"
+    folder.mkdir()
+    (folder / "losses.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in LOSSES) + '{"images": 3', "utf-8")
+    color = scene(3, 60, 40)
+    preview = sheet([[gray_of(color), color, color]], ["gray", "predicted", "truth"])
+    for images in (16, 24, 999):
+        write_photo(folder / f"preview_{images:08d}.png", preview)
+    return folder
+
+
+def text_of(page):
+    return page.read_text("utf-8")
+
+
+def test_the_training_page_tells_all_the_log_knows(log):
+    resolved = resolve(settings={"RESOL": 96})
+    state = TrainingState("m.h5", "Stopped after 24 images.", 48, [("small", 2, "scan it larger")])
+    page = write_training_page(log, resolved, state)
+    shown = text_of(page)
+    assert page.name == "training.html"
+    for words in ("Stopped after 24 images.", "of 48", "9.87", "after 16 images", "after 24 images", "scan it larger",
+                  "LAMBDA_GAN", "d_real", "Validation photographs"):
+        assert words in shown, words
+    assert "after 999 images" not in shown
+    assert shown.count("data:image/") == 4  # gray, two moments, truth
+    assert '<tr class="strong"><th scope="row">RESOL</th><td>96</td>' in shown
+
+
+def test_a_page_without_validation_warns_of_its_previews(log):
+    entries = [entry for entry in LOSSES if "val_l1" not in entry]
+    (log / "losses.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries), "utf-8")
+    shown = text_of(write_training_page(log, resolve(), TrainingState("m.h5", "Finished.")))
+    assert "which unseen ones will not equal" in shown
+    assert "best Delta E 2000" not in shown
+
+
+def test_a_page_of_a_run_that_has_only_begun(tmp_path):
+    shown = text_of(write_training_page(tmp_path, resolve(), TrainingState("m.h5", "Running.")))
+    assert "Running." in shown
+    assert "data:image/" not in shown
+
+
+def test_previews_of_an_earlier_run_are_passed_over(log):
+    entries = read_losses(log)
+    assert len(entries) == len(LOSSES)
+    assert [images for images, _ in find_previews(log, entries)] == [16, 24]
+    os.utime(log / "preview_00000016.png", (1000, 1000))
+    assert [images for images, _ in find_previews(log, entries, began=2000)] == [24]
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    """As many photographs as are shown, and some more; their results are their truth."""
+    rows = []
+    for rank in range(2 * SHOWN + 1):
+        file = tmp_path / f"{rank}.png"
+        write_photo(file, np.full((20, 30, 3), (10 * rank, 200, 0), np.uint8))
+        result, gray = (Scores(20, 0.9, error, 30, 40) for error in (float(rank), 4.5))
+        rows.append(PhotoScores(f"photograph {rank}", result, gray, Pair(file.name, file), file))
+    return Evaluation(len(rows), rows[3].result, rows[3].gray, rows[::-1], [], [("broken <1>.jpg", "cut off")], 1.0)
+
+
+def test_the_evaluation_page_shows_the_best_and_the_worst_once(evaluation, tmp_path):
+    write_evaluation_page(tmp_path / "r.html", evaluation, Params(), "m.h5 on photos")
+    shown = text_of(tmp_path / "r.html")
+    best, worst = shown.index("photograph 0<"), shown.index(f"photograph {2 * SHOWN}<")
+    assert best < shown.index("photograph 1<") < worst < shown.index(f"photograph {2 * SHOWN - 1}<")
+    assert f"photograph {SHOWN}<" not in shown  # the middle one
+    assert shown.count("data:image/") == 3 * 2 * SHOWN
+    assert "broken &lt;1&gt;.jpg" in shown
+    assert f"<dd>5<small>of {2 * SHOWN + 1}</small>" in shown  # errors 0 to 4 are below 4.5
+
+
+def test_of_pairs_the_halves_are_shown(tmp_path):
+    left, right = np.zeros((20, 30, 3), np.uint8), np.full((20, 30, 3), 255, np.uint8)
+    write_photo(tmp_path / "pair.png", np.hstack([left, right]))
+    write_photo(tmp_path / "result.png", right)
+    scores = Scores(20, 0.9, 1.0, 30, 40)
+    row = PhotoScores("pair", scores, scores, Pair("pair.png", tmp_path / "pair.png", halves=True), tmp_path / "result.png")
+    params = Params(pairing="side_by_side", color_space="RGB")
+    write_evaluation_page(tmp_path / "r.html", Evaluation(1, scores, scores, [row], [], [], 1.0), params, "pairs")
+    shown = text_of(tmp_path / "r.html")
+    assert shown.count('width="30" height="20"') == 3
+    assert "The worst" not in shown
