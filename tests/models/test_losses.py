@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from dancheong.models.blocks import initialize
 from dancheong.models.discriminator import Discriminator, ReceptiveField, discriminator_rows, receptive_field
-from dancheong.models.losses import adversarial, compose, l1, pool_weight
+from dancheong.models.losses import COLOR_UNIT, adversarial, color_distance, compose, l1, pool_weight
 from dancheong.params import Params
 
 FIELD_70 = ReceptiveField(70, 8, 23)
@@ -50,6 +50,23 @@ def test_right_verdicts_cost_nothing_and_halves_are_summed_in_single_precision()
     assert torch.equal(adversarial(verdicts, True), adversarial(verdicts.float(), True))
 
 
+def test_the_color_distance_is_that_of_points_in_the_plane_whatever_its_axes(pictures: tuple[torch.Tensor, torch.Tensor]) -> None:
+    fake, target = (picture[:, :2] for picture in pictures)
+    expected = (fake - target).norm(dim=1).mean()
+    torch.testing.assert_close(color_distance(fake, target), expected, atol=COLOR_UNIT / 10, rtol=0)
+    turned = torch.tensor([[math.cos(1), -math.sin(1)], [math.sin(1), math.cos(1)]])
+    both = [torch.einsum("ij,bjhw->bihw", turned, picture) for picture in (fake, target)]
+    torch.testing.assert_close(color_distance(*both), color_distance(fake, target))
+    # L1 depends on the axes.
+    assert abs(l1(*both) - l1(fake, target)) > 1e-3
+
+
+def test_the_color_distance_has_a_gradient_at_equality() -> None:
+    same = torch.zeros(1, 2, 4, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(color_distance(same, torch.zeros(1, 2, 4, 4)), same)
+    assert torch.equal(gradient, torch.zeros_like(gradient))
+
+
 def start_values(norm: str, frozen: bool) -> list[float]:
     """D_real, D_fake and G_GAN of the canonical discriminator before the first step, by three seeds."""
     picture, real, fake = torch.rand(3, 1, 3, 128, 128, generator=torch.Generator().manual_seed(1)) * 2 - 1
@@ -80,6 +97,7 @@ def test_weights_of_one_are_the_plain_loss_bit_for_bit(pictures: tuple[torch.Ten
     fake, target = pictures
     ones = torch.ones(2, 1, 64, 48)
     assert torch.equal(l1(fake, target, ones), l1(fake, target))
+    assert torch.equal(color_distance(fake, target, ones), color_distance(fake, target))
     assert torch.equal(compose(fake, target, ones), fake)
     assert compose(fake, target, None) is fake
     pooled = pool_weight(ones, FIELD_70)
@@ -102,6 +120,7 @@ def test_damaged_pixels_do_not_count(pictures: tuple[torch.Tensor, torch.Tensor]
     weight = mask(0.5)
     spoilt = torch.where(weight == 0, torch.full_like(fake, 1e6), fake)
     assert torch.equal(l1(spoilt, target, weight), l1(fake, target, weight))
+    assert torch.equal(color_distance(spoilt, target, weight), color_distance(fake, target, weight))
     torch.testing.assert_close(l1(fake, target, weight), F.l1_loss(fake[..., 24:], target[..., 24:]))
 
 

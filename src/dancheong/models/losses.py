@@ -1,7 +1,7 @@
 """The losses of Pix2Pix, with a weight for each pixel: 1 undamaged, 0 lost to light reflection (docs/glare.md).
 
     loss_D = (adversarial(D(x, y), real) + adversarial(D(x, G(x)), fake)) / 2
-    loss_G = lambda_gan adversarial(D(x, G(x)), real) + lambda_l1 l1(G(x), y)
+    loss_G = lambda_gan adversarial(D(x, G(x)), real) + lambda_l1 l1(G(x), y)      (or color_distance for l1: LOSS)
 
 Every mean is a weighted mean, ``sum(w e) / sum(w)``, so that an error of one size costs the same however much of the
 picture is damaged, and a weight of 1 everywhere is the plain loss, bit for bit. Where nothing is undamaged a loss is 0.
@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dancheong.models.discriminator import ReceptiveField
+
+COLOR_UNIT = 1 / 110
 
 
 def _weighted_mean(error: Tensor, weight: Tensor | None) -> Tensor:
@@ -47,6 +49,17 @@ def adversarial(logits_b1hw: Tensor, is_real: bool, weight_b1hw: Tensor | None =
 def l1(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None = None) -> Tensor:
     """``sum(w |fake - target|) / (c sum(w))``: the mean absolute error of undamaged pixels (equation 3)."""
     return _weighted_mean((fake_bchw - target_bchw).abs(), weight_b1hw)
+
+
+def color_distance(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None = None) -> Tensor:
+    """``sum(w sqrt(|fake - target|^2 + e^2)) / sum(w)``: the mean distance of two colors, all channels together.
+
+    In LAB that is the distance of the chroma, Delta E 1976 at equal lightness, of which L1 sees the two axes apart. Its
+    least value is at the median color in the plane, not at the medians of a* and of b*. e is COLOR_UNIT, one unit of
+    Lab, so that the gradient does not jump at equality.
+    """
+    difference = _at_least_single(fake_bchw - target_bchw)
+    return _weighted_mean((difference.square().sum(1, keepdim=True) + COLOR_UNIT**2).sqrt(), weight_b1hw)
 
 
 def compose(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None) -> Tensor:

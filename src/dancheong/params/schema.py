@@ -66,7 +66,10 @@ class TrainingRows(BaseModel):
         0.5, "share of the training after which the learning rate falls linearly to 0", ge=0, le=1, source=PIX2PIX
     )
     beta1: float = row(0.5, "first moment of Adam", ge=0, le=0.999, source=PIX2PIX)
-    lambda_l1: float = row(100.0, "weight of the L1 distance to the truth", ge=0, le=10000, source=PIX2PIX)
+    loss: Literal["l1", "color"] = row(
+        "color", "distance to the truth: l1 takes each channel by itself (the paper), color the channels of a pixel together"
+    )
+    lambda_l1: float = row(100.0, "weight of the distance to the truth", ge=0, le=10000, source=PIX2PIX)
     lambda_gan: float = row(0.1, "weight of the adversarial loss (1 in the paper); 0 trains no discriminator", ge=0, le=100)
     gan_start: float = row(0.3, "share of the training before the adversarial part begins (0 in the paper)", ge=0, le=1)
     ema: float = row(0.998, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)

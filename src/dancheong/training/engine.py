@@ -66,3 +66,11 @@ def precision_here(params: Params) -> Literal["32-true", "bf16-mixed", "16-mixed
         capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         has_bf16 = bool(capabilities.get("amx_bf16", False))
     return "bf16-mixed" if has_bf16 else "32-true"
+
+
+def accelerators() -> int:
+    """CUDA devices that torch can use here; 0 without any."""
+    require_extra()
+    import torch
+
+    return int(torch.cuda.device_count())

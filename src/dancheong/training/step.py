@@ -64,7 +64,9 @@ def train_step(
         out["g_gan"] = losses.adversarial(logits, True, patch_weight)
 
     out["l1"] = losses.l1(fake, target, weight)
-    loss_g = params.lambda_l1 * out["l1"]
+    if params.loss == "color":
+        out["color"] = losses.color_distance(fake, target, weight)
+    loss_g = params.lambda_l1 * out[params.loss]
     if "g_gan" in out:
         loss_g = loss_g + params.lambda_gan * out["g_gan"]
     trainee.generator_optimizer.zero_grad(set_to_none=True)
