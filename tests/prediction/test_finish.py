@@ -5,15 +5,7 @@ import pytest
 
 from dancheong.imaging.color import delta_e_2000, lightness_of, rgb_to_lab
 from dancheong.imaging.resize import resize
-from dancheong.params import ParamError, Params
-from dancheong.prediction.finish import (
-    STRIP_PIXELS,
-    check_memory,
-    color_from_chroma,
-    enlarged_color,
-    memory_gb,
-    strip_rows,
-)
+from dancheong.prediction.finish import STRIP_PIXELS, color_from_chroma, enlarged_color, strip_rows
 
 
 def a_scene(dtype: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -30,9 +22,9 @@ def test_the_result_does_not_depend_on_the_strips(dtype):
     chroma, guide, gray = a_scene(dtype)
     rgb = np.random.default_rng(1).uniform(0, 1, (20, 14, 3)).astype(np.float32)
     whole, whole_rgb = color_from_chroma(chroma, guide, gray, 131), enlarged_color(rgb, (131, 87), dtype, 131)
-    for rows in (1, 7, 64, 500):
-        for part, one in ((color_from_chroma(chroma, guide, gray, rows), whole),
-                          (enlarged_color(rgb, (131, 87), dtype, rows), whole_rgb)):
+    for rows, threads in ((1, 1), (7, 3), (64, 1), (500, 2)):
+        for part, one in ((color_from_chroma(chroma, guide, gray, rows, threads), whole),
+                          (enlarged_color(rgb, (131, 87), dtype, rows, threads), whole_rgb)):
             difference = np.abs(part.astype(int) - one)
             assert difference.max() <= 1
             assert (difference > 0).mean() < 1e-3
@@ -86,26 +78,3 @@ def test_strips_are_bounded_and_never_empty():
     assert strip_rows(STRIP_PIXELS * 3) == 1
     assert strip_rows(1) == STRIP_PIXELS
     assert strip_rows(512, 40) == 40
-
-
-def blank(*shape: int, dtype: type = np.uint8) -> np.ndarray:
-    """Only its shape and type matter; nothing is allocated."""
-    return np.broadcast_to(np.zeros((), dtype), shape)
-
-
-def test_memory_grows_with_what_takes_it():
-    params = Params()
-    small = memory_gb(blank(3000, 4000), params)
-    assert 0.1 < small < 0.3
-    assert memory_gb(blank(6000, 8000), params) > 3 * small
-    assert memory_gb(blank(3000, 4000, dtype=np.uint16), params) > small
-    assert memory_gb(blank(3000, 4000, 3), params) > 2 * small
-    assert memory_gb(blank(3000, 4000), Params(resol=1024)) > small + 0.3
-    assert memory_gb(blank(3000, 4000), Params(resol=1024, ngf=64)) > small + 0.6
-    assert memory_gb(blank(3000, 4000), Params(tile_px=3000)) > small + 1
-
-
-def test_what_needs_more_than_is_allowed_is_refused_in_words():
-    check_memory(blank(3000, 4000), Params(memory_gb=0.25))
-    with pytest.raises(ParamError, match=r"20000 x 10000 px: .* about 2\.9 GB, MEMORY_GB is 0\.25: raise MEMORY_GB"):
-        check_memory(blank(10000, 20000), Params(memory_gb=0.25))

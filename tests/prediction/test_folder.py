@@ -54,7 +54,8 @@ def by_name(results):
 def test_one_bad_file_does_not_stop_the_folder(colorizer, photos, tmp_path):
     before, seen = contents(photos), []
     results = predict_files(colorizer, [photos], tmp_path / "결과", progress=lambda *one: seen.append(one))
-    assert seen == [(result, done, 6) for done, result in enumerate(results, 1)]
+    assert [(done, total) for _, done, total in seen] == [(done, 6) for done in range(1, 7)]
+    assert sorted(str(result.input) for result, _, _ in seen) == sorted(str(result.input) for result in results)
     assert {name: result.status for name, result in by_name(results).items()} == {
         "a 하나.jpg": "ok", "둘.png": "ok", "셋.tif": "ok", "a 하나.webp": "ok", "broken.png": "failed", "empty.jpg": "failed",
     }

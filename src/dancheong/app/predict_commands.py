@@ -1,5 +1,7 @@
 """`dancheong predict` and `dancheong filter`."""
 
+import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,24 +35,36 @@ def predict(
     overwrite: Overwrite = False,
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
+    confidence: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write each photograph's map of confidence here: 255 is sure.")
+    ] = None,
+    sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Also a sheet: gray | color, with names.")] = None,
     table: options.PredictionTable = None,
     category: options.Category = None,
     settings: options.Settings = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Color gray (or color) photographs at their full size."""
+    """Color gray (or color) photographs at their full size. Started again, it goes on where it was stopped."""
+    # One photograph is done by all cores, many by a core each.
+    threads = None if len(inputs) == 1 and inputs[0].is_file() else 1
+    if threads == 1:
+        one_thread_each()
     from dancheong.prediction.colorizer import Colorizer
     from dancheong.prediction.folder import predict_files
+    from dancheong.prediction.manifest import manifest_name
 
     part = _parse_shard(shard)
-    colorizer = Colorizer.open(model, runtime=runtime, **options.at_prediction(table, category, settings))
+    colorizer = Colorizer.open(model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings))
+    manifest = output / manifest_name(part)
+    began = time.monotonic()
     with progress_bar("coloring", 1.0, quiet) as bar:
         results = predict_files(
             colorizer, inputs, output, overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, shard=part,
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
+            confidence_dir=confidence, manifest=manifest, sheet_path=sheet,
         )
-    _report(results, as_json)
+    _report(results, as_json, time.monotonic() - began, manifest)
 
 
 def filter_(
@@ -70,28 +84,47 @@ def filter_(
     resolved, _ = options.effective(table, category, settings)
     from dancheong.prediction.folder import filter_files
 
+    began = time.monotonic()
     with progress_bar("filtering", 1.0, quiet) as bar:
         results = filter_files(
             resolved.params, inputs, output, overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet,
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
         )
-    _report(results, as_json)
+    _report(results, as_json, time.monotonic() - began)
 
 
-def _report(results: list["FileResult"], as_json: bool) -> None:
-    failed = [result for result in results if result.status == "failed"]
-    seconds = sum(result.seconds for result in results if result.status == "ok")
-    good = sum(result.status == "ok" for result in results)
-    for result in failed:
-        say(f"failed: {result.input}: {result.error}")
-    rate = round(good / seconds, 3) if seconds else 0.0
-    emit(
-        {"files": [result.record() for result in results], "images_per_second": rate},
-        as_json,
-        [f"{result.status}: {result.input}" + (f" -> {result.output}" if result.output else "") for result in results]
-        + [f"{good} of {len(results)} done, {len(failed)} failed, {rate} images/s"],
+def one_thread_each() -> None:
+    """Photographs are done a core each: libraries that would take all cores for one stay on theirs.
+
+    To be called before numpy is imported.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _report(results: list["FileResult"], as_json: bool, seconds: float, manifest: Path | None = None) -> None:
+    from dancheong.prediction.manifest import summary
+
+    told = summary(results)
+    for result in results:
+        if result.status == "failed":
+            say(f"failed: {result.input}: {result.error}")
+    rate = round(told["ok"] / seconds, 3) if seconds else 0.0
+    record = {"files": [result.record() for result in results], "images_per_second": rate, "summary": told}
+    closing = (
+        f"{told['photographs']} photographs: {told['ok']} done, {told['skipped']} there already, {told['failed']} failed; "
+        f"light reflection in {told['with_glare']}; {rate} images/s"
     )
-    raise typer.Exit(1 if failed else 0)
+    emit(
+        record if manifest is None else {**record, "manifest": str(manifest)},
+        as_json,
+        [f"{result.status}: {result.input} -> {result.output}" for result in results]
+        + [closing] + ([] if manifest is None else [f"manifest: {manifest}"]),
+    )
+    raise typer.Exit(1 if told["failed"] else 0)
 
 
 def _parse_shard(text: str | None) -> tuple[int, int] | None:

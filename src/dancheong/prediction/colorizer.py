@@ -1,6 +1,6 @@
 """model.h5 -> a callable that colors a photograph at its full size."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Colorizer:
         params: the model's parameters, with what was set for prediction.
         category: what the model was trained for.
         digest: identifies the model's content.
+        threads: of one prediction; None: the runtime's own choice.
     """
 
     def __init__(self, artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> None:
@@ -35,6 +36,7 @@ class Colorizer:
             raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
         check_together(artifact.params)
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
+        self.threads = threads
         self._multiple = size_multiple(artifact)
         self._network = open_network(artifact, runtime, threads)
         shapes = artifact.selftest_input.shape[1], artifact.selftest_output.shape[1]
@@ -86,21 +88,47 @@ class Colorizer:
 
     def colorize_with_mask(self, pixels: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
         """As calling it, and what was found and done about light reflection (`Prepared.alpha_hw`, `glare_share`)."""
-        prepared = prepare(pixels, self.params, "predict", drawn_mask=drawn_mask)
-        return self._color(prepared.input_hwc), prepared
+        prepared = self.prepare(pixels, drawn_mask)
+        return self.color(prepared.input_hwc), prepared
 
-    def _color(self, input_hwc: Pixels) -> Pixels:
+    def prepare(self, pixels: Pixels, drawn_mask: Pixels | None = None) -> Prepared:
+        """The first half of a coloring: the gray that will be colored, with light reflection treated."""
+        return prepare(pixels, self.params, "predict", drawn_mask=drawn_mask)
+
+    def color(self, input_hwc: Pixels, rows: int = 0, threads: int = 1) -> Pixels:
+        """The second half: color for `Prepared.input_hwc`.
+
+        Args:
+            rows: height of the strips that are finished at a time; 0: TILE_PX, or what is quick. Fewer take less memory.
+            threads: strips finished at the same time; the result does not depend on it.
+        """
         height, width = input_hwc.shape[:2]
-        small = resize(input_hwc, working_shape(height, width, self.params.resol))
+        small = self.predict(input_hwc)
+        rows = rows or strip_rows(width, self.params.tile_px)
+        if self.params.color_space == "RGB":
+            return enlarged_color(small.output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows, threads)
+        chroma_hwc = small.output_hwc * np.float32(AB_SCALE * self.params.vivid)
+        return color_from_chroma(chroma_hwc, small.lightness_hw, input_hwc[..., 0], rows, threads)
+
+    def predict(self, input_hwc: Pixels) -> "Predicted":
+        """What the network says of a prepared photograph, at the working size."""
+        small = resize(input_hwc, working_shape(input_hwc.shape[0], input_hwc.shape[1], self.params.resol))
         padded, (h, w) = pad_to_multiple(small, self._multiple)
         input_chw = to_network(padded, self.params)
         # One photograph a call: nothing of a batch can reach it.
         output_hwc = np.moveaxis(self._network(input_chw[None])[0], 0, -1)[:h, :w]
-        rows = strip_rows(width, self.params.tile_px)
-        if self.params.color_space == "RGB":
-            return enlarged_color(output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows)
-        guide_hw = (input_chw[0, :h, :w] + 1) * 50
-        return color_from_chroma(output_hwc * np.float32(AB_SCALE * self.params.vivid), guide_hw, input_hwc[..., 0], rows)
+        return Predicted(output_hwc, (input_chw[0, :h, :w] + 1) * 50)
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """The network's answer at the working size.
+
+    `output_hwc`: (h, w, 2) chroma or (h, w, 3) RGB in [-1, 1]; `lightness_hw`: (h, w) L* of what it saw (of LAB models).
+    """
+
+    output_hwc: NDArray[np.float32]
+    lightness_hw: NDArray[np.float32]
 
 
 def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:

@@ -26,11 +26,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph and where its results go; `mask` is None where none is wanted."""
+    """A photograph and where its results go; `mask` and `confidence` are None where none is wanted.
+
+    `drawing`: a mask drawn by hand for it.
+    """
 
     source: Source
     output: Path
-    mask: Path | None
+    mask: Path | None = None
+    confidence: Path | None = None
+    drawing: Path | None = None
+
+    @property
+    def results(self) -> list[Path]:
+        """All files that are to be written, the result last: where it stands, all of it does."""
+        return [path for path in (self.mask, self.confidence, self.output) if path is not None]
 
 
 def find_sources(inputs: Sequence[str | Path], results: Iterable[Path] = ()) -> list[Source]:
@@ -73,18 +83,22 @@ def of_shard(sources: list[T], shard: tuple[int, int] | None) -> list[T]:
 
 
 def plan(
-    sources: Sequence[Source], out_dir: Path, mask_dir: Path | None = None, suffix: str | None = None
+    sources: Sequence[Source],
+    out_dir: Path,
+    mask_dir: Path | None = None,
+    suffix: str | None = None,
+    confidence_dir: Path | None = None,
 ) -> list[Job]:
-    """Output names: subfolder and stem of the input, its suffix (or `suffix`); masks are PNG.
+    """Output names: subfolder and stem of the input, its suffix (or `suffix`); masks and maps of confidence are PNG.
 
     Photographs whose results would have one name (``a.jpg`` and ``a.png`` as PNG, or two folders with the same names)
     all get their own suffix into the stem (``a_jpg.png``), and where that is not enough a number (``a_2.jpg``).
     """
     outputs = _distinct([(source.relative, suffix or _suffix(source.relative)) for source in sources])
-    masks = _distinct([(source.relative, ".png") for source in sources])
+    extras = _distinct([(source.relative, ".png") for source in sources])
     return [
-        Job(source, out_dir / output, None if mask_dir is None else mask_dir / mask)
-        for source, output, mask in zip(sources, outputs, masks, strict=True)
+        Job(source, out_dir / output, *(None if folder is None else folder / extra for folder in (mask_dir, confidence_dir)))
+        for source, output, extra in zip(sources, outputs, extras, strict=True)
     ]
 
 

@@ -1,0 +1,50 @@
+"""A contact sheet of a folder run: gray beside color, with names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import PhotoError, read_photo
+from dancheong.imaging.profiles import to_eight
+from dancheong.imaging.resize import resize, working_shape
+from dancheong.imaging.sheet import sheet
+from dancheong.prediction.result import FileResult
+
+Pixels = NDArray[Any]
+PHOTOGRAPHS = 24
+_PAIRS_A_ROW = 3
+_CELL_PX = 256
+
+
+def contact_sheet(results: Sequence[FileResult]) -> Pixels | None:
+    """The first photographs that have a result, as their files are now; None where there is none.
+
+    Those of an earlier run are shown too, so that a run that is started again makes the sheet of the whole.
+    """
+    cells: list[tuple[Pixels, Pixels, str]] = []
+    for result in results:
+        if result.status == "failed" or len(cells) == PHOTOGRAPHS:
+            continue
+        try:
+            gray, color = (_small(path) for path in (result.input, result.output))
+        except PhotoError:  # removed or replaced since; the manifest tells of it, a sheet need not
+            continue
+        cells.append((gray_of(gray), color, result.input.name))
+    if not cells:
+        return None
+    rows = [cells[start : start + _PAIRS_A_ROW] for start in range(0, len(cells), _PAIRS_A_ROW)]
+    return sheet(
+        [[picture for gray, color, _ in row for picture in (gray, color)] for row in rows],
+        ["gray", "color"] * min(_PAIRS_A_ROW, len(cells)),
+        _CELL_PX,
+        [[text for _, _, name in row for text in (name, "")] for row in rows],
+    )
+
+
+def _small(path: Path) -> Pixels:
+    pixels = to_eight(read_photo(path).pixels)
+    height, width = pixels.shape[:2]
+    return resize(pixels, working_shape(height, width, min(_CELL_PX, height, width)))

@@ -1,0 +1,124 @@
+"""What memory a photograph will take, measured once and written down, and how many may be in it at a time (MEMORY_GB)."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Condition, Lock
+
+from dancheong.imaging.header import read_header
+from dancheong.imaging.resize import working_shape
+from dancheong.params import ParamError, Params
+from dancheong.prediction.finish import STRIP_BYTES, strip_rows
+
+# Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit).
+# Measured as growth of the process over files of 24 and 48 megapixels (JPEG, PNG, TIFF; GLARE_MODE=region+lossmask; in
+# coloring alone the other modes differ by 1 at most): 13.4, 25.6, 39.1, 42.1. Of color the gray is computed in float.
+FULL_SIZE_BYTES = {(False, False): 14, (False, True): 26, (True, False): 40, (True, True): 43}
+# Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
+NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What decides how much memory a photograph takes: its size, its kind, and what is written."""
+
+    width_px: int
+    height_px: int
+    color: bool
+    deep: bool
+    """16 bits a sample; more and less count as what they are read as."""
+    suffix: str = ".tif"
+    """Of the result."""
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return self.width_px * self.height_px
+
+
+def extent_of(path: Path, suffix: str) -> Extent | None:
+    """The extent of a photograph by its header; None where that cannot be read, as reading will say why."""
+    try:
+        with path.open("rb") as file:
+            header = read_header(file)
+    except Exception:  # damaged files raise about every kind there is
+        return None
+    palette = header.image is not None and header.image.mode in ("P", "PA")
+    return Extent(*header.size_px, palette or not header.gray, header.bits > 8, suffix.lower())
+
+
+def bytes_needed(extent: Extent, params: Params, rows: int = 0) -> int:
+    """About how many bytes coloring a photograph takes, beside the program and the model itself.
+
+    Args:
+        rows: height of a strip; 0: TILE_PX, or what is quick.
+    """
+    full = extent.pixels * FULL_SIZE_BYTES[extent.color, extent.deep]
+    small = math.prod(working_shape(extent.height_px, extent.width_px, params.resol))
+    network = small * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
+    strip = min(rows or strip_rows(extent.width_px, params.tile_px), extent.height_px) * extent.width_px * STRIP_BYTES
+    return full + network + strip
+
+
+def rows_within(extent: Extent, params: Params) -> int:
+    """Height of the strips in which a photograph is finished within MEMORY_GB: fewer rows where only that fits.
+
+    Raises:
+        ParamError: where even the smallest strips do not fit, saying how much is needed and what to do.
+    """
+    allowed = params.memory_gb * 1e9
+    rows = min(strip_rows(extent.width_px, params.tile_px), extent.height_px)
+    while rows > 1 and bytes_needed(extent, params, rows) > allowed:
+        rows = (rows + 1) // 2
+    needed = bytes_needed(extent, params, rows)
+    if needed > allowed:
+        raise ParamError(
+            f"{extent.width_px} x {extent.height_px} px: coloring it needs about {needed / 1e9:.1f} GB, MEMORY_GB is "
+            f"{params.memory_gb:g}: raise MEMORY_GB if the machine has that much, or make the photograph smaller"
+        )
+    return rows
+
+
+class Budget:
+    """MEMORY_GB, shared by photographs that are done at the same time: who asks first is served first."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self.total_bytes = total_bytes
+        self._free = total_bytes
+        self._turn = Lock()
+        self._change = Condition()
+
+    @contextmanager
+    def share(self, wanted_bytes: int) -> Iterator[None]:
+        """Wait until so much is free (all of it, where more is wanted), and hold it."""
+        taken = min(wanted_bytes, self.total_bytes)
+        with self._turn, self._change:
+            self._change.wait_for(lambda: self._free >= taken)
+            self._free -= taken
+        try:
+            yield
+        finally:
+            with self._change:
+                self._free += taken
+                self._change.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until nobody else holds anything, and keep it so."""
+        with self.share(self.total_bytes):
+            yield
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, says that memory could not be had; each library says it in its own way."""
+    while error is not None:
+        words = str(error).lower()
+        if isinstance(error, MemoryError) or any(sign in words for sign in _SIGNS):
+            return True
+        error = error.__cause__
+    return False
+
+
+_SIGNS = ("bad_alloc", "bad allocation", "insufficient memory", "failed to allocate", "out of memory")

@@ -1,0 +1,192 @@
+"""One photograph: read, colored or filtered, written; the result last, so that where it stands all of it does."""
+
+import gc
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.data.photographs import split_halves
+from dancheong.glare.control import treat
+from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_photo, write_photo
+from dancheong.params import Params
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.memory import Budget, bytes_needed, extent_of, is_out_of_memory, rows_within
+from dancheong.prediction.plan import Job
+from dancheong.prediction.result import FileResult, told
+
+Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Care:
+    """How much memory and how many cores a photograph may have: strips of `rows` (0: as is quick), `threads` at a time.
+
+    `is_last`: it ran out of memory already.
+    """
+
+    rows: int = 0
+    threads: int = 1
+    is_last: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """Pixels to write, the mask that was used (uint8, None for nothing), confidence, and the figures of the report."""
+
+    pixels: Pixels
+    mask_hw: Pixels | None
+    figures: dict[str, Any]
+    confidence_hw: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is done to each photograph: `apply(pixels, drawn mask, job, care)`; `params` for what memory it takes.
+
+    `is_bounded`: a photograph that needs more than MEMORY_GB is refused.
+    """
+
+    apply: Callable[[Pixels, Pixels | None, Job, Care], Done]
+    params: Params
+    is_bounded: bool
+    overwrite: bool = False
+    tell: Callable[[str], None] = field(default=lambda text: None)
+
+
+def coloring(model: Colorizer, overwrite: bool = False, tell: Callable[[str], None] | None = None) -> Treatment:
+    """Color at full size; of a side-by-side pair the input half."""
+
+    def color(pixels: Pixels, drawn: Pixels | None, job: Job, care: Care) -> Done:
+        if is_pair(pixels, model.params):
+            pixels = split_halves(pixels, model.params)[0]
+        prepared = model.prepare(pixels, drawn)
+        looked = prepared.alpha_hw is not None
+        figures = {"glare_share": prepared.glare_share if looked else None, "abstained": prepared.abstained}
+        mask = None if job.mask is None else mask_pixels(prepared.alpha_hw, pixels)
+        input_hwc = prepared.input_hwc
+        del pixels, prepared  # of a large photograph each of these counts
+        return Done(model.color(input_hwc, care.rows, care.threads), mask, figures)
+
+    return Treatment(color, model.params, True, overwrite, tell or (lambda text: None))
+
+
+def filtering(
+    params: Params, stage: Literal["train", "predict"], overwrite: bool, watch: Callable[[Pixels, Pixels, Pixels], None]
+) -> Treatment:
+    """Light reflection alone. `watch` is shown each photograph, its mask and its result."""
+
+    def treat_one(pixels: Pixels, drawn: Pixels | None, job: Job, care: Care) -> Done:
+        treated = treat(pixels, params, stage, drawn)
+        mask = treated.mask
+        shown = mask_pixels(None if mask is None else mask.alpha_hw, pixels)
+        watch(pixels, shown, treated.pixels)
+        figures = {} if mask is None else {
+            "glare_share": mask.share, "clip_share": mask.clip_share, "abstained": mask.abstained,
+        }
+        return Done(treated.pixels, shown, figures)
+
+    return Treatment(treat_one, params, False, overwrite)
+
+
+def do_job(treatment: Treatment, job: Job, budget: Budget, threads: int = 1) -> FileResult:
+    """One photograph within the budget of memory; what goes wrong with it is its result, never a gray or missing file.
+
+    Where memory runs out all the same, it is tried once more with nothing beside it and in the smallest strips.
+
+    Args:
+        threads: for a photograph that fills most of the budget, so that no other can be done meanwhile.
+    """
+    try:
+        if not treatment.overwrite and all(path.exists() for path in job.results):
+            return FileResult(job.source.path, job.output, "skipped", mask=job.mask)
+        rows, wanted = _needs(treatment, job)
+        care = Care(rows, threads if 2 * wanted > budget.total_bytes else 1)
+        with suppress(_OutOfMemory), budget.share(wanted):
+            return _attempt(treatment, job, care)
+        treatment.tell(f"{job.source.path}: out of memory; tried again with nothing beside it, in the smallest strips")
+        gc.collect()
+        with budget.alone():
+            return _attempt(treatment, job, Care(rows=1, is_last=True))
+    except Exception as error:  # whatever one photograph does, the others are done
+        return failure(job, error)
+
+
+def failure(job: Job, error: Exception) -> FileResult:
+    """A photograph that could not be done, and why."""
+    return FileResult(job.source.path, job.output, "failed", error=told(error))
+
+
+class _OutOfMemory(Exception):
+    """The first attempt failed for want of memory; nothing of it is held, not even by the error."""
+
+
+def _needs(treatment: Treatment, job: Job) -> tuple[int, int]:
+    """Rows of a strip, and bytes; nothing for a file whose header cannot be read, as reading it will say why."""
+    extent = extent_of(job.source.path, job.output.suffix)
+    if extent is None:
+        return 0, 0
+    if _is_pair(extent.width_px, extent.height_px, treatment.params):
+        extent = replace(extent, width_px=max(1, extent.width_px // 2))
+    rows = rows_within(extent, treatment.params) if treatment.is_bounded else 0
+    return rows, bytes_needed(extent, treatment.params, rows)
+
+
+def _attempt(treatment: Treatment, job: Job, care: Care) -> FileResult:
+    try:
+        return _do(treatment, job, care)
+    except Exception as error:
+        if care.is_last or not is_out_of_memory(error):
+            raise
+    raise _OutOfMemory
+
+
+def _do(treatment: Treatment, job: Job, care: Care) -> FileResult:
+    if job.source.path.is_dir():
+        raise PhotoError(job.source.path, f"no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}) in this folder")
+    began = time.perf_counter()
+    photo = read_photo(job.source.path)
+    drawn = None if job.drawing is None else read_photo(job.drawing).pixels
+    pixels = photo.pixels
+    photo = replace(photo, pixels=pixels[:0])  # what it says of itself is needed to the end, its pixels are not
+    done = treatment.apply(pixels, drawn, job, care)
+    del pixels
+    _write(treatment, job, done, photo)
+    height, width = done.pixels.shape[:2]
+    return FileResult(
+        job.source.path, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
+        **done.figures,
+    )
+
+
+def _write(treatment: Treatment, job: Job, done: Done, like: Photo) -> None:
+    """What is there stays, unless it is to be overwritten: a mask that is asked for later leaves its result alone."""
+    blank = np.zeros(done.pixels.shape[:2], np.uint8)
+    for path, pixels in ((job.mask, done.mask_hw), (job.confidence, done.confidence_hw), (job.output, done.pixels)):
+        if path is None or (path.exists() and not treatment.overwrite):
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_photo(path, blank if pixels is None else pixels, like=like if path == job.output else None)
+
+
+def is_pair(pixels: Pixels, params: Params) -> bool:
+    """Whether a picture to predict is a side-by-side pair, of which only the input half is taken (INPUT_HALF)."""
+    return _is_pair(pixels.shape[1], pixels.shape[0], params)
+
+
+def _is_pair(width_px: int, height_px: int, params: Params) -> bool:
+    if params.pairing != "side_by_side":
+        return False
+    return params.input_half == "yes" or (params.input_half == "auto" and width_px == 2 * height_px)
+
+
+def mask_pixels(alpha_hw: NDArray[np.float32] | None, pixels: Pixels) -> NDArray[np.uint8]:
+    """Alpha as 8-bit gray: 0 exactly where nothing was touched."""
+    if alpha_hw is None:
+        return np.zeros(pixels.shape[:2], np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(alpha_hw * 255).astype(np.uint8)
+    return np.maximum(rounded, (alpha_hw > 0).astype(np.uint8))
