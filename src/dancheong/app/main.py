@@ -7,6 +7,7 @@ import typer
 
 from dancheong import __version__
 from dancheong.app import (
+    compare_commands,
     doctor_commands,
     evaluate_commands,
     model_commands,
@@ -39,7 +40,7 @@ def _root(
     """Options before the command."""
 
 
-for module in (evaluate_commands, train_commands, predict_commands, model_commands, doctor_commands):
+for module in (evaluate_commands, train_commands, predict_commands, model_commands, compare_commands, doctor_commands):
     module.register(app)
 app.add_typer(table_commands.app, name="params")
 

@@ -179,14 +179,14 @@ def _paragraphs(text: str) -> str:
 
 def _facts(facts: Facts) -> str:
     cards = [
-        f"<div><dt>{escape(label)}</dt><dd>{escape(_text(value, facts.digits))}"
+        f"<div><dt>{escape(label)}</dt><dd>{escape(cell_text(value, facts.digits))}"
         f"{f'<small>{escape(remark)}</small>' if remark else ''}</dd></div>"
         for label, value, remark in facts.items
     ]
     return f'<dl class="facts">{"".join(cards)}</dl>\n'
 
 
-def _text(value: Cell, digits: int) -> str:
+def cell_text(value: Cell, digits: int) -> str:
     if value is None:
         return "–"
     if isinstance(value, str | bool):
@@ -212,7 +212,7 @@ def _table(table: Table) -> str:
     head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(table.columns, kinds, strict=True))
     body = []
     for index, row in enumerate(table.rows):
-        cells = [escape(_text(value, places)) for value, places in zip(row, digits, strict=True)]
+        cells = [escape(cell_text(value, places)) for value, places in zip(row, digits, strict=True)]
         line = f'<th scope="row"{kinds[0]}>{cells[0]}</th>' if cells else ""
         line += "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(cells[1:], kinds[1:], strict=True))
         strong = ' class="strong"' if index in table.strong_rows else ""

@@ -44,7 +44,7 @@ tbody th{font-weight:400;overflow-wrap:break-word}
 figure{margin:1rem 0}
 figcaption{margin-top:.35rem}
 img{display:block;max-width:100%;height:auto;border-radius:4px;background:var(--line)}
-.drawing{width:100%;background:#fff}
+.drawing{background:#fff}
 .row{display:grid;grid-template-columns:repeat(var(--columns),minmax(0,1fr));gap:.3rem .6rem;margin:0 0 1.5rem}
 .row figure{margin:0}
 .row img{width:100%}
