@@ -1,0 +1,110 @@
+"""Enlarging with a model file: sizes, depths, no seams, the photograph's own colors, refusals."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dancheong.artifact import Artifact, ArtifactError, write_artifact
+from dancheong.data.degrade import BICUBIC, resampled
+from dancheong.data.scenes import scene
+from dancheong.imaging.color import float01, gray_of, rgb_to_lab, to_pixels
+from dancheong.imaging.metrics import mean_delta_e_2000
+from dancheong.models.compact import Compact, architecture, initialize_compact
+from dancheong.models.onnx_graph import compact_model
+from dancheong.params import Params
+from dancheong.prediction import upscaler as module
+from dancheong.prediction.upscaler import Upscaler
+from dancheong.training.upscale_run import as_finished
+
+
+def made(channels=1, scale=2, layers=2, seed=1):
+    network = Compact(channels, 6, layers, scale)
+    initialize_compact(network, seed)
+    network, weights, example, answer = as_finished(network)
+    return Artifact(
+        kind="upscaler", params=Params(sr_scale=str(scale)), origins={}, category="COMMON", architecture=architecture(network),
+        graph=compact_model(network).SerializeToString(deterministic=True), weights=weights, history=[], data={}, scores={},
+        selftest_input=example, selftest_output=answer,
+    )
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return scene(5, 90, 61)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_size_depth_and_color_come_out_as_they_went_in(photo, channels, scale, dtype):
+    upscaler = Upscaler(made(channels, scale), threads=1)
+    given = photo if dtype == np.uint8 else photo.astype(np.uint16) * 257
+    for pixels in (given, gray_of(given), given[:1, :1], given[:, :3]):
+        result = upscaler(pixels)
+        assert result.dtype == dtype
+        assert result.shape == (scale * pixels.shape[0], scale * pixels.shape[1], *pixels.shape[2:])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiles_meet_without_a_seam(photo, channels, monkeypatch):
+    upscaler = Upscaler(made(channels, layers=5), threads=1)
+    deep = photo.astype(np.uint16) * 257
+    whole = upscaler(deep)
+    monkeypatch.setattr(module, "TILE_PX", 16)
+    monkeypatch.setattr(module, "STRIP_PIXELS", 700)
+    difference = np.abs(upscaler(deep).astype(int) - whole.astype(int))
+    # Far below one of 256 levels, which is 257 here.
+    assert difference.max() <= 4
+    monkeypatch.setattr(upscaler, "_radius_px", 1)
+    # A seam would be seen: this is what too little overlap does.
+    assert np.abs(upscaler(deep).astype(int) - whole.astype(int)).max() > 257
+
+
+def test_sixteen_bits_are_not_made_of_eight(photo):
+    result = Upscaler(made(), threads=1)(photo.astype(np.uint16) * 257)
+    assert len(np.unique(result)) > 1000
+
+
+def test_colors_stay(photo):
+    """Whatever the network does to lightness, a* and b* are the photograph's: of gray lightness comes no color."""
+    result = Upscaler(made(), threads=1)(photo)
+    again = to_pixels(resampled(float01(result), photo.shape[:2], BICUBIC), np.uint8)
+    plain = resampled(float01(photo), result.shape[:2], BICUBIC)
+    assert mean_delta_e_2000(again, photo) < mean_delta_e_2000(photo, np.roll(photo, 3, axis=1))
+    means = [rgb_to_lab(picture)[..., 1:].mean(axis=(0, 1)) for picture in (result, plain)]
+    assert abs(np.arctan2(*means[0]) - np.arctan2(*means[1])) < 0.1
+
+
+def test_a_file_of_another_kind_and_a_broken_one_are_refused(tmp_path):
+    with pytest.raises(ArtifactError, match="an upscaler was expected"):
+        Upscaler(replace(made(), kind="colorizer"))
+    for change in ({"scale": 3}, {"layers": "2"}, {"channels": 2}, {"network": "unet"}, {"layers": 0}):
+        with pytest.raises(ArtifactError, match="train it again"):
+            Upscaler(replace(made(), architecture={**made().architecture, **change}))
+    artifact = made()
+    write_artifact(tmp_path / "up.h5", replace(artifact, selftest_output=artifact.selftest_output + 0.01))
+    with pytest.raises(ArtifactError, match=r"up\.h5.*self-test"):
+        Upscaler.open(tmp_path / "up.h5")
+
+
+def test_what_is_no_photograph_is_refused(photo):
+    upscaler = Upscaler(made(), threads=1)
+    with pytest.raises(TypeError, match="uint8 or uint16"):
+        upscaler(float01(photo))
+    for pixels in (photo[..., :2], photo[:0], photo[None]):
+        with pytest.raises(ValueError, match=r"\(h, w\)"):
+            upscaler(pixels)
+
+
+def test_no_torch_is_needed(tmp_path):
+    write_artifact(tmp_path / "up.h5", made())
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
+        "import numpy as np; from dancheong.prediction.upscaler import Upscaler\n"
+        f"print(Upscaler.open({str(tmp_path / 'up.h5')!r})(np.zeros((5, 6, 3), np.uint8)).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "(10, 12, 3)", done.stderr
