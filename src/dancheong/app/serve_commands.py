@@ -1,0 +1,49 @@
+"""`dancheong serve`: the web page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dancheong.app import options
+from dancheong.app.console import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(serve)
+
+
+def serve(
+    model: Annotated[
+        list[Path] | None, typer.Option(metavar="MODEL.h5", help="A model to color with; repeatable. None: train one first.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Any but this machine's own (127.0.0.1) asks visitors for a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 7860,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder whose models are offered, and where trained models are kept.")
+    ] = None,
+    photos: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="Folder that may be trained on; repeatable. None: zips only.")
+    ] = None,
+    max_upload_mb: Annotated[int, typer.Option(min=1, help="Largest upload, all its files together.")] = 500,
+    line: Annotated[int, typer.Option(min=0, help="How many may wait while a photograph is colored.")] = 8,
+    settings: options.Settings = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Open a web page: color, train and compare in a browser, in English and Korean. Ctrl-C ends it.
+
+    Nothing is sent anywhere, and what visitors bring is removed when they leave. --set changes parameters of prediction
+    for all of them, such as MEMORY_GB=4.
+    """
+    from dancheong.app.web.server import Options, serve
+
+    asked = Options(
+        host, port, tuple(model or ()), models, tuple(path.resolve() for path in photos or ()), max_upload_mb, line,
+        options.at_prediction(None, None, settings),
+    )
+    say("dancheong: starting; Ctrl-C ends the page and removes what visitors have brought", quiet)
+    # The address is the result: it is printed even when messages are not wanted.
+    serve(asked, lambda address: typer.echo(address))

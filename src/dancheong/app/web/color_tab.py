@@ -1,0 +1,285 @@
+"""The first tab: drop gray photographs, color them, look, correct the mask, take them home."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from dancheong.app.web.coloring import Photograph, color, color_all, forget_drawing
+from dancheong.app.web.desk import Busy, Ticket
+from dancheong.app.web.form import Form, prediction_form
+from dancheong.app.web.panels import VIEWER_WORDS, status, viewer_value
+from dancheong.app.web.services import Services
+from dancheong.app.web.words import Words
+from dancheong.app.web.workplace import Visit
+from dancheong.imaging.files import PHOTO_SUFFIXES
+from dancheong.params import DancheongError, ParamError, Params
+from dancheong.prediction.folder import told
+
+MAX_PHOTOGRAPHS = 200
+LOOK_SECONDS = 0.4
+
+_VIEWER = Path(__file__).with_name("viewer.js").read_text(encoding="utf-8")
+
+
+def viewer(words: Words, name: str) -> Any:
+    """The empty viewer."""
+    told_words = {key: words(key) for key in VIEWER_WORDS}
+    if name == "compared":
+        told_words["empty"] = words("compare_empty")
+    return gr.HTML(
+        value="", html_template="<div></div>", js_on_load=_VIEWER, words=told_words, elem_id=name, apply_default_css=False,
+    )
+
+
+def session_of(request: gr.Request) -> str:
+    """What tells one open page from another."""
+    return request.session_hash or ""
+
+
+def models_of(services: Services, visit: Visit | None) -> dict[str, Path]:
+    """The models a visitor can choose: the server's, and those brought along."""
+    return {**services.shelf.models(), **(visit.models if visit else {})}
+
+
+def model_dropdown(words: Words, services: Services, label: str, name: str) -> Any:
+    """A choice of models; the first is chosen."""
+    names = list(services.shelf.models())
+    return gr.Dropdown(choices=names, value=names[0] if names else None, label=words(label), elem_id=name, filterable=False)
+
+
+def reason(error: BaseException, folder: Path) -> str:
+    """An error in words, without the folders of this machine."""
+    text = str(error) if isinstance(error, DancheongError) else told(error) if isinstance(error, Exception) else str(error)
+    return text.replace(f"{folder}/", "").replace(str(folder), "")
+
+
+@dataclass(frozen=True)
+class ColorTab:
+    """What other parts of the page need of this tab."""
+
+    model: Any
+
+
+def color_tab(words: Words, services: Services) -> ColorTab:
+    """Build the tab."""
+    with gr.Row(elem_classes="desk"):
+        with gr.Column(scale=0, min_width=340, elem_classes="side"):
+            gr.Markdown(f"### {words('step_photos')}")
+            files = gr.File(
+                label=words("photos"), file_count="multiple", elem_id="drop", height=200, file_types=sorted(PHOTO_SUFFIXES),
+            )
+            gr.Markdown(words("photos_kinds", limit=services.upload_mb), elem_classes="hint")
+            gr.Markdown(f"### {words('step_model')}")
+            none = gr.Markdown(words("no_model"), visible=not services.shelf.models(), elem_classes="nomodel")
+            model = model_dropdown(words, services, "model", "model")
+            with gr.Accordion(words("bring_model"), open=False, elem_classes="more"):
+                brought = gr.File(label=".h5", file_types=[".h5"], elem_id="bring", height=120)
+            gr.Markdown(f"### {words('step_color')}")
+            go = gr.Button(words("color"), variant="primary", size="lg", elem_id="color")
+            halt = gr.Button(words("stop"), visible=False, elem_id="halt")
+            form = prediction_form(words, Params())
+        with gr.Column(scale=1, min_width=420, elem_classes="main"):
+            told_status = gr.HTML(elem_id="status")
+            shown = viewer(words, "shown")
+    actions = _Actions(words, services, form)
+    hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    files.upload(actions.received, files, None, **hidden)
+    brought.upload(actions.bring, brought, [model, none, told_status], **hidden)
+    model.change(actions.adopt, model, list(form.fields), **hidden)
+    outputs = [told_status, shown, go, halt]
+    go.click(actions.color, [files, model, *form.fields], outputs, **hidden)
+    halt.click(actions.halt, None, None, **hidden)
+    shown.recolor(actions.recolor, [model, *form.fields], outputs, **hidden)
+    return ColorTab(model)
+
+
+class _Actions:
+    """What happens when something is pressed. Holds nothing but what the page is made of."""
+
+    def __init__(self, words: Words, services: Services, form: Form) -> None:
+        self.words, self.services, self.form = words, services, form
+
+    def received(self, uploads: list[str] | None, request: gr.Request) -> None:
+        """Uploads belong to a visit from now on, and go with it."""
+        visit = self.services.workplace.visit(session_of(request))
+        visit.uploads.update(Path(upload) for upload in uploads or ())
+
+    def bring(self, upload: str | None, request: gr.Request) -> Any:
+        """Take a model file along for this visit, if it is one."""
+        visit = self.services.workplace.visit(session_of(request))
+        if not upload:
+            return gr.skip(), gr.skip(), ""
+        folder = visit.folder / f"model{visit.next_number()}"
+        try:
+            path = self.services.workplace.take(visit, upload, folder)
+            self.services.shelf.params(path)
+        except (DancheongError, OSError) as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            return gr.skip(), gr.skip(), status(self.words("failed", reason=reason(error, folder)), "bad")
+        visit.models[path.stem] = path
+        choices = list(models_of(self.services, visit))
+        return (
+            gr.update(choices=choices, value=path.stem), gr.update(visible=False),
+            status(self.words("model_brought", name=path.stem), "good"),
+        )
+
+    def adopt(self, model: str | None, request: gr.Request) -> Any:
+        """Show a model's own parameters in the form."""
+        visit = self.services.workplace.visit(session_of(request))
+        path = models_of(self.services, visit).get(model or "")
+        try:
+            params = Params() if path is None else self.services.shelf.params(path)
+        except (DancheongError, OSError):
+            params = Params()  # pressing the button tells why
+        return self.form.values(params)
+
+    def halt(self, request: gr.Request) -> None:
+        """Stop after the photograph that is being colored."""
+        ticket = self.services.workplace.visit(session_of(request)).ticket
+        if ticket is not None:
+            ticket.cancel()
+
+    def color(self, request: gr.Request, uploads: list[str] | None, model: str | None, *values: Any) -> Iterator[Any]:
+        """Color what was dropped."""
+        visit = self.services.workplace.visit(session_of(request))
+        if not uploads:
+            yield self._say(self.words("need_photos"))
+            return
+        if len(uploads) > MAX_PHOTOGRAPHS:
+            yield self._say(self.words("many_photos", count=len(uploads), limit=MAX_PHOTOGRAPHS))
+            return
+        if (path := models_of(self.services, visit).get(model or "")) is None:
+            yield self._say(self.words("need_model"))
+            return
+        began = time.monotonic()
+        try:
+            photographs = _gathered(self.services, visit, uploads)
+        except (DancheongError, OSError) as error:
+            yield self._say(self.words("failed", reason=reason(error, visit.folder)))
+            return
+
+        def work(ticket: Ticket) -> None:
+            settings = self.form.settings(values, self.services.shelf.params(path))
+            ticket.total = len(photographs)
+
+            def progress(done: int, photograph: Photograph) -> None:
+                visit.photographs[photograph.number] = photograph
+                ticket.done = done
+
+            ticket.text = photographs[0].name
+            color_all(lambda: self.services.shelf.colorizer(path, settings), photographs, lambda: ticket.cancelled, progress)
+
+        def finished(ticket: Ticket) -> str:
+            if ticket.cancelled:
+                return status(self.words("stopped_by_you"))
+            current = [visit.photographs[one.number] for one in photographs]
+            failed = sum(bool(one.error) for one in current)
+            seconds = f"{time.monotonic() - began:.1f}"
+            text = self.words("colored", good=len(current) - failed, total=len(current), seconds=seconds)
+            more = f" {self.words('failed_some', count=failed)}" if failed else ""
+            return status(text + more, "bad" if failed == len(current) else "good")
+
+        names = [one.name for one in photographs]
+
+        def doing(ticket: Ticket) -> str:
+            number = min(ticket.done + 1, len(names))
+            return self.words("coloring", number=number, total=len(names), name=names[number - 1])
+
+        yield from self._serve(visit, work, doing, finished)
+
+    def recolor(self, request: gr.Request, event: gr.EventData, model: str | None, *values: Any) -> Iterator[Any]:
+        """Color one photograph again, with the mask a person has drawn or without it."""
+        visit = self.services.workplace.visit(session_of(request))
+        asked = event._data if isinstance(event._data, dict) else {}
+        photograph = visit.photographs.get(asked.get("number", 0))
+        path = models_of(self.services, visit).get(model or "")
+        if photograph is None or path is None:
+            yield self._say(self.words("need_model" if path is None else "gone"))
+            return
+
+        def work(ticket: Ticket) -> None:
+            if asked.get("forget"):
+                forget_drawing(photograph)
+            settings = self.form.settings(values, self.services.shelf.params(path))
+            visit.photographs[photograph.number] = color(self.services.shelf.colorizer(path, settings), photograph)
+
+        yield from self._serve(
+            visit, work, lambda ticket: self.words("recoloring", name=photograph.name),
+            lambda ticket: status(self.words("recolored", name=photograph.name), "good"), select=photograph.number,
+        )
+
+    def _serve(
+        self, visit: Visit, work: Callable[[Ticket], Any], doing: Callable[[Ticket], str],
+        finished: Callable[[Ticket], str], select: int | None = None,
+    ) -> Iterator[Any]:
+        """Stand in line, tell how it goes, show what is done."""
+        try:
+            ticket = stand_in_line(self.services, visit, work)
+        except Busy as error:
+            yield self._say(self.words(str(error)))
+            return
+        shown, text = -1, ""
+        while not ticket.wait(LOOK_SECONDS):
+            ahead = self.services.desk.ahead(ticket)
+            now = self.words("in_line", ahead=ahead) if ahead else doing(ticket) if ticket.began else self.words("opening")
+            now = status(now, "work", ticket.done / ticket.total if ticket.total else 0.0)
+            if now != text:
+                text, done = now, ticket.done
+                pictures = self._shown(visit) if done != shown else gr.skip()
+                yield text, pictures, gr.update(interactive=False), gr.update(visible=True)
+                shown = done
+        wrong = ticket.future.exception()
+        result = finished(ticket) if wrong is None else status(self._told(wrong, visit), "bad")
+        yield result, self._shown(visit, select), gr.update(interactive=True), gr.update(visible=False)
+
+    def _told(self, error: BaseException, visit: Visit) -> str:
+        key = "settings_wrong" if isinstance(error, ParamError) else "failed"
+        return self.words(key, reason=reason(error, visit.folder))
+
+    def _shown(self, visit: Visit, select: int | None = None) -> str:
+        done = [one for one in visit.photographs.values() if one.upload and (one.version or one.error)]
+        return viewer_value(visit, self.words, done, select)
+
+    def _say(self, text: str) -> Any:
+        return status(text, "bad"), gr.skip(), gr.update(interactive=True), gr.update(visible=False)
+
+
+def stand_in_line(services: Services, visit: Visit, work: Callable[[Ticket], Any]) -> Ticket:
+    """A ticket for `work`. Raises Busy, whose message is the key of what is said."""
+    if visit.ticket is not None and not visit.ticket.future.done():
+        raise Busy("already")
+    try:
+        visit.ticket = services.desk.submit(work)
+    except Busy:
+        raise Busy("busy") from None
+    ticket: Ticket = visit.ticket
+    return ticket
+
+
+def _gathered(services: Services, visit: Visit, uploads: Sequence[str]) -> list[Photograph]:
+    """The photographs of these uploads; what was dropped before and is not there any more is removed."""
+    known = {one.upload: one for one in visit.photographs.values() if one.upload}
+    for upload, one in known.items():
+        if upload not in uploads:
+            visit.photographs.pop(one.number)
+            shutil.rmtree(one.folder, ignore_errors=True)
+    photographs = []
+    for upload in dict.fromkeys(uploads):
+        photograph = known.get(upload) or taken(services, visit, upload)
+        # Another model or other settings: the former result is no longer shown as this one's.
+        photograph = replace(photograph, result=None, error="")
+        visit.photographs[photograph.number] = photograph
+        photographs.append(photograph)
+    return photographs
+
+
+def taken(services: Services, visit: Visit, upload: str) -> Photograph:
+    """A new photograph of this visit."""
+    number = visit.next_number()
+    source = services.workplace.take(visit, upload, visit.folder / str(number) / "in")
+    return Photograph(number, source.name, source, upload)

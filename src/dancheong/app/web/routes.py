@@ -1,0 +1,96 @@
+"""The page's own addresses: pictures by the key of a visit, results as they were written, a drawing, the training."""
+
+from pathlib import Path
+from typing import get_args
+
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
+
+from dancheong.app.web.coloring import Kind, Photograph, Size, draw, picture, zip_results
+from dancheong.app.web.services import Services
+from dancheong.app.web.words import Words, language_of
+from dancheong.imaging.files import PhotoError
+
+_FRESH = {"cache-control": "no-store"}
+
+
+def add_routes(app: FastAPI, services: Services) -> None:
+    """Add them to the server."""
+
+    def found(key: str, number: int) -> Photograph | None:
+        visit = services.workplace.by_key(key)
+        return None if visit is None else visit.photographs.get(number)
+
+    @app.get("/")
+    def start(request: Request) -> Response:
+        """The page in the language that the browser asks for."""
+        language = language_of(request.headers.get("accept-language", ""))
+        return RedirectResponse(f"/{language}/", 303, {"vary": "accept-language"})
+
+    @app.get("/favicon.ico")
+    def icon() -> Response:
+        return FileResponse(Path(__file__).with_name("icon.png"), media_type="image/png")
+
+    @app.get("/pictures/{key}/all.zip")
+    def zipped(request: Request, key: str) -> Response:
+        visit = services.workplace.by_key(key)
+        try:
+            if visit is None:
+                raise PhotoError(Path(key), "gone")
+            path = zip_results(list(visit.photographs.values()), visit.folder / "all.zip")
+        except PhotoError:
+            return _gone(request)
+        return FileResponse(path, filename="dancheong.zip", media_type="application/zip", headers=_FRESH)
+
+    @app.get("/pictures/{key}/{number}/result")
+    def result(request: Request, key: str, number: int) -> Response:
+        one = found(key, number)
+        if one is None or one.result is None or not one.result.exists():
+            return _gone(request)
+        return FileResponse(one.result, filename=one.name, headers=_FRESH)
+
+    @app.get("/pictures/{key}/{number}/{kind}/{size}")
+    def shown(request: Request, key: str, number: int, kind: str, size: str) -> Response:
+        one = found(key, number)
+        if one is None or kind not in get_args(Kind) or size not in get_args(Size):
+            return _gone(request)
+        try:
+            # The address has the version in it.
+            return FileResponse(picture(one, kind, size), headers={"cache-control": "private, max-age=3600"})  # type: ignore[arg-type]
+        except (PhotoError, OSError):
+            return _gone(request)
+
+    @app.post("/pictures/{key}/{number}/strokes")
+    async def strokes(request: Request, key: str, number: int) -> Response:
+        one = found(key, number)
+        if one is None:
+            return _gone(request)
+        body = await request.body()
+        try:
+            await anyio.to_thread.run_sync(draw, one, body)
+        except (PhotoError, OSError, ValueError) as error:
+            reason = error.reason if isinstance(error, PhotoError) else str(error)
+            return PlainTextResponse(_words(request)("failed", reason=reason), 400)
+        return Response(status_code=204)
+
+    @app.get("/training/preview")
+    def preview(request: Request) -> Response:
+        path = services.trainer.preview()
+        return _gone(request) if path is None else FileResponse(path, headers=_FRESH)
+
+    @app.get("/training/model")
+    def model(request: Request) -> Response:
+        order = services.trainer.look.order
+        if order is None or services.trainer.active or not order.model.exists():
+            return _gone(request)
+        return FileResponse(order.model, filename=order.model.name, headers=_FRESH)
+
+
+def _words(request: Request) -> Words:
+    return Words(language_of(request.headers.get("accept-language", "")))
+
+
+def _gone(request: Request) -> Response:
+    return PlainTextResponse(_words(request)("no_picture"), 404)
+

@@ -1,0 +1,182 @@
+"""The second tab: train on a zip or on a folder that the server allows, watch it, stop and go on."""
+
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from dancheong.app.web.color_tab import reason, session_of
+from dancheong.app.web.form import Form, training_form
+from dancheong.app.web.panels import status, training_panel
+from dancheong.app.web.services import Services
+from dancheong.app.web.trainer import Occupied, Order, model_path
+from dancheong.app.web.unpack import BadZip, unpack
+from dancheong.app.web.words import Words
+from dancheong.app.web.workplace import Visit
+from dancheong.params import DancheongError, Params, resolve
+from dancheong.params.table import PRESETS
+
+LOOK_SECONDS = 2.0
+
+
+class Refused(DancheongError):
+    """What was asked for cannot be done; the message is in the page's language already."""
+
+
+@dataclass(frozen=True)
+class TrainTab:
+    """What other parts of the page need of this tab: ticks while the page is open."""
+
+    timer: Any
+
+
+def train_tab(words: Words, services: Services) -> TrainTab:
+    """Build the tab."""
+    folders = allowed_folders(services.roots)
+    with gr.Row(elem_classes="desk"):
+        with gr.Column(scale=0, min_width=340, elem_classes="side"):
+            gr.Markdown(words("train_intro"))
+            gr.Markdown(f"### {words('step_name')}")
+            name = gr.Textbox(label=words("model_name"), value="palace", max_lines=1, elem_id="train-name")
+            gr.Markdown(f"### {words('step_train_photos')}")
+            sources = [(words("from_zip"), "zip"), (words("from_folder"), "folder")]
+            source = gr.Radio(sources, value="zip", show_label=False, visible=bool(services.roots), elem_id="train-source")
+            packed = gr.File(label=words("zip", limit=services.upload_mb), file_types=[".zip"], elem_id="train-zip", height=130)
+            folder = gr.Dropdown(
+                sorted(folders), value=None, label=words("folder"), info=words("folder_info"), visible=False,
+                elem_id="train-folder",
+            )
+            gr.Markdown(f"### {words('step_train')}")
+            presets = [(words(f"preset_{preset}"), preset) for preset in PRESETS]
+            preset = gr.Radio(presets, value="default", label=words("preset"), elem_id="train-preset")
+            start = gr.Button(words("start"), variant="primary", size="lg", elem_id="train-start")
+            stop = gr.Button(words("stop_training"), visible=False, elem_id="train-stop")
+            resume = gr.Button(words("resume"), elem_id="train-resume")
+            form = training_form(words, Params())
+        with gr.Column(scale=1, min_width=420, elem_classes="main"):
+            problem = gr.HTML(elem_id="train-problem")
+            panel = gr.HTML(elem_id="train-panel")
+    seen = gr.State("")
+    timer = gr.Timer(LOOK_SECONDS)
+    inputs = [name, source, packed, folder, preset, *form.fields]
+
+    def look(shown: str) -> Any:
+        preview = services.trainer.preview()
+        look = services.trainer.look
+        now = training_panel(
+            words, look, services.trainer.history(), preview.name if preview else None, services.models_are_kept
+        )
+        active = services.trainer.active
+        if now == shown:
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        return (
+            now, now, gr.update(interactive=not active), gr.update(visible=active),
+            gr.update(visible=not active),
+        )
+
+    def begin(request: gr.Request, resumed: bool, *values: Any) -> str:
+        visit = services.workplace.visit(session_of(request))
+        try:
+            _begin(words, services, visit, form, resumed, values)
+        except BadZip as error:
+            return status(words(error.reason, **error.details), "bad")
+        except Occupied:
+            return status(words("train_occupied"), "bad")
+        except Refused as error:
+            return status(str(error), "bad")
+        except (DancheongError, OSError) as error:
+            return status(words("settings_wrong", reason=reason(error, services.workplace.root)), "bad")
+        return ""
+
+    def received(upload: str | None, request: gr.Request) -> None:
+        if upload:
+            services.workplace.visit(session_of(request)).uploads.add(Path(upload))
+
+    hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    shown = [panel, seen, start, stop, resume]
+    packed.upload(received, packed, None, **hidden)
+    source.change(lambda kind: (gr.update(visible=kind == "zip"), gr.update(visible=kind == "folder")), source,
+                  [packed, folder], **hidden)
+    preset.change(lambda preset: form.values(resolve(preset=preset).params), preset, list(form.fields), **hidden)
+    for button, resumed in ((start, False), (resume, True)):
+        gr.on(button.click, _with(begin, resumed), inputs, problem, **hidden).then(look, seen, shown, **hidden)
+    stop.click(services.trainer.stop, None, None, **hidden).then(look, seen, shown, **hidden)
+    timer.tick(look, seen, shown, **hidden)
+    return TrainTab(timer)
+
+
+def _with(begin: Any, resumed: bool) -> Any:
+    def pressed(request: gr.Request, *values: Any) -> str:
+        return str(begin(request, resumed, *values))
+
+    return pressed
+
+
+def _begin(
+    words: Words, services: Services, visit: Visit, form: Form, resumed: bool, values: tuple[Any, ...]
+) -> None:
+    """Check what was asked for and start the training.
+
+    Raises:
+        Refused, BadZip, Occupied, ParamError: in words or with the key of them.
+    """
+    name, source, packed, folder, preset, *fields = values
+    model = model_path(str(name or ""), services.models_folder)
+    if model is None:
+        raise Refused(words("name_wrong", name=str(name or "")))
+    if services.trainer.active:
+        raise Occupied("running")
+    former = services.trainer.look.order
+    if resumed and former is not None and former.model == model and former.photos.is_dir():
+        services.trainer.start(former, resume=True)
+        return
+    if resumed and not model.exists():
+        raise Refused(words("train_nothing"))
+    if not resumed and model.exists():
+        raise Refused(words("name_taken", name=model.stem))
+    base = resolve(preset=preset).params
+    params = resolve(settings=form.settings(fields, base), preset=preset).params
+    photos = _chosen(words, services, folder) if source == "folder" else _unpacked(words, services, visit, packed)
+    services.trainer.start(Order(model.stem, photos, model, params), resume=resumed)
+
+
+def _unpacked(words: Words, services: Services, visit: Visit, packed: str | None) -> Path:
+    if not packed:
+        raise Refused(words("need_zip"))
+    # Only one training runs at a time: what the one before it unpacked is not needed any more.
+    for former in services.workplace.training.iterdir():
+        shutil.rmtree(former, ignore_errors=True)
+    place = services.workplace.training / secrets.token_hex(8)
+    archive = services.workplace.take(visit, packed, place)
+    photos = place / "photographs"
+    try:
+        unpack(archive, photos, services.max_upload_bytes)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    archive.unlink()
+    return photos
+
+
+def _chosen(words: Words, services: Services, folder: str | None) -> Path:
+    if not folder:
+        raise Refused(words("need_folder"))
+    path = allowed_folders(services.roots).get(folder)
+    if path is None:
+        raise Refused(words("folder_wrong", folder=folder))
+    return path
+
+
+def allowed_folders(roots: tuple[Path, ...]) -> dict[str, Path]:
+    """The folders that may be trained on, by the name they are shown under: the roots and what lies directly in them."""
+    folders: dict[str, Path] = {}
+    for root in roots:
+        folders[root.name] = root
+        for path in sorted(root.iterdir()) if root.is_dir() else ():
+            # A link may lead anywhere.
+            if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+                folders[f"{root.name}/{path.name}"] = path
+    return folders

@@ -1,0 +1,148 @@
+"""One training at a time, started, watched, stopped and resumed from the page. The work itself is `train`."""
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from dancheong.imaging.files import list_photos
+from dancheong.params import DancheongError, Params
+from dancheong.training.loop import Progress, train
+
+State = Literal["idle", "running", "stopping", "stopped", "done", "failed"]
+PREVIEWS = 20  # in a run, where VAL_IMAGES is left as it is
+
+
+class Occupied(DancheongError):
+    """A training is running already."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be trained: photographs, where the model goes, parameters."""
+
+    name: str
+    photos: Path
+    model: Path
+    params: Params
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the training. `history` has the entries of losses.jsonl; `refusals`: (file, reason) of what was left out."""
+
+    state: State = "idle"
+    order: Order | None = None
+    progress: Progress | None = None
+    message: str = ""
+    refusals: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Trainer:
+    """The training of this server. Used as a context; at its end a running one is stopped, resumable."""
+
+    def __init__(self) -> None:
+        self._look = Look()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Trainer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+
+    @property
+    def look(self) -> Look:
+        """What is going on."""
+        return self._look
+
+    @property
+    def active(self) -> bool:
+        """Whether a training has not ended yet."""
+        return self._look.state in ("running", "stopping")
+
+    def start(self, order: Order, resume: bool = False) -> None:
+        """Begin, or go on where the same order was stopped. Raises Occupied while another runs."""
+        with self._lock:
+            if self.active:
+                raise Occupied(f"{self._look.order.name if self._look.order else ''} is being trained")
+            self._stop.clear()
+            self._look = Look("running", order)
+        self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the current step; what was learned is saved."""
+        with self._lock:
+            self._stop.set()
+            if self._look.state == "running":
+                self._look = replace(self._look, state="stopping")
+
+    def history(self) -> list[dict[str, float]]:
+        """The entries of losses.jsonl so far."""
+        order = self._look.order
+        if order is None:
+            return []
+        entries: list[dict[str, float]] = []
+        # Nothing written yet, or the last line only half.
+        with suppress(OSError, json.JSONDecodeError):
+            for line in (log_folder(order) / "losses.jsonl").read_text(encoding="utf-8").splitlines():
+                entries.append(json.loads(line))
+        return entries
+
+    def preview(self) -> Path | None:
+        """The newest preview: gray | predicted | truth."""
+        order = self._look.order
+        return None if order is None else max(log_folder(order).glob("preview_*.png"), default=None)
+
+    def _run(self, order: Order, resume: bool) -> None:
+        try:
+            params = _with_previews(order)
+            result = train(
+                order.photos, order.model, params, log_dir=log_folder(order), resume=resume, watch=self._watch,
+                origins={name: "set on the page" for name, value in params if value != getattr(Params(), name)},
+            )
+            refusals = [(refusal.file.name, refusal.reason) for refusal in result.refusals]
+            self._set(state="stopped" if result.stopped else "done", refusals=refusals)
+        except Exception as error:  # whatever happens, the page says it
+            known = isinstance(error, DancheongError | ValueError)
+            text = (str(error) if known else f"{type(error).__name__}: {error}").replace(f"{order.photos}/", "")
+            self._set(state="failed", message=text.replace(str(order.photos), order.photos.name))
+
+    def _watch(self, progress: Progress) -> bool:
+        self._set(progress=progress, message=progress.message or self._look.message)
+        return self._stop.is_set()
+
+    def _set(self, **changes: Any) -> None:
+        with self._lock:
+            self._look = replace(self._look, **changes)
+
+
+def log_folder(order: Order) -> Path:
+    """Losses and previews lie beside the model."""
+    return order.model.with_name(f"{order.model.stem}_log")
+
+
+def _with_previews(order: Order) -> Params:
+    """VAL_IMAGES such that there are some PREVIEWS in the run, where nobody has said how often."""
+    params = order.params
+    if params.val_images != Params().val_images:
+        return params
+    images = params.epochs * len(list_photos(order.photos))
+    return params.model_copy(update={"val_images": max(images // PREVIEWS, 4 * params.batch_size)})
+
+
+def model_path(name: str, folder: Path) -> Path | None:
+    """The file of a model of this name in `folder`; None for a name that is no file name."""
+    stem = name.strip().removesuffix(".h5").strip()
+    allowed: Callable[[str], bool] = lambda sign: sign.isalnum() or sign in " _-()."  # noqa: E731
+    if not stem or stem.startswith(".") or not all(map(allowed, stem)) or len(stem.encode()) > 200:
+        return None
+    return folder / f"{stem}.h5"

@@ -1,0 +1,102 @@
+"""Photographs out of an uploaded zip: only photographs, only where they belong, only as much as is allowed."""
+
+import shutil
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from dancheong.imaging.files import PHOTO_SUFFIXES
+from dancheong.params import DancheongError
+
+MAX_FILES = 20_000
+MAX_DEPTH = 8
+_CHUNK_BYTES = 1 << 20
+_UTF8 = 0x800
+
+
+class BadZip(DancheongError):
+    """A zip that is not unpacked. `reason` is the key of what a person is told, `details` go into it."""
+
+    def __init__(self, reason: str, **details: object) -> None:
+        super().__init__(reason + "".join(f", {name}: {value}" for name, value in details.items()))
+        self.reason, self.details = reason, details
+
+
+def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
+    """Write the photographs of a zip below `folder`, which is made. All or nothing.
+
+    Bytes are counted as they come out: what the archive says of its sizes is not believed.
+
+    Args:
+        max_bytes: of all photographs together, unpacked.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        BadZip: not a zip, encrypted, a name that leads out of the folder, too many files or bytes, or no photograph.
+    """
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            members = _members(zipped)
+            left = max_bytes
+            for member, place in members:
+                left = _write(zipped, member, folder.joinpath(*place.parts), left)
+    # A file may stand where another member wants a folder; an encrypted member is a RuntimeError.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, FileExistsError,
+            NotADirectoryError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise BadZip("zip_broken", error=error) from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return len(members)
+
+
+def _members(zipped: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    infos = zipped.infolist()
+    if len(infos) > MAX_FILES:
+        raise BadZip("zip_many", count=len(infos), limit=MAX_FILES)
+    members: dict[str, tuple[zipfile.ZipInfo, PurePosixPath]] = {}
+    for info in infos:
+        name = _name(info)
+        place = PurePosixPath(name.replace("\\", "/"))
+        if place.is_absolute() or ".." in place.parts or ":" in name or "\0" in name:
+            raise BadZip("zip_path", name=name)
+        is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
+        hidden = any(part.startswith((".", "__MACOSX")) for part in place.parts)
+        if info.is_dir() or is_link or hidden or place.suffix.lower() not in PHOTO_SUFFIXES:
+            continue
+        if len(place.parts) > MAX_DEPTH or any(len(part.encode()) > 255 for part in place.parts):
+            raise BadZip("zip_path", name=name[:200])
+        members.setdefault(str(place).casefold(), (info, place))
+    if not members:
+        raise BadZip("zip_empty", suffixes=", ".join(sorted(PHOTO_SUFFIXES)))
+    return list(members.values())
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name as it was meant: Korean Windows writes its own code page and does not say so."""
+    if info.flag_bits & _UTF8:
+        return info.filename
+    try:
+        raw = info.filename.encode("cp437")
+    except UnicodeEncodeError:
+        return info.filename
+    for encoding in ("utf-8", "cp949"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return info.filename
+
+
+def _write(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left: int) -> int:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipped.open(member) as source, target.open("xb") as sink:
+        while chunk := source.read(_CHUNK_BYTES):
+            left -= len(chunk)
+            if left < 0:
+                raise BadZip("zip_large")
+            sink.write(chunk)
+    return left
