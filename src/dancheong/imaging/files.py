@@ -1,7 +1,8 @@
 """Photographs on disk: read them as sRGB pixels, write them whole or not at all, find them in folders.
 
 Read are JPEG, PNG, TIFF and WebP of any depth. Gray stays gray, 16 bits stay 16 bits. What the file says of its
-orientation and its color space is applied once, and what was given up on the way is told in `Photo.notes`.
+orientation and its color space is applied once, what else it says travels on (docs/files.md), and what was given up on the
+way is told in `Photo.notes`.
 """
 
 import os
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from dancheong.imaging.decode import decode
 from dancheong.imaging.encode import encode
 from dancheong.imaging.header import Header, Unreadable, read_header
+from dancheong.imaging.metadata import Carried, embedded, fitting
+from dancheong.imaging.xmp import Provenance, updated
 
 _FORMATS = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF",
@@ -49,6 +52,9 @@ class Photo:
         exif: its EXIF without the orientation, which is applied.
         dpi: its resolution (x, y).
         notes: what was given up or assumed in reading, in words.
+        xmp: its XMP packet.
+        iptc: its IPTC data sets (IIM).
+        texts: (keyword, text) of a PNG; a JPEG's comment is ("Comment", text).
     """
 
     pixels: NDArray[Any]
@@ -57,6 +63,9 @@ class Photo:
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -67,7 +76,11 @@ def read_photo(path: str | Path) -> Photo:
     """
     with _reading(Path(path)) as (file, header):
         pixels, notes = decode(file, header)
-        return Photo(pixels, header.format, header.icc or None, header.exif, header.dpi, header.notes + notes)
+        found, more = embedded(file, header)
+        return Photo(
+            pixels, header.format, header.icc or None, header.exif, header.dpi, (*header.notes, *notes, *more), found.xmp,
+            found.iptc, found.texts,
+        )
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
@@ -80,7 +93,9 @@ def read_size(path: str | Path) -> tuple[int, int]:
         return header.size_px
 
 
-def write_photo(path: str | Path, pixels: NDArray[Any], like: Photo | None = None) -> None:
+def write_photo(
+    path: str | Path, pixels: NDArray[Any], like: Photo | None = None, provenance: Provenance | None = None
+) -> tuple[str, ...]:
     """Write a photograph in the format of the file's suffix, whole or not at all.
 
     PNG and TIFF keep 16 bits; JPEG (quality 95, full chroma) and WebP (quality 95) are rounded to 8.
@@ -88,8 +103,12 @@ def write_photo(path: str | Path, pixels: NDArray[Any], like: Photo | None = Non
     Args:
         path: its folder exists; an existing file is replaced.
         pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB.
-        like: the photograph these pixels are of: its EXIF and resolution are kept, and where it had a color profile the
-            result has one, that of sRGB.
+        like: the photograph these pixels are of: its EXIF, IPTC, XMP, texts and resolution are kept, and where it had a
+            color profile the result has one, that of sRGB.
+        provenance: where the colors came from, added to the XMP.
+
+    Returns:
+        What the format has no place for, in words.
 
     Raises:
         PhotoError: an unknown suffix, or pixels that the format cannot hold.
@@ -104,14 +123,19 @@ def write_photo(path: str | Path, pixels: NDArray[Any], like: Photo | None = Non
         raise TypeError(f"a photograph is uint8 or uint16, not {pixels.dtype}; round it with to_pixels")
     if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"a photograph is (h, w) or (h, w, 3), not {pixels.shape}")
+    carried = Carried(xmp=updated(None, provenance))
+    if like is not None:
+        tagged = like.icc is not None
+        carried = Carried(like.exif, updated(like.xmp, provenance), like.iptc, like.texts, like.dpi, tagged)
+    carried, notes = fitting(carried, kind, (pixels.shape[1], pixels.shape[0]), updated(None, provenance))
     with whole_file(path) as temporary:
-        exif, dpi, tagged = (like.exif, like.dpi, like.icc is not None) if like is not None else (None, None, False)
         try:
-            encode(temporary, kind, pixels, exif=exif, dpi=dpi, tagged=tagged)
+            encode(temporary, kind, pixels, carried)
         except OSError as error:
             if error.errno is not None:
                 raise
             raise PhotoError(path, f"{kind} cannot hold {pixels.shape[1]} x {pixels.shape[0]} pixels ({error})") from error
+    return notes
 
 
 def list_photos(folder: str | Path) -> list[Path]:

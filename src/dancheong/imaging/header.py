@@ -1,7 +1,7 @@
 """What an image file says of itself before its pixels are decoded: format, size, depth, orientation, profile, EXIF."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import IO, Any
@@ -24,9 +24,14 @@ _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
     "WEBP": WebPImagePlugin.WebPImageFile,
 }
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_LAYOUT_TAGS = (256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 338, 339, 34675)
+_TIFF_TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _ORIENTATION = int(ExifTags.Base.Orientation)
 # Of a TIFF's tags, those that tell of the picture and not of how the file is laid out.
-_DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo))
+_DESCRIPTIVE_TAGS = (
+    269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), int(ExifTags.IFD.Exif),
+    int(ExifTags.IFD.GPSInfo),
+)  # fmt: skip
 # Bytes that one byte of a TIFF can become, by its compression. None: subsampled YCbCr halves twice. LZW: 12 bits for a
 # string of 4 k. JPEG and PackBits: blocks and runs of 64 and 128. Deflate: 1032. Fax, by runs: only at 1 bit a pixel.
 _DEFLATE = 1040.0
@@ -171,7 +176,7 @@ def _tiff_pixels_a_byte(compression: int, bits_a_pixel: int) -> float:
 
 
 def tiff_tags(file: IO[bytes]) -> dict[int, Any]:
-    """The first directory of a TIFF, which Pillow can list even where it cannot read the pixels."""
+    """What the first directory of a TIFF says of its layout; Pillow can list it even where it cannot read the pixels."""
     file.seek(0)
     head = file.read(8)
     if head[2:3] == b"+" or head[3:4] == b"+":
@@ -179,28 +184,50 @@ def tiff_tags(file: IO[bytes]) -> dict[int, Any]:
     directory = TiffImagePlugin.ImageFileDirectory_v2(head)
     file.seek(directory.next)
     directory.load(file)
-    return dict(directory)
+    # Others are not touched: of some, Pillow warns.
+    return {tag: directory[tag] for tag in _LAYOUT_TAGS if tag in directory}
+
+
+def tiff_bytes(file: IO[bytes], tag: int) -> bytes | None:
+    """The value of a tag of the first directory as it stands in the file, whatever type is declared for it."""
+    for number, kind, count, value_at, order, offset_format in _tiff_entries(file):
+        if number == tag:
+            size = count * _TIFF_TYPE_BYTES.get(kind, 1)
+            file.seek(value_at)
+            if size > struct.calcsize(offset_format):
+                (offset,) = struct.unpack(order + offset_format, file.read(struct.calcsize(offset_format)))
+                file.seek(offset)
+            return file.read(size)
+    return None
 
 
 def _orientation_bytes(file: IO[bytes]) -> tuple[tuple[int, int] | None, bytes]:
     """Where in a TIFF the orientation stands, and how "upright" is written there."""
+    for number, _, _, value_at, order, _ in _tiff_entries(file):
+        if number == _ORIENTATION:
+            return (value_at, value_at + 2), struct.pack(order + "H", 1)
+    return None, b""
+
+
+def _tiff_entries(file: IO[bytes]) -> Iterator[tuple[int, int, int, int, str, str]]:
+    """Tag, type, count, place of the value (or of its offset), order of bytes and form of offsets, of each entry."""
     file.seek(0)
     head = file.read(16)
     order = "<" if head[:2] == b"II" else ">"
     big = b"+" in head[2:4]
     (start,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
     file.seek(start)
-    count_format, entry_bytes, value_at = ("Q", 20, 12) if big else ("H", 12, 8)
-    (count,) = struct.unpack(order + count_format, file.read(8 if big else 2))
-    start = file.tell()
-    for entry in range(min(count, 4096)):
-        tag = file.read(entry_bytes)
-        if len(tag) < entry_bytes:
+    count_format, entry_format, offset_format = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
+    (count,) = struct.unpack(order + count_format, file.read(struct.calcsize(count_format)))
+    at, entry_bytes = file.tell(), struct.calcsize("=" + entry_format)
+    for _ in range(min(count, 4096)):
+        file.seek(at)
+        entry = file.read(entry_bytes)
+        if len(entry) < entry_bytes:
             break
-        if struct.unpack_from(order + "H", tag)[0] == _ORIENTATION:
-            position = start + entry * entry_bytes + value_at
-            return (position, position + 2), struct.pack(order + "H", 1)
-    return None, b""
+        tag, kind, length, _ = struct.unpack(order + entry_format, entry)
+        at += entry_bytes
+        yield tag, kind, length, at - struct.calcsize(offset_format), order, offset_format
 
 
 def _exif_chunk(file: IO[bytes]) -> bytes | None:
@@ -245,10 +272,16 @@ def _tiff_exif(image: ImageFile | None) -> tuple[bytes | None, tuple[str, ...]]:
 
 def _dpi(image: ImageFile) -> tuple[float, float] | None:
     try:
-        x, y = (float(value) for value in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        given = image.info.get("dpi") or _exif_dpi(image.getexif())
+        x, y = (float(value) for value in given)
+    except Exception:  # as above
         return None
     return (x, y) if 0 < x < 1e6 and 0 < y < 1e6 else None
+
+
+def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
+    scale = 2.54 if exif.get(ExifTags.Base.ResolutionUnit, 2) == 3 else 1.0
+    return exif[ExifTags.Base.XResolution] * scale, exif[ExifTags.Base.YResolution] * scale
 
 
 def _first(value: Any, default: int) -> int:

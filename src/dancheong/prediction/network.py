@@ -126,7 +126,7 @@ def _session(model: bytes, names: list[str], weights: list[FloatArray], threads:
             # The session uses these very arrays: they must be contiguous, and outlive it.
             values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights]
             options.add_external_initializers(names, values)
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         (entry,), (leaving,) = session.get_inputs(), session.get_outputs()
     except Exception as error:  # onnxruntime's errors have no common kind below this one
         raise ArtifactError(f"the graph cannot be run ({error}); train it again") from error
@@ -156,7 +156,12 @@ def _checked(network: Network, artifact: Artifact) -> Network:
                 f"the network takes heights and widths that are multiples of {multiple}, not {shape[2]} x {shape[3]}: "
                 "pad the input (dancheong.imaging.resize.pad_to_multiple) and crop the output"
             )
-        return network(np.ascontiguousarray(input_bchw))
+        try:
+            return network(np.ascontiguousarray(input_bchw))
+        except ArtifactError:
+            raise
+        except (ValueError, RuntimeError) as error:  # a description of a network that is not the one of the weights
+            raise ArtifactError(f"the network fails on an input of {shape} ({error}); {_ADVICE}") from error
 
     return checked
 

@@ -1,0 +1,174 @@
+"""XMP packets: a photograph's own kept, with what no longer holds taken out and where its color came from put in.
+
+ISO 16684-1 (XMP), IPTC Photo Metadata Standard 2023.2 (digital source type). A packet comes from a stranger: one with a
+document type, which is where XML keeps its entities, is refused before it is parsed into a tree.
+"""
+
+from dataclasses import dataclass
+from xml.dom import minidom
+from xml.parsers import expat
+
+from dancheong import __version__
+
+MAX_PACKET_BYTES = 4 << 20
+_MAX_DEPTH, _MAX_ELEMENTS = 64, 50_000
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_XMP = "http://ns.adobe.com/xap/1.0/"
+_IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_OWN = "urn:dancheong:provenance#"
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+# What describes the pixels as they were stored, not the picture. The orientation is applied, the rest is the writer's.
+_OF_THE_FILE = {
+    "http://ns.adobe.com/tiff/1.0/": {
+        "ImageWidth", "ImageLength", "BitsPerSample", "Compression", "PhotometricInterpretation", "Orientation",
+        "SamplesPerPixel", "PlanarConfiguration", "YCbCrSubSampling", "YCbCrPositioning", "NativeDigest",
+    },
+    "http://ns.adobe.com/exif/1.0/": {"ColorSpace", "PixelXDimension", "PixelYDimension", "NativeDigest"},
+    "http://ns.adobe.com/photoshop/1.0/": {"ColorMode", "ICCProfile"},
+    "http://ns.adobe.com/xmp/note/": {"HasExtendedXMP"},
+    "http://purl.org/dc/elements/1.1/": {"format"},
+}
+_EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
+
+
+class XmpError(ValueError):
+    """Why a packet is not used, in words."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the colors of a picture came from; written into the file.
+
+    Attributes:
+        model: digest of the model file, None where no model was used.
+        params: digest of the parameters that were in force, if known.
+        source_type: IPTC digital source type. "compositeWithTrainedAlgorithmicMedia" (the default): the lightness is the
+            photograph's, the color comes from a trained network, which may be wrong; "algorithmicallyEnhanced" ("without
+            changing the main content") for corrections such as those of light reflection.
+    """
+
+    model: str | None = None
+    params: str | None = None
+    source_type: str = "compositeWithTrainedAlgorithmicMedia"
+
+
+def check_packet(packet: bytes) -> bytes:
+    """The packet without the padding around it, if it is one that can be kept.
+
+    Raises:
+        XmpError: damaged, too large, or with a document type.
+    """
+    packet = packet.strip(b"\0 \t\r\n")
+    if len(packet) > MAX_PACKET_BYTES:
+        raise XmpError(f"it has more than {MAX_PACKET_BYTES >> 20} MB")
+    depth = elements = 0
+
+    def begin(*_: object) -> None:
+        nonlocal depth, elements
+        depth, elements = depth + 1, elements + 1
+        if depth > _MAX_DEPTH or elements > _MAX_ELEMENTS:
+            raise XmpError("it is too deep or too long")
+
+    def end(*_: object) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def refuse(*_: object) -> None:
+        raise XmpError("it declares a document type")
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler, parser.EndElementHandler = refuse, begin, end
+    try:
+        parser.Parse(packet, True)
+        if _rdf_of(minidom.parseString(packet)) is None:
+            raise XmpError("it holds no description")
+    except expat.ExpatError as error:
+        raise XmpError(f"it is damaged ({error})") from error
+    except (UnicodeError, LookupError, AttributeError, KeyError) as error:  # minidom on an encoding or names it cannot take
+        raise XmpError(f"it cannot be read ({type(error).__name__})") from error
+    return packet
+
+
+def updated(packet: bytes | None, provenance: Provenance | None) -> bytes | None:
+    """A packet for the file that is written: `packet` (from `check_packet`) without what described the old file, and with
+    the provenance. None where there is nothing to say.
+
+    The rest stays as it was. Of the software that made the photograph (xmp:CreatorTool) nothing is taken away; its digital
+    source type, which no longer holds, moves to a property of ours.
+    """
+    if packet is None and provenance is None:
+        return None
+    document = minidom.parseString(packet or _EMPTY)
+    rdf = _rdf_of(document)
+    assert rdf is not None  # as check_packet saw
+    for namespace, names in _OF_THE_FILE.items():
+        for name in names:
+            _take(rdf, namespace, name)
+    if provenance is not None:
+        _describe(document, rdf, provenance)
+    root = document.documentElement
+    assert root is not None
+    head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    return f'{head}{root.toxml()}\n<?xpacket end="w"?>'.encode()
+
+
+def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
+    described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
+    before = _take(rdf, _OWN, "OriginalSourceType") or described
+    for name in ("Software", "Model", "Parameters"):
+        _take(rdf, _OWN, name)
+    software = f"dancheong {__version__}"
+    tool = _take(rdf, _XMP, "CreatorTool") or software
+    values = {
+        ("xmp", _XMP, "CreatorTool"): tool,
+        ("Iptc4xmpExt", _IPTC_EXTENSION, "DigitalSourceType"): _SOURCE_TYPES + provenance.source_type,
+        ("dancheong", _OWN, "Software"): software,
+        ("dancheong", _OWN, "Model"): provenance.model,
+        ("dancheong", _OWN, "Parameters"): provenance.params,
+        ("dancheong", _OWN, "OriginalSourceType"): before,
+    }
+    prefix = rdf.prefix or "rdf"
+    description = document.createElementNS(_RDF, f"{prefix}:Description")
+    description.setAttributeNS(_RDF, f"{prefix}:about", _about(rdf))
+    # A packet may have bound these prefixes to something else: they are bound here again.
+    description.setAttribute(f"xmlns:{prefix}", _RDF)
+    for (short, namespace, name), value in values.items():
+        if value:
+            description.setAttribute(f"xmlns:{short}", namespace)
+            element = document.createElementNS(namespace, f"{short}:{name}")
+            element.appendChild(document.createTextNode(value))
+            description.appendChild(element)
+    rdf.appendChild(description)
+
+
+def _rdf_of(document: minidom.Document) -> minidom.Element | None:
+    found = document.getElementsByTagNameNS(_RDF, "RDF")
+    return found[0] if found else None
+
+
+def _descriptions(rdf: minidom.Element) -> list[minidom.Element]:
+    return [node for node in rdf.childNodes if isinstance(node, minidom.Element) and node.localName == "Description"]
+
+
+def _about(rdf: minidom.Element) -> str:
+    """What all descriptions of a packet are about; one about something else would be another resource."""
+    for description in _descriptions(rdf):
+        if description.hasAttributeNS(_RDF, "about"):
+            return description.getAttributeNS(_RDF, "about")
+    return ""
+
+
+def _take(rdf: minidom.Element, namespace: str, name: str) -> str:
+    """Remove a property, written as an attribute or as an element; its text."""
+    text = ""
+    for description in _descriptions(rdf):
+        if description.hasAttributeNS(namespace, name):
+            text = text or description.getAttributeNS(namespace, name)
+            description.removeAttributeNS(namespace, name)
+        for node in list(description.childNodes):
+            if isinstance(node, minidom.Element) and (node.namespaceURI, node.localName) == (namespace, name):
+                resource = node.getAttributeNS(_RDF, "resource")
+                text = text or resource or "".join(part.data for part in node.childNodes if isinstance(part, minidom.Text))
+                description.removeChild(node)
+    return text.strip()
