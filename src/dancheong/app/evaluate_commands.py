@@ -25,6 +25,11 @@ def evaluate(
         typer.Option("-o", "--output", metavar="DIR", help="For scores.csv (a line a photograph), report.html (the best and "
                      "the worst) and the colored photographs."),
     ] = None,
+    with_trade: Annotated[
+        bool,
+        typer.Option("--trade", help="Also color at several values of VIVID: error against colorfulness and against the "
+                     "distance of the color histograms."),
+    ] = False,
     runtime: options.Runtime = "auto",
     table: options.PredictionTable = None,
     category: options.Category = None,
@@ -36,14 +41,20 @@ def evaluate(
     given = options.at_prediction(table, category, settings)
     from dancheong.evaluation.evaluate import evaluate as run
     from dancheong.evaluation.pages import write_evaluation_page
+    from dancheong.evaluation.trade import trade, trade_section
     from dancheong.prediction.colorizer import Colorizer
 
     colorizer = Colorizer.open(model, runtime=runtime, **given)
     with progress_bar("evaluating", 1.0, quiet) as bar:
         result = run(colorizer, photos, output, lambda done, total: bar(done / total))
+    points = []
+    if with_trade:
+        with progress_bar("trying VIVID", 1.0, quiet) as bar:
+            points = trade(colorizer, photos, watch=lambda done, total: bar(done / total))
     report = None if output is None else output / "report.html"
     if report is not None:
-        write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}")
+        more = [trade_section(points)] if points else []
+        write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}", more)
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     for name, error in result.failures:
@@ -56,6 +67,13 @@ def evaluate(
     lines += [f"{name:<20}{getattr(result.mean, name):>10.3f}{getattr(result.gray, name):>10.3f}" for name in names]
     if report is not None:
         lines.append(f"the best and the worst: {report} (open it in a browser)")
+    if points:
+        lines += ["", f"{'VIVID':>6}{'Delta E 2000':>14}{'colorfulness':>14}{'histograms':>12}"]
+        lines += [
+            f"{point.vivid:>6.2f}{point.delta_e_2000:>14.3f}{point.colorfulness:>14.1f}{point.chroma_wasserstein:>12.2f}"
+            for point in points
+        ]
+        scores["trade"] = [vars(point) for point in points]
     emit({**scores, "report": None if report is None else str(report)}, as_json, [f"{result.images} photographs", *lines])
     raise typer.Exit(1 if result.failures else 0)
 

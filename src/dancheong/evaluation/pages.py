@@ -52,19 +52,23 @@ def best_first(evaluation: Evaluation) -> list[PhotoScores]:
     return sorted(evaluation.photographs, key=lambda row: row.result.delta_e_2000)
 
 
-def write_evaluation_page(path: str | Path, evaluation: Evaluation, params: Params, title: str) -> None:
+def write_evaluation_page(
+    path: str | Path, evaluation: Evaluation, params: Params, title: str, more: Sequence[Section] = ()
+) -> None:
     """The page that `dancheong evaluate -o` leaves: scores, how they spread, the best and the worst photographs.
 
     Args:
         path: the HTML file; its folder exists.
         evaluation: with pictures written, as `evaluate` with an `out_dir` gives it.
         params: of the model, which say how a photograph is read.
+        more: sections to show after the scores.
     """
     ordered = best_first(evaluation)
     # None is shown twice.
     best, worst = ordered[:SHOWN], ordered[SHOWN:][-SHOWN:][::-1]
     sections = [
         Section("Scores", MEANING, (_facts(evaluation), score_table(evaluation), _spread(ordered))),
+        *more,
         Section("The best", "By Delta E 2000.", (comparison(best, params),)),
     ]
     if worst:
