@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
@@ -360,3 +361,20 @@ def test_drawn_masks_that_are_not_used_are_told(colorizer, tmp_path, photograph)
         assert [result.status for result in run(tmp_path / f"out{len(said)}")] == ["ok"]
     assert "GLARE_MODE=off" in said[0]
     assert "GLARE_MODE=global" in said[1]
+
+
+def test_a_result_says_where_its_color_came_from_and_keeps_what_the_photograph_said(colorizer, photograph, tmp_path):
+    """Also what was given up on the way is told: the pages after the first, what the format has no place for."""
+    pages = [Image.fromarray(photograph), Image.fromarray(photograph[::-1])]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:], dpi=(600, 600), tiffinfo={315: "An archive"})
+    (result,) = predict_files(colorizer, [tmp_path / "scan.tif"], tmp_path / "out")
+    assert result.notes == ("the first of 2 pages was read",)
+    assert result.record()["notes"] == result.notes
+    written = read_photo(tmp_path / "out" / "scan.tif")
+    assert written.dpi == (600, 600)
+    assert colorizer.digest.encode() in written.xmp
+    assert b"compositeWithTrainedAlgorithmicMedia" in written.xmp
+    with Image.open(tmp_path / "out" / "scan.tif") as image:
+        assert image.tag_v2[315] == "An archive"
+    (filtered,) = filter_files(Params(), [tmp_path / "scan.tif"], tmp_path / "filtered")
+    assert b"algorithmicallyEnhanced" in read_photo(filtered.output).xmp

@@ -112,6 +112,8 @@ def _report(results: list["FileResult"], as_json: bool, seconds: float, manifest
     for result in results:
         if result.status == "failed":
             say(f"failed: {result.input}: {result.error}")
+        for note in result.notes:
+            say(f"note: {result.input}: {note}")
     rate = round(told["ok"] / seconds, 3) if seconds else 0.0
     record = {"files": [result.record() for result in results], "images_per_second": rate, "summary": told}
     closing = (

@@ -14,7 +14,8 @@ class FileResult:
     `status`: "ok"; "skipped", its result was there already; "failed", and `error` says why. `width`, `height` in px and
     `seconds` are those of the treatment, 0 where there was none. `glare_share` and `clip_share` are shares of the
     picture, None where nothing was looked for; `abstained`: so much glare was found that the picture was left alone.
-    `confidence`: mean of the confidence map in [0, 1], None where none was asked for.
+    `confidence`: mean of the confidence map in [0, 1], None where none was asked for. `notes`: what was given up or assumed
+    in reading and writing, in words, such as the pages after the first.
     """
 
     input: Path
@@ -29,13 +30,14 @@ class FileResult:
     clip_share: float | None = None
     abstained: bool = False
     confidence: float | None = None
+    notes: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
-        optional = ("error", "mask", "confidence")
-        return {name: value for name, value in record.items() if value is not None or name not in optional}
+        optional = ("error", "mask", "confidence", "notes")
+        return {name: value for name, value in record.items() if value not in (None, ()) or name not in optional}
 
 
 def told(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """One photograph: read, colored or filtered, written; the result last, so that where it stands all of it does."""
 
 import gc
+import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from dancheong.data.photographs import split_halves
 from dancheong.glare.control import treat
 from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_photo, write_photo
+from dancheong.imaging.xmp import Provenance
 from dancheong.params import Params
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.confidence import confidence_map
 from dancheong.prediction.memory import Budget, bytes_needed, extent_of, is_out_of_memory, rows_within
 from dancheong.prediction.plan import Job
 from dancheong.prediction.result import FileResult, told
@@ -48,7 +51,7 @@ class Done:
 class Treatment:
     """What is done to each photograph: `apply(pixels, drawn mask, job, care)`; `params` for what memory it takes.
 
-    `is_bounded`: a photograph that needs more than MEMORY_GB is refused.
+    `is_bounded`: a photograph that needs more than MEMORY_GB is refused. `provenance` is written into each result.
     """
 
     apply: Callable[[Pixels, Pixels | None, Job, Care], Done]
@@ -56,6 +59,7 @@ class Treatment:
     is_bounded: bool
     overwrite: bool = False
     tell: Callable[[str], None] = field(default=lambda text: None)
+    provenance: Provenance | None = None
 
 
 def coloring(model: Colorizer, overwrite: bool = False, tell: Callable[[str], None] | None = None) -> Treatment:
@@ -66,13 +70,19 @@ def coloring(model: Colorizer, overwrite: bool = False, tell: Callable[[str], No
             pixels = split_halves(pixels, model.params)[0]
         prepared = model.prepare(pixels, drawn)
         looked = prepared.alpha_hw is not None
-        figures = {"glare_share": prepared.glare_share if looked else None, "abstained": prepared.abstained}
+        figures: dict[str, Any] = {"glare_share": prepared.glare_share if looked else None, "abstained": prepared.abstained}
         mask = None if job.mask is None else mask_pixels(prepared.alpha_hw, pixels)
         input_hwc = prepared.input_hwc
         del pixels, prepared  # of a large photograph each of these counts
-        return Done(model.color(input_hwc, care.rows, care.threads), mask, figures)
+        predicted = model.predict(input_hwc)
+        confidence = None
+        if job.confidence is not None:
+            confidence = confidence_map(model, input_hwc, predicted)
+            figures["confidence"] = float(confidence.mean(dtype=np.float64)) / 255
+        return Done(model.color(input_hwc, care.rows, care.threads, predicted), mask, figures, confidence)
 
-    return Treatment(color, model.params, True, overwrite, tell or (lambda text: None))
+    provenance = Provenance(model.digest, _digest(model.params))
+    return Treatment(color, model.params, True, overwrite, tell or (lambda text: None), provenance)
 
 
 def filtering(
@@ -90,7 +100,13 @@ def filtering(
         }
         return Done(treated.pixels, shown, figures)
 
-    return Treatment(treat_one, params, False, overwrite)
+    provenance = Provenance(None, _digest(params), "algorithmicallyEnhanced")
+    return Treatment(treat_one, params, False, overwrite, provenance=provenance)
+
+
+def _digest(params: Params) -> str:
+    """sha256 of the parameters in force, for the provenance of a result."""
+    return hashlib.sha256(params.model_dump_json().encode()).hexdigest()
 
 
 def do_job(treatment: Treatment, job: Job, budget: Budget, threads: int = 1) -> FileResult:
@@ -155,22 +171,31 @@ def _do(treatment: Treatment, job: Job, care: Care) -> FileResult:
     photo = replace(photo, pixels=pixels[:0])  # what it says of itself is needed to the end, its pixels are not
     done = treatment.apply(pixels, drawn, job, care)
     del pixels
-    _write(treatment, job, done, photo)
+    notes = (*photo.notes, *_write(treatment, job, done, photo))
     height, width = done.pixels.shape[:2]
     return FileResult(
         job.source.path, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
-        **done.figures,
+        notes=notes, **done.figures,
     )
 
 
-def _write(treatment: Treatment, job: Job, done: Done, like: Photo) -> None:
-    """What is there stays, unless it is to be overwritten: a mask that is asked for later leaves its result alone."""
+def _write(treatment: Treatment, job: Job, done: Done, like: Photo) -> tuple[str, ...]:
+    """What is there stays, unless it is to be overwritten: a mask that is asked for later leaves its result alone.
+
+    Returns:
+        What the result's format has no place for.
+    """
+    notes: tuple[str, ...] = ()
     blank = np.zeros(done.pixels.shape[:2], np.uint8)
     for path, pixels in ((job.mask, done.mask_hw), (job.confidence, done.confidence_hw), (job.output, done.pixels)):
         if path is None or (path.exists() and not treatment.overwrite):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_photo(path, blank if pixels is None else pixels, like=like if path == job.output else None)
+        if path == job.output:
+            notes = write_photo(path, done.pixels, like, treatment.provenance)
+        else:
+            write_photo(path, blank if pixels is None else pixels)
+    return notes
 
 
 def is_pair(pixels: Pixels, params: Params) -> bool:
