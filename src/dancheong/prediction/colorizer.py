@@ -95,15 +95,18 @@ class Colorizer:
         """The first half of a coloring: the gray that will be colored, with light reflection treated."""
         return prepare(pixels, self.params, "predict", drawn_mask=drawn_mask)
 
-    def color(self, input_hwc: Pixels, rows: int = 0, threads: int = 1) -> Pixels:
+    def color(
+        self, input_hwc: Pixels, rows: int = 0, threads: int = 1, predicted: "Predicted | None" = None
+    ) -> Pixels:
         """The second half: color for `Prepared.input_hwc`.
 
         Args:
             rows: height of the strips that are finished at a time; 0: TILE_PX, or what is quick. Fewer take less memory.
             threads: strips finished at the same time; the result does not depend on it.
+            predicted: what the network says of it, where that is known already.
         """
         height, width = input_hwc.shape[:2]
-        small = self.predict(input_hwc)
+        small = predicted or self.predict(input_hwc)
         rows = rows or strip_rows(width, self.params.tile_px)
         if self.params.color_space == "RGB":
             return enlarged_color(small.output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows, threads)
@@ -112,7 +115,11 @@ class Colorizer:
 
     def predict(self, input_hwc: Pixels) -> "Predicted":
         """What the network says of a prepared photograph, at the working size."""
-        small = resize(input_hwc, working_shape(input_hwc.shape[0], input_hwc.shape[1], self.params.resol))
+        height, width = input_hwc.shape[:2]
+        return self.predict_as_it_is(resize(input_hwc, working_shape(height, width, self.params.resol)))
+
+    def predict_as_it_is(self, small: Pixels) -> "Predicted":
+        """What the network says of a prepared photograph at the size that it has."""
         padded, (h, w) = pad_to_multiple(small, self._multiple)
         input_chw = to_network(padded, self.params)
         # One photograph a call: nothing of a batch can reach it.

@@ -11,6 +11,7 @@ from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, write_photo
 from dancheong.imaging.sheet import sheet
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.confidence import refuse_pairs
 from dancheong.prediction.contact import contact_sheet
 from dancheong.prediction.drawn import drawn_masks_of, why_unused
 from dancheong.prediction.manifest import Manifest
@@ -82,6 +83,8 @@ def predict_files(
         ArtifactError, ExtraMissing: the model cannot be opened.
     """
     model = colorizer if isinstance(colorizer, Colorizer) else Colorizer.open(colorizer)
+    if confidence_dir is not None:
+        refuse_pairs(model)
     is_treated = model.params.pairing != "side_by_side"
     unused = why_unused(model.params, "predict") if is_treated else "PAIRING=side_by_side treats no light reflection"
     work = _plan(inputs, out_dir, mask_dir, drawn_masks, suffix, unused, tell, confidence_dir)
