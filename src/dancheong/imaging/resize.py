@@ -116,12 +116,15 @@ def guided_upsample(
 
 
 def guided_upsampler(
-    chroma_hwc: Array, guide_hw: Array, size_hw: tuple[int, int], radius_px: int = 1, eps: float = 400.0
+    chroma_hwc: Array, guide_hw: Array, size_hw: tuple[int, int], radius_px: int = 1, eps: float = 400.0, *,
+    is_clipped: bool = True,
 ) -> Callable[[Array, int], Float32]:
     """`guided_upsample` for a photograph that is finished in strips: the low-resolution part of the work, done once.
 
     Args:
         size_hw: (height, width) of the full guide; the rest as for `guided_upsample`, chroma (h, w, channels).
+        is_clipped: enlarged planes stay within their own range. False where only a part of a photograph is given, as the
+            range of a part is not the photograph's: a row then depends on the 2 `radius_px` + 2 rows to each side alone.
 
     Returns:
         A function of some full-width rows of the full guide and the index of their first row; it gives these rows of
@@ -140,7 +143,7 @@ def guided_upsampler(
 
     def rows_of(full_guide_rows_hw: Array, first_row: int) -> Float32:
         rows = _enlarge_rows(stack, first_row, full_guide_rows_hw.shape[0], height)
-        rows = np.clip(rows, ranges[:, 0], ranges[:, 1])
+        rows = np.clip(rows, ranges[:, 0], ranges[:, 1]) if is_clipped else rows
         detail = np.asarray(full_guide_rows_hw, np.float32) - rows[:, 0]
         result = np.empty((*detail.shape, count), np.float32)
         for channel in range(count):

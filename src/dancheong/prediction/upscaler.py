@@ -19,8 +19,8 @@ FloatArray = NDArray[np.float32]
 TILE_PX = 192
 # A strip of the result that is colored at once, as in `dancheong.prediction.finish`.
 STRIP_PIXELS = 1 << 16
-
-CHROMA_BYTES = 100
+# How far the chroma of a row looks up and down in `guided_upsampler`.
+_CHROMA_REACH_PX = 4
 
 
 class Upscaler:
@@ -75,29 +75,29 @@ class Upscaler:
             raise ValueError(f"a photograph is (h, w) or (h, w, 3), not {pixels.shape}")
         height, width = (self.scale * size for size in pixels.shape[:2])
         result = np.empty((height, width, *pixels.shape[2:]), pixels.dtype)
-        in_color = pixels.ndim == 3 and self._channels == 1
-        color_rows = guided_chroma(pixels, (height, width)) if in_color else None
-        for strip in strips(pixels.shape[0], TILE_PX, self._radius_px):
-            planes = self._strip(pixels, strip.read_start, strip.read_stop)
+        keeps_chroma = pixels.ndim == 3 and self._channels == 1
+        for strip in strips(pixels.shape[0], TILE_PX, max(self._radius_px, _CHROMA_REACH_PX)):
+            read = pixels[strip.read_start : strip.read_stop]
+            planes = self._enlarged(read)
             first = self.scale * (strip.keep_start - strip.read_start)
-            kept = planes[:, first : first + self.scale * (strip.keep_stop - strip.keep_start)]
-            top = self.scale * strip.keep_start
-            if color_rows is not None:
-                _color(result, kept[0], top, color_rows)
+            rows = self.scale * (strip.keep_stop - strip.keep_start)
+            out = result[self.scale * strip.keep_start : self.scale * strip.keep_stop]
+            if keeps_chroma:
+                _color(out, planes[0, first : first + rows], read, first)
             elif pixels.ndim == 2:
-                result[top : top + kept.shape[1]] = to_pixels(kept.mean(axis=0), pixels.dtype)
+                out[:] = to_pixels(planes[:, first : first + rows].mean(axis=0), pixels.dtype)
             else:
-                result[top : top + kept.shape[1]] = to_pixels(np.moveaxis(kept, 0, -1), pixels.dtype)
+                out[:] = to_pixels(np.moveaxis(planes[:, first : first + rows], 0, -1), pixels.dtype)
         return result
 
-    def _strip(self, pixels: Pixels, start: int, stop: int) -> FloatArray:
-        """Rows [start, stop) enlarged: (channels, rows, columns), tile by tile.
+    def _enlarged(self, pixels: Pixels) -> FloatArray:
+        """Through the network, tile by tile: (channels, rows, columns) in about [0, 1].
 
         A pixel of the result sees `_radius_px` to each side, and tiles read as much more: they meet without a seam.
         """
-        planes = planes_of(pixels[start:stop], self._channels)
-        width = pixels.shape[1]
-        enlarged = np.empty((self._channels, self.scale * (stop - start), self.scale * width), np.float32)
+        planes = planes_of(pixels, self._channels)
+        rows, width = pixels.shape[:2]
+        enlarged = np.empty((self._channels, self.scale * rows, self.scale * width), np.float32)
         for tile in strips(width, TILE_PX, self._radius_px):
             given = np.ascontiguousarray(planes[None, :, :, tile.read_start : tile.read_stop])
             first = self.scale * (tile.keep_start - tile.read_start)
@@ -108,20 +108,20 @@ class Upscaler:
         return enlarged
 
 
-def guided_chroma(pixels: Pixels, size_hw: tuple[int, int]) -> Any:
-    """The photograph's chroma at a larger size, row by row: see `dancheong.imaging.resize.guided_upsampler`."""
-    lab = rgb_to_lab(pixels)
-    return guided_upsampler(np.ascontiguousarray(lab[..., 1:]), np.ascontiguousarray(lab[..., 0]), size_hw)
+def _color(out: Pixels, gray_hw: FloatArray, given: Pixels, first_row: int) -> None:
+    """Write rows: the lightness of `gray_hw`, the chroma of `given` along its edges; a few rows at a time.
 
-
-def _color(result: Pixels, gray_hw: FloatArray, top: int, color_rows: Any) -> None:
-    """Write rows of the result: lightness of `gray_hw`, chroma from `color_rows`; a few rows at a time."""
+    `first_row`: of the rows to write, in `given` as it is enlarged.
+    """
     height, width = gray_hw.shape
+    lab = rgb_to_lab(given)
+    size_hw = given.shape[0] * width // given.shape[1], width
+    chroma_rows = guided_upsampler(lab[..., 1:], np.ascontiguousarray(lab[..., 0]), size_hw, is_clipped=False)
     for strip in strips(height, max(1, STRIP_PIXELS // width), 0):
-        lightness = lightness_of(gray_hw[strip.keep_start : strip.keep_stop].clip(0, 1))
-        first = top + strip.keep_start
-        lab = np.concatenate([lightness[..., None], color_rows(lightness, first)], axis=2)
-        result[first : top + strip.keep_stop] = to_pixels(lab_to_rgb(lab), result.dtype)
+        rows = slice(strip.keep_start, strip.keep_stop)
+        lightness = lightness_of(gray_hw[rows].clip(0, 1))
+        chroma = chroma_rows(lightness, first_row + strip.keep_start)
+        out[rows] = to_pixels(lab_to_rgb(np.concatenate([lightness[..., None], chroma], axis=2)), out.dtype)
 
 
 def _shape(architecture: dict[str, Any]) -> tuple[int, int, int]:
