@@ -28,7 +28,7 @@ MAX_FORM_BYTES = 4 << 20
 
 _LANGUAGE = "/(" + "|".join(LANGUAGES) + ")"
 _OPEN = re.compile(
-    rf"/|/pictures/[\w-]+/.+|/training/preview|{_LANGUAGE}/?"
+    rf"/|/pictures/[\w-]+/.+|/training/(preview|model)|{_LANGUAGE}/?"
     rf"|{_LANGUAGE}/(assets|static|svelte)/[^?]+|{_LANGUAGE}/(theme\.css|config|favicon\.ico)|/favicon\.ico"
     rf"|{_LANGUAGE}/gradio_api/(upload|upload_progress|queue/join|queue/data|heartbeat/\w+|startup-events|cancel|reset"
     r"|theme\.css|app_id)"

@@ -28,7 +28,7 @@ def build(language: str, services: Services) -> Any:
                 training = train_tab(words, services)
             with gr.Tab(words("tab_compare"), id="compare"):
                 comparing = compare_tab(words, services)
-        gr.HTML(f'<p class="promise">{escape(words("promise"))}</p>', apply_default_css=False)
+        gr.HTML(f'<p class="promise">{escape(words("promise"))}</p>', apply_default_css=False, elem_id="foot")
         _keep_models_current(services, training.timer, [coloring.model, *comparing.models], page)
         page.unload(_farewell(services))
     return page

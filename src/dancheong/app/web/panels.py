@@ -100,7 +100,7 @@ def training_panel(
             name: [(entry["images"], entry[name]) for entry in history if name in entry]
             for name, place in losses.items() if place == chart
         }
-        series = {name: points for name, points in series.items() if points}
+        series = {words(f"loss_{name}"): points for name, points in series.items() if points}
         if series:
             drawing = line_chart(series, words("chart_x"), words(chart), words("chart_summary"))
             lines.append(f"<div class='drawing'>{drawing}</div>")
