@@ -76,7 +76,8 @@ def crossed_interval(values_sp: FloatArray) -> Interval:
     total = float(squares[0] + squares[1] - squares[2])
     intervals = [t_interval(of_seed), t_interval(of_photo)]
     if total > 0:
-        spread = total**2 / float((squares**2 / freedom).sum())
+        # Satterthwaite's number can fall below that of either factor where mean squares are subtracted; it has no use there.
+        spread = max(total**2 / float((squares**2 / freedom).sum()), float(freedom[:2].min()))
         intervals.append(_from_variance(mean, total / values_sp.size, spread))
     return max(intervals, key=lambda interval: interval.half)
 

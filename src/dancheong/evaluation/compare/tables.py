@@ -19,6 +19,8 @@ from dancheong.params import Params
 
 _VERSIONS = ("dancheong", "torch", "onnxruntime", "numpy", "scipy", "opencv-python-headless")
 
+_SHORT = {"d_real": "D on real", "d_fake": "D on fake", "g": "G", "g_gan": "G, adversarial", "l1": "L1"}
+
 
 @dataclass(frozen=True)
 class Material:
@@ -142,7 +144,7 @@ def own_losses_table(material: Material) -> Table:
     for arm in material.findings.arms:
         finals = [material.results[run.key].final for run in of_arm(material, arm.name)]
         rows.append([arm.name, *(float(np.mean([final[name] for final in finals])) for name in names)])
-    return Table(("arm", *(LABELS[name] for name in names)), rows, "Last epoch, mean over seeds.", digits=4)
+    return Table(("arm", *(_SHORT[name] for name in names)), rows, "Last epoch, mean over seeds.", digits=4)
 
 
 def arms_table(findings: Findings) -> Table:

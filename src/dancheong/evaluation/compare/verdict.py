@@ -125,26 +125,27 @@ def _paper(findings: Findings, rows: Sequence[Row], control: Mapping[str, Mappin
             same = "neither way"
         else:
             same = "the same direction" if (ours.mean < 0) == (theirs < 0) else "the opposite direction"
-        parts.append(f"{LABELS[row.name]} {ours.mean:+.1%} here, {theirs:+.1%} in the paper: {same}")
-    text = f"The paper's table 4, with its filter against without: {'; '.join(parts)}. "
+        parts.append(f"{LABELS[row.name]} {_percent(ours.mean)} here, {_percent(theirs)} in the paper: {same}")
     true = findings.to_untreated["C"][PRIMARY].over_seeds
-    change = control["filtered"]["own"] / control["unfiltered"]["own"] - 1
-    rgb = control["filtered"]["rgb"] / control["unfiltered"]["rgb"] - 1
-    text += (
-        f"A predictor that only repeats its gray input changes its L1 by {change:+.1%} ({rgb:+.1%} in RGB) on the filtered "
-        f"targets, without learning anything. "
+    own, rgb = (control["filtered"][name] / control["unfiltered"][name] - 1 for name in ("own", "rgb"))
+    text = (
+        f"The paper's table 4, with its filter against without: {'; '.join(parts)}. A predictor that only repeats its gray "
+        f"input changes its L1 by {_percent(own)} ({_percent(rgb)} in RGB) on the filtered targets, without learning anything. "
     )
     loss = next((row.change for row in named if row.name == "g"), None)
-    if loss is not None and loss.mean < 0:
-        real = "and the true error fell, too" if true.high < 0 else "while the true error did not fall"
-        text += (
-            f"The generator's loss fell by {-loss.mean:.1%} {real} (Delta E inside {spoken(true)}): a lower own loss is "
-            + ("not by itself the reason to believe it." if true.high < 0
-               else "an effect of the changed target, not of better color.")
-        )
-    else:
-        text += f"The true error inside the mask changed by {spoken(true)}."
-    return text
+    if loss is None or loss.mean >= 0:
+        return text + f"The true error inside the mask changed by {spoken(true)}."
+    fell = true.high < 0
+    why = (
+        "a lower own loss is not by itself the reason to believe it" if fell
+        else "it is an effect of the changed target, not of better color" if own < 0 else "it is no sign of better color"
+    )
+    other = "and the true error fell, too" if fell else "the true error did not fall"
+    return text + f"The generator's loss fell by {-loss.mean:.1%}, {other} (Delta E inside {spoken(true)}): {why}."
+
+
+def _percent(change: float) -> str:
+    return minus(f"{change:+.1%}")
 
 
 def _range(interval: Interval) -> str:
