@@ -12,6 +12,7 @@ from dancheong.app import (
     evaluate_commands,
     model_commands,
     predict_commands,
+    serve_commands,
     table_commands,
     train_commands,
 )
@@ -40,7 +41,9 @@ def _root(
     """Options before the command."""
 
 
-for module in (evaluate_commands, train_commands, predict_commands, model_commands, compare_commands, doctor_commands):
+for module in (
+    evaluate_commands, train_commands, predict_commands, model_commands, compare_commands, doctor_commands, serve_commands,
+):
     module.register(app)
 app.add_typer(table_commands.app, name="params")
 
