@@ -78,7 +78,7 @@ def _write_png(file: IO[bytes], pixels: Array, carried: Carried, icc: bytes | No
     bgr = pixels if pixels.ndim == 2 else pixels[..., ::-1]
     written, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
     if not written:
-        raise ValueError(f"an image of shape {pixels.shape} cannot be written as PNG")
+        raise OSError("at most a million a side")
     data = memoryview(np.asarray(encoded))  # type: ignore[arg-type]
     after_header = 8 + 25  # signature, IHDR; profile, resolution and metadata come before the pixels
     file.write(data[:after_header])

@@ -39,7 +39,9 @@ _TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: _DEFLATE, 32773
 _FAX = (2, 3, 4, 32771)
 # JPEG: a bit for a block of 64 pixels, doubled for the rare arithmetic coding. WebP: no bound, but not in a photograph.
 _MOST_PIXELS_A_BYTE = {"JPEG": 1024.0, "WEBP": 20000.0}
-_HARMLESS_PX = 50_000_000
+_HARMLESS_PX = 4_000_000
+# Of metadata; a length in a damaged file can be anything.
+_MOST_BYTES = 16 << 20
 
 
 class Unreadable(ValueError):
@@ -197,7 +199,7 @@ def tiff_bytes(file: IO[bytes], tag: int) -> bytes | None:
             if size > struct.calcsize(offset_format):
                 (offset,) = struct.unpack(order + offset_format, file.read(struct.calcsize(offset_format)))
                 file.seek(offset)
-            return file.read(size)
+            return file.read(min(size, _MOST_BYTES))
     return None
 
 
@@ -236,7 +238,7 @@ def _exif_chunk(file: IO[bytes]) -> bytes | None:
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if kind == b"eXIf":
-            return b"Exif\0\0" + file.read(length)
+            return b"Exif\0\0" + file.read(min(length, _MOST_BYTES))
         file.seek(length + 4, 1)
     return None
 

@@ -59,6 +59,8 @@ def check_packet(packet: bytes) -> bytes:
     Raises:
         XmpError: damaged, too large, or with a document type.
     """
+    if packet[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        packet = packet.decode("utf-16", "replace").encode()
     packet = packet.strip(b"\0 \t\r\n")
     if len(packet) > MAX_PACKET_BYTES:
         raise XmpError(f"it has more than {MAX_PACKET_BYTES >> 20} MB")
