@@ -24,8 +24,8 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def start_two(photos, model, **settings):
-    command = [sys.executable, "-m", "dancheong", "train", str(photos), "-o", str(model), "--json", "--quiet"]
+def start_two(photos, model, *options, **settings):
+    command = [sys.executable, "-m", "dancheong", "train", str(photos), "-o", str(model), "--json", "--quiet", *options]
     for name, value in (SETTINGS | {"DEVICES": 2} | settings).items():
         command += ["--set", f"{name}={value}"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
@@ -38,13 +38,28 @@ def said(process, code):
     return json.loads(line)
 
 
-def test_two_processes_learn_what_one_learns_and_one_of_them_speaks(photos, tmp_path):
-    two = said(start_two(photos, tmp_path / "two.h5"), 0)
-    one = train(photos, tmp_path / "one.h5", resolve(settings=SETTINGS).params)
+@pytest.mark.parametrize("norm", ["channel", "batch"])
+def test_two_processes_learn_what_one_learns_and_one_of_them_speaks(photos, tmp_path, norm):
+    settings = {"NORM": norm, "BATCH_SIZE": 4, "PRECISION": "32-true"}
+    two = said(start_two(photos, tmp_path / "two.h5", **settings), 0)
+    one = train(photos, tmp_path / "one.h5", resolve(settings=SETTINGS | settings).params)
     assert two["images_seen"] == one.images_seen == 12
     assert two["losses"].keys() == one.losses.keys()
     for name, value in one.losses.items():
         # Means of halves are summed in another order; after 12 images no more has come of it than this.
+        assert two["losses"][name] == pytest.approx(value, rel=5e-3), name
+
+
+def test_two_processes_finish_what_one_has_begun(photos, tmp_path):
+    """The number of processes is no part of a run: whoever goes on, goes on in the same place."""
+    settings = {"NORM": "batch", "BATCH_SIZE": 4, "PRECISION": "32-true"}
+    params = resolve(settings=SETTINGS | settings).params
+    begun = train(photos, tmp_path / "m.h5", params, watch=lambda progress: progress.images_seen >= 8)
+    assert (begun.stopped, begun.images_seen) == (True, 8)
+    two = said(start_two(photos, tmp_path / "m.h5", "--resume", **settings), 0)
+    whole = train(photos, tmp_path / "whole.h5", params)
+    assert two["images_seen"] == whole.images_seen == 12
+    for name, value in whole.losses.items():
         assert two["losses"][name] == pytest.approx(value, rel=5e-3), name
 
 

@@ -1,6 +1,7 @@
 """What both networks are made of: normalizations, activations, initial weights."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,11 +31,51 @@ class ChannelNorm(nn.Module):
         return normalized.permute(0, 3, 1, 2)
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalization whose batch may be spread over processes (`share_statistics`), each with as many pixels.
+
+    Means and mean squares are exchanged, with their gradients: several processes then learn what one learns from the
+    whole batch. torch's own does so on accelerators only.
+    """
+
+    across_processes = False
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        if not (self.across_processes and self.training):
+            out: Tensor = super().forward(x_bchw)
+            return out
+        from torch.distributed import get_world_size
+        from torch.distributed.nn.functional import all_reduce
+
+        processes = get_world_size()
+        x32 = x_bchw.float()
+        local = torch.stack([x32.mean((0, 2, 3)), x32.square().mean((0, 2, 3))])
+        moments = cast(Callable[[Tensor], Tensor], all_reduce)(local) / processes
+        mean, variance = moments[0], (moments[1] - moments[0].square()).clamp_min(0)
+        values = x_bchw.numel() // x_bchw.shape[1] * processes
+        with torch.no_grad():
+            momentum = cast(float, self.momentum)
+            cast(Tensor, self.running_mean).lerp_(mean, momentum)
+            cast(Tensor, self.running_var).lerp_(variance * (values / max(values - 1, 1)), momentum)
+        gain = self.weight * (variance + self.eps).rsqrt()
+        return (x32 * gain[:, None, None] + (self.bias - mean * gain)[:, None, None]).to(x_bchw.dtype)
+
+
+def share_statistics(module: nn.Module, across_processes: bool) -> None:
+    """Let batch normalizations in training exchange their statistics with the other processes, or stop it.
+
+    All processes must then run the module together: one that does so alone would wait for the others.
+    """
+    for part in module.modules():
+        if isinstance(part, BatchNorm):
+            part.across_processes = across_processes
+
+
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
     """The normalization after a convolution; every kind but `none` has a gain and a shift for each channel."""
     match kind:
         case "batch":
-            return nn.BatchNorm2d(channels, eps=NORM_EPSILON)
+            return BatchNorm(channels, eps=NORM_EPSILON)
         case "instance":
             return nn.InstanceNorm2d(channels, eps=NORM_EPSILON, affine=True)
         case "channel":

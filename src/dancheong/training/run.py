@@ -13,7 +13,7 @@ from dancheong.artifact import as_stored
 from dancheong.data.batches import Batch, batches, validation_samples
 from dancheong.data.cache import Cache
 from dancheong.data.prepare import channels
-from dancheong.models.blocks import initialize, lay_out
+from dancheong.models.blocks import initialize, lay_out, share_statistics
 from dancheong.models.discriminator import Discriminator, discriminator_rows
 from dancheong.models.export import load_generator, to_weights
 from dancheong.models.generator import Generator, architecture, generator_rows
@@ -42,6 +42,7 @@ class Run(Journal):
         self.generator = Generator(generator_rows(params, c_in, c_out))
         initialize(self.generator, params.seed)
         lay_out(self.generator, params.batch_size)
+        share_statistics(self.generator, fabric.world_size > 1)
         self.average = AveragedModel(self.generator, multi_avg_fn=warm_average(params.ema, self._steps)) if params.ema else None
         self.discriminator: Discriminator | None = None
         adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999), fused=True)
@@ -51,6 +52,7 @@ class Run(Journal):
             self.discriminator = Discriminator(discriminator_rows(params, c_in + c_out))
             initialize(self.discriminator, params.seed + 1)
             lay_out(self.discriminator, params.batch_size)
+            share_statistics(self.discriminator, fabric.world_size > 1)
             d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         if self.average is not None:
             self.average.to(fabric.device)
@@ -105,6 +107,8 @@ class Run(Journal):
     def _calibrated(self) -> Generator:
         """A copy of the averaged generator with frozen statistics measured for exactly its weights."""
         generator = copy.deepcopy(self.generator if self.average is None else cast(Generator, self.average.module)).eval()
+        # The first process does this alone.
+        share_statistics(generator, False)
         # In batches of the training's size: the weights have learned under statistics of such batches (docs/decisions/0002).
         params = self.params.model_copy(update={"workers": 0})
         stop = max(min(RECALIBRATION_IMAGES, 4 * len(self.cache)) // params.batch_size, 1) * params.batch_size
