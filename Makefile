@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs site clean
 
 demo: $(VENV)/train.done
 	$(BIN)/dancheong demo -o demo
@@ -21,6 +21,9 @@ lint: $(VENV)/dev.done
 
 docs: $(VENV)/train.done
 	$(BIN)/python tools/make_docs.py
+
+site: $(VENV)/dev.done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV)

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.h5")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")],
     inputs: Inputs,
     output: options.OutputDir,
     runtime: options.Runtime = "auto",

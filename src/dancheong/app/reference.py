@@ -7,22 +7,24 @@ from dancheong.params.table import PRESETS, format_value, range_text, resolve
 
 
 def parameters_markdown() -> str:
-    """docs/parameters.md: every parameter with type, range, defaults of both presets, unit, meaning and source."""
+    """docs/parameters.md: every parameter with defaults of both presets, range and unit, meaning and source."""
     default, paper = (resolve(preset=preset).params for preset in PRESETS)
     lines = [
         "# Parameters",
         "",
         "Generated from the schema (`python tools/make_docs.py`). A table has the columns `CATEGORY, PARAM_NAME, PARAM_VALUE,",
-        "USE_YN`; a `COMMENTS` column is kept. Order of force: `--set` > category > `COMMON` > preset.",
+        "USE_YN`; a `COMMENTS` column is kept. Order of force: `--set` > category > `COMMON` > preset. *Paper* is the value of",
+        "`--preset paper` where it is another one.",
     ]
     for section in SECTIONS:
         lines += ["", f"## {(section.__doc__ or '').strip().rstrip('.')}", "",
-                  "| name | range | default | paper | unit | meaning | source |", "|---|---|---|---|---|---|---|"]
+                  "| name | default | paper | range | meaning | source |", "|---|---|---|---|---|---|"]
         for name in section.model_fields:
             field = Params.model_fields[name]
             extra: Any = field.json_schema_extra
-            values = [format_value(getattr(preset, name)) for preset in (default, paper)]
-            cells = [name.upper(), range_text(name), *values, extra["unit"], str(field.description), extra["source"]]
+            value, of_paper = (format_value(getattr(preset, name)) for preset in (default, paper))
+            reach = range_text(name) + (f" {extra['unit']}" if extra["unit"] else "")
+            cells = [name.upper(), value, of_paper if of_paper != value else "", reach, str(field.description), extra["source"]]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

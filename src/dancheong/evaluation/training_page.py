@@ -25,9 +25,10 @@ _NOTICE = (
     "Losses do not tell how good the colors are: look at the previews, and judge by the validation photographs, which the "
     "network never trains on."
 )
-_L1 = (
+_DISTANCE = (
     "l1 is the mean absolute difference to the truth in units of the network (in LAB 1 stands for 110 units of a* and b*, so "
-    ".05 are 5.5 units). It should fall quickly and then slowly. It counts LAMBDA_L1 times."
+    ".05 are 5.5 units), color the mean distance of whole colors. LOSS says which of them is learned from; it counts LAMBDA_L1 "
+    "times. They should fall quickly and then slowly."
 )
 _ADVERSARIAL = (
     "d_real and d_fake tell how wrong the discriminator is about true and about predicted colors, g_gan how surely it catches "
@@ -103,7 +104,7 @@ def write_training_page(log_dir: str | Path, resolved: Resolved, state: Training
 
 def loss_curves(entries: Sequence[Mapping[str, float]]) -> tuple[Curves, ...]:
     """The losses over the images seen: the distance to the truth, and the two networks against each other."""
-    charts = (("L1", ("l1",), _L1), ("adversarial loss", ("d_real", "d_fake", "g_gan"), _ADVERSARIAL))
+    charts = (("distance to the truth", ("l1", "color"), _DISTANCE), ("adversarial loss", ("d_real", "d_fake", "g_gan"), _ADVERSARIAL))
     return tuple(
         Curves(series, "images seen", label, caption)
         for label, names, caption in charts if (series := _series(entries, names))

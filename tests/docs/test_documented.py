@@ -1,0 +1,114 @@
+"""Every command, option and parameter is documented, and what the documentation tells to type exists."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.main import get_command
+
+from dancheong.app.main import app
+from dancheong.app.reference import commands_markdown, parameters_markdown
+from dancheong.data.scenes import write_scenes
+from dancheong.params import Params
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "README.ko.md"])
+# Pages that tell a person what to type today; a log tells what was typed then.
+HOW_TO = [page for page in PAGES if page.name not in ("log.md", "cli.md") and page.parent.name != "decisions"]
+
+
+def commands(command=None, words=("dancheong",)):
+    """Every command by its words, as the program has them."""
+    command = get_command(app) if command is None else command
+    children = getattr(command, "commands", None)
+    if not children:
+        return {" ".join(words): command}
+    return {name: one for word, child in children.items() for name, one in commands(child, (*words, word)).items()}
+
+
+def sections():
+    """The sections of the reference: heading -> its text."""
+    return {block.split("\n")[0]: block for block in commands_markdown().split("\n## ")[1:]}
+
+
+def test_every_command_and_option_is_in_the_reference_with_its_meaning():
+    documented = sections()
+    assert documented.keys() == commands().keys()
+    assert {"dancheong train", "dancheong params copy"} <= documented.keys()
+    for name, command in commands().items():
+        assert (command.help or "").strip(), name
+        for parameter in command.params:
+            spelling = next(iter(parameter.opts)) if parameter.param_type_name == "option" else parameter.metavar
+            (row,) = [line for line in documented[name].splitlines() if re.match(rf"\| `{re.escape(spelling)}[ ,`]", line)]
+            assert len(row.split(" | ")[1].strip(" |")) > 5, (name, spelling)
+
+
+def test_every_parameter_is_in_the_reference_with_its_meaning():
+    rows = [line.split(" | ") for line in parameters_markdown().splitlines() if re.match(r"\| [A-Z]", line)]
+    assert [row[0].strip("| ").lower() for row in rows] == list(Params.model_fields)
+    for row in rows:
+        assert len(row) == 6
+        default, _, reach, meaning, source = (cell.strip(" |") for cell in row[1:])
+        assert min(len(default), len(reach), len(source)) > 0, row
+        assert len(meaning) > 8, row
+
+
+def typed(page):
+    """The command lines on a page, in code blocks and in the running text."""
+    text = page.read_text("utf-8")
+    for block in re.findall(r"```(?:sh|powershell|text)?\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("dancheong "):
+                yield line.split("#")[0].strip()
+    for line in re.findall(r"`(dancheong [a-z-]+[^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        yield " ".join(line.split())
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.name)
+def test_commands_that_are_told_exist_with_their_options(page):
+    known, documented = commands(), sections()
+    for line in typed(page):
+        words = shlex.split(line, posix="\\" not in line)
+        if words[1] == "params" and len(words) == 2:
+            continue
+        name = " ".join(words[: 3 if words[1] == "params" else 2])
+        assert name in known, (page.name, line)
+        for word in words:
+            if word.startswith("-") and word != "...":
+                assert f"{word.split('=')[0]}" in re.findall(r"(?<=[`, ])-{1,2}[a-z-]+", documented[name]), (page.name, line)
+            if re.fullmatch(r"[A-Z_0-9]{3,}=.*", word) and "NAME" not in word:
+                assert word.split("=")[0].lower() in Params.model_fields, (page.name, line)
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.name)
+def test_settings_that_are_told_are_in_range(page):
+    values = re.findall(r"`(?:--set )?([A-Z][A-Z_0-9]+)=([^`\s.]+(?:\.\d+)?)`", page.read_text("utf-8"))
+    for name, value in values:
+        if name.lower() in Params.model_fields and "|" not in value:
+            Params(**{name.lower(): value})
+
+
+def test_both_readmes_tell_the_same_commands():
+    english, korean = ([line.split()[1] for line in typed(ROOT / name)] for name in ("README.md", "README.ko.md"))
+    assert set(korean) <= set(english)
+    assert {"train", "predict", "evaluate", "doctor", "params"} <= set(korean)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "CHANGELOG.md"])
+def test_links_of_the_readmes_lead_somewhere(name):
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text("utf-8")):
+        assert (ROOT / link).exists(), link
+
+
+def test_the_python_of_the_tutorial_runs(tmp_path, monkeypatch):
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text("utf-8"), re.DOTALL)[1]
+    monkeypatch.chdir(tmp_path)
+    for folder, count in (("train", 3), ("val", 2), ("test", 2)):
+        write_scenes(tmp_path / "사진" / folder, count, 10 * count, 60, 44)
+    small = 'Params(resol=32, ngf=4, ndf=4, depth=3, patch_size="16", epochs=1, batch_size=1, device="cpu")'
+    assert "Params(resol=128)" in code
+    names = {"gray_hw": np.linspace(0, 65535, 30 * 50).reshape(30, 50).astype(np.uint16)}
+    exec(compile(code.replace("Params(resol=128)", small), "tutorial.md", "exec"), names)
+    assert (names["color_hwc"].shape, names["color_hwc"].dtype) == ((30, 50, 3), np.uint16)

@@ -1,0 +1,42 @@
+"""The notebook runs from its first cell to its last, and lies in the repository without outputs."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from dancheong.artifact import read_artifact
+from dancheong.imaging.files import list_photos
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "dancheong.ipynb"
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    return nbformat.read(NOTEBOOK, as_version=4)
+
+
+def test_outputs_are_cleared(notebook):
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert len(cells) > 8
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
+
+
+def test_the_notebook_runs_on_built_in_scenes(notebook, tmp_path):
+    from nbclient import NotebookClient
+
+    settings = next(cell for cell in notebook.cells if "TINY = False" in cell.source)
+    settings.source = settings.source.replace("TINY = False", "TINY = True")
+    folder = tmp_path / "노트북 folder"
+    folder.mkdir()
+    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(folder)}}).execute()
+    said = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    assert "Delta E 2000" in said
+    assert "2 photographs in colored/" in said
+    assert read_artifact(folder / "palace.h5").params.resol == 32
+    assert len(list_photos(folder / "colored")) == 2
+    assert (folder / "log" / "training.html").exists()
+    assert (folder / "colored.zip").stat().st_size > 0
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
