@@ -72,13 +72,17 @@ def rows_within(extent: Extent, params: Params) -> int:
     rows = min(strip_rows(extent.width_px, params.tile_px), extent.height_px)
     while rows > 1 and bytes_needed(extent, params, rows) > allowed:
         rows = (rows + 1) // 2
-    needed = bytes_needed(extent, params, rows)
-    if needed > allowed:
+    check_allowed("coloring", extent, bytes_needed(extent, params, rows), params)
+    return rows
+
+
+def check_allowed(doing: str, extent: Extent, needed: int, params: Params) -> None:
+    """Refuse a photograph for which MEMORY_GB is too little. Raises ParamError, saying how much is needed and what to do."""
+    if needed > params.memory_gb * 1e9:
         raise ParamError(
-            f"{extent.width_px} x {extent.height_px} px: coloring it needs about {needed / 1e9:.1f} GB, MEMORY_GB is "
+            f"{extent.width_px} x {extent.height_px} px: {doing} it needs about {needed / 1e9:.1f} GB, MEMORY_GB is "
             f"{params.memory_gb:g}: raise MEMORY_GB if the machine has that much, or make the photograph smaller"
         )
-    return rows
 
 
 class Budget:

@@ -18,9 +18,18 @@ from dancheong.imaging.xmp import Provenance
 from dancheong.params import Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import confidence_map
-from dancheong.prediction.memory import Budget, bytes_needed, extent_of, is_out_of_memory, rows_within
+from dancheong.prediction.memory import (
+    Budget,
+    Extent,
+    bytes_needed,
+    check_allowed,
+    extent_of,
+    is_out_of_memory,
+    rows_within,
+)
 from dancheong.prediction.plan import Job
 from dancheong.prediction.result import FileResult, told
+from dancheong.prediction.upscaler import Upscaler, upscaler_for
 
 Pixels = NDArray[Any]
 
@@ -52,6 +61,7 @@ class Treatment:
     """What is done to each photograph: `apply(pixels, drawn mask, job, care)`; `params` for what memory it takes.
 
     `is_bounded`: a photograph that needs more than MEMORY_GB is refused. `provenance` is written into each result.
+    `enlarging`: the bytes that enlarging a photograph takes, where that is done; `is_colored`: it is colored before.
     """
 
     apply: Callable[[Pixels, Pixels | None, Job, Care], Done]
@@ -60,12 +70,25 @@ class Treatment:
     overwrite: bool = False
     tell: Callable[[str], None] = field(default=lambda text: None)
     provenance: Provenance | None = None
+    enlarging: Callable[[Extent], int] | None = None
+    is_colored: bool = True
 
 
-def coloring(model: Colorizer, overwrite: bool = False, tell: Callable[[str], None] | None = None) -> Treatment:
-    """Color at full size; of a side-by-side pair the input half."""
+def coloring(
+    model: Colorizer, overwrite: bool = False, tell: Callable[[str], None] | None = None, upscaler: Upscaler | None = None
+) -> Treatment:
+    """Color at full size, then enlarge by SR_SCALE; of a side-by-side pair the input half.
 
-    def color(pixels: Pixels, drawn: Pixels | None, job: Job, care: Care) -> Done:
+    Args:
+        upscaler: for SR_SCALE above 1; None: the one that comes with the program.
+
+    Raises:
+        ParamError: an upscaler that does not give SR_SCALE.
+    """
+    scale = int(model.params.sr_scale)
+    upscaler = upscaler_for(scale, upscaler, model.threads)
+
+    def apply(pixels: Pixels, drawn: Pixels | None, job: Job, care: Care) -> Done:
         if is_pair(pixels, model.params):
             pixels = split_halves(pixels, model.params)[0]
         prepared = model.prepare(pixels, drawn)
@@ -79,10 +102,26 @@ def coloring(model: Colorizer, overwrite: bool = False, tell: Callable[[str], No
         if job.confidence is not None:
             confidence = confidence_map(model, input_hwc, predicted)
             figures["confidence"] = float(confidence.mean(dtype=np.float64)) / 255
-        return Done(model.color(input_hwc, care.rows, care.threads, predicted), mask, figures, confidence)
+        color = model.color(input_hwc, care.rows, care.threads, predicted)
+        del input_hwc, predicted
+        return Done(color if upscaler is None else upscaler.enlarge(color, scale), mask, figures, confidence)
 
     provenance = Provenance(model.digest, _digest(model.params))
-    return Treatment(color, model.params, True, overwrite, tell or (lambda text: None), provenance)
+    more = None if upscaler is None else lambda extent: upscaler.bytes_needed(replace(extent, color=True), scale)
+    return Treatment(apply, model.params, True, overwrite, tell or (lambda text: None), provenance, more)
+
+
+def enlarging(upscaler: Upscaler, scale: int, params: Params, overwrite: bool = False) -> Treatment:
+    """Enlarge by `scale`, without coloring."""
+
+    def enlarge(pixels: Pixels, drawn: Pixels | None, job: Job, care: Care) -> Done:
+        return Done(upscaler.enlarge(pixels, scale), None, {})
+
+    provenance = Provenance(upscaler.digest, _digest(params), "algorithmicallyEnhanced")
+    return Treatment(
+        enlarge, params, True, overwrite, provenance=provenance, is_colored=False,
+        enlarging=lambda extent: upscaler.bytes_needed(extent, scale),
+    )
 
 
 def filtering(
@@ -148,8 +187,12 @@ def _needs(treatment: Treatment, job: Job) -> tuple[int, int]:
         return 0, 0
     if _is_pair(extent.width_px, extent.height_px, treatment.params):
         extent = replace(extent, width_px=max(1, extent.width_px // 2))
-    rows = rows_within(extent, treatment.params) if treatment.is_bounded else 0
-    return rows, bytes_needed(extent, treatment.params, rows)
+    rows = rows_within(extent, treatment.params) if treatment.is_bounded and treatment.is_colored else 0
+    needed = bytes_needed(extent, treatment.params, rows) if treatment.is_colored else 0
+    if treatment.enlarging is not None:
+        needed = max(needed, treatment.enlarging(extent))
+        check_allowed("enlarging", extent, needed, treatment.params)
+    return rows, needed
 
 
 def _attempt(treatment: Treatment, job: Job, care: Care) -> FileResult:

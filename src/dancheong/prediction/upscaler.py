@@ -1,5 +1,6 @@
 """up.h5 -> a callable that enlarges a photograph by 2 or 4, in tiles, with the colors that it has."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,20 @@ from dancheong.data.patches import planes_of
 from dancheong.imaging.color import lab_to_rgb, lightness_of, rgb_to_lab, to_pixels
 from dancheong.imaging.resize import guided_upsampler
 from dancheong.imaging.tiling import strips
+from dancheong.params import ParamError
+from dancheong.prediction.memory import Extent
 from dancheong.prediction.network import open_network
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
+SHIPPED = Path(__file__).with_name("upscaler.h5")
 TILE_PX = 192
 # A strip of the result that is colored at once, as in `dancheong.prediction.finish`.
 STRIP_PIXELS = 1 << 16
+# Bytes, as measured: a pixel of a strip of the photograph, and of its result; a pixel of a tile and a feature. Writing PNG
+# holds the result up to three times.
+STRIP_BYTES, STRIP_BYTES_PER_PIXEL, TILE_BYTES_PER_FEATURE, WRITING = 60, 25, 40, 3
 # How far the chroma of a row looks up and down in `guided_upsampler`.
 _CHROMA_REACH_PX = 4
 
@@ -38,24 +45,61 @@ class Upscaler:
         if artifact.kind != "upscaler":
             raise ArtifactError(f"an upscaler was expected, the model is of kind {artifact.kind!r}: give another file")
         self.params, self.digest = artifact.params, artifact.digest
-        self._channels, self._radius_px, self.scale = _shape(artifact.architecture)
+        self._channels, self._features, self._radius_px, self.scale = _shape(artifact.architecture)
         self._network = open_network(artifact, "onnx", threads)
 
     @classmethod
-    def open(cls, path: str | Path, *, threads: int | None = None) -> "Upscaler":
+    def open(cls, path: str | Path | None = None, *, threads: int | None = None) -> "Upscaler":
         """Open what `dancheong train-upscaler` wrote, check it and run its self-test.
 
         Args:
+            path: None: the upscaler that comes with the program (scale 2; docs/upscaling.md).
             threads: of one prediction; None: the runtime's own choice.
 
         Raises:
             ArtifactError: the file cannot be trusted, is of another kind, or the self-test failed.
         """
+        path = SHIPPED if path is None else path
         artifact = read_artifact(path)
         try:
             return cls(artifact, threads)
         except ArtifactError as error:
             raise ArtifactError(f"{path}: {error}") from error
+
+    def enlarge(self, pixels: Pixels, scale: int) -> Pixels:
+        """Enlarge by `scale`, which is the network's or a power of it: 4 is twice 2. Otherwise as calling it.
+
+        Raises:
+            ParamError: the network enlarges by more than that.
+        """
+        for _ in range(self.passes(scale)):
+            pixels = self(pixels)
+        return pixels
+
+    def passes(self, scale: int) -> int:
+        """How often the network is used to enlarge by `scale`. Raises ParamError where none will do."""
+        for passes in range(1, 3):
+            if self.scale**passes == scale:
+                return passes
+        raise ParamError(
+            f"this upscaler enlarges by {self.scale}, which does not give {scale}: "
+            f"ask for {self.scale}, or train one with --scale {scale}"
+        )
+
+    def bytes_needed(self, extent: Extent, scale: int) -> int:
+        """About how many bytes enlarging a photograph and writing it takes, beside the program and the model itself.
+
+        Measured as growth of the process at 1.5 and 6 megapixels (uint8 and uint16, gray and color, both scales): at most
+        .92 of this.
+        """
+        last: int = self.scale ** (self.passes(scale) - 1)
+        width, height = last * extent.width_px, last * extent.height_px
+        given = width * height * (3 if extent.color else 1) * (2 if extent.deep else 1)
+        result = given * self.scale**2
+        side = TILE_PX + 2 * self._radius_px
+        strip = min(height, side) * width * (STRIP_BYTES + STRIP_BYTES_PER_PIXEL * self.scale**2)
+        tile = side**2 * self._features * TILE_BYTES_PER_FEATURE
+        return given + max(result + strip + tile, WRITING * result)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """Enlarge a photograph.
@@ -124,10 +168,32 @@ def _color(out: Pixels, gray_hw: FloatArray, given: Pixels, first_row: int) -> N
         out[rows] = to_pixels(lab_to_rgb(np.concatenate([lightness[..., None], chroma], axis=2)), out.dtype)
 
 
-def _shape(architecture: dict[str, Any]) -> tuple[int, int, int]:
-    """Channels, radius in px and scale of the description, checked."""
+def upscaler_for(scale: int, given: Upscaler | None, threads: int | None = None) -> Upscaler | None:
+    """What enlarges by `scale` (SR_SCALE): `given`, or the upscaler that comes with the program; None at 1.
+
+    Raises:
+        ParamError: an upscaler that does not give this scale.
+    """
+    if scale == 1:
+        if given is not None:
+            raise ParamError("an upscaler came, but SR_SCALE is 1: set SR_SCALE to 2 or 4, or leave the upscaler out")
+        return None
+    upscaler = given or shipped(threads)
+    upscaler.passes(scale)
+    return upscaler
+
+
+@cache
+def shipped(threads: int | None = None) -> Upscaler:
+    """The upscaler that comes with the program, opened once."""
+    return Upscaler.open(threads=threads)
+
+
+def _shape(architecture: dict[str, Any]) -> tuple[int, int, int, int]:
+    """Channels, features, radius in px and scale of the description, checked."""
     known = architecture.get("network") == "compact"
-    channels, layers, scale = (architecture.get(name) for name in ("channels", "layers", "scale"))
-    if not known or channels not in (1, 3) or scale not in (2, 4) or not isinstance(layers, int) or not 1 <= layers <= 512:
+    channels, features, layers, scale = (architecture.get(name) for name in ("channels", "features", "layers", "scale"))
+    counts = all(isinstance(count, int) and 1 <= count <= 1024 for count in (features, layers))
+    if not known or not counts or channels not in (1, 3) or scale not in (2, 4):
         raise ArtifactError("the architecture is not that of an upscaler this program knows: train it again")
-    return int(channels), layers + 2, int(scale)
+    return int(channels), int(features or 0), int(layers or 0) + 2, int(scale)
