@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import IO, Any
 
-from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, TiffTags, WebPImagePlugin
 from PIL.ImageFile import ImageFile
 
 MAX_MEGAPIXELS = 500
@@ -15,6 +15,11 @@ _MAX_BYTES = MAX_MEGAPIXELS * 1_000_000 * 8
 # Pillow's own limit of 89 megapixels would warn of, and then refuse, the scans of an archive; ours is checked first.
 if Image.MAX_IMAGE_PIXELS is not None:
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MAX_MEGAPIXELS * 1_000_000)
+
+# Of components, maker's notes, comments, source and scene Pillow does not know that they are bytes of no type (EXIF 2.32,
+# table 8), and would write them as numbers.
+for _tag in (37121, 37500, 37510, 41728, 41729):
+    TiffTags.TAGS_V2_GROUPS[int(ExifTags.IFD.Exif)].setdefault(_tag, TiffTags.TagInfo(_tag, ExifTags.TAGS[_tag], 7, 0))
 
 # The plugins are called by name, so that a file is never handed to one of Pillow's many other readers.
 _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
