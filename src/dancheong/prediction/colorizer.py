@@ -29,7 +29,10 @@ class Colorizer:
         category: what the model was trained for.
         digest: identifies the model's content.
         threads: of one prediction; None: the runtime's own choice.
+        opened: the file, the runtime and the settings that it was opened with; None where it was made otherwise.
     """
+
+    opened: tuple[Path, str, dict[str, Any]] | None = None
 
     def __init__(self, artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> None:
         if artifact.kind != "colorizer":
@@ -66,9 +69,11 @@ class Colorizer:
         """
         artifact = read_artifact(path)
         try:
-            return cls(with_settings(artifact, settings), runtime, threads)
+            colorizer = cls(with_settings(artifact, settings), runtime, threads)
         except ArtifactError as error:
             raise ArtifactError(f"{path}: {error}") from error
+        colorizer.opened = (Path(path), runtime, settings)
+        return colorizer
 
     def __call__(self, pixels: Pixels, drawn_mask: Pixels | None = None) -> Pixels:
         """Color a photograph.

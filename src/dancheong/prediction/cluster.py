@@ -1,0 +1,157 @@
+"""Photographs on many machines: files are handed to Dask workers, which see the same disks as this process.
+
+Each worker process opens the model once. So many files are under way that no worker waits for the next, and no more. What
+a worker that dies had in hand is done by others; a result that it finished is found there and not made again.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from dancheong.params import DancheongError, ExtraMissing
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.memory import Budget
+from dancheong.prediction.plan import Job
+from dancheong.prediction.result import FileResult
+from dancheong.prediction.treatment import Treatment, coloring, do_job, failure
+
+Numbered = tuple[int, FileResult]
+
+NO_WORKER_SECONDS = 60.0
+_LOOK_SECONDS = 2.0
+_TOPIC = "dancheong"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker must know beside the file: the model as this process opened it, and whether to overwrite."""
+
+    model: str
+    digest: str
+    runtime: str
+    settings: tuple[tuple[str, Any], ...]
+    overwrite: bool
+
+
+def task_of(model: Colorizer, overwrite: bool) -> Task:
+    """The task of a model that was opened from a file.
+
+    Raises:
+        DancheongError: it was not, so that no worker could open it.
+    """
+    if model.opened is None:
+        raise DancheongError("workers open the model themselves: give a model file, or Colorizer.open of one")
+    path, runtime, settings = model.opened
+    return Task(str(path.absolute()), model.digest, runtime, tuple(sorted(settings.items())), overwrite)
+
+
+def run_on_cluster(
+    address: str, task: Task, jobs: Sequence[Job], tell: Callable[[str], None]
+) -> Iterator[Numbered]:
+    """Do the jobs on the workers of a Dask scheduler; yields number and result as each is done.
+
+    Args:
+        address: of the scheduler, such as ``tcp://10.0.0.5:8786``, or the path of its scheduler file.
+        tell: called with a sentence where a worker ran out of memory.
+
+    Raises:
+        ExtraMissing: Dask is not installed.
+        DancheongError: no scheduler answers there, or no worker is left for a minute.
+    """
+    try:
+        dask: Any = import_module("distributed")
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(f"--cluster needs {error.name}, which is not installed: pip install 'dancheong[cluster]'") from error
+    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        client = dask.Client(**where, timeout=NO_WORKER_SECONDS / 4, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise DancheongError(f"--cluster {address}: no Dask scheduler answers there ({error}); start one first") from error
+    with client:
+        client.subscribe_topic(_TOPIC, lambda event: tell(str(event[1])))
+        yield from _run(dask, client, task, jobs)
+
+
+def _run(dask: Any, client: Any, task: Task, jobs: Sequence[Job]) -> Iterator[Numbered]:
+    run = uuid.uuid4().hex
+    numbered = enumerate(jobs)
+    pending: dict[Any, int] = {}
+    seen = time.monotonic()
+    while True:
+        threads = sum(client.nthreads().values())
+        if threads:
+            seen = time.monotonic()
+        elif time.monotonic() - seen > NO_WORKER_SECONDS:
+            raise DancheongError(
+                f"the cluster has had no worker for {NO_WORKER_SECONDS:.0f} s: start workers (dask worker ADDRESS) and run the "
+                "same command again; it goes on where it stopped"
+            )
+        for number, job in islice(numbered, max(0, 2 * threads - len(pending))):
+            # A key of its own: the scheduler would answer a known one with what it remembers.
+            future = client.submit(on_worker, task, _absolute(job), key=f"dancheong-{run}-{number}", pure=False)
+            pending[future] = number
+        if not pending and threads:
+            return
+        for future in _finished(dask, client, pending):
+            number = pending.pop(future)
+            yield number, _outcome(future, jobs[number])
+
+
+def _finished(dask: Any, client: Any, pending: dict[Any, int]) -> list[Any]:
+    """Futures that are done, after a moment at most."""
+    if not pending:
+        time.sleep(_LOOK_SECONDS / 4)
+        return []
+    try:
+        with client.as_current():
+            return list(dask.wait(list(pending), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done)
+    except (TimeoutError, dask.TimeoutError):
+        return []
+
+
+def _outcome(future: Any, job: Job) -> FileResult:
+    """The result with the names that the run was given."""
+    try:
+        result: FileResult = future.result()
+    except Exception as error:  # the worker was killed too often with this file in hand, or could not open the model
+        return failure(job, error)
+    return replace(result, input=job.source.path, output=job.output, mask=job.mask if result.mask else None)
+
+
+def _absolute(job: Job) -> Job:
+    """With paths that mean the same in any process's folder."""
+    extras = {
+        name: None if path is None else path.absolute()
+        for name, path in (("mask", job.mask), ("confidence", job.confidence), ("drawing", job.drawing))
+    }
+    source = replace(job.source, path=job.source.path.absolute())
+    return replace(job, source=source, output=job.output.absolute(), **extras)
+
+
+def on_worker(task: Task, job: Job) -> FileResult:
+    """What a worker does with a file."""
+    with _opening:
+        treatment, budget = _opened(task)
+    return do_job(treatment, job, budget)
+
+
+_opening = Lock()
+
+
+@lru_cache(maxsize=1)
+def _opened(task: Task) -> tuple[Treatment, Budget]:
+    model = Colorizer.open(task.model, task.runtime, threads=1, **dict(task.settings))
+    if model.digest != task.digest:
+        raise DancheongError(f"{task.model}: a worker finds another model there; put the same file where all see it")
+    return coloring(model, task.overwrite, _tell_client), Budget(int(model.params.memory_gb * 1e9))
+
+
+def _tell_client(text: str) -> None:
+    import_module("distributed").get_worker().log_event(_TOPIC, text)

@@ -1,0 +1,239 @@
+"""The manifest: a line a photograph, whatever happens in between; and how a run goes on from it."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dancheong.artifact import write_artifact
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import whole_file, write_photo
+from dancheong.params import DancheongError, ParamError
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.folder import predict_files
+from dancheong.prediction.manifest import (
+    LEFTOVER,
+    Manifest,
+    manifest_name,
+    manifests_in,
+    read_manifests,
+    summary,
+    write_manifest,
+)
+from dancheong.prediction.result import FileResult
+
+DIGEST = "0123456789abcdef"
+
+
+def a_result(name: str, status: str = "ok", error: str | None = None) -> FileResult:
+    return FileResult(
+        Path("in") / name, Path("out") / name, status, 1.25, 30, 20, error, glare_share=0.125, confidence=0.5  # type: ignore
+    )
+
+
+def opened(path: Path, digest: str = DIGEST) -> Manifest:
+    return Manifest(path, Path("out"), digest)
+
+
+@pytest.fixture
+def colorizer(tmp_path, new_artifact):
+    write_artifact(tmp_path / "m.h5", new_artifact())
+    return Colorizer.open(tmp_path / "m.h5", threads=1)
+
+
+@pytest.fixture
+def photos(tmp_path, photograph):
+    """Seven photographs, two of one name in two folders, one that is none, one empty, one cut off, and a loop of links."""
+    folder = tmp_path / "사진"
+    (folder / "안").mkdir(parents=True)
+    gray = gray_of(photograph)
+    for number, name in enumerate(("a.png", "b.png", "안/a.png", "wrongly named.jpg")):
+        write_photo(folder / "t.png", np.roll(gray, number))
+        (folder / "t.png").rename(folder / name)
+    (folder / "no photograph.tif").write_text("words")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "cut.png").write_bytes((folder / "a.png").read_bytes()[:300])
+    if hasattr(os, "symlink"):
+        (folder / "안" / "loop").symlink_to(folder, target_is_directory=True)
+        (folder / "again.png").symlink_to(folder / "a.png")
+    return folder
+
+
+def test_a_line_a_photograph_that_a_spreadsheet_can_read(tmp_path):
+    path = tmp_path / "out" / "manifest.csv"
+    with opened(path) as book:
+        book.add(a_result("가, \"나\".jpg"))
+        book.add(a_result("b.jpg", "failed", "cut off:\nno end"))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {
+        "file": str(Path("in") / '가, "나".jpg'), "output": '가, "나".jpg', "width_px": "30", "height_px": "20",
+        "glare_share": "0.1250", "confidence": "0.5000", "seconds": "1.250", "status": "ok", "error": "", "model": DIGEST[:12],
+    }
+    assert rows[1]["error"] == "cut off: no end"
+    assert path.read_bytes().count(b"\n") == 3
+
+
+def test_a_line_cut_off_anywhere_harms_no_other(tmp_path):
+    path = tmp_path / "manifest.csv"
+    with opened(path) as book:
+        book.add(a_result("a.jpg"))
+        book.add(a_result('"b, c".jpg', "failed", 'said "no", and more'))
+    whole = path.read_bytes()
+    first = whole.index(b"\n", whole.index(b"a.jpg")) + 1
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with opened(path) as book:
+            book.add(a_result("d.jpg"))
+            assert list(book.rows)[-1] == "d.jpg"
+        names = [row.output for row in read_manifests([path])]
+        assert "d.jpg" in names
+        assert ("a.jpg" in names) == (length >= first - 1)
+        assert len(names) == len(set(names)) <= 3
+
+
+def test_what_is_no_manifest_is_left_alone(tmp_path):
+    path = tmp_path / "manifest.csv"
+    path.write_text("my own table\n1,2,3\n")
+    with pytest.raises(ParamError, match="no manifest of dancheong"):
+        opened(path)
+    with pytest.raises(DancheongError, match="no manifest of dancheong"):
+        read_manifests([path])
+    assert path.read_text() == "my own table\n1,2,3\n"
+
+
+def test_one_run_at_a_time_writes_a_manifest(tmp_path):
+    path = tmp_path / "manifest.csv"
+    code = (
+        "import sys; from pathlib import Path; from dancheong.prediction.manifest import Manifest\n"
+        "from dancheong.params import ParamError\n"
+        "try: Manifest(Path(sys.argv[1]), Path('out'), 'x')\n"
+        "except ParamError as error: sys.exit(str(error))"
+    )
+    with opened(path):
+        other = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
+        assert "another run is writing" in other.stderr
+    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == 0
+
+
+def test_shards_have_manifests_of_their_own_that_are_read_together(tmp_path):
+    for shard in ((1, 2), (2, 2)):
+        with opened(tmp_path / manifest_name(shard)) as book:
+            book.add(a_result(f"{shard[0]}.jpg"))
+            book.add(a_result("both.jpg", "failed" if shard[0] == 1 else "ok", "why" if shard[0] == 1 else None))
+    (tmp_path / "manifest-of-mine.csv").write_text("x")
+    paths = manifests_in(tmp_path)
+    assert [path.name for path in paths] == ["manifest-1-of-2.csv", "manifest-2-of-2.csv"]
+    rows = read_manifests(paths)
+    assert {row.output: row.status for row in rows} == {"1.jpg": "ok", "2.jpg": "ok", "both.jpg": "ok"}
+    assert summary(rows) == {"photographs": 3, "ok": 3, "skipped": 0, "failed": 0, "with_glare": 3, "seconds": 3.75}
+    write_manifest(tmp_path / "all.csv", rows)
+    assert read_manifests([tmp_path / "all.csv"]) == rows
+
+
+def test_a_run_started_again_does_each_photograph_once(colorizer, photos, tmp_path):
+    out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
+    first = predict_files(colorizer, [photos], out, manifest=path)
+    assert sorted(result.status for result in first) == ["failed"] * 3 + ["ok"] * 4
+    lines = path.read_bytes().splitlines()
+    assert len(lines) == 8
+    (out / "b.png").unlink()
+    before = {one: one.stat().st_mtime_ns for one in out.rglob("*.png")}
+    again = predict_files(colorizer, [photos], out, manifest=path)
+    assert {result.input.name for result in again if result.status == "ok"} == {"b.png"}
+    assert {one: one.stat().st_mtime_ns for one in before} == before
+    rows = {row.output: row for row in read_manifests([path])}
+    assert {name: row.status for name, row in rows.items()} == {
+        "a.png": "ok", "b.png": "ok", "안/a.png": "ok", "wrongly named.jpg": "ok", "no photograph.tif": "failed",
+        "empty.png": "failed", "cut.png": "failed",
+    }
+    assert rows["안/a.png"].width_px == 67
+    assert "empty" in rows["empty.png"].error
+    assert path.read_bytes().splitlines()[:8] == lines
+
+
+def test_a_result_whose_line_was_lost_gets_one(colorizer, photos, tmp_path):
+    out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
+    predict_files(colorizer, [photos / "a.png"], out)
+    for _ in range(2):
+        predict_files(colorizer, [photos / "a.png"], out, manifest=path)
+    row, = read_manifests([path])
+    assert (row.output, row.status) == ("a.png", "skipped")
+    assert path.read_bytes().count(b"\n") == 2
+
+
+def test_a_result_of_another_photograph_is_not_taken_for_ones_own(colorizer, photos, tmp_path):
+    """b.png was colored into a.png's place: whoever names it so must not lose a.png."""
+    out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
+    predict_files(colorizer, [photos / "wrongly named.jpg"], out, manifest=path, suffix=".png")
+    (photos / "wrongly named.jpg").rename(photos / "wrongly named.png")
+    result, = predict_files(colorizer, [photos / "wrongly named.png"], out, manifest=path)
+    assert result.status == "failed"
+    assert "is the result of" in result.error
+    result, = predict_files(colorizer, [photos / "wrongly named.png"], out, manifest=path, overwrite=True)
+    assert result.status == "ok"
+
+
+def test_results_of_another_model_are_told(colorizer, photos, tmp_path, new_artifact):
+    out, path, said = tmp_path / "out", tmp_path / "out" / "manifest.csv", []
+    predict_files(colorizer, [photos / "a.png", photos / "b.png"], out, manifest=path)
+    write_artifact(tmp_path / "other.h5", new_artifact(vivid=2.0))
+    predict_files(tmp_path / "other.h5", [photos / "a.png"], out, manifest=path, tell=said.append)
+    assert "2 results here were made with another model" in said[0]
+
+
+def test_half_written_files_of_a_killed_run_are_removed(colorizer, photos, tmp_path):
+    out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
+    out.mkdir()
+    with whole_file(out / "b.png") as temporary:
+        assert LEFTOVER.fullmatch(temporary.name)
+    temporary.write_bytes(b"half")
+    (out / ".hidden.png").write_bytes(b"mine")
+    held = tmp_path / "out" / manifest_name((1, 2))
+    code = (
+        "import sys, time; from pathlib import Path; from dancheong.prediction.manifest import Manifest\n"
+        "book = Manifest(Path(sys.argv[1]), Path('out'), 'x'); print('held', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, held], stdout=subprocess.PIPE)
+    with other.stdout:
+        other.stdout.readline()
+        predict_files(colorizer, [photos / "a.png"], out, manifest=path)
+        assert temporary.exists(), "another run may be writing it"
+        other.kill()
+        other.wait()
+    said = []
+    predict_files(colorizer, [photos / "a.png"], out, manifest=path, tell=said.append)
+    assert not temporary.exists()
+    assert (out / ".hidden.png").exists()
+    assert said == ["1 half-written files of a run that was killed were removed"]
+
+
+def test_a_manifest_that_cannot_be_written_stops_the_run(colorizer, photos, tmp_path, monkeypatch):
+    """Without it nobody would know what was done: a full disk is told once, not a million times."""
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    book = tmp_path / "out" / "manifest.csv"
+    with opened(book):
+        pass
+    monkeypatch.setattr(Manifest, "add", full)
+    with pytest.raises(OSError, match="No space left"):
+        predict_files(colorizer, [photos], tmp_path / "out", manifest=book)
+
+
+def test_the_command_reads_them_together(tmp_path):
+    for number in (1, 2):
+        with opened(tmp_path / f"manifest-{number}-of-2.csv") as book:
+            book.add(a_result(f"{number}.jpg", "failed" if number == 2 else "ok", "damaged" if number == 2 else None))
+    done = subprocess.run(
+        [sys.executable, "-m", "dancheong", "manifest", tmp_path, "-o", tmp_path / "all.csv"],
+        capture_output=True, text=True, encoding="utf-8", check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 photographs: 1 done, 0 found done, 1 failed" in done.stdout
+    assert "2.jpg: damaged" in done.stdout
+    assert len(read_manifests([tmp_path / "all.csv"])) == 2
