@@ -1,17 +1,15 @@
-"""The documentation is what the program says of itself, and the README's commands exist and work."""
+"""The generated pages are what the program says of itself, and the README's targets, pictures and Python are there."""
 
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dancheong.app.main import app
 from dancheong.app.reference import commands_markdown, parameters_markdown
 from dancheong.data.scenes import write_scenes
 from dancheong.imaging.files import write_photo
-from dancheong.params import Params, complete_rows, write_table
+from dancheong.params import complete_rows, write_table
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -20,27 +18,6 @@ README = (ROOT / "README.md").read_text("utf-8")
 @pytest.mark.parametrize(("page", "make"), [("parameters.md", parameters_markdown), ("cli.md", commands_markdown)])
 def test_generated_pages_are_up_to_date(page, make):
     assert (ROOT / "docs" / page).read_text("utf-8") == make(), "run: python tools/make_docs.py"
-
-
-def test_every_parameter_and_command_is_documented():
-    parameters = parameters_markdown()
-    assert all(f"| {name.upper()} |" in parameters for name in Params.model_fields)
-    commands = commands_markdown()
-    assert all(f"## dancheong {command.name or command.callback.__name__}" in commands for command in app.registered_commands)
-    assert all("| ` |" not in line and "|  |" not in line for line in commands.splitlines() if line.startswith("| `-"))
-
-
-def test_commands_of_the_readme_exist_with_their_options():
-    commands = commands_markdown()
-    sections = {block.split("\n")[0]: block for block in commands.split("\n## ")[1:]}
-    lines = [line.split("#")[0] for line in README.splitlines() if line.startswith("dancheong ")]
-    assert len(lines) >= 3
-    for line in lines:
-        words = shlex.split(line)
-        name = " ".join(words[:3]) if words[1] == "params" else " ".join(words[:2])
-        assert name in sections, line
-        for word in words:
-            assert not word.startswith("-") or f"`{word}" in sections[name], (word, line)
 
 
 def test_make_targets_of_the_readme_exist():
@@ -68,5 +45,3 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
 def test_pictures_of_the_readme_are_there():
     for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
         assert (ROOT / picture).exists(), picture
-    for link in re.findall(r"\]\((docs/[^)#]+|CHANGELOG.md)\)", README):
-        assert (ROOT / link).exists(), link
