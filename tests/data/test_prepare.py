@@ -90,7 +90,7 @@ def test_channels_and_the_spaces_of_halves():
 
 @pytest.mark.parametrize(
     ("settings", "word"),
-    [({"pairing": "side_by_side"}, "COLOR_SPACE=RGB"), ({"sr_scale": "2"}, "SR_SCALE=1"),
+    [({"pairing": "side_by_side"}, "COLOR_SPACE=RGB"),
      ({"glare_mode": "global", "hf_border": "none", "hf_backend": "dct"}, "HF_BORDER=symmetric"),
      ({"glare_mode": "global", "hf_transfer": "butterworth", "hf_backend": "pyramid"}, "HF_BACKEND=dct")],
 )  # fmt: skip

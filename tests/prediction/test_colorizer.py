@@ -157,7 +157,6 @@ def test_settings_of_prediction_and_glare_may_change(model):
         ({"COLOR_SPACE": "RGB"}, "COLOR_SPACE = LAB"),
         ({"GLAREMODE": "off"}, "did you mean GLARE_MODE"),
         ({"HF_CUTOFF": 1000}, "HF_CUTOFF"),
-        ({"SR_SCALE": "2"}, "SR_SCALE"),
     ],
 )
 def test_other_settings_are_refused_in_words(model, settings, word):

@@ -239,7 +239,7 @@ def test_half_precision_holds_for_the_judgment_of_the_generator_too(photos, tmp_
 @pytest.mark.parametrize(
     ("change", "word"),
     [({"PAIRING": "side_by_side"}, "COLOR_SPACE=RGB"), ({"PATCH_SIZE": "286"}, "PATCH_SIZE=286 .*RESOL=32"),
-     ({"DEVICES": 3}, "BATCH_SIZE=2 .*DEVICES=3"), ({"SR_SCALE": "2"}, "SR_SCALE=1"),
+     ({"DEVICES": 3}, "BATCH_SIZE=2 .*DEVICES=3"),
      ({"GLARE_MODE": "global", "HF_BORDER": "none", "HF_BACKEND": "dct"}, "HF_BACKEND=rfft")],
 )  # fmt: skip
 def test_rows_that_do_not_go_together_are_refused_before_anything_is_read(photos, tmp_path, monkeypatch, change, word):

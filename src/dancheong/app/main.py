@@ -15,6 +15,7 @@ from dancheong.app import (
     serve_commands,
     table_commands,
     train_commands,
+    upscale_commands,
 )
 from dancheong.app.console import emit, say
 from dancheong.params import DancheongError
@@ -43,6 +44,7 @@ def _root(
 
 for module in (
     evaluate_commands, train_commands, predict_commands, model_commands, compare_commands, doctor_commands, serve_commands,
+    upscale_commands,
 ):
     module.register(app)
 app.add_typer(table_commands.app, name="params")

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(predict)
     app.command("filter")(filter_)
+    app.command()(manifest)
 
 
 def predict(
@@ -32,6 +33,12 @@ def predict(
     output: options.OutputDir,
     runtime: options.Runtime = "auto",
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, from 1.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, metavar="N", help="Photographs at a time, within MEMORY_GB; else one a core.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster whose workers do it (docs/scaling.md).")
+    ] = None,
     overwrite: Overwrite = False,
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
@@ -39,6 +46,9 @@ def predict(
         Path | None, typer.Option(metavar="DIR", help="Write each photograph's map of confidence here: 255 is sure.")
     ] = None,
     sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Also a sheet: gray | color, with names.")] = None,
+    upscaler: Annotated[
+        Path | None, typer.Option(metavar="UP.h5", help="For SR_SCALE=2 or 4; without it the one that comes with the program.")
+    ] = None,
     table: options.PredictionTable = None,
     category: options.Category = None,
     settings: options.Settings = None,
@@ -53,6 +63,7 @@ def predict(
     from dancheong.prediction.colorizer import Colorizer
     from dancheong.prediction.folder import predict_files
     from dancheong.prediction.manifest import manifest_name
+    from dancheong.prediction.upscaler import Upscaler
 
     part = _parse_shard(shard)
     colorizer = Colorizer.open(model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings))
@@ -62,7 +73,8 @@ def predict(
         results = predict_files(
             colorizer, inputs, output, overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, shard=part,
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
-            confidence_dir=confidence, manifest=manifest, sheet_path=sheet,
+            confidence_dir=confidence, manifest=manifest, sheet_path=sheet, workers=jobs, cluster=cluster,
+            upscaler=None if upscaler is None else Upscaler.open(upscaler, threads=threads),
         )
     _report(results, as_json, time.monotonic() - began, manifest)
 
@@ -91,6 +103,41 @@ def filter_(
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
         )
     _report(results, as_json, time.monotonic() - began)
+
+
+def manifest(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of results, or manifests.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="CSV", help="Write them as one manifest.")] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the manifests of a folder run, all shards together: how many photographs came to what, and which failed."""
+    from dancheong.prediction.manifest import manifests_in, read_manifests, summary, write_manifest
+
+    paths = [path for given in results for path in (manifests_in(given) if given.is_dir() else [given])]
+    if not paths:
+        raise ParamError(f"{', '.join(map(str, results))}: no manifest there; `dancheong predict -o FOLDER` writes one")
+    if output is not None and output.resolve() in {path.resolve() for path in paths}:
+        raise ParamError(f"{output}: this manifest is one of those that are read; choose another name")
+    rows = read_manifests(paths)
+    if output is not None:
+        write_manifest(output, rows)
+    told = summary(rows)
+    failed = [row for row in rows if row.status == "failed"]
+    if not quiet:
+        for path in paths:
+            say(f"read: {path}")
+    emit(
+        {
+            "manifests": list(map(str, paths)), "summary": told,
+            "failed": [{"file": row.file, "error": row.error} for row in failed],
+        },
+        as_json,
+        [f"failed: {row.file}: {row.error}" for row in failed] + [
+            f"{told['photographs']} photographs: {told['ok']} done, {told['skipped']} found done, {told['failed']} failed; "
+            f"light reflection in {told['with_glare']}; {told['seconds']} s of work"
+        ],
+    )
 
 
 def one_thread_each() -> None:

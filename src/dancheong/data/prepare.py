@@ -99,11 +99,9 @@ def check_together(params: Params) -> None:
     """Refuse rows that are right each by itself but not together, before any photograph is read.
 
     Raises:
-        ParamError: side-by-side pairs in LAB; an HF_BACKEND that cannot compute the filter; enlargement.
+        ParamError: side-by-side pairs in LAB; an HF_BACKEND that cannot compute the filter.
     """
     channels(params)
-    if params.sr_scale != "1":
-        raise ParamError(f"SR_SCALE={params.sr_scale}: this version does not enlarge; set SR_SCALE=1")
     if params.glare_mode == "global":
         try:
             choose_backend(params.resol, params.resol, params)

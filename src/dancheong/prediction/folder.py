@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, write_photo
 from dancheong.imaging.sheet import sheet
 from dancheong.params import ParamError, Params
+from dancheong.prediction.cluster import run_on_cluster, task_of
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import refuse_pairs
 from dancheong.prediction.contact import contact_sheet
@@ -18,9 +19,10 @@ from dancheong.prediction.manifest import Manifest
 from dancheong.prediction.plan import Identity, Job, find_sources, identity, of_shard, plan
 from dancheong.prediction.result import FileResult, told
 from dancheong.prediction.run import Numbered, cores, run_jobs
-from dancheong.prediction.treatment import coloring, failure, filtering, is_pair
+from dancheong.prediction.treatment import coloring, enlarging, failure, filtering, is_pair
+from dancheong.prediction.upscaler import Upscaler
 
-__all__ = ["FileResult", "Progress", "Tell", "filter_files", "is_pair", "predict_files", "told"]
+__all__ = ["FileResult", "Progress", "Tell", "filter_files", "is_pair", "predict_files", "told", "upscale_files"]
 
 Pixels = NDArray[Any]
 Progress = Callable[[FileResult, int, int], None]
@@ -54,8 +56,10 @@ def predict_files(
     manifest: str | Path | None = None,
     sheet_path: str | Path | None = None,
     workers: int | None = None,
+    cluster: str | None = None,
+    upscaler: Upscaler | None = None,
 ) -> list[FileResult]:
-    """Color photographs at their full size into `out_dir`.
+    """Color photographs at their full size, or SR_SCALE times that, into `out_dir`.
 
     Args:
         colorizer: a Colorizer, or a model file.
@@ -73,6 +77,8 @@ def predict_files(
         sheet_path: a contact sheet of the first photographs is written here: gray | color, with names.
         workers: photographs at a time, within MEMORY_GB; None: one for each core, where the model was opened with one
             thread, else one. The results do not depend on it.
+        cluster: address of a Dask scheduler, whose workers do the work; they see the same files.
+        upscaler: for SR_SCALE above 1; None: the one that comes with the program, which a cluster always takes.
 
     Returns:
         A result for each photograph of the shard, in order. One that fails does not stop the others.
@@ -81,6 +87,7 @@ def predict_files(
         ParamError: folders that would mix results or are not there, an unknown suffix, a wrong shard, or a manifest
             that another run is writing.
         ArtifactError, ExtraMissing: the model cannot be opened.
+        DancheongError: the cluster does not answer, or has no workers.
     """
     model = colorizer if isinstance(colorizer, Colorizer) else Colorizer.open(colorizer)
     if confidence_dir is not None:
@@ -94,9 +101,12 @@ def predict_files(
         _check_sheet(Path(sheet_path), work, overwrite or (manifest is not None and Path(manifest).exists()))
     if workers is None:
         workers = cores() if model.threads == 1 else 1
-    treatment = coloring(model, overwrite, tell)
+    treatment = coloring(model, overwrite, tell, upscaler)
+    task = None if cluster is None else task_of(model, overwrite)
 
     def run(jobs: Sequence[Job]) -> Iterator[Numbered]:
+        if cluster is not None and task is not None:
+            return run_on_cluster(cluster, task, jobs, tell or (lambda text: None))
         return run_jobs(treatment, jobs, max(1, min(workers, len(jobs))), cores())
 
     results = _recorded(run, work, manifest, Path(out_dir), model.digest, overwrite, progress, tell)
@@ -140,6 +150,32 @@ def filter_files(
     if sheet_path is not None and rows:
         _write_sheet(Path(sheet_path), sheet(rows, ["before", "mask", "after"]))
     return results
+
+
+def upscale_files(
+    upscaler: Upscaler,
+    inputs: Sequence[str | Path],
+    out_dir: str | Path,
+    scale: int | None = None,
+    params: Params | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    suffix: str | None = None,
+) -> list[FileResult]:
+    """Enlarge photographs as they are, without coloring. Arguments as `predict_files`.
+
+    Args:
+        scale: 2 or 4; None: the upscaler's.
+        params: for MEMORY_GB.
+
+    Raises:
+        ParamError: also for a scale that this upscaler does not give.
+    """
+    scale = scale or upscaler.scale
+    upscaler.passes(scale)
+    work = _plan(inputs, out_dir, None, None, suffix, "", None)
+    treatment = enlarging(upscaler, scale, params or Params(), overwrite)
+    return _collect(lambda jobs: run_jobs(treatment, jobs, 1), work, None, overwrite, progress)
 
 
 def _plan(
@@ -215,16 +251,22 @@ def _recorded(
         return _collect(run, work, None, overwrite, progress)
     with Manifest(Path(manifest), out, digest) as book:
         _look_back(book, work, overwrite, tell or (lambda text: None))
-        return _collect(run, work, book, overwrite, progress)
+        results = _collect(run, work, book, overwrite, progress)
+        # What a worker of a cluster left that was killed meanwhile.
+        _sweep(book, work)
+        return results
 
 
 def _look_back(book: Manifest, work: _Work, overwrite: bool, tell: Tell) -> None:
     """What earlier runs left: half-written files are removed, results of another model are told."""
-    swept = book.sweep(path.parent for job in work.jobs for path in job.results)
-    if swept:
+    if swept := _sweep(book, work):
         tell(f"{swept} half-written files of a run that was killed were removed")
     if not overwrite and (others := book.other_models()):
         tell(f"{others} results here were made with another model: they stay; --overwrite makes them again")
+
+
+def _sweep(book: Manifest, work: _Work) -> int:
+    return book.sweep(path.parent for job in work.jobs for path in job.results)
 
 
 def _check_folders(out: Path, masks: Path | None, drawn: Path | None, maps: Path | None, suffix: str | None) -> None:

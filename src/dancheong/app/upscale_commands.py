@@ -1,0 +1,111 @@
+"""`dancheong upscale` and `dancheong train-upscaler`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dancheong.app import options
+from dancheong.app.console import Bar, emit, progress_bar, say
+from dancheong.app.predict_commands import Inputs, Overwrite
+
+if TYPE_CHECKING:
+    from dancheong.training.loop import Progress
+
+Scale = Annotated[Literal["2", "4"] | None, typer.Option(help="Enlargement; as --set SR_SCALE.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(upscale)
+    app.command("train-upscaler")(train_upscaler)
+
+
+def upscale(
+    inputs: Inputs,
+    output: options.OutputDir,
+    model: Annotated[
+        Path | None, typer.Option(metavar="UP.h5", help="What train-upscaler wrote; without it the one that comes along.")
+    ] = None,
+    scale: Scale = None,
+    overwrite: Overwrite = False,
+    settings: options.Settings = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Enlarge photographs, gray or color, 8 or 16 bits, as they are."""
+    resolved, _ = options.effective(None, None, settings)
+    from dancheong.prediction.folder import upscale_files
+    from dancheong.prediction.upscaler import Upscaler
+
+    upscaler = Upscaler.open(model)
+    wanted = scale or resolved.params.sr_scale
+    with progress_bar("enlarging", 1.0, quiet) as bar:
+        results = upscale_files(
+            upscaler, inputs, output, None if wanted == "1" else int(wanted), resolved.params, overwrite=overwrite,
+            progress=lambda result, done, total: bar(done / total, result.input.name),
+        )
+    failed = [result for result in results if result.status == "failed"]
+    for result in failed:
+        say(f"failed: {result.input}: {result.error}")
+    emit({"files": [result.record() for result in results]}, as_json, [
+        *(f"{result.status}: {result.input} -> {result.output}" for result in results),
+        f"{len(results)} photographs, {len(failed)} failed",
+    ])
+    raise typer.Exit(1 if failed else 0)
+
+
+def train_upscaler(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Color photographs; see docs/data.md.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="UP.h5", help="The model file to write.")],
+    val: Annotated[Path | None, typer.Option(metavar="PHOTOS", help="Photographs kept out of the training.")] = None,
+    scale: Scale = None,
+    init: Annotated[
+        Path | None, typer.Option(metavar="WEIGHTS", help="Weights of an SRVGGNetCompact to begin with: .safetensors.")
+    ] = None,
+    log_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="For losses.jsonl and previews; beside the model without it.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")] = False,
+    table: options.Table = None,
+    category: options.Category = None,
+    settings: options.Settings = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train what enlarges photographs on PHOTOS, and write one model file; see docs/upscaling.md.
+
+    Ctrl-C saves and exits with code 130; --resume goes on.
+    """
+    given = [*(settings or []), *([f"SR_SCALE={scale}"] if scale else [])]
+    resolved, _ = options.effective(table, category, given)
+    from dancheong.training.upscale import train_upscaler as run
+
+    with progress_bar("training", 1.0, quiet) as bar:
+        result = run(
+            photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, category=resolved.category,
+            origins=resolved.origins, watch=lambda progress: _show(progress, bar),
+        )
+    if not result.is_first_process:
+        raise typer.Exit
+    for refusal in result.refusals:
+        say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
+    if result.stopped:
+        say(f"stopped after {result.images_seen} patches; the same command with --resume goes on", quiet)
+    scores = {**result.losses, **result.val}
+    emit(
+        {"model": str(result.model), "images_seen": result.images_seen, "seconds": round(result.seconds, 2),
+         "losses": result.losses, "val": result.val or None, "left_out": [vars(one) for one in result.refusals],
+         "stopped": result.stopped},
+        as_json,
+        [f"{result.model}: {result.images_seen} patches in {result.seconds:.0f} s",
+         *(f"{name}: {value:.4f}" for name, value in scores.items())],
+    )
+    raise typer.Exit(130 if result.stopped else 0)
+
+
+def _show(progress: "Progress", bar: Bar) -> bool:
+    losses = progress.losses
+    shown = [f"L1 {losses['l1']:.4f}"] + ([f"PSNR {losses['val_psnr']:.2f}"] if "val_psnr" in losses else [])
+    bar(progress.images_seen / progress.images_total, f"{' '.join(shown)} {progress.images_per_second:.0f}/s")
+    return False
