@@ -112,3 +112,17 @@ def test_of_pairs_the_halves_are_shown(tmp_path):
     shown = text_of(tmp_path / "r.html")
     assert shown.count('width="30" height="20"') == 3
     assert "The worst" not in shown
+
+
+def test_the_page_of_an_upscaler_shows_its_own_columns_and_scores(log):
+    (log / "losses.jsonl").write_text(
+        '{"images": 16, "seconds": 1, "l1": 0.1}\n{"images": 16, "val_psnr": 31.25, "val_psnr_bicubic": 29.5}\n', "utf-8"
+    )
+    color = scene(3, 60, 40)
+    write_photo(log / "preview_00000016.png", sheet([[color] * 4], ["given", "bicubic", "network", "truth"]))
+    state = TrainingState("up.h5", "Finished.", columns=("given", "bicubic", "network", "truth"))
+    shown = text_of(write_training_page(log, resolve(), state))
+    assert shown.count("data:image/") == 4
+    headings = ("<figcaption>given<", "<figcaption>bicubic<", "<figcaption>after 16 images<", "<figcaption>truth<")
+    assert sorted(headings, key=shown.index) == list(headings)
+    assert "31.25" in shown

@@ -26,9 +26,11 @@ class TrainingLog:
     """Looks at a running training and keeps its page and its events up to date. Holds an open file of events."""
 
     def __init__(
-        self, log_dir: Path, model: Path, resolved: Resolved, began: float, open_events: Callable[[], AddEvent] | None
+        self, log_dir: Path, model: Path, resolved: Resolved, began: float, columns: Sequence[str],
+        open_events: Callable[[], AddEvent] | None,
     ) -> None:
-        self._log_dir, self._model, self._resolved, self._began = log_dir, model, resolved, began
+        self._log_dir, self._model, self._resolved = log_dir, model, resolved
+        self._began, self._columns = began, columns
         self._open_events = open_events
         self._add_event: AddEvent | None = None
         self._images_total, self._looked = 0, False
@@ -60,7 +62,7 @@ class TrainingLog:
         from dancheong.evaluation.training_page import TrainingState, write_training_page
 
         remarks = tuple(self._remarks.values())
-        shown = TrainingState(str(self._model), state, self._images_total, remarks, self._began)
+        shown = TrainingState(str(self._model), state, self._images_total, remarks, self._began, self._columns)
         return write_training_page(self._log_dir, self._resolved, shown)
 
     def end(self, error: BaseException | None) -> None:
@@ -76,9 +78,15 @@ def is_first_process() -> bool:
 
 @contextmanager
 def kept_log(
-    log_dir: Path, model: Path, resolved: Resolved, tensorboard: bool = False, resume: bool = False
+    log_dir: Path, model: Path, resolved: Resolved, tensorboard: bool = False, resume: bool = False,
+    columns: Sequence[str] = ("gray", "predicted", "truth"),
 ) -> Iterator[TrainingLog]:
-    """A TrainingLog for one run; `tensorboard`: with events in `log_dir`; `resume`: what lies there is of the same run.
+    """A TrainingLog for one run.
+
+    Args:
+        tensorboard: write events into `log_dir`.
+        resume: what lies in `log_dir` is of the same run.
+        columns: of a preview, see `TrainingState`.
 
     Raises:
         ExtraMissing: events are asked for and TensorBoard is not installed.
@@ -87,7 +95,8 @@ def kept_log(
         raise ExtraMissing("TensorBoard events need tensorboard: pip install 'dancheong[board]'")
     with ExitStack() as stack:
         open_events = (lambda: stack.enter_context(_events(log_dir))) if tensorboard else None
-        log = TrainingLog(log_dir, model, resolved, 0.0 if resume else time.time() - _COARSE_SECONDS, open_events)
+        began = 0.0 if resume else time.time() - _COARSE_SECONDS
+        log = TrainingLog(log_dir, model, resolved, began, columns, open_events)
         try:
             yield log
         except BaseException as error:

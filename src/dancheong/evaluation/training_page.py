@@ -35,10 +35,19 @@ _ADVERSARIAL = (
     "the generator. At .69 (ln 2) it only guesses. d_real and d_fake near 0 while g_gan climbs mean that the "
     "discriminator has won and teaches nothing more: lower LAMBDA_GAN or NDF, or use a smaller PATCH_SIZE."
 )
-_VALIDATION = (
+_LOSSES = (
+    ("distance to the truth", ("l1", "color"), _DISTANCE), ("adversarial loss", ("d_real", "d_fake", "g_gan"), _ADVERSARIAL),
+)
+_ERROR = (
     "Delta E 2000 is the perceived difference to the true colors at working size: lower is better. The model file keeps the "
     "weights of the lowest point. Where this curve rises while l1 still falls, the network learns the photographs by heart: "
     "more photographs, fewer EPOCHS or a smaller NGF help."
+)
+_VALIDATION = (
+    ("Delta E 2000", ("val_delta_e_2000",), _ERROR),
+    ("colorfulness", ("val_colorfulness", "val_colorfulness_truth"),
+     "Below the truth's: washed out. VIVID changes it at prediction."),
+    ("PSNR (dB)", ("val_psnr", "val_psnr_bicubic"), "Of the enlarged photographs: higher is better; bicubic is what to beat."),
 )
 
 
@@ -47,7 +56,8 @@ class TrainingState:
     """What the log folder does not tell: the model, the state in a sentence, how far the run is to go, when it began.
 
     `remarks` are (what, how many, what to do) lines, such as a doctor's summary and the photographs that were left out.
-    Previews older than `began` (seconds since 1970) are those of an earlier run.
+    Previews older than `began` (seconds since 1970) are those of an earlier run. `columns` name what stands side by side in
+    a preview; the last but one is the network's.
     """
 
     model: str
@@ -55,6 +65,7 @@ class TrainingState:
     images_total: int = 0
     remarks: Sequence[tuple[str, int, str]] = ()
     began: float = 0.0
+    columns: Sequence[str] = ("gray", "predicted", "truth")
 
 
 def read_losses(log_dir: str | Path) -> list[dict[str, float]]:
@@ -92,7 +103,7 @@ def write_training_page(log_dir: str | Path, resolved: Resolved, state: Training
     entries = read_losses(log_dir)
     sections = [
         Section("Where it stands", "", (_facts(entries, resolved.params, state), *_remarks(state))),
-        *_previews(find_previews(log_dir, entries, state.began), unseen=any("val_l1" in entry for entry in entries)),
+        *_previews(find_previews(log_dir, entries, state.began), state.columns, unseen=any(map(_is_validation, entries))),
         Section("Losses", "", loss_curves(entries)),
         *_validation(entries),
         Section("Parameters", "Rows set apart are not at their default.", (_parameters(resolved),)),
@@ -104,10 +115,8 @@ def write_training_page(log_dir: str | Path, resolved: Resolved, state: Training
 
 def loss_curves(entries: Sequence[Mapping[str, float]]) -> tuple[Curves, ...]:
     """The losses over the images seen: the distance to the truth, and the two networks against each other."""
-    charts = (("distance to the truth", ("l1", "color"), _DISTANCE), ("adversarial loss", ("d_real", "d_fake", "g_gan"), _ADVERSARIAL))
     return tuple(
-        Curves(series, "images seen", label, caption)
-        for label, names, caption in charts if (series := _series(entries, names))
+        Curves(series, "images seen", label, caption) for label, names, caption in _LOSSES if (series := _series(entries, names))
     )
 
 
@@ -136,37 +145,37 @@ def _remarks(state: TrainingState) -> tuple[Table, ...]:
     return (Table(("photographs", "how many", "what to do"), state.remarks),) if state.remarks else ()
 
 
-def _previews(previews: Sequence[tuple[int, Path]], unseen: bool) -> list[Section]:
-    """One row of columns: the gray, what was predicted at some moments, the truth."""
+def _previews(previews: Sequence[tuple[int, Path]], columns: Sequence[str], unseen: bool) -> list[Section]:
+    """One row: what the network is given, what it made of it at some moments, the truth."""
     if not previews:
         return []
     chosen = np.unique(np.linspace(0, len(previews) - 1, min(_MOMENTS, len(previews))).round().astype(int))
     sheets = [(previews[index][0], read_photo(previews[index][1]).pixels) for index in chosen]
-    latest = sheets[-1][1]
-    columns = [("gray", _third(latest, 0)), *((f"after {images:,} images", _third(sheet, 1)) for images, sheet in sheets),
-               ("truth", _third(latest, 2))]
-    headings, pictures = zip(*columns, strict=True)
+    count, latest = len(columns), sheets[-1][1]
+    shown = [(name, _column(latest, index, count)) for index, name in enumerate(columns)]
+    shown[-2:-1] = [(f"after {images:,} images", _column(sheet, count - 2, count)) for images, sheet in sheets]
+    headings, pictures = zip(*shown, strict=True)
     whose = "Validation photographs" if unseen else "Photographs of the training itself, which unseen ones will not equal"
     row = ("as the training went on", pictures, "")
     return [Section("Previews", f"{whose}, at working size.", (Comparison(headings, [row]),))]
 
 
-def _third(sheet_hwc: NDArray[Any], column: int) -> NDArray[Any]:
-    """A column of a preview: gray, predicted or truth."""
-    width = sheet_hwc.shape[1] // 3
+def _column(sheet_hwc: NDArray[Any], column: int, count: int) -> NDArray[Any]:
+    """One of the `count` columns of a preview."""
+    width = sheet_hwc.shape[1] // count
     return sheet_hwc[:, column * width : (column + 1) * width]
 
 
+def _is_validation(entry: Mapping[str, float]) -> bool:
+    return any(name.startswith("val_") for name in entry)
+
+
 def _validation(entries: Sequence[Mapping[str, float]]) -> list[Section]:
-    error = _series(entries, ("val_delta_e_2000",))
-    color = _series(entries, ("val_colorfulness", "val_colorfulness_truth"))
-    if not error:
-        return []
     parts: list[Part] = [
-        Curves(error, "images seen", "Delta E 2000", _VALIDATION),
-        Curves(color, "images seen", "colorfulness", "Below the truth's: washed out. VIVID changes it at prediction."),
+        Curves(series, "images seen", label, caption)
+        for label, names, caption in _VALIDATION if (series := _series(entries, names))
     ]
-    return [Section("Validation", "", parts)]
+    return [Section("Validation", "", parts)] if parts else []
 
 
 def _parameters(resolved: Resolved) -> Table:
