@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.evaluation.report import Comparison, Curves, Facts, Part, Section, Table, write_report
+from dancheong.evaluation.report import Comparison, Curves, Facts, Section, Table, write_report
 from dancheong.imaging.files import read_photo
 from dancheong.params import Resolved
 from dancheong.params.schema import Params
@@ -115,8 +115,15 @@ def write_training_page(log_dir: str | Path, resolved: Resolved, state: Training
 
 def loss_curves(entries: Sequence[Mapping[str, float]]) -> tuple[Curves, ...]:
     """The losses over the images seen: the distance to the truth, and the two networks against each other."""
+    return _charts(entries, _LOSSES)
+
+
+def _charts(
+    entries: Sequence[Mapping[str, float]], charts: Sequence[tuple[str, Sequence[str], str]]
+) -> tuple[Curves, ...]:
+    """The charts of which there is anything to draw."""
     return tuple(
-        Curves(series, "images seen", label, caption) for label, names, caption in _LOSSES if (series := _series(entries, names))
+        Curves(series, "images seen", label, caption) for label, names, caption in charts if (series := _series(entries, names))
     )
 
 
@@ -171,11 +178,8 @@ def _is_validation(entry: Mapping[str, float]) -> bool:
 
 
 def _validation(entries: Sequence[Mapping[str, float]]) -> list[Section]:
-    parts: list[Part] = [
-        Curves(series, "images seen", label, caption)
-        for label, names, caption in _VALIDATION if (series := _series(entries, names))
-    ]
-    return [Section("Validation", "", parts)] if parts else []
+    charts = _charts(entries, _VALIDATION)
+    return [Section("Validation", "", charts)] if charts else []
 
 
 def _parameters(resolved: Resolved) -> Table:
