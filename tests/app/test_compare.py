@@ -11,7 +11,8 @@ from dancheong.app import compare_commands
 for extra in ("matplotlib", "scipy"):
     pytest.importorskip(extra)
 
-QUICK = ("--quick", "--set", "EPOCHS=2", "--set", "NGF=4", "--set", "NDF=4", "--set", "DEVICE=cpu", "--set", "GAN_START=0")
+ROWS = ("EPOCHS=2", "DEPTH=3", "NGF=4", "NDF=4", "DEVICE=cpu", "GAN_START=0")
+QUICK = ("--quick", *(word for row in ROWS for word in ("--set", row)))
 METRICS = {"inside", "outside", "clean", "inside_seen", "psnr", "ssim", "colorfulness"}
 
 

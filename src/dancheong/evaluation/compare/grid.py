@@ -111,7 +111,7 @@ def run_grid(
     progress = _Progress(total, len(left), watch)
     progress.look()
     if left and not report_only:
-        with _polite_kill():
+        with _stoppable():
             if jobs == 1:
                 _one_by_one(list(left.values()), outcome, progress)
             else:
@@ -226,7 +226,8 @@ _worker: dict[str, Any] = {}
 
 def _start_worker(shares: Any, numbers: Any, stop: Any, devices: int, threads: int) -> None:
     # Ctrl-C reaches the whole group of processes: training minds it itself, the rest is told by `stop`.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     number = numbers.get()
     if devices:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(number % devices)
@@ -266,16 +267,17 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _polite_kill() -> Iterator[None]:
-    """A polite kill stops as Ctrl-C does."""
+def _stoppable() -> Iterator[None]:
+    """A polite kill stops as Ctrl-C does, and Ctrl-C stops even what a shell has started in the background."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check_same_start(runs: Sequence[Run], results: Mapping[str, Result], own: Sequence[str] = ()) -> list[str]:
