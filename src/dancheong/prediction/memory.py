@@ -41,6 +41,8 @@ class Extent:
 def extent_of(path: Path, suffix: str) -> Extent | None:
     """The extent of a photograph by its header; None where that cannot be read, as reading will say why."""
     try:
+        if not path.is_file():  # a pipe would block the reader
+            return None
         with path.open("rb") as file:
             header = read_header(file)
     except Exception:  # damaged files raise about every kind there is

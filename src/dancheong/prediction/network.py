@@ -83,7 +83,12 @@ def export_onnx(artifact: Artifact, path: str | Path) -> float:
 
 
 def _selftest(artifact: Artifact, network: Network) -> float:
-    output = network(artifact.selftest_input)
+    try:
+        output = network(artifact.selftest_input)
+    except ArtifactError:
+        raise
+    except ValueError as error:
+        raise ArtifactError(f"self-test: {error}; {_ADVICE}") from error
     expected = artifact.selftest_output
     if output.shape != expected.shape:
         raise ArtifactError(f"self-test: an output of shape {output.shape} came, {expected.shape} was expected; {_ADVICE}")
