@@ -16,7 +16,7 @@ from dancheong.params import ParamError, Params
 RESOL = 16
 PLAIN = {"resol": RESOL, "batch_size": 4, "jitter_light": 0.0}
 HALVES = Params(pairing="side_by_side", color_space="RGB", **PLAIN)
-FIXED = Params(flip=0, crop_scale_min=1, **PLAIN)
+FIXED = Params(flip=0, crop_scale_min=1, jitter_angle=0, **PLAIN)
 
 
 def record(seed, height=22, width=30, alpha=None):
@@ -104,7 +104,7 @@ def test_each_epoch_shows_every_photograph_once_in_another_order():
 
 
 def test_the_paper_s_crop_takes_every_offset_and_resamples_nothing():
-    params = Params(flip=0.5, crop_scale_min=1, jitter=3, color_space="RGB", **PLAIN)
+    params = Params(flip=0.5, crop_scale_min=1, jitter=3, jitter_angle=0, color_space="RGB", **PLAIN)
     photo = record(1, RESOL + 3, RESOL + 3)
     network = to_network(photo[..., :1], params)[0]
     windows = {
@@ -161,6 +161,25 @@ def test_gray_input_matches_the_lightness_of_its_target():
     lab_chw = np.moveaxis(rgb_to_lab(photo[..., 1:]), -1, 0)
     assert np.allclose((source[0] + 1) * 50, lab_chw[0], atol=0.3)
     assert np.allclose(target * 110, lab_chw[1:], atol=1e-3)
+
+
+def test_a_crop_is_turned_about_its_middle_and_nothing_beyond_the_edge_is_invented():
+    """A disc in the middle stays where it is; a bar across it leans, by at most the angle, to both sides."""
+    row, column = np.mgrid[-20:21, -20:21]
+    bar = ((abs(row) < 2) * 200).astype(np.uint8)
+    disc = ((np.hypot(row, column) < 12) * 200).astype(np.uint8)
+    photo = np.dstack([bar, disc, disc, disc])
+    params = Params(resol=41, color_space="RGB", flip=0, crop_scale_min=1, jitter_light=0, jitter_angle=30)
+    slopes = []
+    for seed in range(12):
+        source, target, _ = augmented(photo, params, np.random.default_rng(seed))
+        assert np.abs(target[0] - target[0][::-1, ::-1]).mean() < 0.02
+        assert np.allclose((target[0] > 0).sum(), (disc > 100).sum(), rtol=0.1)
+        rows, columns = np.nonzero(source[0] > 0)
+        slopes.append(np.degrees(np.arctan(np.polyfit(columns, rows, 1)[0])))
+    assert max(np.abs(slopes)) < 32
+    assert min(slopes) < -8
+    assert max(slopes) > 8
 
 
 def test_light_varies_the_gray_input_only():

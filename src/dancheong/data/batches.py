@@ -83,7 +83,7 @@ def _epoch_order(epoch: int, photographs: int, seed: int) -> NDArray[np.int64]:
 def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sample:
     """One varied sample of a cached photograph.
 
-    Window and flip are the same for all planes. Light (JITTER_LIGHT) and synthetic glare (AUG_GLARE_P) change only a
+    Window, angle and flip are the same for all planes. Light (JITTER_LIGHT) and synthetic glare (AUG_GLARE_P) change only a
     gray input: exposure by up to +-JITTER_LIGHT stops, and contrast around middle gray by a factor of up to
     2^(+-JITTER_LIGHT/2), then glare. Side-by-side inputs, which need not be photographs, get neither.
 
@@ -95,8 +95,9 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
     flipped = rng.random() < params.flip
     exposure, contrast = rng.uniform(-params.jitter_light, params.jitter_light, 2) * (1.0, 0.5)
     with_glare = rng.random() < params.aug_glare_p
-    top, left, height, width = crop_window(record.shape[0], record.shape[1], params, rng)
-    planes = resize(record[top : top + height, left : left + width], (params.resol, params.resol))
+    angle = rng.uniform(-params.jitter_angle, params.jitter_angle)
+    window = crop_window(record.shape[0], record.shape[1], params, rng)
+    planes = resize(_cut(record, window, angle), (params.resol, params.resol))
     if flipped:
         planes = planes[:, ::-1]
     input_hwc = planes[..., :c_in]
@@ -199,6 +200,17 @@ def _start_worker(worker: int) -> None:
 
 def _collate(samples: list[tuple[FloatArray, ...]]) -> tuple[torch.Tensor, ...]:
     return tuple(torch.from_numpy(np.stack(part)) for part in zip(*samples, strict=True))
+
+
+def _cut(record: Record, window: Window, angle: float) -> Record:
+    """The window of a picture that is turned by `angle` degrees about the window's middle; beyond its edges it is mirrored."""
+    top, left, height, width = window
+    if angle:
+        turn = cv2.getRotationMatrix2D((left + (width - 1) / 2, top + (height - 1) / 2), angle, 1.0)
+        turn[:, 2] -= left, top
+        turned = cv2.warpAffine(record, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        return np.asarray(turned, np.uint8)
+    return record[top : top + height, left : left + width]
 
 
 def _placed(height: int, width: int, crop_height: int, crop_width: int, rng: np.random.Generator) -> Window:

@@ -93,7 +93,8 @@ class DataRows(BaseModel):
     flip: float = row(0.5, "chance of a horizontal flip", ge=0, le=1, source=PIX2PIX)
     jitter: int = row(0, "enlarge the shorter side to RESOL + JITTER before the crop (30 in the paper); only with "
                       "CROP_SCALE_MIN=1", unit="px", ge=0, le=1024, source=PIX2PIX)
-    crop_scale_min: float = row(0.35, "smallest share of the picture a random crop is taken from; 1: fixed scale", gt=0, le=1)
+    crop_scale_min: float = row(0.15, "smallest share of the picture a random crop is taken from; 1: fixed scale", gt=0, le=1)
+    jitter_angle: float = row(10.0, "a crop is turned by up to this much to either side", unit="degrees", ge=0, le=180)
     jitter_light: float = row(0.3, "random exposure and contrast of the gray input, in stops", unit="stops", ge=0, le=3)
     cache: Literal["auto", "memory", "disk"] = row("auto", "where prepared photographs are kept between epochs")
 

@@ -1,5 +1,6 @@
 """The distributed engine, in one place: Lightning Fabric starts processes, places networks and scales gradients."""
 
+import logging
 import warnings
 from importlib import import_module
 from typing import Any, Literal
@@ -35,8 +36,9 @@ def launch(params: Params) -> Any:
         raise ParamError("DEVICE=cuda: no CUDA device is visible to torch here; use DEVICE=auto or DEVICE=cpu")
     if params.device == "mps" and not torch.backends.mps.is_available():
         raise ParamError("DEVICE=mps: no Apple GPU is visible to torch here; use DEVICE=auto or DEVICE=cpu")
+    # Fabric advises on hardware it sees, and tells its settings; what is used is what the table says.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Fabric advises on hardware it sees; what is used is what the table says.
         warnings.simplefilter("ignore")
         fabric = Fabric(
             accelerator=params.device,
