@@ -1,8 +1,8 @@
 """Photographs on disk: read them as sRGB pixels, write them whole or not at all, find them in folders.
 
-Read are JPEG, PNG, TIFF and WebP of any depth. Gray stays gray, 16 bits stay 16 bits. What the file says of its
-orientation and its color space is applied once, what else it says travels on (docs/files.md), and what was given up on the
-way is told in `Photo.notes`.
+Read are JPEG, PNG, TIFF and WebP of any depth, and HEIF with the extra `heif`. Gray stays gray, 16 bits stay 16 bits.
+What the file says of its orientation and its color space is applied once, what else it says travels on (docs/files.md), and
+what was given up on the way is told in `Photo.notes`.
 """
 
 import os
@@ -27,6 +27,8 @@ _FORMATS = {
     ".webp": "WEBP",
 }  # fmt: skip
 PHOTO_SUFFIXES = frozenset(_FORMATS)
+# HEIF is read where the extra `heif` is installed, and not written.
+READ_SUFFIXES = PHOTO_SUFFIXES | {".heic", ".heif", ".hif"}
 
 
 class PhotoError(ValueError):
@@ -47,7 +49,7 @@ class Photo:
 
     Attributes:
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16.
-        format: "JPEG", "PNG", "TIFF" or "WEBP".
+        format: "JPEG", "PNG", "TIFF", "WEBP" or "HEIF".
         icc: the profile the file carried; the pixels have left its space.
         exif: its EXIF without the orientation, which is applied.
         dpi: its resolution (x, y).
@@ -165,7 +167,7 @@ def list_photos(folder: str | Path) -> list[Path]:
                     continue
                 if entry.is_dir():
                     (linked if entry.is_symlink() else own).append(entry)
-                elif entry.suffix.lower() in PHOTO_SUFFIXES and entry.is_file():
+                elif entry.suffix.lower() in READ_SUFFIXES and entry.is_file():
                     if entry.is_symlink():
                         linked_files.append(entry)
                     else:

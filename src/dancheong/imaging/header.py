@@ -21,13 +21,26 @@ if Image.MAX_IMAGE_PIXELS is not None:
 for _tag in (37121, 37500, 37510, 41728, 41729):
     TiffTags.TAGS_V2_GROUPS[int(ExifTags.IFD.Exif)].setdefault(_tag, TiffTags.TagInfo(_tag, ExifTags.TAGS[_tag], 7, 0))
 
+
+
+def _heif_opener(file: IO[bytes]) -> ImageFile:
+    try:
+        from pi_heif import HeifImageFile
+    except ImportError as error:
+        raise Unreadable("a HEIF photograph, which needs pi_heif: pip install 'dancheong[heif]'") from error
+    image: ImageFile = HeifImageFile(file)
+    return image
+
+
 # The plugins are called by name, so that a file is never handed to one of Pillow's many other readers.
 _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
+    "HEIF": _heif_opener,
 }
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LAYOUT_TAGS = (256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 338, 339, 34675)
 _TIFF_TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -42,8 +55,8 @@ _DESCRIPTIVE_TAGS = (
 _DEFLATE = 1040.0
 _TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: _DEFLATE, 32773: 130.0, 32946: _DEFLATE, 34925: 1e4}
 _FAX = (2, 3, 4, 32771)
-# JPEG: a bit for a block of 64 pixels, doubled for the rare arithmetic coding. WebP: no bound, but not in a photograph.
-_MOST_PIXELS_A_BYTE = {"JPEG": 1024.0, "WEBP": 20000.0}
+# JPEG: a bit for a block of 64 pixels, doubled for the rare arithmetic coding. Others: no bound, but not in a photograph.
+_MOST_PIXELS_A_BYTE = {"JPEG": 1024.0, "WEBP": 20000.0, "HEIF": 20000.0}
 _HARMLESS_PX = 4_000_000
 # Of metadata; a length in a damaged file can be anything.
 _MOST_BYTES = 16 << 20
@@ -106,7 +119,7 @@ def read_header(file: IO[bytes]) -> Header:
     if file_bytes > _MAX_BYTES:
         raise Unreadable(f"the file is larger than {_MAX_BYTES} bytes")
     file.seek(0)
-    header = _tiff_header(file) if name == "TIFF" else _png_jpeg_webp_header(file, name)
+    header = _tiff_header(file) if name == "TIFF" else _plain_header(file, name)
     if header.width_px < 1 or header.height_px < 1:
         raise Unreadable("the image has no pixels")
     if header.width_px * header.height_px > MAX_MEGAPIXELS * 1_000_000:
@@ -130,12 +143,14 @@ def _sniff(file: IO[bytes]) -> str:
         return "TIFF"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return "HEIF"
     raise Unreadable("not a JPEG, PNG, TIFF or WebP image; convert it to one of these")
 
 
-def _png_jpeg_webp_header(file: IO[bytes], name: str) -> Header:
+def _plain_header(file: IO[bytes], name: str) -> Header:
     image = _OPENERS[name](file)
-    bits, samples = 8, 3
+    bits, samples = image.info.get("bit_depth", 8), 3
     raw_exif = image.info.get("exif")
     if name == "PNG":
         file.seek(24)

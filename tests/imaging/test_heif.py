@@ -1,0 +1,64 @@
+"""HEIF is read where the extra is installed, and named where it is not."""
+
+import base64
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dancheong.imaging.files import PhotoError, list_photos, read_photo, read_size, write_photo
+
+# A red corner on blue over black, (24, 16) upright; stored on its side with an EXIF orientation of 6, and a camera's name.
+HEIC = base64.b85decode(
+    "0000SW^{RQXk}?*00000ZE0pPXk}?*ZE0a<0005UZDn*}000000000XXk=`10000000000aA{+700000000000000000000G-"
+    "+&aV*mgE07O6l0ssL300001>i_`&00000002Y)0ssI200J)n0RR9100000SO5S3IB98aW&i*H00062000$fZf0cy000000RRAKc4ILB0000LX>"
+    "Mj^0ssI300IC2MR;ju000004sdC7Z2$lO00031009PRaB^?}008A_aAR)(004Dpc4I>U18@KU0FVFx0000U@BsY%`1k+-"
+    "4+CHT0RR|40Sp2E{{wIU00RJ!0009300RIXx&lC90096gLID8-"
+    "Z~y=U0FVFx0{{R603M(qfd!W8uA1iHA)vs3000bt00093gkk^z00u+>!E?ch0000JV{dG7ZewhC0096E00w{n000zeb8uw<00000002M$002M$"
+    "001asY+-"
+    "N!000;O00031000mG00061|Nqzk00092|Nqbc00062000nhX?SS>000032nYxO000STa&L440000PX>e^}0000000001009Pp0s{qvh5!Hn8fk"
+    "K6W&i*H000004r63<V*mmG0RRC2005+IWMOmw002NJ0j~+jXongjn3n&0fBbdGPJ560O%=oReT{R!+)VCf{?M5tf?(a4x9Ii@zHMPVxS;C^<xZ"
+    "QpP{U2o7C$Zk000I>cxh$;08LE*DgXcg2mk{C4*&uH000L7001%p5&#1L000311^@s7G5`Vq000yK0024w0000(VQpn{VE_OzIWjgnFf}?bF(5"
+    "H8IxsLgFfaf"
+)
+
+
+@pytest.fixture
+def heic(tmp_path: Path) -> Path:
+    (tmp_path / "photo.heic").write_bytes(HEIC)
+    return tmp_path / "photo.heic"
+
+
+def test_a_heif_photograph_is_read_upright_with_what_it_says(heic: Path) -> None:
+    pytest.importorskip("pi_heif")
+    photo = read_photo(heic)
+    assert (photo.format, photo.notes) == ("HEIF", ())
+    assert read_size(heic) == (16, 24) == photo.pixels.shape[1::-1]
+    corner, side, ground = (photo.pixels[at].astype(int) for at in ((3, -4), (-4, -4), (12, 3)))
+    assert np.abs(corner - [200, 30, 30]).max() < 12
+    assert np.abs(side - [30, 30, 200]).max() < 12
+    assert ground.max() < 12
+    assert b"Camera" in photo.exif
+    write_photo(heic.with_suffix(".tif"), photo.pixels, photo)
+    assert np.array_equal(read_photo(heic.with_suffix(".tif")).pixels, photo.pixels)
+
+
+def test_it_is_found_and_not_written(heic: Path) -> None:
+    assert list_photos(heic.parent) == [heic]
+    with pytest.raises(PhotoError, match=r"cannot write \.heic; end it in .*\.png"):
+        write_photo(heic, np.zeros((4, 4), np.uint8))
+
+
+def test_without_the_extra_the_cure_is_named(heic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(PhotoError, match=r"needs pi_heif: pip install 'dancheong\[heif\]'"):
+        read_photo(heic)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_damaged_one_is_named(heic: Path, share: float) -> None:
+    pytest.importorskip("pi_heif")
+    heic.write_bytes(HEIC[: int(len(HEIC) * share)])
+    with pytest.raises(PhotoError, match=r"photo\.heic"):
+        read_photo(heic)
