@@ -85,9 +85,11 @@ def compare(
         say(f"failed: {title}: {error}")
     if result.stopped:
         say("stopped; the same command goes on", quiet)
-    lines = ["", *(part + "\n" for part in result.words), f"report: {result.record.get('report', '-')}"]
-    emit(result.record, as_json, [NOTICE, *lines] if quick else lines)
-    raise typer.Exit(130 if result.stopped else 1 if result.failures else 0)
+        emit(result.record, as_json, [])
+        raise typer.Exit(130)
+    lines = [*(part + "\n" for part in result.words), f"report: {result.record['report']}"]
+    emit(result.record, as_json, [NOTICE + "\n", *lines] if quick else lines)
+    raise typer.Exit(1 if result.failures else 0)
 
 
 def _base(
