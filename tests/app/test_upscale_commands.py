@@ -38,6 +38,8 @@ def test_train_then_enlarge(command, photos, gray, tmp_path):
     assert said["images_seen"] == 8
     assert said["val"]["val_psnr_bicubic"] > 10
     assert not said["stopped"]
+    page = (tmp_path / "up4_log" / "training.html").read_text("utf-8")
+    assert all(words in page for words in ("Finished after 8 images.", "<figcaption>bicubic<", "val_psnr"))
     told = command("upscale", gray, "-o", tmp_path / "out", "--model", model, "--json").stdout
     (record,) = told["files"]
     assert (record["status"], record["width"], record["height"]) == ("ok", 200, 152)

@@ -57,7 +57,7 @@ def run_demo(
 
         trained = train(train_dir, model, resolved.params, category=resolved.category, origins=resolved.origins,
                         log_dir=log_dir, watch=watch)
-        log.write_page(f"Finished after {trained.images_seen:,} images.")
+        log.finish(trained)
     say("predicting and scoring the unseen scenes ...")
     result = evaluate(model, test_dir, out_dir / "results")
     report = out_dir / "report.html"

@@ -9,11 +9,11 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import Bar, emit, progress_bar, say
 from dancheong.app.history import record
-from dancheong.app.training_log import TrainingLog, is_first_process, kept_log, remarks_of, tensorboard_there
+from dancheong.app.training_log import TrainingLog, is_first_process, kept_log, tensorboard_there
 from dancheong.params import Params
 
 if TYPE_CHECKING:
-    from dancheong.training.loop import Progress, TrainResult
+    from dancheong.training.loop import Progress
 
 
 def register(app: typer.Typer) -> None:
@@ -78,11 +78,9 @@ def train(
                 photos, output, resolved.params, val=val, log_dir=log_dir, resume=resume, category=resolved.category,
                 origins=resolved.origins, drawn_masks=drawn_masks, watch=watch,
             )
-        if not result.is_first_process:
-            raise typer.Exit
-        for remark in remarks_of(result.refusals):
-            log.remark(*remark)
-        page = log.write_page(_state(result))
+        page = log.finish(result) if result.is_first_process else None
+    if page is None:
+        raise typer.Exit
     record(table, ["train", str(photos), "-o", str(output)], fingerprint=result.fingerprint, digest=result.digest,
            scores=result.val or result.losses)
     for refusal in result.refusals:
@@ -134,9 +132,3 @@ def _summary(photos: Path, val: Path | None, params: Params, log: TrainingLog, q
                 say(f"  {kind}: {count} -> {ADVICE[kind]}", quiet)
         return counts
     return None
-
-
-def _state(result: "TrainResult") -> str:
-    if result.stopped:
-        return f"Stopped after {result.images_seen:,} images; the same command with --resume goes on."
-    return f"Finished after {result.images_seen:,} images."

@@ -12,7 +12,7 @@ from dancheong.params import ExtraMissing, Resolved
 
 if TYPE_CHECKING:
     from dancheong.data.photographs import Refusal
-    from dancheong.training.loop import Progress
+    from dancheong.training.loop import Progress, TrainResult
 
 Remark = tuple[str, int, str]
 AddEvent = Callable[[int, dict[str, float], Path | None], None]
@@ -64,6 +64,15 @@ class TrainingLog:
         remarks = tuple(self._remarks.values())
         shown = TrainingState(str(self._model), state, self._images_total, remarks, self._began, self._columns)
         return write_training_page(self._log_dir, self._resolved, shown)
+
+    def finish(self, result: "TrainResult") -> Path:
+        """Write the page of a run that has ended, or was stopped."""
+        for line in remarks_of(result.refusals):
+            self.remark(*line)
+        seen = f"{result.images_seen:,} images"
+        if result.stopped:
+            return self.write_page(f"Stopped after {seen}; the same command with --resume goes on.")
+        return self.write_page(f"Finished after {seen}.")
 
     def end(self, error: BaseException | None) -> None:
         """Say on the page that the run has failed, if it has begun: what is there otherwise is of another run."""

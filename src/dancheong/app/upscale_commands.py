@@ -8,6 +8,7 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import Bar, emit, progress_bar, say
 from dancheong.app.predict_commands import Inputs, Overwrite
+from dancheong.app.training_log import kept_log
 
 if TYPE_CHECKING:
     from dancheong.training.loop import Progress
@@ -64,7 +65,8 @@ def train_upscaler(
         Path | None, typer.Option(metavar="WEIGHTS", help="Weights of an SRVGGNetCompact to begin with: .safetensors.")
     ] = None,
     log_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="For losses.jsonl and previews; beside the model without it.")
+        Path | None,
+        typer.Option(metavar="DIR", help="For training.html, losses.jsonl and previews; beside the model without it."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")] = False,
     table: options.Table = None,
@@ -81,12 +83,22 @@ def train_upscaler(
     resolved, _ = options.effective(table, category, given)
     from dancheong.training.upscale import train_upscaler as run
 
-    with progress_bar("training", 1.0, quiet) as bar:
+    log_dir = log_dir or output.with_name(output.stem + "_log")
+    with (
+        kept_log(log_dir, output, resolved, resume=resume, columns=("given", "bicubic", "network", "truth")) as log,
+        progress_bar("training", 1.0, quiet) as bar,
+    ):
+
+        def watch(progress: "Progress") -> bool:
+            log.look(progress)
+            return _show(progress, bar)
+
         result = run(
             photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, category=resolved.category,
-            origins=resolved.origins, watch=lambda progress: _show(progress, bar),
+            origins=resolved.origins, watch=watch,
         )
-    if not result.is_first_process:
+        page = log.finish(result) if result.is_first_process else None
+    if page is None:
         raise typer.Exit
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
@@ -96,7 +108,7 @@ def train_upscaler(
     emit(
         {"model": str(result.model), "images_seen": result.images_seen, "seconds": round(result.seconds, 2),
          "losses": result.losses, "val": result.val or None, "left_out": [vars(one) for one in result.refusals],
-         "stopped": result.stopped},
+         "stopped": result.stopped, "page": str(page)},
         as_json,
         [f"{result.model}: {result.images_seen} patches in {result.seconds:.0f} s",
          *(f"{name}: {value:.4f}" for name, value in scores.items())],
