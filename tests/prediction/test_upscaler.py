@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,7 +83,9 @@ def test_colors_stay(photo):
 def test_a_file_of_another_kind_and_a_broken_one_are_refused(tmp_path):
     with pytest.raises(ArtifactError, match="an upscaler was expected"):
         Upscaler(replace(made(), kind="colorizer"))
-    for change in ({"scale": 3}, {"layers": "2"}, {"channels": 2}, {"network": "unet"}, {"layers": 0}):
+    for change in (
+        {"scale": 3}, {"layers": "2"}, {"channels": 2}, {"network": "unet"}, {"layers": 0}, {"scale": 4}, {"channels": 3},
+    ):
         with pytest.raises(ArtifactError, match="train it again"):
             Upscaler(replace(made(), architecture={**made().architecture, **change}))
     artifact = made()
@@ -108,3 +112,27 @@ def test_no_torch_is_needed(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "(10, 12, 3)", done.stderr
+
+
+def test_memory_is_foretold():
+    """Measured beside the process that enlarges: what it grows by stays below what is foretold, and not far below."""
+    code = (
+        "import threading, time, sys; import numpy as np\n"
+        "from dancheong.prediction.upscaler import Upscaler\n"
+        "from dancheong.prediction.memory import Extent\n"
+        "upscaler = Upscaler.open(sys.argv[1], threads=1)\n"
+        "rss = lambda: int(open('/proc/self/statm').read().split()[1]) * 4096\n"
+        "pixels = np.zeros((900, 1400, 3), np.uint8); upscaler(pixels[:50, :50])\n"
+        "pixels += 1; before, most, going = rss() - pixels.nbytes, [0], [True]\n"
+        "def watch():\n"
+        "    while going: most[0] = max(most[0], rss()); time.sleep(.002)\n"
+        "looking = threading.Thread(target=watch); looking.start()\n"
+        "upscaler(pixels); going.clear(); looking.join()\n"
+        "print((most[0] - before) / upscaler.bytes_needed(Extent(1400, 900, True, False), 2))"
+    )
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("there is no /proc to see the memory in")
+    with tempfile.TemporaryDirectory() as folder:
+        write_artifact(Path(folder) / "up.h5", made())
+        done = subprocess.run([sys.executable, "-c", code, f"{folder}/up.h5"], capture_output=True, text=True, check=False)
+    assert 0.15 < float(done.stdout) < 1.1, done.stderr
