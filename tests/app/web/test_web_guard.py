@@ -117,7 +117,8 @@ def test_the_right_token_in_the_address_becomes_a_cookie_and_leaves_the_address(
 
 
 def test_the_wrong_token_in_the_address_opens_nothing(workplace):
-    status, headers, text, reached = through(OPEN, workplace, query=b"token=s3cret-tokex", headers=[(b"accept-language", b"ko")])
+    korean = [(b"accept-language", b"ko")]
+    status, headers, text, reached = through(OPEN, workplace, query=b"token=s3cret-tokex", headers=korean)
     assert (status, reached) == (403, [])
     assert "토큰" in text
     assert b"set-cookie" not in dict(headers)

@@ -19,7 +19,8 @@ def test_both_languages_say_the_same(key):
 @pytest.mark.parametrize(
     ("header", "language"),
     [("", "en"), ("ko-KR,ko;q=0.9,en-US;q=0.8", "ko"), ("en-US,en;q=0.9,ko;q=0.8", "en"), ("fr-FR,fr;q=0.9,ko;q=0.3", "ko"),
-     ("de", "en"), ("en;q=0.2,ko;q=0.7", "ko"), ("ko;q=0", "en"), ("KO", "ko"), ("ko;q=x,en", "en"), (",;,", "en"), ("*", "en")],
+     ("de", "en"), ("en;q=0.2,ko;q=0.7", "ko"), ("ko;q=0", "en"), ("KO", "ko"), ("ko;q=x,en", "en"), (",;,", "en"),
+     ("*", "en")],
 )
 def test_the_language_a_browser_asks_for(header, language):
     assert language_of(header) == language

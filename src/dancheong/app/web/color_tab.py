@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from dancheong.app.web.coloring import Photograph, color, color_all, forget_drawing
+from dancheong.app.web.coloring import Photograph, color, forget_drawing
 from dancheong.app.web.desk import Busy, Ticket
 from dancheong.app.web.form import Form, prediction_form
 from dancheong.app.web.panels import VIEWER_WORDS, status, viewer_value
@@ -82,19 +82,22 @@ def color_tab(words: Words, services: Services) -> ColorTab:
             gr.Markdown(f"### {words('step_color')}")
             go = gr.Button(words("color"), variant="primary", size="lg", elem_id="color")
             halt = gr.Button(words("stop"), visible=False, elem_id="halt")
-            form = prediction_form(words, Params())
+            params = [services.shelf.params(path) for path in list(services.shelf.models().values())[:1]]
+            form = prediction_form(words, params[0] if params else Params())
         with gr.Column(scale=1, min_width=420, elem_classes="main"):
             told_status = gr.HTML(elem_id="status")
             shown = viewer(words, "shown")
+    # What the form was filled with, and for which model: only what a person changes afterwards is a setting.
+    adopted, filled = gr.State(model.value), gr.State(form.values(params[0] if params else Params()))
     actions = _Actions(words, services, form)
     hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
     files.upload(actions.received, files, None, **hidden)
     brought.upload(actions.bring, brought, [model, none, told_status], **hidden)
-    model.change(actions.adopt, model, list(form.fields), **hidden)
+    model.change(actions.adopt, [model, adopted], [adopted, filled, *form.fields], **hidden)
     outputs = [told_status, shown, go, halt]
-    go.click(actions.color, [files, model, *form.fields], outputs, **hidden)
+    go.click(actions.color, [files, model, filled, *form.fields], outputs, **hidden)
     halt.click(actions.halt, None, None, **hidden)
-    shown.recolor(actions.recolor, [model, *form.fields], outputs, **hidden)
+    shown.recolor(actions.recolor, [model, filled, *form.fields], outputs, **hidden)
     return ColorTab(model)
 
 
@@ -128,15 +131,18 @@ class _Actions:
             status(self.words("model_brought", name=path.stem), "good"),
         )
 
-    def adopt(self, model: str | None, request: gr.Request) -> Any:
-        """Show a model's own parameters in the form."""
+    def adopt(self, model: str | None, adopted: str | None, request: gr.Request) -> Any:
+        """Show a model's own parameters in the form, once it is another model's."""
+        if model == adopted:
+            return [gr.skip()] * (2 + len(self.form.fields))
         visit = self.services.workplace.visit(session_of(request))
         path = models_of(self.services, visit).get(model or "")
         try:
             params = Params() if path is None else self.services.shelf.params(path)
         except (DancheongError, OSError):
             params = Params()  # pressing the button tells why
-        return self.form.values(params)
+        values = self.form.values(params)
+        return [model, values, *values]
 
     def halt(self, request: gr.Request) -> None:
         """Stop after the photograph that is being colored."""
@@ -144,19 +150,15 @@ class _Actions:
         if ticket is not None:
             ticket.cancel()
 
-    def color(self, request: gr.Request, uploads: list[str] | None, model: str | None, *values: Any) -> Iterator[Any]:
+    def color(
+        self, request: gr.Request, uploads: list[str] | None, model: str | None, filled: list[Any], *values: Any
+    ) -> Iterator[Any]:
         """Color what was dropped."""
         visit = self.services.workplace.visit(session_of(request))
-        if not uploads:
-            yield self._say(self.words("need_photos"))
+        path = models_of(self.services, visit).get(model or "")
+        if path is None or not uploads or len(uploads) > MAX_PHOTOGRAPHS:
+            yield self._say(self._missing(uploads))
             return
-        if len(uploads) > MAX_PHOTOGRAPHS:
-            yield self._say(self.words("many_photos", count=len(uploads), limit=MAX_PHOTOGRAPHS))
-            return
-        if (path := models_of(self.services, visit).get(model or "")) is None:
-            yield self._say(self.words("need_model"))
-            return
-        began = time.monotonic()
         try:
             photographs = _gathered(self.services, visit, uploads)
         except (DancheongError, OSError) as error:
@@ -164,35 +166,43 @@ class _Actions:
             return
 
         def work(ticket: Ticket) -> None:
-            settings = self.form.settings(values, self.services.shelf.params(path))
             ticket.total = len(photographs)
-
-            def progress(done: int, photograph: Photograph) -> None:
-                visit.photographs[photograph.number] = photograph
-                ticket.done = done
-
-            ticket.text = photographs[0].name
-            color_all(lambda: self.services.shelf.colorizer(path, settings), photographs, lambda: ticket.cancelled, progress)
-
-        def finished(ticket: Ticket) -> str:
-            if ticket.cancelled:
-                return status(self.words("stopped_by_you"))
-            current = [visit.photographs[one.number] for one in photographs]
-            failed = sum(bool(one.error) for one in current)
-            seconds = f"{time.monotonic() - began:.1f}"
-            text = self.words("colored", good=len(current) - failed, total=len(current), seconds=seconds)
-            more = f" {self.words('failed_some', count=failed)}" if failed else ""
-            return status(text + more, "bad" if failed == len(current) else "good")
-
-        names = [one.name for one in photographs]
+            colorizer = self.services.shelf.colorizer(path, self.form.settings(values, filled))
+            for number, photograph in enumerate(photographs):
+                if ticket.cancelled:
+                    return
+                ticket.done = number
+                visit.photographs[photograph.number] = color(colorizer, photograph)
+            ticket.done = ticket.total
 
         def doing(ticket: Ticket) -> str:
-            number = min(ticket.done + 1, len(names))
-            return self.words("coloring", number=number, total=len(names), name=names[number - 1])
+            number = min(ticket.done + 1, ticket.total)
+            return self.words("coloring", number=number, total=ticket.total, name=photographs[number - 1].name)
 
-        yield from self._serve(visit, work, doing, finished)
+        began = time.monotonic()
+        yield from self._serve(visit, work, doing, lambda ticket: self._result(visit, ticket, photographs, began))
 
-    def recolor(self, request: gr.Request, event: gr.EventData, model: str | None, *values: Any) -> Iterator[Any]:
+    def _missing(self, uploads: list[str] | None) -> str:
+        if not uploads:
+            return self.words("need_photos")
+        if len(uploads) > MAX_PHOTOGRAPHS:
+            return self.words("many_photos", count=len(uploads), limit=MAX_PHOTOGRAPHS)
+        return self.words("need_model")
+
+    def _result(self, visit: Visit, ticket: Ticket, photographs: list[Photograph], began: float) -> str:
+        """How many were colored, in which time."""
+        current = [visit.photographs[one.number] for one in photographs]
+        failed = sum(bool(one.error) for one in current)
+        if ticket.cancelled:
+            return status(self.words("stopped_by_you"))
+        seconds = f"{time.monotonic() - began:.1f}"
+        text = self.words("colored", good=len(current) - failed, total=len(current), seconds=seconds)
+        more = f" {self.words('failed_some', count=failed)}" if failed else ""
+        return status(text + more, "bad" if failed == len(current) else "good")
+
+    def recolor(
+        self, request: gr.Request, event: gr.EventData, model: str | None, filled: list[Any], *values: Any
+    ) -> Iterator[Any]:
         """Color one photograph again, with the mask a person has drawn or without it."""
         visit = self.services.workplace.visit(session_of(request))
         asked = event._data if isinstance(event._data, dict) else {}
@@ -205,8 +215,8 @@ class _Actions:
         def work(ticket: Ticket) -> None:
             if asked.get("forget"):
                 forget_drawing(photograph)
-            settings = self.form.settings(values, self.services.shelf.params(path))
-            visit.photographs[photograph.number] = color(self.services.shelf.colorizer(path, settings), photograph)
+            colorizer = self.services.shelf.colorizer(path, self.form.settings(values, filled))
+            visit.photographs[photograph.number] = color(colorizer, photograph)
 
         yield from self._serve(
             visit, work, lambda ticket: self.words("recoloring", name=photograph.name),

@@ -2,7 +2,7 @@
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -195,16 +195,3 @@ def zip_results(photographs: Iterable[Photograph], target: Path) -> Path:
         raise PhotoError(target, "nothing has been colored yet")
     return target
 
-
-def color_all(
-    open_colorizer: Callable[[], Colorizer],
-    photographs: list[Photograph],
-    cancelled: Callable[[], bool],
-    progress: Callable[[int, Photograph], None],
-) -> None:
-    """Color one after the other, until `cancelled`; `progress` is told how many are done, and each result."""
-    colorizer = open_colorizer()
-    for done, photograph in enumerate(photographs, 1):
-        if cancelled():
-            return
-        progress(done, color(colorizer, photograph))

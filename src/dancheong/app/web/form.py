@@ -29,18 +29,18 @@ class Form:
         """What the fields show for these parameters."""
         return [getattr(params, name) for name in self.names]
 
-    def settings(self, values: Sequence[Any], base: Params) -> dict[str, Any]:
-        """The rows that a person has made different from `base`.
+    def settings(self, values: Sequence[Any], filled: Sequence[Any]) -> dict[str, Any]:
+        """The rows that a person has changed since the form was filled with the values `filled`.
 
         Raises:
             ParamError: naming each row out of range.
         """
         given = {
-            name: _typed(name, value) for name, value in zip(self.names, values, strict=True)
-            if value is not None and value != getattr(base, name)
+            name: _typed(name, value) for name, value, before in zip(self.names, values, filled, strict=True)
+            if value is not None and value != before
         }
         resolve(settings=given)
-        return {name: value for name, value in given.items() if value != getattr(base, name)}
+        return given
 
 
 def prediction_form(words: Words, params: Params) -> Form:

@@ -49,8 +49,10 @@ def _keep_models_current(services: Services, timer: Any, dropdowns: list[Any], p
         names = list(models_of(services, services.workplace.seen(session_of(request))))
         if names == before:
             return [gr.skip()] * (1 + len(chosen))
+        # What somebody has chosen is not sent back: meanwhile it may be another.
+        first = names[0] if names else None
         return [names, *(
-            gr.update(choices=names, value=one if one in names else names[0] if names else None) for one in chosen
+            gr.update(choices=names) if one in names else gr.update(choices=names, value=first) for one in chosen
         )]
 
     hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}

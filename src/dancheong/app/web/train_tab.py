@@ -60,8 +60,9 @@ def train_tab(words: Words, services: Services) -> TrainTab:
             problem = gr.HTML(elem_id="train-problem")
             panel = gr.HTML(elem_id="train-panel")
     seen = gr.State("")
+    filled = gr.State(("default", form.values(Params())))
     timer = gr.Timer(LOOK_SECONDS)
-    inputs = [name, source, packed, folder, preset, *form.fields]
+    inputs = [name, source, packed, folder, filled, *form.fields]
 
     def look(shown: str) -> Any:
         preview = services.trainer.preview()
@@ -91,6 +92,10 @@ def train_tab(words: Words, services: Services) -> TrainTab:
             return status(words("settings_wrong", reason=reason(error, services.workplace.root)), "bad")
         return ""
 
+    def fill(preset: str) -> Any:
+        values = form.values(resolve(preset=preset).params)
+        return [(preset, values), *values]
+
     def received(upload: str | None, request: gr.Request) -> None:
         if upload:
             services.workplace.visit(session_of(request)).uploads.add(Path(upload))
@@ -100,7 +105,7 @@ def train_tab(words: Words, services: Services) -> TrainTab:
     packed.upload(received, packed, None, **hidden)
     source.change(lambda kind: (gr.update(visible=kind == "zip"), gr.update(visible=kind == "folder")), source,
                   [packed, folder], **hidden)
-    preset.change(lambda preset: form.values(resolve(preset=preset).params), preset, list(form.fields), **hidden)
+    preset.input(fill, preset, [filled, *form.fields], **hidden)
     for button, resumed in ((start, False), (resume, True)):
         gr.on(button.click, _with(begin, resumed), inputs, problem, **hidden).then(look, seen, shown, **hidden)
     stop.click(services.trainer.stop, None, None, **hidden).then(look, seen, shown, **hidden)
@@ -123,7 +128,7 @@ def _begin(
     Raises:
         Refused, BadZip, Occupied, ParamError: in words or with the key of them.
     """
-    name, source, packed, folder, preset, *fields = values
+    name, source, packed, folder, (preset, filled), *fields = values
     model = model_path(str(name or ""), services.models_folder)
     if model is None:
         raise Refused(words("name_wrong", name=str(name or "")))
@@ -137,8 +142,7 @@ def _begin(
         raise Refused(words("train_nothing"))
     if not resumed and model.exists():
         raise Refused(words("name_taken", name=model.stem))
-    base = resolve(preset=preset).params
-    params = resolve(settings=form.settings(fields, base), preset=preset).params
+    params = resolve(settings=form.settings(fields, filled), preset=preset).params
     photos = _chosen(words, services, folder) if source == "folder" else _unpacked(words, services, visit, packed)
     services.trainer.start(Order(model.stem, photos, model, params), resume=resumed)
 

@@ -34,15 +34,17 @@ root.innerHTML = `
           <button type="button" class="strong" data-part="recolor"></button>
         </div>
       </div>
-      <div class="frame" data-part="frame">
-        <div class="stage" data-part="stage">
-          <img class="right" data-part="right" alt="" draggable="false">
-          <img class="left" data-part="left" alt="" draggable="false">
-          <canvas data-part="canvas" hidden></canvas>
-          <div class="line" data-part="line"><span></span></div>
-          <div class="ring" data-part="ring" hidden></div>
-          <span class="tag tagleft" data-part="tagleft"></span><span class="tag tagright" data-part="tagright"></span>
+      <div class="window" data-part="window">
+        <div class="frame" data-part="frame">
+          <div class="stage" data-part="stage">
+            <img class="right" data-part="right" alt="" draggable="false">
+            <img class="left" data-part="left" alt="" draggable="false">
+            <canvas data-part="canvas" hidden></canvas>
+            <div class="ring" data-part="ring" hidden></div>
+          </div>
         </div>
+        <div class="line" data-part="line"><span></span></div>
+        <span class="tag" data-part="tagleft"></span><span class="tag" data-part="tagright"></span>
       </div>
       <input type="range" class="position" data-part="position" min="0" max="100" step="0.1" value="50">
       <p class="facts" data-part="facts"></p>
@@ -149,33 +151,43 @@ function strip() {
 }
 
 // -- the line ------------------------------------------------------------------------------------------------------------
+// It goes across what is seen of the picture, so that it is never out of sight at full size.
+function seen() {
+  const outer = part("window").getBoundingClientRect();
+  const stage = part("stage").getBoundingClientRect();
+  return { outer, stage, left: Math.max(outer.left, stage.left), right: Math.min(outer.right, stage.right) };
+}
 function move(position) {
   state.position = Math.min(100, Math.max(0, position));
-  part("stage").style.setProperty("--position", `${state.position}%`);
+  const { outer, stage, left, right } = seen();
+  const x = left + ((right - left) * state.position) / 100;
+  part("stage").style.setProperty("--position", `${x - stage.left}px`);
+  part("line").style.left = `${x - outer.left}px`;
+  part("tagleft").style.left = `${left - outer.left + 12}px`;
+  part("tagright").style.right = `${outer.right - right + 12}px`;
   part("position").value = state.position;
 }
 part("position").oninput = (event) => move(+event.target.value);
-const across = (event) => {
-  const box = part("stage").getBoundingClientRect();
-  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.width];
-};
+part("frame").addEventListener("scroll", () => move(state.position));
+new ResizeObserver(() => move(state.position)).observe(part("stage"));
 let dragging = false;
 let panning = null;
-part("stage").addEventListener("pointerdown", (event) => {
+const follow = (event) => { const { left, right } = seen(); move((100 * (event.clientX - left)) / (right - left)); };
+part("window").addEventListener("pointerdown", (event) => {
   if (state.mode === "mask" || event.button !== 0) return;
   event.preventDefault();
-  part("stage").setPointerCapture(event.pointerId);
-  // At full size the picture is larger than its frame: what is not the line moves the picture.
+  part("window").setPointerCapture(event.pointerId);
+  // At full size what is not the line moves the picture.
   if (state.zoom === "full" && !event.target.closest(".line")) {
     const frame = part("frame");
     panning = [event.clientX, event.clientY, frame.scrollLeft, frame.scrollTop];
-  } else { dragging = true; move(across(event)[0] * 100); }
+  } else { dragging = true; follow(event); }
 });
-part("stage").addEventListener("pointermove", (event) => {
-  if (dragging) move(across(event)[0] * 100);
+part("window").addEventListener("pointermove", (event) => {
+  if (dragging) follow(event);
   if (panning) part("frame").scrollTo(panning[2] - event.clientX + panning[0], panning[3] - event.clientY + panning[1]);
 });
-for (const name of ["pointerup", "pointercancel"]) part("stage").addEventListener(name, () => { dragging = false; panning = null; });
+for (const name of ["pointerup", "pointercancel"]) part("window").addEventListener(name, () => { dragging = false; panning = null; });
 
 // -- the mask ------------------------------------------------------------------------------------------------------------
 const canvas = part("canvas");
@@ -208,6 +220,10 @@ function draw(pen, one, color, erases) {
   pen.stroke();
   pen.globalCompositeOperation = "source-over";
 }
+const across = (event) => {
+  const box = part("stage").getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.width];
+};
 const radius = () => +part("brushsize").value / 2000;
 canvas.addEventListener("pointerdown", (event) => {
   if (event.button !== 0) return;
