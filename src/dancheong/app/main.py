@@ -1,5 +1,6 @@
 """The command line: `dancheong COMMAND`. Exit code 0: all well; 1: some input failed; 2: bad usage or parameter."""
 
+import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -7,6 +8,7 @@ import typer
 
 from dancheong import __version__
 from dancheong.app import (
+    category_commands,
     compare_commands,
     doctor_commands,
     evaluate_commands,
@@ -43,8 +45,8 @@ def _root(
 
 
 for module in (
-    evaluate_commands, train_commands, predict_commands, model_commands, compare_commands, doctor_commands, serve_commands,
-    upscale_commands,
+    evaluate_commands, train_commands, category_commands, predict_commands, model_commands, compare_commands,
+    doctor_commands, serve_commands, upscale_commands,
 ):
     module.register(app)
 app.add_typer(table_commands.app, name="params")
@@ -55,6 +57,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may not know every letter of a file name; showing a stand-in beats stopping.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # A polite kill ends as Ctrl-C does: what is half-written is removed. A training and the page have handlers of their own.
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except DancheongError as error:
@@ -67,6 +71,10 @@ def main() -> None:
         _stop("not enough memory; close other programs, or use smaller photographs or a smaller RESOL", 1)
     except KeyboardInterrupt:
         _stop("interrupted", 130)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _stop(message: str, code: int) -> NoReturn:

@@ -1,0 +1,153 @@
+"""`dancheong train-categories`: a model for each kind of place, one over all, and which of them colors which kind better."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dancheong.app import options
+from dancheong.app.console import emit, progress_bar, say
+from dancheong.data.photographs import Refusal
+from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, read_table, resolve
+
+if TYPE_CHECKING:
+    from dancheong.training.loop import Progress
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A category with photographs, and perhaps others that it is scored on."""
+
+    name: str
+    resolved: Resolved
+    photos: Path
+    val: Path | None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("train-categories")(train_categories)
+
+
+def train_categories(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A subfolder a category, such as PHOTOS/GOGUNG.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="For CATEGORY.h5 each, and COMMON.h5.")],
+    test: Annotated[
+        Path | None, typer.Option(metavar="PHOTOS", help="The same subfolders, never trained on: both models are scored.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the same command was stopped; finished models are kept.")
+    ] = False,
+    table: options.Table = None,
+    settings: options.Settings = None,
+    preset: options.Preset = "default",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a model for each subfolder of PHOTOS, with the rows that the table has for its name, and one over all.
+
+    With --test each category's photographs are colored by its own model and by the one over all, to tell which is better.
+    """
+    from dancheong.training.engine import require_extra
+    from dancheong.training.loop import check_training
+
+    require_extra()
+    rows = read_table(table) if table else None
+    kinds = _kinds(photos, test, rows, parse_settings(settings or []), preset)
+    for kind in kinds:
+        check_training(kind.resolved.params)
+    output.mkdir(parents=True, exist_ok=True)
+    models: list[dict[str, Any]] = []
+    for kind in kinds:
+        models.append(_train(kind, output / f"{kind.name}.h5", resume, quiet))
+        if models[-1]["stopped"]:
+            say("stopped; the same command with --resume goes on", quiet)
+            emit({"models": models, "scores": None}, as_json, _model_lines(models))
+            raise typer.Exit(130)
+    scores = [_score(kind, output, quiet) for kind in kinds if kind.name != COMMON and kind.val is not None]
+    emit({"models": models, "scores": scores or None}, as_json, [*_model_lines(models), *_score_lines(scores)])
+
+
+def _kinds(
+    photos: Path, test: Path | None, rows: list[TableRow] | None, settings: dict[str, Any], preset: str
+) -> list[_Kind]:
+    """Each subfolder with its parameters, and all of them together as COMMON.
+
+    Raises:
+        ParamError: there is no subfolder, or a category of the table has none.
+    """
+    folders = {path.name: path for path in sorted(photos.iterdir()) if path.is_dir() and not path.name.startswith(".")} \
+        if photos.is_dir() else {}
+    if not folders or {"gray", "color"} <= folders.keys():
+        raise ParamError(f"{photos}: a subfolder for each category was expected, such as {photos / 'GOGUNG'}")
+    in_table = {row.category.upper() for row in rows or () if row.use} - {COMMON}
+    if missing := in_table - {name.upper() for name in folders}:
+        raise ParamError(f"{photos} has no subfolder for the categories {', '.join(sorted(missing))} of the table")
+    kinds = [
+        _Kind(
+            name, resolve(rows, name.upper() if name.upper() in in_table else None, settings, preset), folder,
+            test / name if test is not None and (test / name).is_dir() else None,
+        )
+        for name, folder in folders.items()
+    ]
+    return [*kinds, _Kind(COMMON, resolve(rows, None, settings, preset), photos, test)]
+
+
+def _train(kind: _Kind, model: Path, resume: bool, quiet: bool) -> dict[str, Any]:
+    from dancheong.artifact import read_artifact
+    from dancheong.training.loop import train
+    from dancheong.training.state import state_path
+
+    unfinished = state_path(model).exists()
+    if resume and model.exists() and not unfinished:
+        say(f"{kind.name}: {model} is there", quiet)
+        return _told(kind.name, model, read_artifact(model).data, [], False)
+    with progress_bar(kind.name, 1.0, quiet) as bar:
+
+        def watch(progress: "Progress") -> bool:
+            bar(progress.images_seen / progress.images_total, f"{progress.images_per_second:.0f}/s")
+            return False
+
+        result = train(
+            kind.photos, model, kind.resolved.params, category=kind.name, origins=kind.resolved.origins,
+            resume=resume and unfinished,
+            watch=watch,
+        )
+    return _told(kind.name, model, read_artifact(model).data, result.refusals, result.stopped)
+
+
+def _told(category: str, model: Path, data: dict[str, Any], refusals: list[Refusal], stopped: bool) -> dict[str, Any]:
+    return {
+        "category": category, "model": str(model), "photographs": data["photographs"], "images_seen": data["images_seen"],
+        "seconds": data["seconds"], "left_out": [vars(refusal) for refusal in refusals], "stopped": stopped,
+    }
+
+
+def _score(kind: _Kind, output: Path, quiet: bool) -> dict[str, Any]:
+    """The category's photographs, colored by its own model and by the one over all."""
+    from dancheong.evaluation.evaluate import evaluate
+
+    assert kind.val is not None
+    found: dict[str, Any] = {"category": kind.name}
+    for column, name in (("own", kind.name), (COMMON.lower(), COMMON)):
+        with progress_bar(f"{kind.name} by {name}", 1.0, quiet) as bar:
+            scored = evaluate(output / f"{name}.h5", kind.val, watch=lambda done, total: bar(done / total))
+        found[column] = vars(scored.mean)
+        found |= {"images": scored.images, "gray": vars(scored.gray)}
+    found["better"] = min(("own", COMMON.lower()), key=lambda column: found[column]["delta_e_2000"])
+    return found
+
+
+def _model_lines(models: list[dict[str, Any]]) -> list[str]:
+    return [f"{model['model']}: {model['photographs']} photographs, {model['seconds']:.0f} s" for model in models]
+
+
+def _score_lines(scores: list[dict[str, Any]]) -> list[str]:
+    if not scores:
+        return []
+    lines = ["", f"{'Delta E 2000':<16}{'photographs':>12}{'gray':>8}{'own':>8}{COMMON:>8}  better"]
+    for score in scores:
+        numbers = "".join(f"{score[column]['delta_e_2000']:>8.2f}" for column in ("gray", "own", COMMON.lower()))
+        lines.append(f"{score['category']:<16}{score['images']:>12}{numbers}  {score['better'].replace('common', COMMON)}")
+    return lines

@@ -1,0 +1,63 @@
+"""A model for each kind of place, and one over all."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from dancheong.app.main import app
+from dancheong.artifact import read_artifact
+from dancheong.data.scenes import write_scenes
+from dancheong.params import ParamError
+
+SMALL = [f"--set={row}" for row in (
+    "RESOL=16", "NGF=2", "DEPTH=2", "EPOCHS=1", "BATCH_SIZE=2", "GLARE_MODE=off", "LAMBDA_GAN=0", "DEVICE=cpu",
+)]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for part, first in (("train", 1), ("test", 50)):
+        write_scenes(tmp_path / part / "GOGUNG", 4, first, 48, 36)
+        write_scenes(tmp_path / part / "사찰", 3, first + 10, 48, 36)
+    return tmp_path
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, ["train-categories", *map(str, arguments), *SMALL, "--json", "--quiet"])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, json.loads(result.stdout.splitlines()[-1])
+
+
+def test_each_category_has_its_rows_its_photographs_and_its_scores(tree):
+    table = tree / "params.csv"
+    table.write_text("CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\nCOMMON,SEED,7,Y\nGOGUNG,SEED,8,Y\n", encoding="utf-8")
+    code, told = run(tree / "train", "-o", tree / "models", "--test", tree / "test", "--params", table)
+    assert code == 0
+    assert [(one["category"], one["photographs"]) for one in told["models"]] == [("GOGUNG", 4), ("사찰", 3), ("COMMON", 7)]
+    files = [read_artifact(one["model"]) for one in told["models"]]
+    assert [(file.category, file.params.seed) for file in files] == [("GOGUNG", 8), ("사찰", 7), ("COMMON", 7)]
+    assert [(score["category"], score["images"]) for score in told["scores"]] == [("GOGUNG", 4), ("사찰", 3)]
+    for score in told["scores"]:
+        assert score[score["better"]]["delta_e_2000"] == min(score["own"]["delta_e_2000"], score["common"]["delta_e_2000"])
+
+
+def test_finished_models_are_kept(tree):
+    run(tree / "train", "-o", tree / "models")
+    before = {path.name: path.read_bytes() for path in (tree / "models").glob("*.h5")}
+    (tree / "models" / "사찰.h5").unlink()
+    code, _ = run(tree / "train", "-o", tree / "models", "--resume")
+    after = {path.name: path.stat().st_size for path in (tree / "models").glob("*.h5")}
+    assert (code, set(after)) == (0, {"GOGUNG.h5", "사찰.h5", "COMMON.h5"})
+    assert all((tree / "models" / name).read_bytes() == before[name] for name in ("GOGUNG.h5", "COMMON.h5"))
+
+
+def test_a_category_without_a_folder_and_a_folder_without_any_are_refused(tree):
+    table = tree / "params.csv"
+    table.write_text("CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\nSEOWON,NGF,3,Y\n", encoding="utf-8")
+    with pytest.raises(ParamError, match="SEOWON"):
+        run(tree / "train", "-o", tree / "models", "--params", table)
+    with pytest.raises(ParamError, match="subfolder for each category"):
+        run(tree / "train" / "GOGUNG", "-o", tree / "models")
+    assert not (tree / "models").exists()
