@@ -2,9 +2,9 @@
 
 import errno
 import os
-import resource
 import shutil
-import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,10 @@ def at_first(action: Any) -> Any:
     return progress
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT])
-@pytest.mark.parametrize(("call", "number", "failures"), [("open", 2, 1), ("fsync", 3, 1), ("fsync", 2, 0)])
+@pytest.mark.parametrize(
+    ("code", "call", "number", "failures"),
+    [(errno.ENOSPC, "open", 2, 1), (errno.EROFS, "open", 2, 1), (errno.EDQUOT, "fsync", 3, 1), (errno.EIO, "fsync", 2, 0)],
+)
 def test_a_disk_that_refuses_one_result(
     colorizer, photos, tmp_path, monkeypatch, whole_or_absent, code, call, number, failures
 ):
@@ -66,18 +68,14 @@ def test_a_file_that_may_not_grow_leaves_the_old_one(tmp_path, photos):
     pixels = read_photo(photos / "0.png").pixels
     write_photo(path, pixels)
     before = path.read_bytes()
-    process = os.fork()
-    if process == 0:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
-        try:
-            write_photo(path, pixels.repeat(20, axis=0))
-            os._exit(0)
-        except OSError as error:
-            os._exit(3 if error.errno == errno.EFBIG else 4)
-        except BaseException:
-            os._exit(5)
-    assert os.WEXITSTATUS(os.waitpid(process, 0)[1]) == 3
+    code = (
+        "import errno, resource, signal, sys; from dancheong.imaging.files import read_photo, write_photo\n"
+        f"pixels = read_photo({str(path)!r}).pixels.repeat(20, axis=0)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))\n"
+        f"try: write_photo({str(path)!r}, pixels)\n"
+        "except OSError as error: sys.exit(3 if error.errno == errno.EFBIG else 4)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 3
     assert path.read_bytes() == before
     assert sorted(one.name for one in tmp_path.iterdir()) == ["old.tif", "사진"]
 
