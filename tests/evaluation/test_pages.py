@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
 
 from dancheong.data.photographs import Pair
 from dancheong.data.scenes import scene
+from dancheong.evaluation.chart import line_chart
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
 from dancheong.evaluation.pages import SHOWN, write_evaluation_page
 from dancheong.evaluation.training_page import TrainingState, find_previews, read_losses, write_training_page
@@ -126,3 +128,14 @@ def test_the_page_of_an_upscaler_shows_its_own_columns_and_scores(log):
     headings = ("<figcaption>given<", "<figcaption>bicubic<", "<figcaption>after 16 images<", "<figcaption>truth<")
     assert sorted(headings, key=shown.index) == list(headings)
     assert "31.25" in shown
+
+
+def test_the_last_point_of_a_noisy_curve_is_no_turn():
+    points = [(float(x), 1.0) for x in range(99)] + [(99.0, 0.0)]
+    drawn = line_chart({"loss": points}, "images", "loss", "a loss")
+    faint, strong = (
+        [float(pair.split(",")[1]) for pair in line.split()] for line in re.findall(r'polyline [^>]*points="([^"]*)"', drawn)
+    )
+    # Downward on the page is larger: the strong line moves by a third of the last point's noise at most.
+    assert strong[-1] - strong[-2] < (faint[-1] - faint[-2]) / 2
+    assert strong[0] == faint[0]

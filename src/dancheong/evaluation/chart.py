@@ -130,12 +130,15 @@ def _path(points: Sequence[Point], x_axis: _Axis, y_axis: _Axis) -> str:
 
 
 def _running_mean(points: list[Point]) -> list[Point]:
-    """Mean over a window centered on each point, narrower at both ends so that it never leans to one side."""
+    """Mean over a window centered on each point; narrower at the beginning, where losses fall, and looking back at the end.
+
+    A window that narrowed at the end as well would show the noise of the last point as a turn.
+    """
     half = max(1, len(points) // 40)
     means = []
     for index, (x, _) in enumerate(points):
-        reach = min(half, index, len(points) - 1 - index)
-        window = points[index - reach : index + reach + 1]
+        back = min(half, index)
+        window = points[index - back : index + back + 1]
         means.append((x, sum(y for _, y in window) / len(window)))
     return means
 
