@@ -87,6 +87,11 @@ def gray_of(pixels: Array) -> Array:
     if pixels.ndim == 2:
         return pixels
     _expect_rgb(pixels)
+    # In blocks: the linear light of a large photograph would take many times its memory.
+    return map_strips(_gray_of, pixels, max(1, _BLOCK_PX // max(1, pixels.shape[1])), 0)
+
+
+def _gray_of(pixels: Array) -> Array:
     return to_pixels(linear_to_srgb(luminance(decode(pixels))), pixels.dtype)
 
 
