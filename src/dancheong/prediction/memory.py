@@ -18,6 +18,7 @@ from dancheong.prediction.finish import STRIP_BYTES, strip_rows
 FULL_SIZE_BYTES = {(False, False): 14, (False, True): 26, (True, False): 40, (True, True): 43}
 # Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
 NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
+_GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ def extent_of(path: Path, suffix: str) -> Extent | None:
             header = read_header(file)
     except Exception:  # damaged files raise about every kind there is
         return None
-    palette = header.image is not None and header.image.mode in ("P", "PA")
-    return Extent(*header.size_px, palette or not header.gray, header.bits > 8, suffix.lower())
+    # Pillow knows of a gray JPEG, and a palette may hold colors.
+    color = not header.gray if header.image is None else header.image.mode not in _GRAY_MODES
+    return Extent(*header.size_px, color, header.bits > 8, suffix.lower())
 
 
 def bytes_needed(extent: Extent, params: Params, rows: int = 0) -> int:
