@@ -58,10 +58,10 @@ def test_every_parameter_is_in_the_reference_with_its_meaning():
 def typed(page):
     """The command lines on a page, in code blocks and in the running text."""
     text = page.read_text("utf-8")
-    for block in re.findall(r"```(?:sh|powershell|text)?\n(.*?)```", text, re.DOTALL):
+    for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines():
-            if line.startswith("dancheong "):
-                yield line.split("#")[0].strip()
+            if re.match(r"(\$ )?dancheong [a-z]", line):
+                yield line.removeprefix("$ ").split("  #")[0].strip()
     for line in re.findall(r"`(dancheong [a-z-]+[^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
         yield " ".join(line.split())
 
