@@ -23,6 +23,7 @@ def test_outputs_are_cleared(notebook):
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
+@pytest.mark.filterwarnings("ignore:Proactor event loop:RuntimeWarning")  # of Windows, by the kernel's messages
 def test_the_notebook_runs_on_built_in_scenes(notebook, tmp_path):
     from nbclient import NotebookClient
 

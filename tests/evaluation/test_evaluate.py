@@ -1,5 +1,6 @@
 """Evaluation: originals stay what they are, every photograph has its own result, what fails is named."""
 
+import csv
 import hashlib
 
 import numpy as np
@@ -64,7 +65,11 @@ def test_every_photograph_has_its_own_result(photos, tmp_path):
     for row in result.photographs:
         assert read_photo(row.picture).pixels.shape == read_photo(row.pair.color).pixels.shape
     assert len(comparison(result.photographs, Gray().params).rows) == 3
-    assert len((tmp_path / "out" / "scores.csv").read_text("utf-8").splitlines()) == 4
+    # A spreadsheet recognizes UTF-8 by its mark: one of the names is Korean.
+    assert (tmp_path / "out" / "scores.csv").read_bytes().startswith(b"\xef\xbb\xbfphotograph,")
+    scores = list(csv.DictReader((tmp_path / "out" / "scores.csv").read_text("utf-8-sig").splitlines()))
+    assert [row["photograph"] for row in scores] == [row.name for row in result.photographs]
+    assert float(scores[2]["gray_delta_e_2000"]) == pytest.approx(result.photographs[2].gray.delta_e_2000, rel=1e-4)
 
 
 def test_what_fails_is_named_and_what_is_left_out_too(photos):

@@ -189,4 +189,5 @@ def write_csv(path: Path, rows: list[PhotoScores]) -> None:
         writer.writerow([row.name, *(f"{value:.5g}" for value in values)])
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+        # The byte order mark lets spreadsheets recognize UTF-8, so that Korean names stay readable.
+        temporary.write_text(text.getvalue(), encoding="utf-8-sig", newline="")

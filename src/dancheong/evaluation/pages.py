@@ -7,7 +7,7 @@ from typing import Any
 
 from dancheong.data.photographs import read_pair
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
-from dancheong.evaluation.report import Comparison, Curves, Facts, Section, Table, write_report
+from dancheong.evaluation.report import Comparison, Curves, Facts, Section, Table, shrunk, write_report
 from dancheong.evaluation.training_page import loss_curves
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo
@@ -23,6 +23,7 @@ MEANING = (
 )
 # Of the best, and of the worst: enough to see what they have in common.
 SHOWN = 6
+PICTURE_PX = 640
 
 
 def score_table(evaluation: Evaluation) -> Table:
@@ -42,7 +43,11 @@ def comparison(rows: Sequence[PhotoScores], params: Params) -> Comparison:
             continue
         given, truth = read_pair(row.pair, params)
         remark = f"Delta E 2000 {row.result.delta_e_2000:.1f} (gray {row.gray.delta_e_2000:.1f})"
-        pictures = (gray_of(truth) if given is None else given, read_photo(row.picture).pixels, truth)
+        # Shrunk one by one: a page of large photographs would not fit into memory.
+        pictures = tuple(
+            shrunk(pixels, PICTURE_PX)
+            for pixels in (gray_of(truth) if given is None else given, read_photo(row.picture).pixels, truth)
+        )
         shown.append((row.name, pictures, remark))
     return Comparison(("gray", "colored", "truth"), shown)
 

@@ -246,15 +246,19 @@ def _comparison(comparison: Comparison, picture_px: int) -> str:
     return f'<div class="comparison">{caption}{"".join(rows)}</div>\n'
 
 
+def shrunk(pixels: Pixels, longer_px: int) -> Pixels:
+    """A picture as a page shows it: 8 bits, its longer side at most `longer_px` (16 or more)."""
+    small = to_eight(pixels)
+    height, width = small.shape[:2]
+    scale = max(16, longer_px) / max(height, width)
+    return small if scale >= 1 else resize(small, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+
 def _image(pixels: Pixels, alt: str, picture_px: int) -> str:
     """A picture inside the page. JPEG with full chroma, since color is what these pages are about; small ones as PNG."""
     if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"a picture is (h, w) or (h, w, 3), not {pixels.shape} ({alt})")
-    small = to_eight(pixels)
-    height, width = small.shape[:2]
-    scale = max(16, picture_px) / max(height, width)
-    if scale < 1:
-        small = resize(small, (max(1, round(height * scale)), max(1, round(width * scale))))
+    small = shrunk(pixels, picture_px)
     height, width = small.shape[:2]
     stream = io.BytesIO()
     kind = "png" if max(height, width) < 64 else "jpeg"
