@@ -60,7 +60,7 @@ def bytes_needed(extent: Extent, params: Params, rows: int = 0) -> int:
         rows: height of a strip; 0: TILE_PX, or what is quick.
     """
     full = extent.pixels * FULL_SIZE_BYTES[extent.color, extent.deep]
-    small = math.prod(working_shape(extent.height_px, extent.width_px, params.resol))
+    small = math.prod(working_shape(extent.height_px, extent.width_px, params.predict_px))
     network = small * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
     strip = min(rows or strip_rows(extent.width_px, params.tile_px), extent.height_px) * extent.width_px * STRIP_BYTES
     return full + network + strip
