@@ -38,6 +38,8 @@ def test_each_category_has_its_rows_its_photographs_and_its_scores(tree):
     assert [(one["category"], one["photographs"]) for one in told["models"]] == [("GOGUNG", 4), ("사찰", 3), ("COMMON", 7)]
     files = [read_artifact(one["model"]) for one in told["models"]]
     assert [(file.category, file.params.seed) for file in files] == [("GOGUNG", 8), ("사찰", 7), ("COMMON", 7)]
+    for name in ("GOGUNG", "사찰", "COMMON"):
+        assert f"Training of {name}.h5" in (tree / "models" / f"{name}_log" / "training.html").read_text("utf-8")
     assert [(score["category"], score["images"]) for score in told["scores"]] == [("GOGUNG", 4), ("사찰", 3)]
     for score in told["scores"]:
         assert score[score["better"]]["delta_e_2000"] == min(score["own"]["delta_e_2000"], score["common"]["delta_e_2000"])

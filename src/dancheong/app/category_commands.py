@@ -8,6 +8,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.training_log import kept_log
 from dancheong.data.photographs import Refusal
 from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, read_table, resolve
 
@@ -103,17 +104,20 @@ def _train(kind: _Kind, model: Path, resume: bool, quiet: bool) -> dict[str, Any
     if resume and model.exists() and not unfinished:
         say(f"{kind.name}: {model} is there", quiet)
         return _told(kind.name, model, read_artifact(model).data, [], False)
-    with progress_bar(kind.name, 1.0, quiet) as bar:
+    log_dir, goes_on = model.with_name(model.stem + "_log"), resume and unfinished
+    with kept_log(log_dir, model, kind.resolved, resume=goes_on) as log, progress_bar(kind.name, 1.0, quiet) as bar:
 
         def watch(progress: "Progress") -> bool:
+            log.look(progress)
             bar(progress.images_seen / progress.images_total, f"{progress.images_per_second:.0f}/s")
             return False
 
         result = train(
-            kind.photos, model, kind.resolved.params, category=kind.name, origins=kind.resolved.origins,
-            resume=resume and unfinished,
-            watch=watch,
+            kind.photos, model, kind.resolved.params, log_dir=log_dir, category=kind.name, origins=kind.resolved.origins,
+            resume=goes_on, watch=watch,
         )
+        if result.is_first_process:
+            log.finish(result)
     return _told(kind.name, model, read_artifact(model).data, result.refusals, result.stopped)
 
 
