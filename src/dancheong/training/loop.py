@@ -153,27 +153,32 @@ def _loop(run: "Journal", total: int, watch: Callable[[Progress], bool], asked: 
         run.seconds = seconds_before + time.monotonic() - began
         # Several processes look at each other now and then only: each time their hosts wait for their devices.
         to_ask = run.fabric.world_size == 1 or step % AGREE_STEPS == 0
-        # After the last step there is nothing to stop: it is logged and validated as ever.
-        if to_ask and run.agreed(asked()) and run.images_seen < total:
-            return True
-        if not run.time_to_log(total):
-            continue
-        losses = run.log_losses()
-        if not all(math.isfinite(value) for value in losses.values()):
-            named = ", ".join(f"{name} = {value}" for name, value in losses.items())
-            raise TrainingDiverged(
-                f"a loss is no longer a number after {run.images_seen} images ({named}); "
-                "lower LR, or use PRECISION=32-true. The last good state is kept; nothing was overwritten"
-            )
-        message = _advice(run, losses)
-        if run.time_to_validate(total):
-            run.validate()
-            run.save_state()
-        rate = run.images_here / (time.monotonic() - began)
-        progress = Progress(run.images_seen, total, run.seconds, rate, {**losses, **run.val}, message)
-        if run.agreed(watch(progress)) and run.images_seen < total:
+        stop = to_ask and run.agreed(asked())
+        # What is due at this step is done before a stop: a resumed run must log and validate where the whole one does.
+        if run.time_to_log(total):
+            progress = _look(run, total, time.monotonic() - began)
+            stop = stop or run.agreed(watch(progress))
+        # After the last step there is nothing to stop.
+        if stop and run.images_seen < total:
             return True
     return False
+
+
+def _look(run: "Journal", total: int, seconds_here: float) -> Progress:
+    """Log, and validate and save where it is time to."""
+    losses = run.log_losses()
+    if not all(math.isfinite(value) for value in losses.values()):
+        named = ", ".join(f"{name} = {value}" for name, value in losses.items())
+        raise TrainingDiverged(
+            f"a loss is no longer a number after {run.images_seen} images ({named}); "
+            "lower LR, or use PRECISION=32-true. The last good state is kept; nothing was overwritten"
+        )
+    message = _advice(run, losses)
+    if run.time_to_validate(total):
+        run.validate()
+        run.save_state()
+    rate = run.images_here / seconds_here
+    return Progress(run.images_seen, total, run.seconds, rate, {**losses, **run.val}, message)
 
 
 def _advice(run: "Journal", losses: dict[str, float]) -> str:
