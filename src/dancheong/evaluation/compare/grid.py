@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -214,6 +215,11 @@ def _collect(pending: dict[Future[Result | None], Run], shares: Any, outcome: Ou
         except DancheongError as error:
             _failed(run, error, outcome, progress)
             continue
+        except BrokenProcessPool as error:
+            raise GridError(
+                "the process of a run was ended from outside, perhaps for lack of memory: use fewer --jobs; "
+                "the same command goes on"
+            ) from error
         if result is None:
             outcome.stopped = True
         else:
