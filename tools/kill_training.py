@@ -2,9 +2,10 @@
 
     python tools/kill_training.py --kills 200 --seed 0
 
-Each attempt is a fork of a process that has torch loaded, so a kill costs well under a second. Most attempts die at a
-random moment; the others die inside a save: with half of the state written, before its bytes are synced, before the file
-takes its name, and right after. The last line is one JSON object; the exit code is 1 where a run ended differently.
+Each attempt is a fork of a process that has torch loaded, so a kill costs little. Most attempts die at a random moment;
+others inside a save: with half of the state written, before its bytes are synced, before the file takes its name, and right
+after; a few are stopped politely (SIGTERM), which is not counted as a kill. The last line is one JSON object; the exit code
+is 1 where a run ended differently.
 """
 
 import argparse
@@ -34,6 +35,8 @@ TINY = {
     "VAL_IMAGES": 4, "DEVICE": "cpu", "EPOCHS": 16,
     "WORKERS": 0, "CACHE": "memory", "PRECISION": "32-true",
 }
+MOMENTS = ("at a random moment", "at a random moment", "at a random moment", "politely")
+_SIGNALS = {"at a random moment": signal.SIGKILL, "politely": signal.SIGTERM}
 POINTS = ("half written", "before the sync", "before the name", "after the name")
 SHARE_IN_SAVES = 0.4
 # Of an uninterrupted run: the longest that an attempt lives before it dies at a random moment.
@@ -59,7 +62,7 @@ def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, An
     write_scenes(folder / "train", 6, 1, 48, 32)
     write_scenes(folder / "val", 2, 70, 48, 32)
     died: Counter[str] = Counter()
-    runs = different = left = 0
+    runs = different = left = stopped = 0
     began = time.monotonic()
     while died.total() < kills:
         runs += 1
@@ -70,11 +73,14 @@ def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, An
             raise RuntimeError("the uninterrupted run failed")
         longest_s = time.monotonic() - started
         while not (parts.exists() and not state_path(parts).exists()):
-            point = rng.choice(POINTS) if rng.random() < SHARE_IN_SAVES else "at a random moment"
+            point = rng.choice(POINTS) if rng.random() < SHARE_IN_SAVES else rng.choice(MOMENTS)
             if died.total() >= kills:
                 point = "never"
             number, delay_s = rng.randint(1, 6), rng.uniform(0, LONGEST_LIFE * longest_s)
-            if not in_fork(partial(_die, folder, parts, params, point, number, delay_s)):
+            killed_by = _SIGNALS.get(point, 0)
+            if in_fork(partial(_die, folder, parts, params, point, number), killed_by, delay_s):
+                stopped += point == "politely" and state_path(parts).exists()
+            else:
                 died[point] += 1
                 print(f"\r{died.total()} kills, {runs} runs", end="", file=sys.stderr, flush=True)
         different += _ends(whole) != _ends(parts)
@@ -82,12 +88,15 @@ def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, An
         for path in folder.glob(".*"):
             path.unlink()
     print(file=sys.stderr)
-    return {"kills": died.total(), "by_moment": dict(died), "runs": runs, "identical": runs - different,
-            "different": different, "temporary_files_left": left, "seconds": round(time.monotonic() - began, 1)}
+    return {
+        "kills": died.total(), "by_moment": dict(died), "polite_stops": stopped, "runs": runs, "identical": runs - different,
+        "different": different, "temporary_files_left": left, "seconds": round(time.monotonic() - began, 1),
+    }
 
 
-def in_fork(work: Callable[[], None]) -> bool:
-    """Whether `work` came to its end in a process of its own; False where that was killed. Other ends are errors."""
+def in_fork(work: Callable[[], None], number: int = 0, after_s: float = 0.0) -> bool:
+    """Whether `work` came to its end in a process of its own, which gets signal `number` after `after_s`; False where that
+    was killed. Other ends are errors."""
     process = os.fork()
     if process == 0:
         try:
@@ -96,7 +105,15 @@ def in_fork(work: Callable[[], None]) -> bool:
         except BaseException as error:
             print(f"\n{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             os._exit(1)
-    status = os.waitpid(process, 0)[1]
+    deadline = time.monotonic() + after_s
+    ended, status = 0, 0
+    while number and not ended and time.monotonic() < deadline:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        time.sleep(0.001)
+    if not ended:
+        if number:
+            os.kill(process, number)
+        status = os.waitpid(process, 0)[1]
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
         raise RuntimeError("a run failed by itself; its message is above")
     return os.WIFEXITED(status)
@@ -106,12 +123,9 @@ def _train(folder: Path, model: Path, params: Params) -> None:
     train(folder / "train", model, params, val=folder / "val", resume=True)
 
 
-def _die(folder: Path, model: Path, params: Params, point: str, number: int, delay_s: float) -> None:
-    """Train, and die at `point`: inside the `number`-th save, or after `delay_s`."""
-    if point == "at a random moment":
-        signal.signal(signal.SIGALRM, lambda *_: _kill())
-        signal.setitimer(signal.ITIMER_REAL, max(delay_s, 1e-3))
-    elif point != "never":
+def _die(folder: Path, model: Path, params: Params, point: str, number: int) -> None:
+    """Train, and die inside the `number`-th save if `point` says so."""
+    if point in POINTS:
         _arm(point, number)
     _train(folder, model, params)
 
