@@ -72,6 +72,9 @@ def test_a_finished_run_is_never_repeated(planned, done):
     assert len(done.titles) == 6
     run_grid(planned("B", "C", seeds=(1, 2, 3)), 1, lambda looks: None)
     assert done.titles[6:] == ["B at 50 %, seed 3", "C at 50 %, seed 3", "B at 0 %, seed 3"]
+    # Whatever the arm is called: trained on clean photographs is what was just done.
+    run_grid(planned("A", "B", "C", seeds=(1, 2, 3)), 1, lambda looks: None)
+    assert len(done.titles) == 9
 
 
 @pytest.mark.parametrize("change", [{"base": Params(resol=32, lr=1e-3)}, {"digest": "others"}])

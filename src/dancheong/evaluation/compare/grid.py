@@ -75,9 +75,8 @@ def plan_runs(
             if arm.placebo:
                 masks = placebo(pictures, damaged, arm_params(base, built_in["E"], 0))
             key = _key(params, pictures, photos, masks)
-            folder = work / "runs" / f"{arm.name}-{damaged:03d}-{seed}-{key[:8]}"
-            if (same := next((run for run in runs if run.key == key), None)) is not None:
-                folder = same.folder
+            # Not named after the arm: another arm, of another day, may be the same run.
+            folder = work / "runs" / f"seed_{seed:03d}-{key[:12]}"
             runs.append(Run(arm.name, damaged, seed, params, photos, masks, pictures.test, folder, key, run_version(),
                             tuple(shown), drop_models))
     return runs

@@ -149,7 +149,7 @@ def _write_scores(path: Path, material: Material) -> None:
     """A line a run and photograph."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["arm", "dose", "seed", "photograph", *METRICS])
+    writer.writerow(["arm", "dose", "seed", "photograph", *METRICS, "run"])
     for run in material.runs:
         if run.key not in material.results:
             continue
@@ -157,6 +157,6 @@ def _write_scores(path: Path, material: Material) -> None:
         for index, name in enumerate(material.pictures.test_names):
             values = [scores[metric][index] for metric in METRICS]
             writer.writerow([run.arm, run.dose, run.seed, name,
-                             *("" if math.isnan(value) else f"{value:.6g}" for value in values)])
+                             *("" if math.isnan(value) else f"{value:.6g}" for value in values), run.folder.name])
     with whole_file(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
