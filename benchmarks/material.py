@@ -4,7 +4,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,17 +36,29 @@ def run_measured(words: list[str], **environment: str) -> Measured:
     Raises:
         RuntimeError: it failed.
     """
-    began = time.perf_counter()
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | environment)
-    assert process.stdout is not None
-    output = process.stdout.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stdout.close()
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(words)}: exit code {process.returncode}\n{output[-2000:]}")
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, output)
+    # As a user has it: no limits on threads that this shell may have set.
+    own = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, *words], capture_output=True, text=True, encoding="utf-8", env=own | environment,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+    output, _, figures = done.stdout.rstrip("\n").rpartition("\n")
+    return Measured(*map(float, figures.split()), output)
+
+
+# A small process in between: what a process forks from counts into its peak memory.
+_MEASURE = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+code = subprocess.call(sys.argv[1:])
+seconds, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+sys.stdout.flush()
+print()
+print(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
+sys.exit(code)
+"""
 
 
 def predict_words(model: Path, photographs: Path, out: Path, *settings: str) -> list[str]:

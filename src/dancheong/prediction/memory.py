@@ -13,9 +13,11 @@ from dancheong.params import ParamError, Params
 from dancheong.prediction.finish import STRIP_BYTES, strip_rows
 
 # Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit).
-# Measured as growth of the process over files of 24 and 48 megapixels (JPEG, PNG, TIFF; GLARE_MODE=region+lossmask; in
-# coloring alone the other modes differ by 1 at most): 13.4, 25.6, 39.1, 42.1. Of color the gray is computed in float.
-FULL_SIZE_BYTES = {(False, False): 14, (False, True): 26, (True, False): 40, (True, True): 43}
+# Measured as growth of the process over files of 24 megapixels with light reflection that is corrected
+# (benchmarks/bench_memory.py; JPEG, PNG, TIFF): at most 12.9, 14.7, 15.0, 18.7; 24.2 of gray at 16 bits as PNG.
+FULL_SIZE_BYTES = {(False, False): 14, (False, True): 16, (True, False): 16, (True, True): 20}
+# A PNG of 16 bits is encoded in memory.
+PNG_16_BYTES = 10
 # Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
 NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -59,7 +61,8 @@ def bytes_needed(extent: Extent, params: Params, rows: int = 0) -> int:
     Args:
         rows: height of a strip; 0: TILE_PX, or what is quick.
     """
-    full = extent.pixels * FULL_SIZE_BYTES[extent.color, extent.deep]
+    png = PNG_16_BYTES if extent.deep and extent.suffix == ".png" else 0
+    full = extent.pixels * (FULL_SIZE_BYTES[extent.color, extent.deep] + png)
     small = math.prod(working_shape(extent.height_px, extent.width_px, params.predict_px))
     network = small * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
     strip = min(rows or strip_rows(extent.width_px, params.tile_px), extent.height_px) * extent.width_px * STRIP_BYTES

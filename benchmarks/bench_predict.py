@@ -1,0 +1,127 @@
+"""A folder of photographs: `dancheong predict` beside a plain eager torch prediction, whole processes, in turns.
+
+    python benchmarks/bench_predict.py [--photographs FOLDER] [--count 155] [--model MODEL.h5] [--rounds 3]
+
+The plain prediction is what a script of the field does: read with OpenCV, resize, the U-Net in eager torch at batch 1, the
+luminance put back in LAB, resize, write. Same photographs, same weights, same working size, the same size written; light
+reflection is left alone in both, as the plain one knows nothing of it, and is measured once more with it. How far the
+pictures are apart is told as the mean Delta E 2000 between the two.
+The last line is JSON: medians of the rounds.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dancheong.imaging.files import read_photo
+from dancheong.imaging.metrics import mean_delta_e_2000
+from material import Measured, gray_scenes, machine, predict_words, run_measured, untrained_model
+
+
+def plain_prediction(model: str, photographs: str, out: str) -> None:
+    """The plain eager path, run as a process of its own."""
+    import cv2
+    import torch
+
+    from dancheong.artifact import read_artifact
+    from dancheong.models.export import load_generator
+
+    artifact = read_artifact(model)
+    network = load_generator(artifact.architecture, artifact.weights).eval()
+    multiple, resol = 2**network.levels, artifact.params.resol
+    Path(out).mkdir()
+    for path in sorted(Path(photographs).iterdir()):
+        gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        height, width = gray.shape
+        scale = resol / min(height, width)
+        h, w = round(height * scale), round(width * scale)
+        small = cv2.resize(gray, (w, h), interpolation=cv2.INTER_AREA)
+        lightness = cv2.cvtColor(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_GRAY2BGR), cv2.COLOR_BGR2LAB)[..., 0]
+        padded = np.pad(lightness / 50 - 1, ((0, -h % multiple), (0, -w % multiple)), mode="symmetric")
+        with torch.no_grad():
+            chroma = network(torch.from_numpy(padded)[None, None])[0].numpy()[:, :h, :w]
+        ab = cv2.resize(np.ascontiguousarray(chroma.transpose(1, 2, 0)) * 110, (width, height), interpolation=cv2.INTER_CUBIC)
+        full = cv2.cvtColor(cv2.cvtColor(gray.astype(np.float32) / 255, cv2.COLOR_GRAY2BGR), cv2.COLOR_BGR2LAB)
+        full[..., 1:] = ab
+        color = cv2.cvtColor(full, cv2.COLOR_LAB2BGR)
+        cv2.imwrite(
+            str(Path(out) / path.name), np.rint(np.clip(color, 0, 1) * 255).astype(np.uint8),
+            [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
+        )
+
+
+def apart(first: Path, second: Path) -> float:
+    """Mean Delta E 2000 between the pictures of two folders."""
+    pairs = [(path, second / path.name) for path in sorted(first.glob("*.jpg"))]
+    return float(np.mean([mean_delta_e_2000(read_photo(one).pixels, read_photo(other).pixels) for one, other in pairs]))
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--plain"]:
+        plain_prediction(*sys.argv[2:5])
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photographs", type=Path, help="a folder of JPEG; else built-in scenes of 512 px")
+    parser.add_argument("--count", type=int, default=155)
+    parser.add_argument("--model", type=Path, help="else the default network, untrained")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        model = given.model or untrained_model(folder / "m.h5")
+        photographs = folder / "in"
+        if given.photographs is None:
+            gray_scenes(photographs, given.count)
+        else:
+            photographs.mkdir()
+            for path in sorted(given.photographs.glob("*.jpg"))[: given.count]:
+                shutil.copy(path, photographs)
+        count = len(list(photographs.iterdir()))
+        one = folder / "one"
+        one.mkdir()
+        shutil.copy(min(photographs.iterdir()), one)
+        runs = {
+            "plain": lambda out: [sys.executable, __file__, "--plain", str(model), str(photographs), str(out)],
+            "ours": lambda out: predict_words(model, photographs, out, "GLARE_MODE=off"),
+            "with_glare": lambda out: predict_words(model, photographs, out),
+            "one_photograph": lambda out: predict_words(model, one / min(photographs.iterdir()).name, out),
+        }
+        measured: dict[str, list[Measured]] = {name: [] for name in runs}
+        for number in range(given.rounds):
+            for name, words in runs.items():
+                out = folder / name
+                shutil.rmtree(out, ignore_errors=True)
+                measured[name].append(run_measured(words(out)))
+                print(f"round {number + 1} {name}: {measured[name][-1].seconds:.2f} s", file=sys.stderr, flush=True)
+        helps = [run_measured([sys.executable, "-m", "dancheong", "--help"]).cpu_seconds for _ in range(given.rounds)]
+        distance = apart(folder / "ours", folder / "plain")
+    told = {
+        name: {
+            "seconds": round(statistics.median(run.seconds for run in some), 2),
+            "cpu_seconds": round(statistics.median(run.cpu_seconds for run in some), 2),
+            "peak_mb": round(max(run.peak_mb for run in some)),
+        }
+        for name, some in measured.items()
+    }
+    ratios = [plain.seconds / ours.seconds for plain, ours in zip(measured["plain"], measured["ours"], strict=True)]
+    print(json.dumps({
+        "bench": "predict", "photographs": count, "machine": machine(), **told,
+        "times_faster": round(statistics.median(ratios), 2),
+        "times_faster_in_cpu": round(told["plain"]["cpu_seconds"] / told["ours"]["cpu_seconds"], 2),
+        "photographs_a_second": round(count / told["ours"]["seconds"], 2),
+        "photographs_a_cpu_second": round(count / told["ours"]["cpu_seconds"], 2),
+        "with_glare_a_cpu_second": round(count / told["with_glare"]["cpu_seconds"], 2),
+        "delta_e_between": round(distance, 3), "help_cpu_seconds": round(statistics.median(helps), 3),
+        "at": time.strftime("%Y-%m-%d"),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
