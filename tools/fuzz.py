@@ -119,6 +119,8 @@ def _start(target: Target, lane: int, first: int, lanes: int, cases: int, select
         return
     try:
         os.close(reading)
+        for number in (signal.SIGALRM, signal.SIGPROF):
+            signal.signal(number, signal.SIG_DFL)  # death, also inside a library
         target.prepare()
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + LIMIT_BYTES, used + LIMIT_BYTES))
