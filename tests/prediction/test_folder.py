@@ -378,3 +378,15 @@ def test_a_result_says_where_its_color_came_from_and_keeps_what_the_photograph_s
         assert image.tag_v2[315] == "An archive"
     (filtered,) = filter_files(Params(), [tmp_path / "scan.tif"], tmp_path / "filtered")
     assert b"algorithmicallyEnhanced" in read_photo(filtered.output).xmp
+
+
+def test_the_luminance_of_a_16_bit_scan_stays_within_rounding(colorizer, tmp_path):
+    codes = np.random.default_rng(4).integers(0, 65536, (60, 80)).astype(np.uint16)
+    codes[:2] = np.arange(160).reshape(2, 80) * 411
+    write_photo(tmp_path / "scan.tif", codes)
+    (result,) = predict_files(colorizer, [tmp_path / "scan.tif"], tmp_path / "out")
+    coded = read_photo(result.output).pixels / 65535
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4) @ [0.212671, 0.715160, 0.072169]
+    gray = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055) * 65535
+    assert np.ptp(coded, axis=2).max() > 0.01
+    assert np.abs(gray - codes).max() < 0.6
