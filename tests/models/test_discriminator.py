@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from dancheong.models.blocks import count_parameters, initialize
-from dancheong.models.discriminator import Discriminator, ReceptiveField, discriminator_rows, receptive_field
+from dancheong.models.discriminator import Discriminator, ReceptiveField, discriminator_rows, limit, receptive_field
 from dancheong.params import ParamError, Params
 
-PAPER = Params(ngf=64, ndf=64, depth=0, norm="batch", dropout=0.5, upsample="transposed", resol=256)
+PAPER = Params(d_spectral=False, ngf=64, ndf=64, depth=0, norm="batch", dropout=0.5, upsample="transposed", resol=256)
 PATCHES = ["1", "16", "34", "70", "142", "286"]
 
 
@@ -39,7 +39,7 @@ def test_canonical_compute_is_3_20_gmac() -> None:
 
 @pytest.mark.parametrize("patch", PATCHES)
 def test_receptive_field_measured_by_gradient(patch: str) -> None:
-    rows = discriminator_rows(Params(ndf=1, norm="none", patch_size=patch, resol=512), 1)
+    rows = discriminator_rows(Params(d_spectral=False, ndf=1, norm="none", patch_size=patch, resol=512), 1)
     discriminator = Discriminator(rows).double()
     with torch.no_grad():
         for parameter in discriminator.parameters():
@@ -65,7 +65,7 @@ def test_canonical_receptive_field_is_70() -> None:
 
 @pytest.mark.parametrize("norm", ["batch", "instance", "channel", "none"])
 def test_bias_exactly_where_no_norm_follows(norm: str) -> None:
-    rows = discriminator_rows(Params(norm=norm), 3)
+    rows = discriminator_rows(Params(d_spectral=False, norm=norm), 3)
     assert rows[0].norm == rows[-1].norm == "none"
     assert {row.norm for row in rows[1:-1]} == {norm}
     assert all(row.bias == (row.norm == "none") for row in rows)
@@ -75,7 +75,7 @@ def test_bias_exactly_where_no_norm_follows(norm: str) -> None:
 @pytest.mark.parametrize("norm", ["batch", "instance", "channel", "none"])
 def test_the_smallest_picture_gives_one_row_of_logits(patch: str, norm: str) -> None:
     # One picture a batch: no normalization may be left with a single value.
-    rows = discriminator_rows(Params(ndf=1, norm=norm, patch_size=patch, resol=512), 3)
+    rows = discriminator_rows(Params(d_spectral=False, ndf=1, norm=norm, patch_size=patch, resol=512), 3)
     field = receptive_field(rows)
     side = field.size_px - 2 * field.padding_px
     discriminator = Discriminator(rows)
@@ -88,4 +88,19 @@ def test_a_patch_too_large_for_resol_is_refused(patch: str) -> None:
     # However deep the generator is: what it pads, the discriminator never sees.
     for depth in (2, 9):
         with pytest.raises(ParamError, match=f"PATCH_SIZE={patch} .*RESOL=16"):
-            discriminator_rows(Params(resol=16, depth=depth, patch_size=patch), 3)
+            discriminator_rows(Params(d_spectral=False, resol=16, depth=depth, patch_size=patch), 3)
+
+
+def test_a_limited_discriminator_stretches_nothing() -> None:
+    """Every convolution's largest singular value comes to 1, and the weights it began with keep their directions."""
+    discriminator = Discriminator(discriminator_rows(Params(ndf=4, patch_size="16"), 3))
+    initialize(discriminator, 1)
+    drawn = {name: weight.clone() for name, weight in discriminator.named_parameters() if name.endswith("weight")}
+    limit(discriminator)
+    for _ in range(30):
+        discriminator(torch.zeros(1, 3, 16, 16))
+    for name, weight in drawn.items():
+        now = discriminator.get_submodule(name.removesuffix(".weight")).weight.detach()
+        assert torch.linalg.matrix_norm(now.flatten(1), 2).item() == pytest.approx(1, rel=2e-2)
+        assert torch.nn.functional.cosine_similarity(now.flatten(), weight.flatten(), 0) > 0.9999
+    assert all(row.norm == "none" and row.bias for row in discriminator.rows)

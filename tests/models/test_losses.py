@@ -50,7 +50,7 @@ def test_right_verdicts_cost_nothing_and_halves_are_summed_in_single_precision()
     assert torch.equal(adversarial(verdicts, True), adversarial(verdicts.float(), True))
 
 
-def test_the_color_distance_is_that_of_points_in_the_plane_whatever_its_axes(pictures: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_the_color_distance_does_not_depend_on_the_axes(pictures: tuple[torch.Tensor, torch.Tensor]) -> None:
     fake, target = (picture[:, :2] for picture in pictures)
     expected = (fake - target).norm(dim=1).mean()
     torch.testing.assert_close(color_distance(fake, target), expected, atol=COLOR_UNIT / 10, rtol=0)
@@ -72,7 +72,7 @@ def start_values(norm: str, frozen: bool) -> list[float]:
     picture, real, fake = torch.rand(3, 1, 3, 128, 128, generator=torch.Generator().manual_seed(1)) * 2 - 1
     losses = []
     for seed in range(3):
-        discriminator = Discriminator(discriminator_rows(Params(ndf=64, norm=norm), 6))
+        discriminator = Discriminator(discriminator_rows(Params(d_spectral=False, ndf=64, norm=norm), 6))
         initialize(discriminator, seed)
         with torch.no_grad():
             of_real = discriminator.train(not frozen)(torch.cat([picture, real], 1))
@@ -127,7 +127,7 @@ def test_damaged_pixels_do_not_count(pictures: tuple[torch.Tensor, torch.Tensor]
 def test_no_gradient_where_the_weight_is_zero(pictures: tuple[torch.Tensor, torch.Tensor]) -> None:
     fake, target = pictures
     weight = mask(0.5)
-    rows = discriminator_rows(Params(ndf=2, resol=64, norm="batch", patch_size="16"), 3)
+    rows = discriminator_rows(Params(d_spectral=False, ndf=2, resol=64, norm="batch", patch_size="16"), 3)
     discriminator = Discriminator(rows)
     initialize(discriminator, seed=2)
     fake.requires_grad_()
@@ -140,7 +140,7 @@ def test_no_gradient_where_the_weight_is_zero(pictures: tuple[torch.Tensor, torc
 
 
 def test_patches_that_see_only_damage_do_not_count() -> None:
-    rows = discriminator_rows(Params(ndf=2, resol=64, patch_size="16"), 3)
+    rows = discriminator_rows(Params(d_spectral=False, ndf=2, resol=64, patch_size="16"), 3)
     pooled = pool_weight(mask(0.5), receptive_field(rows))
     logits = torch.randn(pooled.shape)
     spoilt = torch.where(pooled == 0, torch.full_like(logits, 50.0), logits)
@@ -161,7 +161,7 @@ def test_a_batch_of_nothing_but_damage_costs_nothing(pictures: tuple[torch.Tenso
 @pytest.mark.parametrize("patch", ["1", "16", "34", "70", "142"])
 @pytest.mark.parametrize(("height", "width"), [(96, 128), (65, 81)])
 def test_pooled_weights_have_the_shape_of_the_logits(patch: str, height: int, width: int) -> None:
-    rows = discriminator_rows(Params(ndf=1, norm="none", patch_size=patch), 3)
+    rows = discriminator_rows(Params(d_spectral=False, ndf=1, norm="none", patch_size=patch), 3)
     logits = Discriminator(rows)(torch.zeros(2, 3, height, width))
     assert pool_weight(torch.ones(2, 1, height, width), receptive_field(rows)).shape == logits.shape
 

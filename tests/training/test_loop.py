@@ -25,7 +25,7 @@ from dancheong.training.state import ResumeError
 
 TINY = {
     "RESOL": 32, "NGF": 4, "NDF": 4, "DEPTH": 3, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "DROPOUT": 0.5, "GAN_START": 0.2,
-    "VAL_IMAGES": 4, "DEVICE": "cpu", "EPOCHS": 2,
+    "VAL_IMAGES": 4, "DEVICE": "cpu", "EPOCHS": 2, "LAMBDA_GAN": 0.1,
 }
 
 
@@ -208,7 +208,7 @@ def test_what_has_been_said_about_the_discriminator_survives_a_stop(photos, tmp_
 @pytest.mark.parametrize(("resol", "depth"), [(100, 6), (286, 6), (32, 6), (50, 0)])
 def test_resol_may_be_any_size(tmp_path, resol, depth):
     write_scenes(tmp_path / "photos", 2, 1, 130, 90)
-    settings = {"NGF": 2, "NDF": 2, "BATCH_SIZE": 2, "EPOCHS": 1, "GAN_START": 0, "DEVICE": "cpu"}
+    settings = {"NGF": 2, "NDF": 2, "BATCH_SIZE": 2, "EPOCHS": 1, "GAN_START": 0, "LAMBDA_GAN": 0.1, "DEVICE": "cpu"}
     settings |= {"RESOL": resol, "DEPTH": depth}
     # Default PATCH_SIZE: 70 sees at least 24 px.
     result = train(tmp_path / "photos", tmp_path / "m.h5", resolve(settings=settings).params, category="GOGUNG")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from dancheong.models.blocks import Activation, Norm, activate, norm_layer
 from dancheong.params import ParamError, Params
@@ -50,7 +51,8 @@ class ReceptiveField:
 def discriminator_rows(params: Params, c_pair: int) -> list[PatchRow]:
     """The discriminator of PATCH_SIZE as a table; `c_pair` are the channels of input and picture together.
 
-    The first and the last convolution have no normalization. A convolution has a bias exactly where none follows it.
+    The first and the last convolution have no normalization, and with D_SPECTRAL none has (`limit` then bounds them all).
+    A convolution has a bias exactly where no normalization follows it.
 
     Raises:
         ParamError: RESOL is too small for the patch: not one logit would be left.
@@ -68,7 +70,7 @@ def discriminator_rows(params: Params, c_pair: int) -> list[PatchRow]:
     for number, stride in enumerate(strides, start=1):
         side_px = (side_px + 2 * padding - ksize) // stride + 1
         is_end = number in (1, len(strides))
-        norm: Norm = "none" if is_end else params.norm
+        norm: Norm = "none" if is_end or params.d_spectral else params.norm
         before: Activation = "leaky" if number > 1 else "none"
         rows.append(
             PatchRow(
@@ -83,6 +85,17 @@ def discriminator_rows(params: Params, c_pair: int) -> list[PatchRow]:
             f"RESOL={params.resol}: take a smaller PATCH_SIZE or a larger RESOL"
         )
     return rows
+
+
+def limit(discriminator: nn.Module) -> None:
+    """Divide each convolution's weights by their largest singular value, from now on: the logits then change gently with
+    the picture, and a discriminator that tells real from fake easily still has a slope for the generator to learn from.
+
+    After `initialize`, whose weights it keeps. Source: Miyato et al. 2018, one power iteration a forward pass.
+    """
+    for part in list(discriminator.modules()):
+        if isinstance(part, nn.Conv2d):
+            spectral_norm(part)
 
 
 def receptive_field(rows: Sequence[PatchRow]) -> ReceptiveField:

@@ -43,6 +43,10 @@ class NetworkRows(BaseModel):
     patch_size: Literal["1", "16", "34", "70", "142", "286"] = row(
         "70", "receptive field of the patch discriminator", unit="px", source=PIX2PIX
     )
+    d_spectral: bool = row(
+        True, "spectral normalization of the discriminator instead of NORM (the paper has none): it wins less easily",
+        source="Miyato et al. 2018",
+    )
     norm: Literal["batch", "instance", "channel", "none"] = row(
         "batch", "normalization; batch statistics are frozen at prediction, `instance` depends on the picture's extent",
     )
@@ -70,7 +74,10 @@ class TrainingRows(BaseModel):
         "color", "distance to the truth: l1 takes each channel by itself (the paper), color the channels of a pixel together"
     )
     lambda_l1: float = row(100.0, "weight of the distance to the truth", ge=0, le=10000, source=PIX2PIX)
-    lambda_gan: float = row(0.1, "weight of the adversarial loss (1 in the paper); 0 trains no discriminator", ge=0, le=100)
+    lambda_gan: float = row(
+        0.0, "weight of the adversarial loss (1 in the paper); 0 trains no discriminator; .2 gives a little more color for a "
+        "little more error (docs/decisions/0006)", ge=0, le=100,
+    )
     gan_start: float = row(0.3, "share of the training before the adversarial part begins (0 in the paper)", ge=0, le=1)
     ema: float = row(0.998, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)
     seed: int = row(1, "seed of weights, order, augmentation and dropout", ge=0, le=2**31 - 1)

@@ -22,7 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lambda_gan": 1.0, "gan_start": 0.0, "ema": 0.0, "jitter": 30, "crop_scale_min": 1.0, "jitter_light": 0.0, "jitter_angle": 0.0,
         "predict_dropout": True, "glare_mode": "global", "glare_stage": "train", "hf_channel": "rgb",
         "hf_space": "coded", "hf_renorm": "minmax", "hf_border": "none", "aug_glare_p": 0.0,
-        "precision": "32-true", "loss": "l1",
+        "precision": "32-true", "loss": "l1", "d_spectral": False,
     },
 }
 

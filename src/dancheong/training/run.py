@@ -14,7 +14,7 @@ from dancheong.data.batches import Batch, batches, validation_samples
 from dancheong.data.cache import Cache
 from dancheong.data.prepare import channels
 from dancheong.models.blocks import initialize, lay_out, share_statistics
-from dancheong.models.discriminator import Discriminator, discriminator_rows
+from dancheong.models.discriminator import Discriminator, discriminator_rows, limit
 from dancheong.models.export import load_generator, to_weights
 from dancheong.models.generator import Generator, architecture, generator_rows
 from dancheong.models.statistics import recalibrate
@@ -52,6 +52,8 @@ class Run(Journal):
             self.discriminator = Discriminator(discriminator_rows(params, c_in + c_out))
             initialize(self.discriminator, params.seed + 1)
             lay_out(self.discriminator, params.batch_size)
+            if params.d_spectral:
+                limit(self.discriminator)
             share_statistics(self.discriminator, fabric.world_size > 1)
             d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         if self.average is not None:
