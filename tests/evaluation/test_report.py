@@ -14,6 +14,7 @@ from PIL import Image
 from dancheong.evaluation.report import (
     Comparison,
     Curves,
+    Drawing,
     Facts,
     Figure,
     Section,
@@ -220,3 +221,15 @@ def test_write_report_is_whole_or_not_at_all(tmp_path: Path) -> None:
         write_report(path, "Two", [Section("s", parts=[Table(("a",), [()])])])
     assert path.read_text(encoding="utf-8") == before
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_drawing_is_a_picture_that_cannot_meet_the_page():
+    svg = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><text id="s1">a &amp; b</text></svg>'
+    page = render_report("title", [Section("one", parts=(Drawing(svg, "caption <1>", 'alt "x"'),))])
+    images = [attributes for tag, attributes in Page(page).elements if tag == "img"]
+    assert [image["alt"] for image in images] == ['alt "x"']
+    kind, data = (images[0]["src"] or "").split(",", 1)
+    assert kind == "data:image/svg+xml;base64"
+    assert base64.b64decode(data).decode() == svg
+    assert "caption &lt;1&gt;" in page
+    assert 'id="s1">a' not in page

@@ -166,7 +166,9 @@ def _part(part: Part, picture_px: int) -> str:
             # As a picture: its identifiers and styles cannot meet those of the page, and nothing in it can run.
             data = base64.b64encode(part.svg.encode()).decode("ascii")
             image = f'<img class="drawing" src="data:image/svg+xml;base64,{data}" alt="{escape(part.alt)}">'
-            return f'<figure class="wide">{image}<figcaption>{escape(part.caption)}</figcaption></figure>\n'
+            # Its letters stay readable on a phone: it scrolls inside its box as wide tables do.
+            box = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(part.caption)}">{image}</div>'
+            return f'<figure class="wide">{box}<figcaption>{escape(part.caption)}</figcaption></figure>\n'
         case Curves():
             chart = line_chart(part.series, part.x_label, part.y_label, part.caption, part.log_y)
             return f'<figure class="wide">{chart}<figcaption>{escape(part.caption)}</figcaption></figure>\n'

@@ -44,7 +44,7 @@ tbody th{font-weight:400;overflow-wrap:break-word}
 figure{margin:1rem 0}
 figcaption{margin-top:.35rem}
 img{display:block;max-width:100%;height:auto;border-radius:4px;background:var(--line)}
-.drawing{background:#fff}
+.drawing{background:#fff;max-width:none}
 .row{display:grid;grid-template-columns:repeat(var(--columns),minmax(0,1fr));gap:.3rem .6rem;margin:0 0 1.5rem}
 .row figure{margin:0}
 .row img{width:100%}
@@ -64,5 +64,6 @@ footer{color:var(--soft);font-size:.88rem;margin-top:3rem;padding-bottom:2rem}
 @media (max-width:34rem){.row{grid-template-columns:repeat(2,minmax(0,1fr))}
 .row figure:nth-of-type(1):nth-last-of-type(odd){grid-column:1/-1}
 .chart text{font-size:17px}}
-@media print{:root{--paper:#fff;--card:#fff}.row,figure,tr{break-inside:avoid}.band{print-color-adjust:exact}nav{display:none}}
+@media print{:root{--paper:#fff;--card:#fff}.drawing{max-width:100%}
+.row,figure,tr{break-inside:avoid}.band{print-color-adjust:exact}nav{display:none}}
 """
