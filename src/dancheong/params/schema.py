@@ -103,6 +103,9 @@ class DataRows(BaseModel):
     crop_scale_min: float = row(0.15, "smallest share of the picture a random crop is taken from; 1: fixed scale", gt=0, le=1)
     jitter_angle: float = row(10.0, "a crop is turned by up to this much to either side", unit="degrees", ge=0, le=180)
     jitter_light: float = row(0.3, "random exposure and contrast of the gray input, in stops", unit="stops", ge=0, le=3)
+    jitter_blur: float = row(0.0, "random blur of the gray input, as of old plates: its largest sigma", unit="px", ge=0, le=16)
+    jitter_grain: float = row(0.0, "random grain of the gray input: its largest standard deviation", unit="share of white",
+                              ge=0, le=0.5)
     cache: Literal["auto", "memory", "disk"] = row("auto", "where prepared photographs are kept between epochs")
 
 
