@@ -3,6 +3,7 @@
 import os
 import sys
 
+import numpy as np
 import pytest
 
 from dancheong.app.training_log import is_first_process, kept_log, remarks_of
@@ -10,7 +11,7 @@ from dancheong.data.photographs import Refusal
 from dancheong.data.scenes import write_scenes
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import resolve
-from dancheong.training.loop import Progress, TrainingDiverged
+from dancheong.training.loop import Progress, TrainingDiverged, TrainResult
 
 SETTINGS = [
     f"--set={setting}"
@@ -93,6 +94,19 @@ def test_a_run_that_fails_says_so_on_its_page(tmp_path):
     with pytest.raises(TrainingDiverged):
         fail()
     assert "Ended by an error: l1 = nan" in (tmp_path / "training.html").read_text("utf-8")
+
+
+def test_a_page_that_cannot_be_written_ends_no_training(tmp_path):
+    write_photo(tmp_path / "preview_00000002.png", np.zeros((8, 9, 3), np.uint8))
+    (tmp_path / "training.html").mkdir()
+    result = TrainResult(tmp_path / "m.h5", 4, 1.0, 4.0, {}, {})
+    with kept_log(tmp_path, tmp_path / "m.h5", resolve()) as log:
+        log.look(progress(2))
+        # The last one is missed.
+        with pytest.raises(OSError, match="training.html"):
+            log.finish(result)
+        (tmp_path / "training.html").rmdir()
+        assert "Finished after 4 images." in log.finish(result).read_text("utf-8")
 
 
 def test_a_run_that_has_not_begun_leaves_the_page_of_another_alone(tmp_path):

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,8 @@ class TrainingLog:
         if not is_first_process():
             return
         self._images_total, self._looked = progress.images_total, True
+        from dancheong.imaging.files import PhotoError
+
         # A preview is named by the images seen, and an interval that ends with one has just drawn it.
         preview = self._log_dir / f"preview_{progress.images_seen:08d}.png"
         is_new = preview.exists() and preview.stat().st_mtime >= self._began
@@ -51,7 +53,9 @@ class TrainingLog:
             self._add_event(progress.images_seen, {**losses, "images_per_second": progress.images_per_second},
                             preview if is_new else None)
         if is_new:
-            self.write_page(f"Running: {progress.images_seen:,} of {progress.images_total:,} images.")
+            # A page that a browser or a virus scanner holds just now is no reason to end a training: the next one follows.
+            with suppress(OSError, PhotoError):
+                self.write_page(f"Running: {progress.images_seen:,} of {progress.images_total:,} images.")
 
     def remark(self, kind: str, count: int, advice: str) -> None:
         """A line on photographs for the page; the first of a kind stays."""
