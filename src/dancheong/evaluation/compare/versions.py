@@ -6,7 +6,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 # What a run's numbers can depend on.
-_RUN = ("artifact", "artifact.py", "data", "glare", "imaging", "models", "params", "prediction", "training")
+_RUN = ("artifact", "data", "glare", "imaging", "models", "params", "prediction", "training")
 _PICTURES = ("glare/simulate.py", "glare/light.py", "imaging/color.py", "imaging/resize.py", "evaluation/compare/pictures.py")
 _NO_PART = ("data/scenes", "data/doctor.py", "data/likeness.py", "params/sources")
 
