@@ -103,7 +103,7 @@ def test_a_page_that_cannot_be_written_ends_no_training(tmp_path):
     with kept_log(tmp_path, tmp_path / "m.h5", resolve()) as log:
         log.look(progress(2))
         # The last one is missed.
-        with pytest.raises(OSError, match="training.html"):
+        with pytest.raises(OSError, match=r"training\.html"):
             log.finish(result)
         (tmp_path / "training.html").rmdir()
         assert "Finished after 4 images." in log.finish(result).read_text("utf-8")
