@@ -1,6 +1,8 @@
 """A model for each kind of place, and one over all."""
 
 import json
+import shlex
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -8,7 +10,8 @@ from typer.testing import CliRunner
 from dancheong.app.main import app
 from dancheong.artifact import read_artifact
 from dancheong.data.scenes import write_scenes
-from dancheong.params import ParamError
+from dancheong.params import ParamError, TableRow, write_table
+from dancheong.params.sources.sql import list_runs
 
 SMALL = [f"--set={row}" for row in (
     "RESOL=16", "NGF=2", "DEPTH=2", "EPOCHS=1", "BATCH_SIZE=2", "GLARE_MODE=off", "LAMBDA_GAN=0", "DEVICE=cpu",
@@ -46,7 +49,11 @@ def test_each_category_has_its_rows_its_photographs_and_its_scores(tree):
 
 
 def test_finished_models_are_kept(tree):
-    run(tree / "train", "-o", tree / "models")
+    url = f"sqlite:///{(tree / 'params.db').as_posix()}"
+    write_table(url, [TableRow("COMMON", "SEED", "3")])
+    run(tree / "train", "-o", tree / "models", "--params", url)
+    trained = [Path(shlex.split(entry.command)[-1]).name for entry in list_runs(url)]
+    assert trained == ["GOGUNG.h5", "사찰.h5", "COMMON.h5"]
     before = {path.name: path.read_bytes() for path in (tree / "models").glob("*.h5")}
     (tree / "models" / "사찰.h5").unlink()
     code, _ = run(tree / "train", "-o", tree / "models", "--resume")

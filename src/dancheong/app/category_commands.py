@@ -8,6 +8,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.history import record
 from dancheong.app.training_log import kept_log
 from dancheong.data.photographs import Refusal
 from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, read_table, resolve
@@ -61,7 +62,7 @@ def train_categories(
     output.mkdir(parents=True, exist_ok=True)
     models: list[dict[str, Any]] = []
     for kind in kinds:
-        models.append(_train(kind, output / f"{kind.name}.h5", resume, quiet))
+        models.append(_train(kind, output / f"{kind.name}.h5", table, resume, quiet))
         if models[-1]["stopped"]:
             say("stopped; the same command with --resume goes on", quiet)
             emit({"models": models, "scores": None}, as_json, _model_lines(models))
@@ -95,7 +96,7 @@ def _kinds(
     return [*kinds, _Kind(COMMON, resolve(rows, None, settings, preset), photos, test)]
 
 
-def _train(kind: _Kind, model: Path, resume: bool, quiet: bool) -> dict[str, Any]:
+def _train(kind: _Kind, model: Path, table: str | None, resume: bool, quiet: bool) -> dict[str, Any]:
     from dancheong.artifact import read_artifact
     from dancheong.training.loop import train
     from dancheong.training.state import state_path
@@ -118,6 +119,8 @@ def _train(kind: _Kind, model: Path, resume: bool, quiet: bool) -> dict[str, Any
         )
         if result.is_first_process:
             log.finish(result)
+            record(table, ["train-categories", str(kind.photos), "-o", str(model)], fingerprint=result.fingerprint,
+                   digest=result.digest, scores=result.val or result.losses)
     return _told(kind.name, model, read_artifact(model).data, result.refusals, result.stopped)
 
 
