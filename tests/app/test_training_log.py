@@ -1,6 +1,5 @@
 """What `dancheong train` leaves beside the model: a page, TensorBoard events, a doctor's summary."""
 
-import os
 import sys
 
 import numpy as np
@@ -97,10 +96,10 @@ def test_a_run_that_fails_says_so_on_its_page(tmp_path):
 
 
 def test_a_page_that_cannot_be_written_ends_no_training(tmp_path):
-    write_photo(tmp_path / "preview_00000002.png", np.zeros((8, 9, 3), np.uint8))
     (tmp_path / "training.html").mkdir()
     result = TrainResult(tmp_path / "m.h5", 4, 1.0, 4.0, {}, {})
     with kept_log(tmp_path, tmp_path / "m.h5", resolve()) as log:
+        write_photo(tmp_path / "preview_00000002.png", np.zeros((8, 9, 3), np.uint8))
         log.look(progress(2))
         # The last one is missed.
         with pytest.raises(OSError, match=r"training\.html"):
@@ -118,7 +117,6 @@ def test_a_run_that_has_not_begun_leaves_the_page_of_another_alone(tmp_path):
 
 def test_scores_count_as_new_only_with_a_preview_of_this_run(tmp_path):
     (tmp_path / "preview_00000002.png").write_bytes(b"of an earlier run")
-    os.utime(tmp_path / "preview_00000002.png", (1000, 1000))
     with kept_log(tmp_path, tmp_path / "m.h5", resolve(), tensorboard=True) as log:
         log.look(progress(2))
     tags = events_in(tmp_path).Tags()

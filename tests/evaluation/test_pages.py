@@ -12,7 +12,7 @@ from dancheong.data.scenes import scene
 from dancheong.evaluation.chart import line_chart
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
 from dancheong.evaluation.pages import SHOWN, write_evaluation_page
-from dancheong.evaluation.training_page import TrainingState, find_previews, read_losses, write_training_page
+from dancheong.evaluation.training_page import TrainingState, find_previews, preview_times, read_losses, write_training_page
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.sheet import sheet
@@ -76,8 +76,9 @@ def test_previews_of_an_earlier_run_are_passed_over(log):
     entries = read_losses(log)
     assert len(entries) == len(LOSSES)
     assert [images for images, _ in find_previews(log, entries)] == [16, 24]
-    os.utime(log / "preview_00000016.png", (1000, 1000))
-    assert [images for images, _ in find_previews(log, entries, began=2000)] == [24]
+    earlier = preview_times(log)
+    os.utime(log / "preview_00000024.png", (1000, 1000))  # written anew
+    assert [images for images, _ in find_previews(log, entries, earlier)] == [24]
 
 
 @pytest.fixture

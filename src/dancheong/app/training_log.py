@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 Remark = tuple[str, int, str]
 AddEvent = Callable[[int, dict[str, float], Path | None], None]
-# Times of files are as coarse as this on some file systems.
-_COARSE_SECONDS = 2.0
 # What the launchers of several processes number them with.
 _RANKS = ("LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID")
 
@@ -26,11 +24,11 @@ class TrainingLog:
     """Looks at a running training and keeps its page and its events up to date. Holds an open file of events."""
 
     def __init__(
-        self, log_dir: Path, model: Path, resolved: Resolved, began: float, columns: Sequence[str],
+        self, log_dir: Path, model: Path, resolved: Resolved, earlier: Mapping[str, int], columns: Sequence[str],
         open_events: Callable[[], AddEvent] | None,
     ) -> None:
         self._log_dir, self._model, self._resolved = log_dir, model, resolved
-        self._began, self._columns = began, columns
+        self._earlier, self._columns = earlier, columns
         self._open_events = open_events
         self._add_event: AddEvent | None = None
         self._images_total, self._looked = 0, False
@@ -45,7 +43,7 @@ class TrainingLog:
 
         # A preview is named by the images seen, and an interval that ends with one has just drawn it.
         preview = self._log_dir / f"preview_{progress.images_seen:08d}.png"
-        is_new = preview.exists() and preview.stat().st_mtime >= self._began
+        is_new = preview.exists() and self._earlier.get(preview.name) != preview.stat().st_mtime_ns
         losses = {name: value for name, value in progress.losses.items() if is_new or not name.startswith("val_")}
         if self._add_event is None and self._open_events is not None:
             self._add_event = self._open_events()
@@ -66,7 +64,7 @@ class TrainingLog:
         from dancheong.evaluation.training_page import TrainingState, write_training_page
 
         remarks = tuple(self._remarks.values())
-        shown = TrainingState(str(self._model), state, self._images_total, remarks, self._began, self._columns)
+        shown = TrainingState(str(self._model), state, self._images_total, remarks, self._earlier, self._columns)
         return write_training_page(self._log_dir, self._resolved, shown)
 
     def finish(self, result: "TrainResult") -> Path:
@@ -78,10 +76,12 @@ class TrainingLog:
             return self.write_page(f"Stopped after {seen}; the same command with --resume goes on.")
         return self.write_page(f"Finished after {seen}.")
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, error: BaseException) -> None:
         """Say on the page that the run has failed, if it has begun: what is there otherwise is of another run."""
-        if error is not None and self._looked:
-            self.write_page(f"Ended by an error: {error or type(error).__name__}")
+        # The error itself counts more than one of the page, such as of a full disk.
+        with suppress(OSError, ValueError):
+            if self._looked:
+                self.write_page(f"Ended by an error: {str(error) or type(error).__name__}")
 
 
 def is_first_process() -> bool:
@@ -106,10 +106,11 @@ def kept_log(
     """
     if tensorboard and not tensorboard_there():
         raise ExtraMissing("TensorBoard events need tensorboard: pip install 'dancheong[board]'")
+    from dancheong.evaluation.training_page import preview_times
+
     with ExitStack() as stack:
         open_events = (lambda: stack.enter_context(_events(log_dir))) if tensorboard else None
-        began = 0.0 if resume else time.time() - _COARSE_SECONDS
-        log = TrainingLog(log_dir, model, resolved, began, columns, open_events)
+        log = TrainingLog(log_dir, model, resolved, {} if resume else preview_times(log_dir), columns, open_events)
         try:
             yield log
         except BaseException as error:

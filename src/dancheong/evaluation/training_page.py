@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,15 @@ class TrainingState:
     """What the log folder does not tell: the model, the state in a sentence, how far the run is to go, when it began.
 
     `remarks` are (what, how many, what to do) lines, such as a doctor's summary and the photographs that were left out.
-    Previews older than `began` (seconds since 1970) are those of an earlier run. `columns` name what stands side by side in
-    a preview; the last but one is the network's.
+    `earlier`: previews that another run has left in the folder, as `preview_times` gave them before this one began.
+    `columns` name what stands side by side in a preview; the last but one is the network's.
     """
 
     model: str
     state: str
     images_total: int = 0
     remarks: Sequence[tuple[str, int, str]] = ()
-    began: float = 0.0
+    earlier: Mapping[str, int] = field(default_factory=dict)
     columns: Sequence[str] = ("gray", "predicted", "truth")
 
 
@@ -80,14 +80,22 @@ def read_losses(log_dir: str | Path) -> list[dict[str, float]]:
     return entries
 
 
-def find_previews(log_dir: str | Path, entries: Sequence[Mapping[str, float]], began: float = 0.0) -> list[tuple[int, Path]]:
-    """(images seen, file) of each preview, in order; those that an earlier run has left in the folder are passed over."""
+def preview_times(log_dir: str | Path) -> dict[str, int]:
+    """The previews in a log folder: name -> when written, in ns of the clock of its file system."""
+    return {file.name: file.stat().st_mtime_ns for file in sorted(Path(log_dir).glob("preview_*.png"))}
+
+
+def find_previews(
+    log_dir: str | Path, entries: Sequence[Mapping[str, float]], earlier: Mapping[str, int] | None = None
+) -> list[tuple[int, Path]]:
+    """(images seen, file) of each preview, in order; those of an earlier run that are still there are passed over."""
     logged = {int(entry["images"]) for entry in entries}
-    found = ((_PREVIEW.fullmatch(file.name), file) for file in sorted(Path(log_dir).glob("preview_*.png")))
-    return [
-        (int(match[1]), file) for match, file in found
-        if match and int(match[1]) in logged and file.stat().st_mtime >= began
-    ]
+    found = []
+    for name, written in preview_times(log_dir).items():
+        match = _PREVIEW.fullmatch(name)
+        if match and int(match[1]) in logged and (earlier or {}).get(name) != written:
+            found.append((int(match[1]), Path(log_dir) / name))
+    return found
 
 
 def write_training_page(log_dir: str | Path, resolved: Resolved, state: TrainingState) -> Path:
@@ -103,7 +111,7 @@ def write_training_page(log_dir: str | Path, resolved: Resolved, state: Training
     entries = read_losses(log_dir)
     sections = [
         Section("Where it stands", "", (_facts(entries, resolved.params, state), *_remarks(state))),
-        *_previews(find_previews(log_dir, entries, state.began), state.columns, unseen=any(map(_is_validation, entries))),
+        *_previews(find_previews(log_dir, entries, state.earlier), state.columns, unseen=any(map(_is_validation, entries))),
         Section("Losses", "", loss_curves(entries)),
         *_validation(entries),
         Section("Parameters", "Rows set apart are not at their default.", (_parameters(resolved),)),
