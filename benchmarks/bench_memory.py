@@ -50,6 +50,7 @@ def main() -> None:
                 "kind": kind, "megapixels": round(extent.pixels / 1e6, 2), "base_mb": round(peaks[0]),
                 "peak_mb": round(peaks[1]), "bytes_a_pixel": round((peaks[1] - peaks[0]) * 1e6 / extent.pixels, 1),
                 "planned_mb": round(bytes_needed(extent, params) / 1e6), "seconds": round(measured.seconds, 1),
+                "cpu_seconds": round(measured.cpu_seconds, 1),
                 "glare_share": round(file["glare_share"] or 0, 4), "file_mb": round(photograph.stat().st_size / 1e6, 1),
                 "result_mb": round(Path(file["output"]).stat().st_size / 1e6, 1),
             })  # fmt: skip

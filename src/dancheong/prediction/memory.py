@@ -14,8 +14,9 @@ from dancheong.prediction.finish import STRIP_BYTES, strip_rows
 
 # Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit).
 # Measured as growth of the process over files of 24 megapixels with light reflection that is corrected
-# (benchmarks/bench_memory.py; JPEG, PNG, TIFF): at most 12.9, 14.7, 15.0, 18.7; 24.2 of gray at 16 bits as PNG.
-FULL_SIZE_BYTES = {(False, False): 14, (False, True): 16, (True, False): 16, (True, True): 20}
+# (benchmarks/bench_memory.py; JPEG, PNG, TIFF): at most 12.9, 14.7 (16.1 at 100 megapixels), 15.0, 18.7; 24.2 of gray at
+# 16 bits as PNG.
+FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 16, (True, True): 20}
 # A PNG of 16 bits is encoded in memory.
 PNG_16_BYTES = 10
 # Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
