@@ -89,6 +89,17 @@ def test_rows_that_change_no_result_change_no_run(planned):
     assert planned("B")[0].key == planned("B", base=Params(resol=32, device="cpu", workers=2, val_images=7))[0].key
 
 
+@pytest.mark.parametrize(("value", "is_same"), [(3, True), (4, False)])
+def test_a_row_that_only_a_later_version_has_changes_no_run_by_its_default(planned, monkeypatch, value, is_same):
+    class Later(Params):
+        swirl: float = 3
+
+    run = planned("B")[0]
+    later = Later.model_construct(**run.params.model_dump(), swirl=value)
+    monkeypatch.setattr(grid, "arm_params", lambda base, arm, seed: later)
+    assert (planned("B")[0].key == run.key) == is_same
+
+
 def test_other_code_repeats_a_run_unless_it_is_said_otherwise(planned, done):
     runs = planned("B", curve=())
     run_grid(runs, 1, lambda looks: None)

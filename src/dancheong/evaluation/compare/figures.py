@@ -96,29 +96,26 @@ def losses(path: Path, curves: Mapping[str, Sequence[Sequence[tuple[float, Mappi
 
 def doses(path: Path, findings: Findings) -> list[Path]:
     """Error inside the mask by the share of damaged training photographs, a line an arm."""
-    figure = _figure(6.2, 3.6)
+    figure = _figure(6.2, 4.0)
     axis = figure.subplots()
-    arms = [arm.name for arm in findings.arms if sum(arm.name in levels for levels in findings.by_dose.values()) > 1]
+    arms = {
+        arm.name: arm.title for arm in findings.arms if sum(arm.name in levels for levels in findings.by_dose.values()) > 1
+    }
     for index, arm in enumerate(arms):
         points = [(dose, levels[arm][PRIMARY]) for dose, levels in findings.by_dose.items() if arm in levels]
         # Side by side, so that intervals do not hide each other.
         at = [dose + 1.2 * (index - (len(arms) - 1) / 2) for dose, _ in points]
         means = [level.mean for _, level in points]
         half = [level.high - level.mean if math.isfinite(level.high) else 0.0 for _, level in points]
-        axis.errorbar(at, means, half, label=f"{arm}: {_title(findings, arm)}", color=COLORS[index % len(COLORS)],
+        axis.errorbar(at, means, half, label=f"{arm}: {arms[arm]}", color=COLORS[index % len(COLORS)],
                       marker=MARKERS[index % len(MARKERS)], linestyle=DASHES[index % len(DASHES)], capsize=3, linewidth=1.6)
     axis.set_xlabel("damaged training photographs, %", fontsize=9)
     axis.set_ylabel(METRICS[PRIMARY].label, fontsize=9)
     axis.set_xticks(list(findings.by_dose))
     axis.grid(axis="y", color="#e4e4e4", linewidth=0.7)
     _plain(axis)
-    axis.legend(frameon=False, fontsize=8, loc="best")
+    figure.legend(frameon=False, fontsize=8, loc="outside lower left")
     return _save(figure, path)
-
-
-def _title(findings: Findings, name: str) -> str:
-    title = next(arm.title for arm in findings.arms if arm.name == name)
-    return title if len(title) < 40 else title[:37] + "..."
 
 
 def pictures(path: Path, headings: Sequence[str], rows: Sequence[Sequence[Any]], remarks: Sequence[str]) -> list[Path]:

@@ -83,7 +83,9 @@ def plan_runs(
 
 
 def _key(params: Params, pictures: Pictures, photos: Path, masks: Path | None) -> str:
-    rows = {name: value for name, value in params.model_dump(mode="json").items() if name not in _FREE}
+    # Rows with their default are left out, so that a row that is new in a later version changes no run; a default that
+    # changes is seen in the version of the code.
+    rows = {name: value for name, value in params.model_dump(mode="json", exclude_defaults=True).items() if name not in _FREE}
     told = [rows, pictures.digest, photos.name, masks.name if masks else ""]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.photographs import Pair, PhotographRefused, Refusal, find_pairs, has_color, nothing_left, read_pair
-from dancheong.evaluation.compare.versions import pictures_version
+from dancheong.evaluation.compare.versions import glare_version, pictures_version
 from dancheong.glare.detect import detect
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.glare.simulate import add_glare
@@ -217,8 +217,8 @@ def _misplaced(params: Params, file: Path) -> Pixels:
 
 
 def _of_params(params: Params) -> str:
-    rows = json.dumps(params.model_copy(update={"seed": 0}).model_dump(), sort_keys=True)
-    return hashlib.sha256(rows.encode()).hexdigest()[:8]
+    rows = json.dumps(params.model_copy(update={"seed": 0}).model_dump(exclude_defaults=True), sort_keys=True)
+    return hashlib.sha256((rows + glare_version()).encode()).hexdigest()[:8]
 
 
 def _made_once(folder: Path, fill: Callable[[Path], None]) -> Path:

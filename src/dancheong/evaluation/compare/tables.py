@@ -135,7 +135,7 @@ def control_table(control: Mapping[str, Mapping[str, float]]) -> Table:
         for name, label in (("own", "L1 in the arms' color space"), ("rgb", "L1 in RGB from -1 to 1, as in the paper"))
     ]
     return Table(("the predictor that repeats its gray input", "filtered targets", "unfiltered targets", "change"), rows,
-                 "It has learned nothing. What its loss gains by the filter, any network's loss gains.", digits=4)
+                 "It has learned nothing: where its loss changes, the targets have changed.", digits=4)
 
 
 def own_losses_table(material: Material) -> Table:

@@ -49,7 +49,7 @@ def _who_wins(findings: Findings) -> str:
         return (
             f"No treatment beats doing nothing (arm {UNTREATED}, Delta E {level:.2f} inside the mask). The nearest is {best}: "
             f"{spoken(difference.over_seeds)}, adjusted p {p_text(difference.p_holm)}"
-            + ("." if findings.harmless(best) else f"; elsewhere it is not shown to be within {MARGIN} of the untreated arm.")
+            + ("." if findings.harmless(best) else f"; elsewhere it is not shown to lose less than {MARGIN}.")
         )
     difference = findings.to_untreated[winner.name][PRIMARY]
     share = -difference.over_seeds.mean / level
@@ -76,10 +76,11 @@ def _elsewhere(findings: Findings) -> str:
     parts = []
     for metric, where in (("outside", "outside of the damage"), ("clean", "on inputs without glare")):
         interval = findings.to_untreated[name][metric].over_seeds
-        is_within = "no worse than" if interval.high < MARGIN else "not shown to be within"
-        parts.append(f"{where} it is {is_within} {MARGIN} of the untreated arm: {spoken(interval)}")
+        loses = "loses less than" if interval.high < MARGIN else "is not shown to lose less than"
+        parts.append(f"{where} it {loses} {MARGIN} to the untreated arm: {spoken(interval)}")
     seen = findings.to_untreated[name]["inside_seen"].over_seeds
-    harmful = [arm.name for arm in findings.ranked if findings.to_untreated[arm.name][PRIMARY].over_seeds.low > 0]
+    inside = {arm.name: findings.to_untreated[arm.name][PRIMARY] for arm in findings.ranked}
+    harmful = [arm for arm, difference in inside.items() if difference.clear and difference.over_seeds.mean > 0]
     more = f" Worse inside the mask than doing nothing: {', '.join(harmful)}." if harmful else ""
     return (
         f"{name} elsewhere: {'; '.join(parts)}. With its own lightness, as a viewer sees it, the error inside changes by "

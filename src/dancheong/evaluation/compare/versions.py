@@ -21,6 +21,11 @@ def pictures_version() -> str:
     return _hash(_PICTURES)
 
 
+def glare_version() -> str:
+    """sha256 of the code that finds and filters light reflection."""
+    return _hash(("glare",))
+
+
 @cache
 def _hash(parts: tuple[str, ...]) -> str:
     whole = hashlib.sha256()
