@@ -54,13 +54,13 @@ def _planes(coded: Float32, gray: bool) -> Float32:
 
 def run_network(planes_hwc: Float32, weights: Mapping[str, Float32]) -> Float32:
     """The network of tools/train_detector.py, layer by layer: planes (h, w, 3) to probabilities (h, w)."""
-    quarters = _quarters(planes_hwc)
-    least = quarters[..., 0]
-    x = np.concatenate([quarters.mean(axis=2), least.max(axis=2)[..., None], least.min(axis=2)[..., None]], axis=-1)
+    least = np.ascontiguousarray(planes_hwc[..., 0])
+    extremes = [_halved(least, np.maximum)[..., None], _halved(least, np.minimum)[..., None]]
+    x = np.concatenate([_pooled(planes_hwc), *extremes], axis=-1)
     skips = []
     depth = sum(name.startswith("down_") and name.endswith("_weight") for name in weights)
     for level in range(depth):
-        x = _convolve(_quarters(x).mean(axis=2) if level else x, weights, f"down_{level}")
+        x = _convolve(_pooled(x) if level else x, weights, f"down_{level}")
         skips.append(x)
     x = _convolve(x, weights, "deep")
     for level, skip in enumerate(skips[-2::-1]):
@@ -84,11 +84,15 @@ def _box_sum(x: Float32, width: int, height: int) -> Float32:
     return np.asarray(summed, np.float32).reshape(x.shape)
 
 
-def _quarters(x: Float32) -> Float32:
-    """(h, w, c) as (h/2, w/2, 4, c): the four pixels that pooling takes together."""
-    height, width, channels = x.shape
-    blocks = x.reshape(height // 2, 2, width // 2, 2, channels).swapaxes(1, 2)
-    return blocks.reshape(height // 2, width // 2, 4, channels)
+def _pooled(x: Float32) -> Float32:
+    """The mean of each four pixels."""
+    return _halved(x, np.add) * np.float32(0.25)
+
+
+def _halved(x: Float32, two: np.ufunc) -> Float32:
+    """Four pixels as one: (h, w, ...) to (h/2, w/2, ...); rows first, as whole rows are quick to take together."""
+    rows = two(x[0::2], x[1::2])
+    return np.asarray(two(rows[:, 0::2], rows[:, 1::2]), np.float32)
 
 
 def _double(x: Float32) -> Float32:
