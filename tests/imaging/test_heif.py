@@ -1,6 +1,7 @@
 """HEIF is read where the extra is installed, and named where it is not."""
 
 import base64
+import subprocess
 import sys
 from pathlib import Path
 
@@ -61,4 +62,18 @@ def test_a_damaged_one_is_named(heic: Path, share: float) -> None:
     pytest.importorskip("pi_heif")
     heic.write_bytes(HEIC[: int(len(HEIC) * share)])
     with pytest.raises(PhotoError, match=r"photo\.heic"):
+        read_photo(heic)
+
+
+def test_a_decoder_that_dies_is_one_photograph_that_cannot_be_read(heic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damaged files have crashed it: it runs in a process of its own."""
+    pytest.importorskip("pi_heif")
+    run = subprocess.run
+
+    def die(command: list[str], **options: object) -> object:
+        code = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+        return run([command[0], "-c", code], **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "run", die)
+    with pytest.raises(PhotoError, match="its decoder failed"):
         read_photo(heic)

@@ -9,6 +9,8 @@ from typing import IO, Any
 from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, TiffTags, WebPImagePlugin
 from PIL.ImageFile import ImageFile
 
+from dancheong.imaging.heif import HeifImage, is_installed
+
 MAX_MEGAPIXELS = 500
 _MAX_BYTES = MAX_MEGAPIXELS * 1_000_000 * 8
 
@@ -24,12 +26,9 @@ for _tag in (37121, 37500, 37510, 41728, 41729):
 
 
 def _heif_opener(file: IO[bytes]) -> ImageFile:
-    try:
-        from pi_heif import HeifImageFile
-    except ImportError as error:
-        raise Unreadable("a HEIF photograph, which needs pi_heif: pip install 'dancheong[heif]'") from error
-    image: ImageFile = HeifImageFile(file)
-    return image
+    if not is_installed():
+        raise Unreadable("a HEIF photograph, which needs pi_heif: pip install 'dancheong[heif]'")
+    return HeifImage(file)
 
 
 # The plugins are called by name, so that a file is never handed to one of Pillow's many other readers.
