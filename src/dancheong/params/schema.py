@@ -140,7 +140,7 @@ class UpscalerRows(BaseModel):
     )
     sr_features: int = row(32, "channels of each layer", ge=4, le=256, source=COMPACT)
     sr_layers: int = row(10, "layers between the first and the last", ge=1, le=64, source=COMPACT)
-    sr_images: int = row(300000, "patches trained on; 0 stores the weights of --init as they are", unit="images", ge=0,
+    sr_images: int = row(150000, "patches trained on; 0 stores the weights of --init as they are", unit="images", ge=0,
                          le=10**9)
     sr_lr: float = row(1e-3, "learning rate of Adam", gt=0, le=1)
     sr_patch: int = row(48, "side of a patch as the network sees it", unit="px", ge=8, le=512)
