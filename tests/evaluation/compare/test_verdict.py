@@ -67,6 +67,7 @@ def test_a_reference_and_a_control_never_win_and_the_reference_is_not_tested():
     assert found.winner is None
     assert np.isnan(found.to_untreated["A"]["inside"].p_holm)
     assert found.to_untreated["N"]["inside"].clear
+    assert verdict(findings(A=(-1,), B=()), [], {}) == []
 
 
 def test_few_seeds_settle_nothing():

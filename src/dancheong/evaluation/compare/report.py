@@ -83,7 +83,7 @@ _PICTURES = (
 
 def _method(material: Material) -> str:
     pictures, findings = material.pictures, material.findings
-    seconds = [material.results[run.key].seconds for run in material.runs if run.key in material.results]
+    seconds = [result.seconds for result in material.results.values()]
     return (
         f"Each photograph, its longer side at most {pictures.longer_px} px, is darkened to {EXPOSURE:.0%} of its light; glare "
         f"is added in linear light (docs/glare.md, the simulator) by a seed of its own (from {GLARE_SEED}). Of the "
