@@ -57,7 +57,8 @@ def _answer(data: bytes, what: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     Raises:
         ValueError: the file is damaged, or took too long.
     """
-    command = [sys.executable, "-m", "dancheong.imaging.heif", what]
+    # -P: no module is taken from the folder that one happens to be in, which may be one of strangers' files.
+    command = [sys.executable, "-P", "-m", "dancheong.imaging.heif", what]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_LIMIT_S, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
