@@ -1,5 +1,6 @@
 """model.h5 -> a function on arrays: ONNX Runtime by default, torch where it is asked for."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -114,6 +115,8 @@ def _onnx(artifact: Artifact, threads: int | None) -> Network:
 
 
 def _session(model: bytes, names: list[str], weights: list[FloatArray], threads: int | None) -> Network:
+    # Its own builds report their use to their maker (from 1.32 on also on Linux) unless told before they are loaded.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
