@@ -26,6 +26,20 @@ def test_captions_stand_above_and_are_shortened_to_the_cell() -> None:
     assert (page[:head, 68:72] == 255).all()
 
 
+@pytest.mark.parametrize("name", ["te_001.jpg", "경복궁 근정전.tif"])
+def test_names_stand_below(name: str) -> None:
+    photo = np.full((20, 20), 200, np.uint8)
+    plain = sheet([[photo, photo]] * 2, cell_px=64)
+    page = sheet([[photo, photo]] * 2, cell_px=64, names=[[name, ""], ["", name]])
+    foot = (page.shape[0] - plain.shape[0]) // 2
+    height = plain.shape[0] // 2 - 2
+    first, second = page[4 + height - 4 :][:foot], page[-foot - 4 : -4]
+    assert (first[:, :68] < 128).any()
+    assert (first[:, 72:] == 255).all()
+    assert (second[:, :68] == 255).all()
+    assert (second[:, 72:] < 128).any()
+
+
 def test_nothing_makes_no_sheet() -> None:
     with pytest.raises(ValueError, match="expected photographs"):
         sheet([])
