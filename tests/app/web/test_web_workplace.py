@@ -71,6 +71,16 @@ def test_an_upload_that_nobody_took_goes_when_it_is_old(place):
     assert (fresh.exists(), old.exists()) == (True, False)
 
 
+def test_half_of_an_upload_that_was_broken_off_goes_once_none_comes_in(place):
+    half = place.uploads / "tmpabc"
+    half.write_bytes(b"x")
+    with place.room_for(10):
+        place.sweep()
+        assert half.exists()
+    place.sweep()
+    assert not half.exists()
+
+
 def test_a_visit_that_comes_back_in_time_loses_nothing():
     with Workplace(1000, left_seconds=60) as place:
         visit = place.visit("a")

@@ -41,6 +41,16 @@ def session_of(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
+def claim(services: Services) -> Callable[..., None]:
+    """What happens when files are dropped: they belong to a visit from now on, and go with it."""
+
+    def received(uploads: str | list[str] | None, request: gr.Request) -> None:
+        visit = services.workplace.visit(session_of(request))
+        visit.uploads.update(Path(upload) for upload in ([uploads] if isinstance(uploads, str) else uploads or ()))
+
+    return received
+
+
 def models_of(services: Services, visit: Visit | None) -> dict[str, Path]:
     """The models a visitor can choose: the server's, and those brought along."""
     return {**services.shelf.models(), **(visit.models if visit else {})}
@@ -91,7 +101,7 @@ def color_tab(words: Words, services: Services) -> ColorTab:
     adopted, filled = gr.State(model.value), gr.State(form.values(params[0] if params else Params()))
     actions = _Actions(words, services, form)
     hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-    files.upload(actions.received, files, None, **hidden)
+    files.upload(claim(services), files, None, **hidden)
     brought.upload(actions.bring, brought, [model, none, told_status], **hidden)
     model.change(actions.adopt, [model, adopted], [adopted, filled, *form.fields], **hidden)
     outputs = [told_status, shown, go, halt]
@@ -106,11 +116,6 @@ class _Actions:
 
     def __init__(self, words: Words, services: Services, form: Form) -> None:
         self.words, self.services, self.form = words, services, form
-
-    def received(self, uploads: list[str] | None, request: gr.Request) -> None:
-        """Uploads belong to a visit from now on, and go with it."""
-        visit = self.services.workplace.visit(session_of(request))
-        visit.uploads.update(Path(upload) for upload in uploads or ())
 
     def bring(self, upload: str | None, request: gr.Request) -> Any:
         """Take a model file along for this visit, if it is one."""
@@ -166,8 +171,8 @@ class _Actions:
             return
 
         def work(ticket: Ticket) -> None:
-            ticket.total = len(photographs)
             colorizer = self.services.shelf.colorizer(path, self.form.settings(values, filled))
+            ticket.total = len(photographs)
             for number, photograph in enumerate(photographs):
                 if ticket.cancelled:
                     return
@@ -213,6 +218,7 @@ class _Actions:
             return
 
         def work(ticket: Ticket) -> None:
+            ticket.total = 1
             if asked.get("forget"):
                 forget_drawing(photograph)
             colorizer = self.services.shelf.colorizer(path, self.form.settings(values, filled))
@@ -236,7 +242,7 @@ class _Actions:
         shown, text = -1, ""
         while not ticket.wait(LOOK_SECONDS):
             ahead = self.services.desk.ahead(ticket)
-            now = self.words("in_line", ahead=ahead) if ahead else doing(ticket) if ticket.began else self.words("opening")
+            now = self.words("in_line", ahead=ahead) if ahead else doing(ticket) if ticket.total else self.words("opening")
             now = status(now, "work", ticket.done / ticket.total if ticket.total else 0.0)
             if now != text:
                 text, done = now, ticket.done

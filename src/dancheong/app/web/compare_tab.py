@@ -3,13 +3,13 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from dancheong.app.web.color_tab import (
     LOOK_SECONDS,
+    claim,
     model_dropdown,
     models_of,
     reason,
@@ -52,10 +52,6 @@ def compare_tab(words: Words, services: Services) -> CompareTab:
             shown = viewer(words, "compared")
             scores = gr.HTML(elem_id="scores")
 
-    def received(upload: str | None, request: gr.Request) -> None:
-        if upload:
-            services.workplace.visit(session_of(request)).uploads.add(Path(upload))
-
     def compare(upload: str | None, name_a: str | None, name_b: str | None, request: gr.Request) -> Iterator[Any]:
         visit = services.workplace.visit(session_of(request))
         models = models_of(services, visit)
@@ -65,7 +61,7 @@ def compare_tab(words: Words, services: Services) -> CompareTab:
         yield from _compare(words, services, visit, upload, (str(name_a), str(name_b)))
 
     hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-    photo.upload(received, photo, None, **hidden)
+    photo.upload(claim(services), photo, None, **hidden)
     go.click(compare, [photo, first, second], [told_status, shown, scores, go], **hidden)
     return CompareTab((first, second))
 

@@ -3,13 +3,14 @@
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dancheong.params import DancheongError, ExtraMissing
 
@@ -112,7 +113,10 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
     token = "" if options.host in LOOPBACK else secrets.token_urlsafe(24)
     _check(options)
     listening = _listen(options)
-    with listening, assembled(options, token) as application:
+    for name in ("SIGTERM", "SIGHUP"):  # a terminal that is closed; Windows has none
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
+    with suppress(KeyboardInterrupt), listening, assembled(options, token) as application:
         import uvicorn
 
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
@@ -123,6 +127,11 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
         for address in addresses(options.host, listening.getsockname()[1], token):
             say(address)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    """The server raises its signal again when it has ended: what visitors have brought is removed on the way out."""
+    raise KeyboardInterrupt
 
 
 def _listen(options: Options) -> socket.socket:

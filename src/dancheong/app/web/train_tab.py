@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from dancheong.app.web.color_tab import reason, session_of
+from dancheong.app.web.color_tab import claim, reason, session_of
 from dancheong.app.web.form import Form, training_form
 from dancheong.app.web.panels import status, training_panel
 from dancheong.app.web.services import Services
@@ -96,13 +96,9 @@ def train_tab(words: Words, services: Services) -> TrainTab:
         values = form.values(resolve(preset=preset).params)
         return [(preset, values), *values]
 
-    def received(upload: str | None, request: gr.Request) -> None:
-        if upload:
-            services.workplace.visit(session_of(request)).uploads.add(Path(upload))
-
     hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
     shown = [panel, seen, start, stop, resume]
-    packed.upload(received, packed, None, **hidden)
+    packed.upload(claim(services), packed, None, **hidden)
     source.change(lambda kind: (gr.update(visible=kind == "zip"), gr.update(visible=kind == "folder")), source,
                   [packed, folder], **hidden)
     preset.input(fill, preset, [filled, *form.fields], **hidden)

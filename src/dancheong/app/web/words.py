@@ -240,10 +240,7 @@ _CHOICES: dict[tuple[str, str], tuple[str, str]] = {
     ("glare_mode", "global"): ("global: filter the whole picture", "global: 사진 전체를 필터"),
     ("glare_mode", "region"): ("region: correct the damaged part", "region: 손상된 부분을 보정"),
     ("glare_mode", "lossmask"): ("lossmask: look, change nothing", "lossmask: 찾기만 하고 바꾸지 않음"),
-    ("glare_mode", "region+lossmask"): (
-        "region+lossmask: correct; keep out of the loss",
-        "region+lossmask: 보정하고 손실에서 제외",
-    ),
+    ("glare_mode", "region+lossmask"): ("region+lossmask: both", "region+lossmask: 둘 다"),
 }
 
 

@@ -4,6 +4,7 @@ One folder for the whole page, removed when the server ends; in it a folder for 
 has left, and gradio's folder of uploads, in which nothing stays that no visitor has taken.
 """
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -59,7 +60,7 @@ class Workplace:
         for folder in (self.uploads, self._visits_folder, self.training):
             folder.mkdir()
         self._max_bytes, self._left_seconds = max_bytes, left_seconds
-        self._promised = 0
+        self._promised, self._incoming = 0, 0
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -135,19 +136,23 @@ class Workplace:
             if self.used_bytes() + needed > self._max_bytes or shutil.disk_usage(self.root).free < 2 * needed:
                 raise Full("no room")
             self._promised += size_bytes
+            self._incoming += 1
         try:
             yield
         finally:
             with self._lock:
                 self._promised -= size_bytes
+                self._incoming -= 1
 
     def used_bytes(self) -> int:
         """What lies here; a file that is linked twice counts once."""
         sizes: dict[tuple[int, int], int] = {}
-        for path in self.root.rglob("*"):
-            with suppress(OSError):
-                status = path.lstat()
-                sizes[status.st_dev, status.st_ino] = status.st_size
+        # os.walk does not mind a folder that is removed meanwhile.
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                with suppress(OSError):
+                    status = Path(folder, name).lstat()
+                    sizes[status.st_dev, status.st_ino] = status.st_size
         return sum(sizes.values())
 
     # -- going away -------------------------------------------------------------------------------------------------------
@@ -162,16 +167,21 @@ class Workplace:
             ]
             ended = [self._visits.pop(session) for session in gone]
             taken = {upload for visit in self._visits.values() for upload in visit.uploads}
+            if self._incoming == 0:
+                # While nothing comes in, what lies outside a folder is half of an upload that was broken off.
+                for half in self.uploads.iterdir():
+                    if half.is_file():
+                        half.unlink()
         for visit in ended:
             if visit.ticket is not None:
                 visit.ticket.cancel()
             shutil.rmtree(visit.folder, ignore_errors=True)
         released = {upload for visit in ended for upload in visit.uploads}
-        for upload in self.uploads.rglob("*"):
+        for upload in [Path(folder, name) for folder, _, names in os.walk(self.uploads) for name in names]:
             with suppress(OSError):
                 # The link's time is the upload's: a file that was dropped just now stays until it is taken.
                 old = time.time() - upload.lstat().st_mtime > UPLOAD_SECONDS
-                if upload.is_file() and upload not in taken and (old or upload in released):
+                if upload not in taken and (old or upload in released):
                     upload.unlink()
         for folder in self.uploads.iterdir():
             with suppress(OSError):  # not empty
