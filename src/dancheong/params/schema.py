@@ -115,10 +115,6 @@ class PredictionRows(BaseModel):
     vivid: float = row(
         1.0, "LAB: predicted chroma is multiplied by this; above 1 trades color error for color, 0 is gray", ge=0, le=4
     )
-    predict_scale: float = row(
-        1.0, "size at which the network looks at a photograph, as a multiple of RESOL; 1.5 was a little better, for twice the "
-        "time", ge=0.5, le=4,
-    )
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
     input_half: Literal["auto", "yes", "no"] = row(
         "auto", "side_by_side models: the input is one half of a pair; auto: where it is exactly twice as wide as high"
@@ -275,11 +271,6 @@ class Params(
         """FIX_ILLUMINANT as numbers."""
         red, green, blue = (float(part) for part in self.fix_illuminant.split())
         return red, green, blue
-
-    @property
-    def predict_px(self) -> int:
-        """The shorter side of a photograph as the network sees it at prediction."""
-        return max(round(self.resol * self.predict_scale), 1)
 
     @property
     def levels(self) -> int:

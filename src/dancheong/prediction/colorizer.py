@@ -121,7 +121,7 @@ class Colorizer:
     def predict(self, input_hwc: Pixels) -> "Predicted":
         """What the network says of a prepared photograph, at the working size."""
         height, width = input_hwc.shape[:2]
-        return self.predict_as_it_is(resize(input_hwc, working_shape(height, width, self.params.predict_px)))
+        return self.predict_as_it_is(resize(input_hwc, working_shape(height, width, self.params.resol)))
 
     def predict_as_it_is(self, small: Pixels) -> "Predicted":
         """What the network says of a prepared photograph at the size that it has."""

@@ -64,7 +64,7 @@ def bytes_needed(extent: Extent, params: Params, rows: int = 0) -> int:
     """
     png = PNG_16_BYTES if extent.deep and extent.suffix == ".png" else 0
     full = extent.pixels * (FULL_SIZE_BYTES[extent.color, extent.deep] + png)
-    small = math.prod(working_shape(extent.height_px, extent.width_px, params.predict_px))
+    small = math.prod(working_shape(extent.height_px, extent.width_px, params.resol))
     network = small * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
     strip = min(rows or strip_rows(extent.width_px, params.tile_px), extent.height_px) * extent.width_px * STRIP_BYTES
     return full + network + strip
