@@ -93,6 +93,8 @@ def test_gray_to_color_at_twice_the_size_in_one_command(command, trained, upscal
     np.testing.assert_array_equal(result, Upscaler.open(upscaler)(color))
     said = command("predict", trained / "model.h5", gray, "-o", tmp_path / "p", "--upscaler", upscaler, code=2)
     assert "SR_SCALE" in said.stderr
+    given = (*given, "--cluster", "tcp://127.0.0.1:9")
+    assert "leave --upscaler out" in command("predict", trained / "model.h5", gray, "-o", tmp_path / "q", *given, code=2).stderr
 
 
 @pytest.mark.skipif(not SHIPPED.exists(), reason="no upscaler comes with this copy")

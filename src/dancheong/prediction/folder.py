@@ -78,7 +78,7 @@ def predict_files(
         workers: photographs at a time, within MEMORY_GB; None: one for each core, where the model was opened with one
             thread, else one. The results do not depend on it.
         cluster: address of a Dask scheduler, whose workers do the work; they see the same files.
-        upscaler: for SR_SCALE above 1; None: the one that comes with the program, which a cluster always takes.
+        upscaler: for SR_SCALE above 1; None: the one that comes with the program; with `cluster` there is no other.
 
     Returns:
         A result for each photograph of the shard, in order. One that fails does not stop the others.
@@ -102,6 +102,8 @@ def predict_files(
     if workers is None:
         workers = cores() if model.threads == 1 else 1
     treatment = coloring(model, overwrite, tell, upscaler)
+    if cluster is not None and upscaler is not None:
+        raise ParamError("workers of a cluster enlarge with the upscaler that comes with the program: leave --upscaler out")
     task = None if cluster is None else task_of(model, overwrite)
 
     def run(jobs: Sequence[Job]) -> Iterator[Numbered]:
