@@ -31,6 +31,8 @@ SCENES, SCENE_SEED = 24, 8_000_000
 # Gray pictures are tinted: photographs without color are left out of a training, and only lightness is learned here.
 TINT = np.array([1.0, 0.85, 0.7])
 SMALLER = 0.6
+# What the file that comes along was made with: six minutes of one core with AMX.
+SETTINGS = {"SR_IMAGES": 40000, "EMA": 0.999, "DEVICE": "cpu"}
 
 
 def main() -> None:
@@ -41,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_pictures(folder)
-        params = resolve(settings=dict(one.split("=") for one in arguments.set)).params
+        params = resolve(settings={**SETTINGS, **dict(one.split("=") for one in arguments.set)}).params
         log = folder.with_name(folder.name + "_log")
         result = train_upscaler(
             folder, arguments.out, params, log_dir=log,
