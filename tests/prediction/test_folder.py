@@ -203,7 +203,7 @@ def test_results_as_json(new_artifact, photos, tmp_path):
 def test_a_photograph_beyond_memory_gb_fails_alone(new_artifact, tmp_path, photograph):
     write_artifact(tmp_path / "m.h5", new_artifact(memory_gb=0.25))
     (tmp_path / "in").mkdir()
-    write_photo(tmp_path / "in" / "large.jpg", np.zeros((2600, 2600, 3), np.uint8))
+    write_photo(tmp_path / "in" / "large.jpg", np.zeros((4200, 4200, 3), np.uint8))
     write_photo(tmp_path / "in" / "small.jpg", photograph)
     results = by_name(predict_files(tmp_path / "m.h5", [tmp_path / "in"], tmp_path / "out"))
     assert results["small.jpg"].status == "ok"

@@ -210,10 +210,10 @@ def _do(treatment: Treatment, job: Job, care: Care) -> FileResult:
     began = time.perf_counter()
     photo = read_photo(job.source.path)
     drawn = None if job.drawing is None else read_photo(job.drawing).pixels
-    pixels = photo.pixels
-    photo = replace(photo, pixels=pixels[:0])  # what it says of itself is needed to the end, its pixels are not
-    done = treatment.apply(pixels, drawn, job, care)
-    del pixels
+    # What it says of itself is needed to the end; its pixels only by the treatment, which lets go of them.
+    pixels = [photo.pixels]
+    photo = replace(photo, pixels=np.empty((0, 0), np.uint8))
+    done = treatment.apply(pixels.pop(), drawn, job, care)
     notes = (*photo.notes, *_write(treatment, job, done, photo))
     height, width = done.pixels.shape[:2]
     return FileResult(
