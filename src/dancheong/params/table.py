@@ -19,7 +19,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "ngf": 64, "ndf": 64, "depth": 0, "norm": "batch", "dropout": 0.5, "upsample": "transposed", "color_space": "RGB",
         "batch_size": 1, "epochs": 200, "lr": 2e-4, "lr_decay_start": 0.5, "beta1": 0.5, "lambda_l1": 100.0,
-        "lambda_gan": 1.0, "gan_start": 0.0, "ema": 0.0, "jitter": 30, "crop_scale_min": 1.0, "jitter_light": 0.0, "jitter_angle": 0.0,
+        "lambda_gan": 1.0, "gan_start": 0.0, "ema": 0.0, "jitter": 30, "crop_scale_min": 1.0, "jitter_light": 0.0,
+        "jitter_angle": 0.0,
         "predict_dropout": True, "glare_mode": "global", "glare_stage": "train", "hf_channel": "rgb",
         "hf_space": "coded", "hf_renorm": "minmax", "hf_border": "none", "aug_glare_p": 0.0,
         "precision": "32-true", "loss": "l1", "d_spectral": False,
