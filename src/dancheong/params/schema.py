@@ -122,7 +122,7 @@ class PredictionRows(BaseModel):
     tile_px: int = row(0, "height of the strips a large photograph is finished in; 0: chosen by the program", unit="px",
                        ge=0, le=16384)
     memory_gb: float = row(
-        2.0, "memory that coloring one photograph may take beside the program; `predict` refuses one that needs more",
+        2.0, "memory that the photographs in work may take together, beside the program; one that alone needs more is refused",
         unit="GB", ge=0.25, le=4096,
     )
     sr_scale: Literal["1", "2", "4"] = row("1", "enlargement after prediction", source=SOURCE_PAPER)
