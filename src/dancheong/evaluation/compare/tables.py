@@ -19,7 +19,7 @@ from dancheong.params import Params
 
 _VERSIONS = ("dancheong", "torch", "onnxruntime", "numpy", "scipy", "opencv-python-headless")
 
-_SHORT = {"d_real": "D on real", "d_fake": "D on fake", "g": "G", "g_gan": "G, adversarial", "l1": "L1"}
+_SHORT = {"d_real": "D on real", "d_fake": "D on fake", "g": "G", "g_gan": "G, adversarial", "l1": "distance"}
 
 
 @dataclass(frozen=True)
