@@ -18,7 +18,8 @@ MARKERS = "osD^vPX"
 DASHES = ("-", "--", "-.", ":")
 _INK, _SOFT = "#222222", "#666666"
 _DPI = 150
-LOSSES = {"d_real": "discriminator on real", "d_fake": "discriminator on fake", "g_gan": "generator, adversarial", "l1": "distance to the truth"}
+LOSSES = {"d_real": "discriminator on real", "d_fake": "discriminator on fake", "g_gan": "generator, adversarial",
+          "l1": "distance to the truth"}
 
 
 def require_matplotlib() -> Any:
