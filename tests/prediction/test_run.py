@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,18 @@ def test_the_same_files_as_one_after_the_other(place):
         assert [len(folder) for folder in folders[workers]] == [12, 12, 12]
     assert folders[2] == folders[1]
     assert folders[5] == folders[1]
+
+
+def test_torch_does_one_at_a_time(new_artifact, monkeypatch):
+    """Its dropout comes from one source of random numbers: two threads would take each other's."""
+    from dancheong.prediction import colorizer
+
+    monkeypatch.setattr(colorizer, "open_network", lambda *_: None)
+    artifact = new_artifact()
+    assert Colorizer(artifact, "auto", 1).threads == 1
+    assert Colorizer(artifact, "torch", 1).threads is None
+    dropout = replace(artifact, params=artifact.params.model_copy(update={"predict_dropout": True}))
+    assert Colorizer(dropout, "auto", 1).threads is None
 
 
 def test_no_more_files_wait_than_threads_can_take(place, monkeypatch):

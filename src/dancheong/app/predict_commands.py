@@ -57,7 +57,7 @@ def predict(
 ) -> None:
     """Color gray (or color) photographs at their full size. Started again, it goes on where it was stopped."""
     # One photograph is done by all cores, many by a core each.
-    threads = None if len(inputs) == 1 and inputs[0].is_file() else 1
+    threads = None if runtime == "torch" or (len(inputs) == 1 and inputs[0].is_file()) else 1
     if threads == 1:
         one_thread_each()
     from dancheong.prediction.colorizer import Colorizer

@@ -28,7 +28,7 @@ class Colorizer:
         params: the model's parameters, with what was set for prediction.
         category: what the model was trained for.
         digest: identifies the model's content.
-        threads: of one prediction; None: the runtime's own choice.
+        threads: of one prediction; None: the runtime's own choice, and one photograph at a time.
         opened: the file, the runtime and the settings that it was opened with; None where it was made otherwise.
     """
 
@@ -39,7 +39,8 @@ class Colorizer:
             raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
         check_together(artifact.params)
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
-        self.threads = threads
+        # Torch draws dropout from one source of random numbers for all threads.
+        self.threads = None if runtime == "torch" or self.params.predict_dropout else threads
         self._multiple = size_multiple(artifact)
         self._network = open_network(artifact, runtime, threads)
         shapes = artifact.selftest_input.shape[1], artifact.selftest_output.shape[1]
