@@ -1,13 +1,14 @@
 import io
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from dancheong.app.web import coloring
-from dancheong.app.web.coloring import Photograph, color, draw, forget_drawing, picture, zip_results
+from dancheong.app.web.coloring import Photograph, color, draw, forget_drawing, picture, plain, zip_results
 from dancheong.app.web.shelf import Shelf
 from dancheong.artifact import ArtifactError
 from dancheong.data.scenes import scene
@@ -60,6 +61,15 @@ def test_what_cannot_be_read_is_told_without_a_path(shelf, dropped, tmp_path):
     assert done.result is None
     assert "경복궁 1.png" in done.error
     assert str(tmp_path) not in done.error
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("/r/k/3/in/a b.png: damaged", "a b.png: damaged"), ("no /r/k/x.png, no /r/k/3/y.tif", "no x.png, no y.tif"), ("/r/k", ""),
+     ("/other/a.png", "/other/a.png")],
+)
+def test_of_a_path_only_the_name_is_told(text, told):
+    assert plain(text, Path("/r/k")) == told
 
 
 def strokes_png(value, size=(32, 24)):

@@ -71,6 +71,16 @@ def test_an_upload_that_nobody_took_goes_when_it_is_old(place):
     assert (fresh.exists(), old.exists()) == (True, False)
 
 
+def test_while_an_upload_comes_in_no_folder_of_uploads_is_removed(place):
+    folder = place.uploads / "sha"
+    folder.mkdir()
+    with place.room_for(10):
+        place.sweep()
+        assert folder.exists()
+    place.sweep()
+    assert not folder.exists()
+
+
 def test_half_of_an_upload_that_was_broken_off_goes_once_none_comes_in(place):
     half = place.uploads / "tmpabc"
     half.write_bytes(b"x")

@@ -9,14 +9,14 @@ from typing import Any
 
 import gradio as gr
 
-from dancheong.app.web.coloring import Photograph, color, forget_drawing
+from dancheong.app.web.coloring import Photograph, color, forget_drawing, plain
 from dancheong.app.web.desk import Busy, Ticket
 from dancheong.app.web.form import Form, prediction_form
 from dancheong.app.web.panels import VIEWER_WORDS, status, viewer_value
 from dancheong.app.web.services import Services
 from dancheong.app.web.words import Words
 from dancheong.app.web.workplace import Visit
-from dancheong.imaging.files import PHOTO_SUFFIXES
+from dancheong.imaging.files import READ_SUFFIXES
 from dancheong.params import DancheongError, ParamError, Params
 from dancheong.prediction.folder import told
 
@@ -65,7 +65,7 @@ def model_dropdown(words: Words, services: Services, label: str, name: str) -> A
 def reason(error: BaseException, folder: Path) -> str:
     """An error in words, without the folders of this machine."""
     text = str(error) if isinstance(error, DancheongError) else told(error) if isinstance(error, Exception) else str(error)
-    return text.replace(f"{folder}/", "").replace(str(folder), "")
+    return plain(text, folder)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def color_tab(words: Words, services: Services) -> ColorTab:
         with gr.Column(scale=0, min_width=340, elem_classes="side"):
             gr.Markdown(f"### {words('step_photos')}")
             files = gr.File(
-                label=words("photos"), file_count="multiple", elem_id="drop", height=200, file_types=sorted(PHOTO_SUFFIXES),
+                label=words("photos"), file_count="multiple", elem_id="drop", height=200, file_types=sorted(READ_SUFFIXES),
             )
             gr.Markdown(words("photos_kinds", limit=services.upload_mb), elem_classes="hint")
             gr.Markdown(f"### {words('step_model')}")

@@ -1,5 +1,6 @@
 """A visitor's photographs: color them, show them, hand them out. The work itself is `predict_files`."""
 
+import re
 import shutil
 import zipfile
 from collections.abc import Iterable
@@ -84,10 +85,8 @@ def color(colorizer: Colorizer, photograph: Photograph) -> Photograph:
 
 
 def plain(text: str, folder: Path) -> str:
-    """A message without the folders of this machine."""
-    for part in (*(folder / name for name in ("in", "color", "mask", "drawn")), folder):
-        text = text.replace(f"{part}/", "").replace(f"{part}\\", "").replace(str(part), "")
-    return text
+    """A message without the folders of this machine: of a path below `folder` only the name is left."""
+    return re.sub(re.escape(str(folder)) + r"([\\/][\w-]+(?=[\\/]))*[\\/]?", "", text)
 
 
 # -- the mask that a person draws -----------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from dancheong.app.web.words import Words
 from dancheong.app.web.workplace import Visit
 from dancheong.evaluation.evaluate import score
 from dancheong.imaging.color import as_rgb, gray_of
-from dancheong.imaging.files import PHOTO_SUFFIXES, read_photo
+from dancheong.imaging.files import READ_SUFFIXES, read_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.profiles import to_eight
 
@@ -43,7 +43,7 @@ def compare_tab(words: Words, services: Services) -> CompareTab:
     with gr.Row(elem_classes="desk"):
         with gr.Column(scale=0, min_width=340, elem_classes="side"):
             gr.Markdown(words("compare_intro"))
-            photo = gr.File(label=words("photo"), file_types=sorted(PHOTO_SUFFIXES), elem_id="compare-drop", height=150)
+            photo = gr.File(label=words("photo"), file_types=sorted(READ_SUFFIXES), elem_id="compare-drop", height=150)
             first = model_dropdown(words, services, "model_a", "model-a")
             second = model_dropdown(words, services, "model_b", "model-b")
             go = gr.Button(words("compare"), variant="primary", size="lg", elem_id="compare")

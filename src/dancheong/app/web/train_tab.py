@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,50 +36,90 @@ class TrainTab:
 
 def train_tab(words: Words, services: Services) -> TrainTab:
     """Build the tab."""
-    folders = allowed_folders(services.roots)
+    fields = _fields(words, services)
+    form = fields.form
+    seen, filled = gr.State(""), gr.State(("default", form.values(Params())))
+    timer = gr.Timer(LOOK_SECONDS)
+
+    def look(shown: str) -> Any:
+        now, active = _panel(words, services), services.trainer.active
+        if now == shown:
+            return [gr.skip()] * 5
+        return now, now, gr.update(interactive=not active), gr.update(visible=active), gr.update(visible=not active)
+
+    def fill(preset: str) -> Any:
+        values = form.values(resolve(preset=preset).params)
+        return [(preset, values), *values]
+
+    hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    shown = [fields.panel, seen, fields.start, fields.stop, fields.resume]
+    inputs = [fields.name, fields.source, fields.packed, fields.folder, filled, *form.fields]
+    fields.packed.upload(claim(services), fields.packed, None, **hidden)
+    fields.source.change(lambda kind: (gr.update(visible=kind == "zip"), gr.update(visible=kind == "folder")), fields.source,
+                         [fields.packed, fields.folder], **hidden)
+    fields.preset.input(fill, fields.preset, [filled, *form.fields], **hidden)
+    for button, resumed in ((fields.start, False), (fields.resume, True)):
+        begun = button.click(_beginning(words, services, form, resumed), inputs, fields.problem, **hidden)
+        begun.then(look, seen, shown, **hidden)
+    fields.stop.click(services.trainer.stop, None, None, **hidden).then(look, seen, shown, **hidden)
+    timer.tick(look, seen, shown, **hidden)
+    return TrainTab(timer)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fields:
+    """What the tab is made of."""
+
+    name: Any
+    source: Any
+    packed: Any
+    folder: Any
+    preset: Any
+    start: Any
+    stop: Any
+    resume: Any
+    form: Form
+    problem: Any
+    panel: Any
+
+
+def _fields(words: Words, services: Services) -> _Fields:
+    sources = [(words("from_zip"), "zip"), (words("from_folder"), "folder")]
+    presets = [(words(f"preset_{preset}"), preset) for preset in PRESETS]
     with gr.Row(elem_classes="desk"):
         with gr.Column(scale=0, min_width=340, elem_classes="side"):
             gr.Markdown(words("train_intro"))
             gr.Markdown(f"### {words('step_name')}")
             name = gr.Textbox(label=words("model_name"), value="palace", max_lines=1, elem_id="train-name")
             gr.Markdown(f"### {words('step_train_photos')}")
-            sources = [(words("from_zip"), "zip"), (words("from_folder"), "folder")]
             source = gr.Radio(sources, value="zip", show_label=False, visible=bool(services.roots), elem_id="train-source")
             packed = gr.File(label=words("zip", limit=services.upload_mb), file_types=[".zip"], elem_id="train-zip", height=130)
             folder = gr.Dropdown(
-                sorted(folders), value=None, label=words("folder"), info=words("folder_info"), visible=False,
-                elem_id="train-folder",
+                sorted(allowed_folders(services.roots)), value=None, label=words("folder"), info=words("folder_info"),
+                visible=False, elem_id="train-folder",
             )
             gr.Markdown(f"### {words('step_train')}")
-            presets = [(words(f"preset_{preset}"), preset) for preset in PRESETS]
             preset = gr.Radio(presets, value="default", label=words("preset"), elem_id="train-preset")
             start = gr.Button(words("start"), variant="primary", size="lg", elem_id="train-start")
             stop = gr.Button(words("stop_training"), visible=False, elem_id="train-stop")
             resume = gr.Button(words("resume"), elem_id="train-resume")
             form = training_form(words, Params())
         with gr.Column(scale=1, min_width=420, elem_classes="main"):
-            problem = gr.HTML(elem_id="train-problem")
-            panel = gr.HTML(elem_id="train-panel")
-    seen = gr.State("")
-    filled = gr.State(("default", form.values(Params())))
-    timer = gr.Timer(LOOK_SECONDS)
-    inputs = [name, source, packed, folder, filled, *form.fields]
+            problem, panel = gr.HTML(elem_id="train-problem"), gr.HTML(elem_id="train-panel")
+    return _Fields(name, source, packed, folder, preset, start, stop, resume, form, problem, panel)
 
-    def look(shown: str) -> Any:
-        preview = services.trainer.preview()
-        look = services.trainer.look
-        now = training_panel(
-            words, look, services.trainer.history(), preview.name if preview else None, services.models_are_kept
-        )
-        active = services.trainer.active
-        if now == shown:
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        return (
-            now, now, gr.update(interactive=not active), gr.update(visible=active),
-            gr.update(visible=not active),
-        )
 
-    def begin(request: gr.Request, resumed: bool, *values: Any) -> str:
+def _panel(words: Words, services: Services) -> str:
+    preview = services.trainer.preview()
+    return training_panel(
+        words, services.trainer.look, services.trainer.history(), preview.name if preview else None, services.models_are_kept
+    )
+
+
+def _beginning(words: Words, services: Services, form: Form, resumed: bool) -> Callable[..., str]:
+    """What a press of Start or Go on does; it gives what is wrong, in words, or nothing."""
+
+    def pressed(request: gr.Request, *values: Any) -> str:
         visit = services.workplace.visit(session_of(request))
         try:
             _begin(words, services, visit, form, resumed, values)
@@ -91,27 +132,6 @@ def train_tab(words: Words, services: Services) -> TrainTab:
         except (DancheongError, OSError) as error:
             return status(words("settings_wrong", reason=reason(error, services.workplace.root)), "bad")
         return ""
-
-    def fill(preset: str) -> Any:
-        values = form.values(resolve(preset=preset).params)
-        return [(preset, values), *values]
-
-    hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-    shown = [panel, seen, start, stop, resume]
-    packed.upload(claim(services), packed, None, **hidden)
-    source.change(lambda kind: (gr.update(visible=kind == "zip"), gr.update(visible=kind == "folder")), source,
-                  [packed, folder], **hidden)
-    preset.input(fill, preset, [filled, *form.fields], **hidden)
-    for button, resumed in ((start, False), (resume, True)):
-        gr.on(button.click, _with(begin, resumed), inputs, problem, **hidden).then(look, seen, shown, **hidden)
-    stop.click(services.trainer.stop, None, None, **hidden).then(look, seen, shown, **hidden)
-    timer.tick(look, seen, shown, **hidden)
-    return TrainTab(timer)
-
-
-def _with(begin: Any, resumed: bool) -> Any:
-    def pressed(request: gr.Request, *values: Any) -> str:
-        return str(begin(request, resumed, *values))
 
     return pressed
 

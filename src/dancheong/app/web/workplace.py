@@ -61,6 +61,7 @@ class Workplace:
             folder.mkdir()
         self._max_bytes, self._left_seconds = max_bytes, left_seconds
         self._promised, self._incoming = 0, 0
+        self._released: set[Path] = set()
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -166,32 +167,36 @@ class Workplace:
                 if (visit.left is not None and now - visit.left >= self._left_seconds) or now - visit.seen >= IDLE_SECONDS
             ]
             ended = [self._visits.pop(session) for session in gone]
-            taken = {upload for visit in self._visits.values() for upload in visit.uploads}
+            self._released |= {upload for visit in ended for upload in visit.uploads}
+            # While something comes in, gradio makes folders and moves files here.
             if self._incoming == 0:
-                # While nothing comes in, what lies outside a folder is half of an upload that was broken off.
-                for half in self.uploads.iterdir():
-                    if half.is_file():
-                        half.unlink()
+                self._sweep_uploads({upload for visit in self._visits.values() for upload in visit.uploads})
         for visit in ended:
             if visit.ticket is not None:
                 visit.ticket.cancel()
-            shutil.rmtree(visit.folder, ignore_errors=True)
-        released = {upload for visit in ended for upload in visit.uploads}
-        for upload in [Path(folder, name) for folder, _, names in os.walk(self.uploads) for name in names]:
-            with suppress(OSError):
-                # The link's time is the upload's: a file that was dropped just now stays until it is taken.
-                old = time.time() - upload.lstat().st_mtime > UPLOAD_SECONDS
-                if upload not in taken and (old or upload in released):
-                    upload.unlink()
-        for folder in self.uploads.iterdir():
-            with suppress(OSError):  # not empty
-                folder.rmdir()
-        # A prediction that was under way when its visit ended may have written since.
+        # Not only those of `ended`: a prediction that was under way when its visit ended may have written since.
         for folder in self._visits_folder.iterdir():
-            with self._lock:
-                known = any(visit.folder == folder for visit in self._visits.values())
-            if not known:
+            if not self._is_open(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _sweep_uploads(self, taken: set[Path]) -> None:
+        for folder, _, names in os.walk(self.uploads, topdown=False):
+            for path in (Path(folder, name) for name in names):
+                with suppress(OSError):
+                    age = time.time() - path.lstat().st_mtime
+                    # Outside a folder: half of an upload that was broken off. Another visitor may just have brought the
+                    # same file as one who has left.
+                    unused = path.parent == self.uploads or age > UPLOAD_SECONDS
+                    if path not in taken and (unused or (path in self._released and age >= min(30, self._left_seconds))):
+                        path.unlink()
+            if Path(folder) != self.uploads:
+                with suppress(OSError):  # not empty
+                    Path(folder).rmdir()
+        self._released = {path for path in self._released if path.exists()}
+
+    def _is_open(self, folder: Path) -> bool:
+        with self._lock:
+            return any(visit.folder == folder for visit in self._visits.values())
 
     def _sweep_on(self) -> None:
         while not self._ended.wait(min(SWEEP_SECONDS, self._left_seconds / 2 + 0.05)):
