@@ -25,6 +25,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]
 WAIT_MS = 60_000
 
+if sys.platform == "win32":
+    pytest.skip("Windows has no SIGINT for another process", allow_module_level=True)
 if importlib.util.find_spec("gradio") is None:
     pytest.skip("the page needs gradio, which is not installed", allow_module_level=True)
 

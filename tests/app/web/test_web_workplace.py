@@ -1,4 +1,5 @@
 import os
+import sys
 import time
 
 import pytest
@@ -26,7 +27,7 @@ def test_nothing_is_left_at_the_end():
         visit = place.visit("a")
         place.take(visit, upload(place), visit.folder / "1" / "in")
         root = place.root
-        assert root.stat().st_mode & 0o077 == 0
+        assert sys.platform == "win32" or root.stat().st_mode & 0o077 == 0
     assert not root.exists()
 
 
@@ -108,6 +109,7 @@ def test_a_sleeping_visit_goes(place, monkeypatch):
     assert not visit.folder.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 def test_what_is_no_upload_is_not_taken(place, tmp_path):
     visit = place.visit("a")
     secret = tmp_path / "secret.png"
