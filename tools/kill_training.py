@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import torch
 from dancheong.artifact import read_artifact
 from dancheong.data.scenes import write_scenes
 from dancheong.params import Params, resolve
+from dancheong.training.engine import launch
 from dancheong.training.loop import train
 from dancheong.training.state import state_path
 
@@ -40,7 +42,7 @@ _SIGNALS = {"at a random moment": signal.SIGKILL, "politely": signal.SIGTERM}
 POINTS = ("half written", "before the sync", "before the name", "after the name")
 SHARE_IN_SAVES = 0.4
 # Of an uninterrupted run: the longest that an attempt lives before it dies at a random moment.
-LONGEST_LIFE = 0.5
+LONGEST_LIFE = 0.6
 
 
 def main() -> int:
@@ -59,6 +61,10 @@ def main() -> int:
 def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, Any]:
     """Runs one after the other, each killed until it comes to its end, until `kills` kills have been done."""
     rng = random.Random(seed)
+    # Loaded before the first fork: else most attempts would die while they import.
+    for module in ("dancheong.training.run", "dancheong.models.export", "dancheong.models.onnx_graph", "h5py"):
+        import_module(module)
+    launch(resolve(settings=TINY).params)
     write_scenes(folder / "train", 6, 1, 48, 32)
     write_scenes(folder / "val", 2, 70, 48, 32)
     died: Counter[str] = Counter()
