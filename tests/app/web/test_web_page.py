@@ -174,6 +174,7 @@ def test_a_setting_is_used_and_one_out_of_range_is_refused_in_words(visit, photo
     page.click("text=Settings")
     page.fill("#row-vivid input[type=number]", "0")
     page.keyboard.press("Tab")
+    page.wait_for_function("document.querySelector('#row-vivid input[type=range]').value === '0'")
     colored(page, [photographs / "경복궁 근정전.png"])
     _, content = download(page, "#shown [data-part=download]")
     (photographs / "gray.png").write_bytes(content)

@@ -102,8 +102,10 @@ def color_tab(words: Words, services: Services) -> ColorTab:
     actions = _Actions(words, services, form)
     hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
     files.upload(claim(services), files, None, **hidden)
-    brought.upload(actions.bring, brought, [model, none, told_status], **hidden)
-    model.change(actions.adopt, [model, adopted], [adopted, filled, *form.fields], **hidden)
+    # Only where a person chooses: a page that fills its fields while it loads would undo what was set meanwhile.
+    adoption = [actions.adopt, [model, adopted], [adopted, filled, *form.fields]]
+    brought.upload(actions.bring, brought, [model, none, told_status], **hidden).then(*adoption, **hidden)
+    model.input(*adoption, **hidden)
     outputs = [told_status, shown, go, halt]
     go.click(actions.color, [files, model, filled, *form.fields], outputs, **hidden)
     halt.click(actions.halt, None, None, **hidden)
