@@ -1,10 +1,9 @@
 """What both networks are made of: normalizations, activations, initial weights."""
 
-from collections.abc import Callable
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 Norm = Literal["batch", "instance", "channel", "none"]
@@ -31,6 +30,22 @@ class ChannelNorm(nn.Module):
         return normalized.permute(0, 3, 1, 2)
 
 
+class _Sum(torch.autograd.Function):
+    """Sum over processes of what each has; the gradient of it is the sum over theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous().clone()
+        distributed.all_reduce(total)
+        return total
+
+
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalization whose batch may be spread over processes (`share_statistics`), each with as many pixels.
 
@@ -44,13 +59,10 @@ class BatchNorm(nn.BatchNorm2d):
         if not (self.across_processes and self.training):
             out: Tensor = super().forward(x_bchw)
             return out
-        from torch.distributed import get_world_size
-        from torch.distributed.nn.functional import all_reduce
-
-        processes = get_world_size()
+        processes = distributed.get_world_size()
         x32 = x_bchw.float()
         local = torch.stack([x32.mean((0, 2, 3)), x32.square().mean((0, 2, 3))])
-        moments = cast(Callable[[Tensor], Tensor], all_reduce)(local) / processes
+        moments = cast(Tensor, _Sum.apply(local)) / processes  # type: ignore[no-untyped-call]
         mean, variance = moments[0], (moments[1] - moments[0].square()).clamp_min(0)
         values = x_bchw.numel() // x_bchw.shape[1] * processes
         with torch.no_grad():
