@@ -186,6 +186,15 @@ def test_results_of_another_model_are_told(colorizer, photos, tmp_path, new_arti
     assert "2 results here were made with another model" in said[0]
 
 
+def test_results_of_other_settings_are_told_but_not_of_other_memory(model, photos, tmp_path):
+    out, path, said = tmp_path / "out", tmp_path / "out" / "manifest.csv", []
+    predict_files(Colorizer.open(model()), [photos / "a.png"], out, manifest=path)
+    predict_files(Colorizer.open(model(), MEMORY_GB=1, TILE_PX=8), [photos / "a.png"], out, manifest=path, tell=said.append)
+    assert not said
+    predict_files(Colorizer.open(model(), VIVID=1.5), [photos / "a.png"], out, manifest=path, tell=said.append)
+    assert "1 results here were made with another model or other settings" in said[0]
+
+
 def test_half_written_files_of_a_killed_run_are_removed(colorizer, photos, tmp_path):
     out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
     out.mkdir()

@@ -15,11 +15,11 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import refuse_pairs
 from dancheong.prediction.contact import contact_sheet
 from dancheong.prediction.drawn import drawn_masks_of, why_unused
-from dancheong.prediction.manifest import Manifest
+from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
 from dancheong.prediction.plan import Identity, Job, find_sources, identity, of_shard, plan
 from dancheong.prediction.result import FileResult, told
 from dancheong.prediction.run import Numbered, cores, run_jobs
-from dancheong.prediction.treatment import coloring, enlarging, failure, filtering, is_pair
+from dancheong.prediction.treatment import coloring, enlarging, failure, filtering, is_pair, params_digest
 from dancheong.prediction.upscaler import Upscaler
 
 __all__ = ["FileResult", "Progress", "Tell", "filter_files", "is_pair", "predict_files", "told", "upscale_files"]
@@ -111,7 +111,7 @@ def predict_files(
             return run_on_cluster(cluster, task, jobs, tell or (lambda text: None))
         return run_jobs(treatment, jobs, max(1, min(workers, len(jobs))), cores())
 
-    results = _recorded(run, work, manifest, Path(out_dir), model.digest, overwrite, progress, tell)
+    results = _recorded(run, work, manifest, Path(out_dir), _recipe(model), overwrite, progress, tell)
     if sheet_path is not None and (page := contact_sheet(results)) is not None:
         _write_sheet(Path(sheet_path), page)
     return results
@@ -239,6 +239,12 @@ def _refusal(job: Job, originals: frozenset[Identity], standing: Manifest | None
     return None
 
 
+def _recipe(model: Colorizer) -> str:
+    """Model and settings, as a manifest remembers them: six letters of each digest. Memory and strips change no picture."""
+    params = model.params.model_copy(update={"memory_gb": 1.0, "tile_px": 0})
+    return model.digest[: MODEL_LETTERS // 2] + params_digest(params)[: MODEL_LETTERS // 2]
+
+
 def _recorded(
     run: Run,
     work: _Work,
@@ -264,7 +270,7 @@ def _look_back(book: Manifest, work: _Work, overwrite: bool, tell: Tell) -> None
     if swept := _sweep(book, work):
         tell(f"{swept} half-written files of a run that was killed were removed")
     if not overwrite and (others := book.other_models()):
-        tell(f"{others} results here were made with another model: they stay; --overwrite makes them again")
+        tell(f"{others} results here were made with another model or other settings: they stay; --overwrite makes them again")
 
 
 def _sweep(book: Manifest, work: _Work) -> int:

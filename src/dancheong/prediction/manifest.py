@@ -31,8 +31,8 @@ class Row:
     """A line of a manifest.
 
     `file`: the photograph as it was named; `output`: its result, below the folder of results; `glare_share` and
-    `confidence` in [0, 1], None where not computed; `seconds` of the treatment; `model`: the first letters of the
-    model's digest.
+    `confidence` in [0, 1], None where not computed; `seconds` of the treatment; `model`: six letters of the
+    model's digest and six of its settings'.
     """
 
     file: str
@@ -67,7 +67,7 @@ class Manifest:
 
         Args:
             out_dir: the folder that outputs are named below.
-            digest: of the model.
+            digest: of the model and its settings.
 
         Raises:
             ParamError: another run is writing it, or the file is something else.
@@ -124,7 +124,7 @@ class Manifest:
         return row.file
 
     def other_models(self) -> int:
-        """How many results that stand there were made with another model."""
+        """How many results that stand there were made with another model or other settings."""
         return sum(row.status == "ok" and row.model != self.model for row in self.rows.values())
 
     def sweep(self, folders: Iterable[Path]) -> int:

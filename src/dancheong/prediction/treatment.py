@@ -106,7 +106,7 @@ def coloring(
         del input_hwc, predicted
         return Done(color if upscaler is None else upscaler.enlarge(color, scale), mask, figures, confidence)
 
-    provenance = Provenance(model.digest, _digest(model.params))
+    provenance = Provenance(model.digest, params_digest(model.params))
     more = None if upscaler is None else lambda extent: upscaler.bytes_needed(replace(extent, color=True), scale)
     return Treatment(apply, model.params, True, overwrite, tell or (lambda text: None), provenance, more)
 
@@ -117,7 +117,7 @@ def enlarging(upscaler: Upscaler, scale: int, params: Params, overwrite: bool = 
     def enlarge(pixels: Pixels, drawn: Pixels | None, job: Job, care: Care) -> Done:
         return Done(upscaler.enlarge(pixels, scale), None, {})
 
-    provenance = Provenance(upscaler.digest, _digest(params), "algorithmicallyEnhanced")
+    provenance = Provenance(upscaler.digest, params_digest(params), "algorithmicallyEnhanced")
     return Treatment(
         enlarge, params, True, overwrite, provenance=provenance, is_colored=False,
         enlarging=lambda extent: upscaler.bytes_needed(extent, scale),
@@ -139,12 +139,12 @@ def filtering(
         }
         return Done(treated.pixels, shown, figures)
 
-    provenance = Provenance(None, _digest(params), "algorithmicallyEnhanced")
+    provenance = Provenance(None, params_digest(params), "algorithmicallyEnhanced")
     return Treatment(treat_one, params, False, overwrite, provenance=provenance)
 
 
-def _digest(params: Params) -> str:
-    """sha256 of the parameters in force, for the provenance of a result."""
+def params_digest(params: Params) -> str:
+    """sha256 of the parameters in force, for the provenance of a result and for the manifest."""
     return hashlib.sha256(params.model_dump_json().encode()).hexdigest()
 
 
