@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,8 +92,11 @@ def test_no_more_files_wait_than_threads_can_take(place, monkeypatch):
     results = run.run_jobs(coloring(Colorizer.open(place / "m.h5", threads=1)), jobs, 3)
     first = threading.Thread(target=lambda: next(results))
     first.start()
-    while len(begun) < 3:
-        pass
+    # The last to be taken waits in line: it is taken after the first ones have begun.
+    until = time.monotonic() + 30
+    while (len(begun) < 3 or len(seen) < 6) and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.2)
     assert len(seen) == 6
     let_go.set()
     first.join(30)

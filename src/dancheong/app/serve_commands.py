@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import say
+from dancheong.app.console import emit, say
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +31,7 @@ def serve(
     max_upload_mb: Annotated[int, typer.Option(min=1, help="Largest upload, all its files together.")] = 500,
     line: Annotated[int, typer.Option(min=0, help="How many may wait while a photograph is colored.")] = 8,
     settings: options.Settings = None,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Open a web page: color, train and compare in a browser, in English and Korean. Ctrl-C ends it.
@@ -45,5 +46,5 @@ def serve(
         options.at_prediction(None, None, settings),
     )
     say("dancheong: starting; Ctrl-C ends the page and removes what visitors have brought", quiet)
-    # The address is the result: it is printed even when messages are not wanted.
-    serve(asked, lambda address: typer.echo(address))
+    # The address is the result: it is printed, once it can be visited, even when messages are not wanted.
+    serve(asked, lambda address: emit({"address": address}, as_json, [address]))

@@ -41,6 +41,12 @@ def session_of(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
+# How an event reaches the server. What lasts is told of in a stream that all events of a page share; it is closed when none
+# is under way, and an event that has just joined is then never heard of again. So only what must go through it does.
+IN_LINE: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+AT_ONCE: dict[str, Any] = {**IN_LINE, "queue": False}
+
+
 def claim(services: Services) -> Callable[..., None]:
     """What happens when files are dropped: they belong to a visit from now on, and go with it."""
 
@@ -100,16 +106,15 @@ def color_tab(words: Words, services: Services) -> ColorTab:
     # What the form was filled with, and for which model: only what a person changes afterwards is a setting.
     adopted, filled = gr.State(model.value), gr.State(form.values(params[0] if params else Params()))
     actions = _Actions(words, services, form)
-    hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-    files.upload(claim(services), files, None, **hidden)
+    files.upload(claim(services), files, None, **AT_ONCE)
     # Only where a person chooses: a page that fills its fields while it loads would undo what was set meanwhile.
     adoption = [actions.adopt, [model, adopted], [adopted, filled, *form.fields]]
-    brought.upload(actions.bring, brought, [model, none, told_status], **hidden).then(*adoption, **hidden)
-    model.input(*adoption, **hidden)
+    brought.upload(actions.bring, brought, [model, none, told_status], **AT_ONCE).then(*adoption, **AT_ONCE)
+    model.input(*adoption, **AT_ONCE)
     outputs = [told_status, shown, go, halt]
-    go.click(actions.color, [files, model, filled, *form.fields], outputs, **hidden)
-    halt.click(actions.halt, None, None, **hidden)
-    shown.recolor(actions.recolor, [model, filled, *form.fields], outputs, **hidden)
+    go.click(actions.color, [files, model, filled, *form.fields], outputs, **IN_LINE)
+    halt.click(actions.halt, None, None, **AT_ONCE)
+    shown.recolor(actions.recolor, [model, filled, *form.fields], outputs, **IN_LINE)
     return ColorTab(model)
 
 

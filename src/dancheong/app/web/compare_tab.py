@@ -8,6 +8,8 @@ from typing import Any
 import gradio as gr
 
 from dancheong.app.web.color_tab import (
+    AT_ONCE,
+    IN_LINE,
     LOOK_SECONDS,
     claim,
     model_dropdown,
@@ -60,9 +62,8 @@ def compare_tab(words: Words, services: Services) -> CompareTab:
             return
         yield from _compare(words, services, visit, upload, (str(name_a), str(name_b)))
 
-    hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-    photo.upload(claim(services), photo, None, **hidden)
-    go.click(compare, [photo, first, second], [told_status, shown, scores, go], **hidden)
+    photo.upload(claim(services), photo, None, **AT_ONCE)
+    go.click(compare, [photo, first, second], [told_status, shown, scores, go], **IN_LINE)
     return CompareTab((first, second))
 
 

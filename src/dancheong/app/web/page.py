@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from dancheong.app.web.color_tab import color_tab, models_of, session_of
+from dancheong.app.web.color_tab import AT_ONCE, color_tab, models_of, session_of
 from dancheong.app.web.compare_tab import compare_tab
 from dancheong.app.web.services import Services
 from dancheong.app.web.train_tab import train_tab
@@ -55,8 +55,7 @@ def _keep_models_current(services: Services, timer: Any, dropdowns: list[Any], p
             gr.update(choices=names) if one in names else gr.update(choices=names, value=first) for one in chosen
         )]
 
-    hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-    gr.on([page.load, timer.tick], refresh, [known, *dropdowns], [known, *dropdowns], **hidden)
+    gr.on([page.load, timer.tick], refresh, [known, *dropdowns], [known, *dropdowns], **AT_ONCE)
 
 
 def _head(words: Words) -> str:

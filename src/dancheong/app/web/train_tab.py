@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from dancheong.app.web.color_tab import claim, reason, session_of
+from dancheong.app.web.color_tab import AT_ONCE, claim, reason, session_of
 from dancheong.app.web.form import Form, training_form
 from dancheong.app.web.panels import status, training_panel
 from dancheong.app.web.services import Services
@@ -51,18 +51,17 @@ def train_tab(words: Words, services: Services) -> TrainTab:
         values = form.values(resolve(preset=preset).params)
         return [(preset, values), *values]
 
-    hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
     shown = [fields.panel, seen, fields.start, fields.stop, fields.resume]
     inputs = [fields.name, fields.source, fields.packed, fields.folder, filled, *form.fields]
-    fields.packed.upload(claim(services), fields.packed, None, **hidden)
+    fields.packed.upload(claim(services), fields.packed, None, **AT_ONCE)
     fields.source.change(lambda kind: (gr.update(visible=kind == "zip"), gr.update(visible=kind == "folder")), fields.source,
-                         [fields.packed, fields.folder], **hidden)
-    fields.preset.input(fill, fields.preset, [filled, *form.fields], **hidden)
+                         [fields.packed, fields.folder], **AT_ONCE)
+    fields.preset.input(fill, fields.preset, [filled, *form.fields], **AT_ONCE)
     for button, resumed in ((fields.start, False), (fields.resume, True)):
-        begun = button.click(_beginning(words, services, form, resumed), inputs, fields.problem, **hidden)
-        begun.then(look, seen, shown, **hidden)
-    fields.stop.click(services.trainer.stop, None, None, **hidden).then(look, seen, shown, **hidden)
-    timer.tick(look, seen, shown, **hidden)
+        begun = button.click(_beginning(words, services, form, resumed), inputs, fields.problem, **AT_ONCE)
+        begun.then(look, seen, shown, **AT_ONCE)
+    fields.stop.click(services.trainer.stop, None, None, **AT_ONCE).then(look, seen, shown, **AT_ONCE)
+    timer.tick(look, seen, shown, **AT_ONCE)
     return TrainTab(timer)
 
 
