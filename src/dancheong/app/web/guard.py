@@ -30,7 +30,7 @@ _LANGUAGE = "/(" + "|".join(LANGUAGES) + ")"
 _OPEN = re.compile(
     rf"/|/pictures/[\w-]+/.+|/training/(preview|model)|{_LANGUAGE}/?"
     rf"|{_LANGUAGE}/(assets|static|svelte)/[^?]+|{_LANGUAGE}/(theme\.css|config|favicon\.ico)|/favicon\.ico"
-    rf"|{_LANGUAGE}/gradio_api/(upload|upload_progress|queue/join|queue/data|heartbeat/\w+|startup-events|cancel|reset"
+    rf"|{_LANGUAGE}/gradio_api/(upload|upload_progress|run/predict|queue/join|queue/data|heartbeat/\w+|startup-events|cancel|reset"
     r"|theme\.css|app_id)"
 )
 _UPLOAD = re.compile(rf"{_LANGUAGE}/gradio_api/upload")
