@@ -124,6 +124,18 @@ def colored(page, files):
     page.wait_for_selector("#status .good")
 
 
+def put(page, row, value):
+    """Set a row of the form and see that it stays: a part that is still opening may take its own value back."""
+    field = f"[role=tabpanel]:visible #row-{row} input"
+    for _ in range(5):
+        page.fill(field, str(value))
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(300)
+        if page.input_value(field) == str(value):
+            return
+    raise AssertionError(f"{row} stays {page.input_value(field)}")
+
+
 def download(page, selector):
     with page.expect_download() as started:
         page.click(selector)
@@ -236,13 +248,11 @@ def test_train_on_a_zip_stop_go_on_and_use_the_model(visit, trained, tmp_path):
     page.fill("#train-name input, #train-name textarea", "새 모델")
     page.click("text=All parameters")
     for row, value in (("resol", 32), ("epochs", 4000), ("batch_size", 2)):
-        page.fill(f"[role=tabpanel]:visible #row-{row} input", str(value))
-        page.keyboard.press("Tab")
+        put(page, row, value)
     page.click("[role=tabpanel]:visible >> text=The two networks")
-    page.fill("[role=tabpanel]:visible #row-ngf input", "4")
-    page.fill("[role=tabpanel]:visible #row-depth input", "3")
-    page.keyboard.press("Tab")
-    page.click("#train-start")
+    put(page, "ngf", 4)
+    put(page, "depth", 3)
+    until(lambda: page.click("#train-start"), lambda **limit: page.wait_for_selector("#train-panel .status.work", **limit))
     page.wait_for_selector("#train-panel .drawing svg")
     page.click("#train-stop")
     page.wait_for_selector("#train-panel .status.good")
