@@ -50,6 +50,7 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path):
         panel = training_panel(Words("ko"), trainer.look, trainer.history(), trainer.preview().name, False)
         assert "<svg" in panel
         assert "/training/preview?preview_00000240.png" in panel
+        assert "Finished after 240 images" in (tmp_path / "m_log" / "training.html").read_text("utf-8")
         assert "--models" in panel
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from dancheong.app.training_log import kept_log
 from dancheong.imaging.files import list_photos
-from dancheong.params import DancheongError, Params
+from dancheong.params import COMMON, DancheongError, Params, Resolved
 from dancheong.training.loop import Progress, train
 
 State = Literal["idle", "running", "stopping", "stopped", "done", "failed"]
@@ -104,11 +105,17 @@ class Trainer:
 
     def _run(self, order: Order, resume: bool) -> None:
         try:
-            params = _with_previews(order)
-            result = train(
-                order.photos, order.model, params, log_dir=log_folder(order), resume=resume, watch=self._watch,
-                origins={name: "set on the page" for name, value in params if value != getattr(Params(), name)},
-            )
+            params, folder = _with_previews(order), log_folder(order)
+            usual = Params()
+            origins = {name: "default" if value == getattr(usual, name) else "set on the page" for name, value in params}
+            with kept_log(folder, order.model, Resolved(params, COMMON, origins), resume=resume) as log:
+
+                def watch(progress: Progress) -> bool:
+                    log.look(progress)
+                    return self._watch(progress)
+
+                result = train(order.photos, order.model, params, log_dir=folder, resume=resume, watch=watch, origins=origins)
+                log.finish(result)
             refusals = [(refusal.file.name, refusal.reason) for refusal in result.refusals]
             self._set(state="stopped" if result.stopped else "done", refusals=refusals)
         except Exception as error:  # whatever happens, the page says it
@@ -126,7 +133,7 @@ class Trainer:
 
 
 def log_folder(order: Order) -> Path:
-    """Losses and previews lie beside the model."""
+    """Losses, previews and the page of the training lie beside the model."""
     return order.model.with_name(f"{order.model.stem}_log")
 
 
