@@ -213,10 +213,8 @@ def test_a_setting_is_used_and_one_out_of_range_is_refused_in_words(visit, photo
     result = read_photo(photographs / "gray.png").pixels
     assert np.ptp(result.astype(int), axis=-1).max() <= 1
     page.click("text=Light reflection: where it is")
-    page.fill("#row-det_levels input", "999")
-    page.keyboard.press("Tab")
-    page.click("#color")
-    page.wait_for_selector("#status .bad")
+    put(page, "det_levels", 999)
+    until(lambda: page.click("#color"), lambda **limit: page.wait_for_selector("#status .bad", **limit))
     assert "DET_LEVELS = 999: a whole number from 8 to 64 was expected" in page.inner_text("#status")
 
 
