@@ -34,6 +34,15 @@ def test_elsewhere_than_on_loopback_the_name_does_not_matter_but_the_token_does(
     assert ask(house=OPEN, host="archive.example", authorization="Bearer s3cret-token") is None
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("archive.example", None), ("192.168.0.7:7860", None), ("[fe80::1]:7860", None), ("evil.example", 403), ("", 403)],
+)
+def test_elsewhere_the_host_is_this_machine_s_name_or_an_address(host, status):
+    house = House(frozenset({"archive.example"}), OPEN.token, OPEN.cookie, OPEN.max_upload_bytes)
+    assert ask(house=house, host=host, authorization="Bearer s3cret-token") == status
+
+
 @pytest.mark.parametrize("cookie", ["dancheong_7860=", "dancheong_7860=s3cret-tokeX", "other=s3cret-token", "é=\x01;;", "="])
 def test_a_wrong_token_is_refused(cookie):
     assert ask(house=OPEN, cookie=cookie) == 403

@@ -103,7 +103,9 @@ def _application(gradio: Any, services: Any, options: Options, token: str) -> Ca
             show_error=False, max_file_size=services.max_upload_bytes, ssr_mode=False, enable_monitoring=False, pwa=False,
             mcp_server=False, theme=page.theme(), css_paths=page.STYLE, head=page.head(language),
         )
-    hosts = LOOPBACK_HOSTS if options.host in LOOPBACK else None
+    hosts = LOOPBACK_HOSTS
+    if options.host not in LOOPBACK:
+        hosts |= {name.lower() for name in (options.host, socket.gethostname(), socket.getfqdn())}
     house = House(hosts, token, f"dancheong_{options.port}", services.max_upload_bytes)
     return guarded(app, house, services.workplace)
 
