@@ -18,6 +18,7 @@ Float32 = NDArray[np.float32]
 _RESIZABLE = (np.uint8, np.uint16, np.float32, np.float64)
 _CHANNELS_AT_ONCE = 4  # OpenCV's area resampling takes no more
 _STRIP_PX = 64
+_ROWS_AT_ONCE = 16
 LONGEST = 4  # a longer side beyond this many shorter sides is scaled to it
 
 
@@ -145,11 +146,11 @@ def guided_upsampler(
         rows = _enlarge_rows(stack, first_row, full_guide_rows_hw.shape[0], height)
         rows = np.clip(rows, ranges[:, 0], ranges[:, 1]) if is_clipped else rows
         detail = np.asarray(full_guide_rows_hw, np.float32) - rows[:, 0]
-        result = np.empty((*detail.shape, count), np.float32)
-        for channel in range(count):
-            np.multiply(rows[:, 1 + count + channel], detail, out=result[..., channel])
-            result[..., channel] += rows[:, 1 + channel]
-        return result
+        result = np.empty((count, *detail.shape), np.float32)
+        for channel, plane in enumerate(result):
+            np.multiply(rows[:, 1 + count + channel], detail, out=plane)
+            plane += rows[:, 1 + channel]
+        return np.moveaxis(result, 0, -1)
 
     return rows_of
 
@@ -176,13 +177,16 @@ def _enlarge_rows(stack: Float32, first_row: int, rows: int, height: int) -> Flo
     center = (np.arange(first_row, first_row + rows) + 0.5) * h / height - 0.5
     base = np.floor(center).astype(int)
     taps = [(np.clip(base + tap, 0, h - 1), _cubic(center - base - tap).astype(np.float32)) for tap in range(-1, 3)]
-    enlarged = np.zeros((rows, *stack.shape[1:]), np.float32)
-    part = np.empty(stack.shape[1:], np.float32)
-    # Row by row: the product with a matrix of weights is slower, and much slower on a busy machine.
-    for row, total in enumerate(enlarged):
-        for source, weight in taps:
-            np.multiply(stack[source[row]], weight[row], out=part)
-            total += part
+    enlarged = np.empty((rows, *stack.shape[1:]), np.float32)
+    # A few rows at a time stay in the cache. The product with a matrix of weights is slower, and much slower on a busy machine.
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        total = enlarged[some]
+        for number, (source, weight) in enumerate(taps):
+            part = np.take(stack, source[some], axis=0, out=None if number else total)
+            part *= weight[some, None, None]
+            if number:
+                total += part
     return enlarged
 
 

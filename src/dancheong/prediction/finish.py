@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dancheong.imaging.color import lab_to_rgb, lightness_of, to_pixels
+from dancheong.imaging.color import lab_to_pixels, lightness_of, to_pixels
 from dancheong.imaging.resize import guided_upsampler
 from dancheong.imaging.tiling import strips
 
@@ -43,8 +43,7 @@ def color_from_chroma(
 
     def finish(part: slice) -> None:
         lightness = lightness_of(gray_hw[part])
-        lab = np.concatenate([lightness[..., None], chroma_rows(lightness, part.start)], axis=2)
-        color[part] = to_pixels(lab_to_rgb(lab), color.dtype)
+        color[part] = lab_to_pixels(lightness, chroma_rows(lightness, part.start), color.dtype)
 
     _in_strips(finish, gray_hw.shape[0], rows, threads)
     return color
