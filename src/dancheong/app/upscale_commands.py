@@ -92,7 +92,7 @@ def train_upscaler(
 
         def watch(progress: "Progress") -> bool:
             log.look(progress)
-            return _show(progress, bar)
+            return _show(progress, bar, quiet)
 
         result = run(
             photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, category=resolved.category,
@@ -119,8 +119,11 @@ def train_upscaler(
     raise typer.Exit(130 if result.stopped else 0)
 
 
-def _show(progress: "Progress", bar: Bar) -> bool:
+def _show(progress: "Progress", bar: Bar, quiet: bool) -> bool:
+    if progress.message:
+        say(progress.message, quiet)
     losses = progress.losses
-    shown = [f"L1 {losses['l1']:.4f}"] + ([f"PSNR {losses['val_psnr']:.2f}"] if "val_psnr" in losses else [])
+    shown = [f"D {losses['d_real']:.2g}/{losses['d_fake']:.2g}"] if "d_real" in losses else []
+    shown += [f"L1 {losses['l1']:.4f}"] + ([f"PSNR {losses['val_psnr']:.2f}"] if "val_psnr" in losses else [])
     bar(progress.images_seen / progress.images_total, f"{' '.join(shown)} {progress.images_per_second:.0f}/s")
     return False

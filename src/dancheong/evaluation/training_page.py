@@ -33,7 +33,8 @@ _DISTANCE = (
 _ADVERSARIAL = (
     "d_real and d_fake tell how wrong the discriminator is about true and about predicted colors, g_gan how surely it catches "
     "the generator. At .69 (ln 2) it only guesses. d_real and d_fake near 0 while g_gan climbs mean that the "
-    "discriminator has won and teaches nothing more: lower LAMBDA_GAN or NDF, or use a smaller PATCH_SIZE."
+    "discriminator has won and teaches nothing more: lower LAMBDA_GAN (SR_LAMBDA_GAN of an upscaler) or NDF, or use a "
+    "smaller PATCH_SIZE."
 )
 _LOSSES = (
     ("distance to the truth", ("l1", "color"), _DISTANCE), ("adversarial loss", ("d_real", "d_fake", "g_gan"), _ADVERSARIAL),

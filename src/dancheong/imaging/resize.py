@@ -18,7 +18,7 @@ Float32 = NDArray[np.float32]
 _RESIZABLE = (np.uint8, np.uint16, np.float32, np.float64)
 _CHANNELS_AT_ONCE = 4  # OpenCV's area resampling takes no more
 _STRIP_PX = 64
-_ROWS_AT_ONCE = 16
+_ROWS_AT_ONCE = 32
 LONGEST = 4  # a longer side beyond this many shorter sides is scaled to it
 
 
@@ -178,12 +178,14 @@ def _enlarge_rows(stack: Float32, first_row: int, rows: int, height: int) -> Flo
     base = np.floor(center).astype(int)
     taps = [(np.clip(base + tap, 0, h - 1), _cubic(center - base - tap).astype(np.float32)) for tap in range(-1, 3)]
     enlarged = np.empty((rows, *stack.shape[1:]), np.float32)
+    room = np.empty((_ROWS_AT_ONCE, *stack.shape[1:]), np.float32)
     # A few rows at a time stay in the cache. The product with a matrix of weights is slower, and much slower on a busy machine.
     for start in range(0, rows, _ROWS_AT_ONCE):
         some = slice(start, start + _ROWS_AT_ONCE)
         total = enlarged[some]
         for number, (source, weight) in enumerate(taps):
-            part = np.take(stack, source[some], axis=0, out=None if number else total)
+            part = room[: len(total)] if number else total
+            np.take(stack, source[some], axis=0, out=part, mode="clip")  # the other modes buffer
             part *= weight[some, None, None]
             if number:
                 total += part

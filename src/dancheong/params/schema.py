@@ -139,6 +139,10 @@ class UpscalerRows(BaseModel):
     sr_images: int = row(150000, "patches trained on; 0 stores the weights of --init as they are", unit="images", ge=0,
                          le=10**9)
     sr_lr: float = row(1e-3, "learning rate of Adam", gt=0, le=1)
+    sr_lambda_gan: float = row(
+        0.0, "weight of the adversarial loss beside L1, from GAN_START on; 0 trains no discriminator; above, the last weights "
+        "are kept, not the best by PSNR", ge=0, le=100, source=COMPACT,
+    )
     sr_patch: int = row(48, "side of a patch as the network sees it", unit="px", ge=8, le=512)
     sr_degradation: Literal["clean", "realistic", "mixed"] = row(
         "mixed", "how patches are made smaller; clean: bicubic; realistic: blur, several kernels, noise, grain, JPEG; mixed: "

@@ -26,7 +26,7 @@ AGREE_STEPS = 8
 WON_LOSS, WON_IMAGES = 0.05, 2000
 WON_ADVICE = (
     "the discriminator has won: its losses have been near 0 for {images} images, so it no longer teaches the generator; "
-    "lower LAMBDA_GAN or NDF, use a smaller PATCH_SIZE, add photographs, or stop here: L1 still counts"
+    "lower LAMBDA_GAN (SR_LAMBDA_GAN) or NDF, use a smaller PATCH_SIZE, add photographs, or stop here: L1 still counts"
 )
 
 

@@ -49,12 +49,7 @@ class Run(Journal):
         g_module, g_optimizer = fabric.setup(self.generator, adam(self.generator.parameters()))
         d_module, d_optimizer = None, None
         if params.lambda_gan > 0:
-            self.discriminator = Discriminator(discriminator_rows(params, c_in + c_out))
-            initialize(self.discriminator, params.seed + 1)
-            lay_out(self.discriminator, params.batch_size)
-            if params.d_spectral:
-                limit(self.discriminator)
-            share_statistics(self.discriminator, fabric.world_size > 1)
+            self.discriminator = new_discriminator(params, c_in + c_out, fabric.world_size > 1)
             d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         if self.average is not None:
             self.average.to(fabric.device)
@@ -162,6 +157,17 @@ class Run(Journal):
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.restore_engine(state)
+
+
+def new_discriminator(params: Params, c_pair: int, across_processes: bool) -> Discriminator:
+    """The discriminator of PATCH_SIZE and RESOL as a training begins with it; its weights depend on SEED alone."""
+    discriminator = Discriminator(discriminator_rows(params, c_pair))
+    initialize(discriminator, params.seed + 1)
+    lay_out(discriminator, params.batch_size)
+    if params.d_spectral:
+        limit(discriminator)
+    share_statistics(discriminator, across_processes)
+    return discriminator
 
 
 def warm_average(decay: float, steps_done: Callable[[], int]) -> Any:

@@ -43,25 +43,11 @@ def train_step(
     fake = trainee.generator(condition)
     out: dict[str, Tensor] = {}
 
-    if adversarial and trainee.discriminator and trainee.discriminator_optimizer and trainee.bare_discriminator:
+    if adversarial and trainee.bare_discriminator:
         judged = losses.compose(fake, target, gan_weight)
-        # The discriminator learns while the generator is frozen: the fake is detached.
-        set_frozen(trainee.discriminator, False)
-        logits_fake = trainee.discriminator(torch.cat([condition, judged.detach()], 1))
-        logits_real = trainee.discriminator(torch.cat([condition, target], 1))
+        pair_fake, pair_real = torch.cat([condition, judged], 1), torch.cat([condition, target], 1)
         patch_weight = losses.pool_weight(gan_weight, trainee.bare_discriminator.field)
-        out["d_fake"] = losses.adversarial(logits_fake, False, patch_weight)
-        out["d_real"] = losses.adversarial(logits_real, True, patch_weight)
-        trainee.discriminator_optimizer.zero_grad(set_to_none=True)
-        # Halved: Isola et al. 2017, section 3.3.
-        backward(0.5 * (out["d_real"] + out["d_fake"]))
-        trainee.discriminator_optimizer.step()
-
-        # The generator learns while the discriminator is frozen.
-        set_frozen(trainee.discriminator, True)
-        with trainee.autocast():
-            logits = trainee.bare_discriminator(torch.cat([condition, judged], 1))
-        out["g_gan"] = losses.adversarial(logits, True, patch_weight)
+        out = adversarial_losses(trainee, pair_fake, pair_real, patch_weight, backward)
 
     out["l1"] = losses.l1(fake, target, weight)
     if params.loss == "color":
@@ -74,6 +60,38 @@ def train_step(
     trainee.generator_optimizer.step()
     out["g"] = loss_g
     return {name: value.detach() for name, value in out.items()}
+
+
+def adversarial_losses(
+    trainee: Trainee, fake: Tensor, real: Tensor, patch_weight: Tensor | None, backward: Any
+) -> dict[str, Tensor]:
+    """Update the discriminator on the detached fake; then what the generator is to minimize, as the updated one sees it.
+
+    Args:
+        fake, real: (b, c_pair, h, w), all that the discriminator sees.
+        patch_weight: of its logits.
+
+    Returns:
+        d_fake and d_real of before the update; g_gan, through which gradients reach what made the fake.
+    """
+    assert trainee.discriminator
+    assert trainee.discriminator_optimizer
+    assert trainee.bare_discriminator
+    # The discriminator learns while the generator is frozen: the fake is detached.
+    set_frozen(trainee.discriminator, False)
+    logits_fake, logits_real = trainee.discriminator(fake.detach()), trainee.discriminator(real)
+    d_fake = losses.adversarial(logits_fake, False, patch_weight)
+    d_real = losses.adversarial(logits_real, True, patch_weight)
+    trainee.discriminator_optimizer.zero_grad(set_to_none=True)
+    # Halved: Isola et al. 2017, section 3.3.
+    backward(0.5 * (d_real + d_fake))
+    trainee.discriminator_optimizer.step()
+
+    # The generator learns while the discriminator is frozen.
+    set_frozen(trainee.discriminator, True)
+    with trainee.autocast():
+        logits = trainee.bare_discriminator(fake)
+    return {"d_fake": d_fake, "d_real": d_real, "g_gan": losses.adversarial(logits, True, patch_weight)}
 
 
 def set_frozen(network: nn.Module, frozen: bool) -> None:

@@ -36,7 +36,8 @@ def train_upscaler(
 
     Args:
         photos: color photographs, as for `dancheong.training.loop.train`; of pairs the color picture.
-        val: photographs that are never trained on; the weights that do best on them are kept.
+        val: photographs that are never trained on; the weights that do best on them are kept, or with SR_LAMBDA_GAN the
+            last.
         init: weights of an SRVGGNetCompact (.safetensors) to begin with; size, planes and scale are then the file's.
         log_dir, resume, category, origins, watch: as for `dancheong.training.loop.train`.
 
@@ -53,6 +54,7 @@ def train_upscaler(
         raise ParamError(
             f"BATCH_SIZE={params.batch_size} cannot be shared by DEVICES={params.devices}: make it a multiple of DEVICES"
         )
+    _check_discriminator(params)
     # Whole batches only.
     total = -(-params.sr_images // params.batch_size) * params.batch_size
     fabric = launch(params)
@@ -94,6 +96,22 @@ def _beginning(init: str | Path | None, params: Params) -> "tuple[Compact | None
         "sr_layers": network.layers, "sr_scale": str(network.scale),
     }
     return network, params.model_copy(update=size)
+
+
+def _check_discriminator(params: Params) -> None:
+    """Refuse patches of photographs that are too small to be judged, before any photograph is read."""
+    if params.sr_lambda_gan == 0:
+        return
+    from dancheong.models.discriminator import discriminator_rows
+
+    side_px = params.sr_patch * int(params.sr_scale)
+    try:
+        discriminator_rows(params.model_copy(update={"resol": side_px}), 1)
+    except ParamError as error:
+        raise ParamError(
+            f"PATCH_SIZE={params.patch_size} is too large for the discriminator of SR_LAMBDA_GAN, which judges patches of "
+            f"SR_PATCH * SR_SCALE = {side_px} px: take a smaller PATCH_SIZE or a larger SR_PATCH"
+        ) from error
 
 
 def _artifact(run: "UpscalerRun", refusals: list[Refusal], category: str, origins: dict[str, str]) -> Artifact:

@@ -1,7 +1,8 @@
-"""The state of one training of the upscaler: network, optimizer, average, position."""
+"""The state of one training of the upscaler: networks, optimizers, average, position."""
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,20 +21,23 @@ from dancheong.imaging.metrics import psnr
 from dancheong.imaging.sheet import sheet
 from dancheong.models.blocks import lay_out
 from dancheong.models.compact import Compact, from_weights, initialize_compact, to_weights
+from dancheong.models.discriminator import Discriminator
 from dancheong.models.losses import l1
 from dancheong.params import Params
 from dancheong.training.journal import Journal
-from dancheong.training.run import warm_average
+from dancheong.training.run import new_discriminator, warm_average
 from dancheong.training.state import load_state, save_state
+from dancheong.training.step import Trainee, adversarial_losses
 
-# Adam's own first moment; the .5 of Pix2Pix is for adversarial training.
+# Adam's own first moment, as ESRGAN and Real-ESRGAN have it in their adversarial training, too.
 BETAS = (0.9, 0.999)
 VALIDATIONS = 10
 PREVIEWS = 6
 
 
 class UpscalerRun(Journal):
-    """One training of the upscaler by L1; `dancheong.training.loop.drive` drives it.
+    """One training of the upscaler by L1, and from GAN_START on against a discriminator where SR_LAMBDA_GAN asks for one;
+    `dancheong.training.loop.drive` drives it.
 
     `network`: where the training begins; None draws the initial weights from SEED.
     """
@@ -51,8 +55,15 @@ class UpscalerRun(Journal):
         lay_out(network, params.batch_size)
         self.network = network
         self.average = AveragedModel(network, multi_avg_fn=warm_average(params.ema, self._steps)) if params.ema else None
-        optimizer = torch.optim.Adam(network.parameters(), lr=params.sr_lr, betas=BETAS, fused=True)
-        self.module, self.optimizer = fabric.setup(network, optimizer)
+        adam = partial(torch.optim.Adam, lr=params.sr_lr, betas=BETAS, fused=True)
+        module, optimizer = fabric.setup(network, adam(network.parameters()))
+        self.discriminator: Discriminator | None = None
+        d_module, d_optimizer = None, None
+        if params.sr_lambda_gan > 0:
+            judged = params.model_copy(update={"resol": params.sr_patch * network.scale})
+            self.discriminator = new_discriminator(judged, network.channels, fabric.world_size > 1)
+            d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
+        self.trainee = Trainee(module, optimizer, d_module, d_optimizer, self.discriminator, fabric.autocast)
         if self.average is not None:
             self.average.to(fabric.device)
             self.average.n_averaged = self.average.n_averaged.cpu()
@@ -65,19 +76,18 @@ class UpscalerRun(Journal):
         return drawn(samples, self.images_seen, total, self.fabric.global_rank, self.fabric.world_size)
 
     def step(self, batch: tuple[torch.Tensor, ...], total: int) -> None:
-        """One step of the optimizer, then the average. From LR_DECAY_START on the rate falls linearly to 0."""
+        """One step of each optimizer, then the average. From LR_DECAY_START on the rate falls linearly to 0."""
         start = self.params.lr_decay_start
         left = 1 - self.images_seen / total
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.params.sr_lr * (min(1.0, left / (1 - start)) if start < 1 else 1.0)
+        for optimizer in (self.trainee.generator_optimizer, self.trainee.discriminator_optimizer):
+            for group in optimizer.param_groups if optimizer else ():
+                group["lr"] = self.params.sr_lr * (min(1.0, left / (1 - start)) if start < 1 else 1.0)
         small, truth = (self.fabric.to_device(tensor) for tensor in batch)
-        loss = l1(self.module(small), truth)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
-        self.optimizer.step()
+        adversarial = self.images_seen >= self.params.gan_start * total
+        losses = upscale_step(self.trainee, small, truth, self.params.sr_lambda_gan, self.fabric.backward, adversarial)
         if self.average is not None:
             self.average.update_parameters(self.network)
-        self.count({"l1": loss.detach()})
+        self.count(losses)
 
     def _steps(self) -> int:
         return self.images_seen // self.params.batch_size
@@ -89,7 +99,10 @@ class UpscalerRun(Journal):
         return self.images_seen - self._validated_at >= max(total // VALIDATIONS, 1) or self.images_seen >= total
 
     def validate(self) -> None:
-        """PSNR beside bicubic on validation photographs; previews; remember the best weights."""
+        """PSNR beside bicubic on validation photographs; previews; remember the best weights, where L1 alone is learned.
+
+        PSNR is best without an adversarial part: choosing by it would throw away what that part has made.
+        """
         self._validated_at = self.images_seen
         if not self.fabric.is_global_zero:
             return
@@ -100,7 +113,7 @@ class UpscalerRun(Journal):
         if self.val_cache is None:
             return
         self.record({"images": self.images_seen, **scores})
-        if self.best is None or scores["val_psnr"] > self.best["scores"]["val_psnr"]:
+        if not self.params.sr_lambda_gan and (self.best is None or scores["val_psnr"] > self.best["scores"]["val_psnr"]):
             weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
             self.best = {"weights": weights, "scores": scores, "images": self.images_seen}
         self.val = scores
@@ -124,7 +137,10 @@ class UpscalerRun(Journal):
             return
         state = {
             "generator": self.network.state_dict(),
-            "generator_optimizer": self.optimizer.state_dict(),
+            "generator_optimizer": self.trainee.generator_optimizer.state_dict(),
+            "discriminator": self.discriminator.state_dict() if self.discriminator else None,
+            "discriminator_optimizer":
+                self.trainee.discriminator_optimizer.state_dict() if self.trainee.discriminator_optimizer else None,
             "average": self.average.state_dict() if self.average else None,
             **self.engine_state(),
         }
@@ -134,10 +150,33 @@ class UpscalerRun(Journal):
         """Go back to the saved state. Raises ResumeError where it does not fit."""
         state = load_state(self.state_file, self.params, *self.fingerprints)
         self.network.load_state_dict(state["generator"])
-        self.optimizer.load_state_dict(state["generator_optimizer"])
+        self.trainee.generator_optimizer.load_state_dict(state["generator_optimizer"])
+        if self.discriminator and self.trainee.discriminator_optimizer:
+            self.discriminator.load_state_dict(state["discriminator"])
+            self.trainee.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.restore_engine(state)
+
+
+def upscale_step(
+    trainee: Trainee, small_bchw: torch.Tensor, truth_bchw: torch.Tensor, lambda_gan: float, backward: Any, adversarial: bool
+) -> dict[str, torch.Tensor]:
+    """Minimize ``l1 + lambda_gan g_gan``, or l1 alone where there is no discriminator or `adversarial` is not yet.
+
+    The discriminator sees results alone, not what they were made of, and in [-1, 1] (Ledig et al. 2017; Wang et al. 2021):
+    L1 holds them to the truth, it asks whether they look like photographs. Both pictures are sRGB-coded in [0, 1].
+    """
+    result = trainee.generator(small_bchw)
+    out: dict[str, torch.Tensor] = {}
+    if adversarial and trainee.bare_discriminator:
+        out = adversarial_losses(trainee, result * 2 - 1, truth_bchw * 2 - 1, None, backward)
+    out["l1"] = l1(result, truth_bchw)
+    loss = out["l1"] + lambda_gan * out["g_gan"] if "g_gan" in out else out["l1"]
+    trainee.generator_optimizer.zero_grad(set_to_none=True)
+    backward(loss)
+    trainee.generator_optimizer.step()
+    return {name: value.detach() for name, value in out.items()}
 
 
 def as_finished(network: Compact) -> tuple[Compact, dict[str, Any], Any, Any]:
