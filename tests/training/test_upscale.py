@@ -77,13 +77,17 @@ def test_the_adversarial_part_begins_after_l1_and_only_the_generator_is_stored(p
     assert same_weights(read_artifact(tmp_path / "never.h5"), plain)
 
 
-def test_adversarial_weights_are_not_chosen_by_psnr(photos, tmp_path, monkeypatch):
-    found = iter([30.0] + [20.0] * 9)
-    monkeypatch.setattr(upscale_run, "score", lambda network, pairs: ({"val_psnr": next(found)}, [[np.zeros((9, 9), np.uint8)] * 4]))
-    train_upscaler(photos, tmp_path / "alone.h5", ADVERSARIAL.model_copy(update={"sr_images": 8}))
-    result = train_upscaler(photos, tmp_path / "val.h5", ADVERSARIAL.model_copy(update={"sr_images": 8}), val=photos)
-    assert same_weights(*(read_artifact(tmp_path / name) for name in ("alone.h5", "val.h5")))
-    assert result.val == {"val_psnr": 20.0}
+@pytest.mark.parametrize(("lambda_gan", "kept"), [(0.0, 30.0), (0.1, 20.0)])
+def test_weights_are_chosen_by_psnr_only_where_l1_alone_is_learned(photos, tmp_path, monkeypatch, lambda_gan, kept):
+    params = ADVERSARIAL.model_copy(update={"sr_images": 8, "sr_lambda_gan": lambda_gan})
+    train_upscaler(photos, tmp_path / "alone.h5", params)
+    found = iter([30.0, 20.0])
+    picture = np.zeros((9, 9), np.uint8)
+    monkeypatch.setattr(upscale_run, "score", lambda network, pairs: ({"val_psnr": next(found)}, [[picture] * 4]))
+    result = train_upscaler(photos, tmp_path / "val.h5", params, val=photos)
+    assert result.val["val_psnr"] == kept
+    is_last = same_weights(*(read_artifact(tmp_path / name) for name in ("alone.h5", "val.h5")))
+    assert is_last == (kept == 20.0)
 
 
 def test_each_network_is_frozen_while_the_other_learns():
