@@ -1,5 +1,28 @@
 """One thread a test process: the networks are tiny, and threads that wait for each other cost more than they bring."""
 
+import importlib.util
 import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def spandrel():
+    """spandrel, made to load beside a torchvision of another build than torch's, of which no network here needs anything."""
+    found = importlib.util.find_spec("torchvision")
+    if found is None or importlib.util.find_spec("spandrel") is None:
+        pytest.skip("the extra spandrel is not installed")
+    import torch
+
+    for library in Path(found.origin).parent.glob("_C.*"):
+        with suppress(OSError):
+            torch.ops.load_library(library)
+    operators = torch.library.Library("torchvision", "FRAGMENT")
+    if not hasattr(torch.ops.torchvision, "nms"):
+        for name in ("nms", "qnms"):
+            operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    yield importlib.import_module("spandrel")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from dancheong.data.scenes import scene, write_scenes
 from dancheong.imaging.color import gray_of
@@ -95,6 +96,23 @@ def test_gray_to_color_at_twice_the_size_in_one_command(command, trained, upscal
     assert "SR_SCALE" in said.stderr
     given = (*given, "--cluster", "tcp://127.0.0.1:9")
     assert "leave --upscaler out" in command("predict", trained / "model.h5", gray, "-o", tmp_path / "q", *given, code=2).stderr
+
+
+def test_a_network_of_others_enlarges_and_colors(command, spandrel, trained, gray, tmp_path):
+    from spandrel.architectures.ESRGAN import ESRGAN
+
+    network = ESRGAN(num_filters=4, num_blocks=1, scale=2)
+    save_file({name: tensor.clone() for name, tensor in network.state_dict().items()}, tmp_path / "x2.safetensors")
+    upscaler = Upscaler.open(tmp_path / "x2.safetensors")
+    command("upscale", gray, "-o", tmp_path / "four", "--model", tmp_path / "x2.safetensors", "--scale", "4")
+    np.testing.assert_array_equal(read_photo(tmp_path / "four" / gray.name).pixels, upscaler.enlarge(read_photo(gray).pixels, 4))
+    given = ("--set", "SR_SCALE=2", "--upscaler", tmp_path / "x2.safetensors")
+    command("predict", trained / "model.h5", gray, "-o", tmp_path / "o", *given)
+    color = Colorizer.open(trained / "model.h5")(read_photo(gray).pixels)
+    np.testing.assert_array_equal(read_photo(tmp_path / "o" / gray.name).pixels, upscaler(color))
+    (tmp_path / "x4.PTH").touch()
+    said = command("upscale", gray, "-o", tmp_path / "p", "--model", tmp_path / "x4.PTH", code=2)
+    assert "save_file(" in said.stderr
 
 
 @pytest.mark.skipif(not SHIPPED.exists(), reason="no upscaler comes with this copy")

@@ -18,7 +18,7 @@ from dancheong.models.compact import Compact, architecture, initialize_compact
 from dancheong.models.onnx_graph import compact_model
 from dancheong.params import Params
 from dancheong.prediction import upscaler as module
-from dancheong.prediction.upscaler import Upscaler
+from dancheong.prediction.upscaler import Upscaler, open_artifact
 from dancheong.training.upscale_run import as_finished
 
 
@@ -33,6 +33,10 @@ def made(channels=1, scale=2, layers=2, seed=1):
     )
 
 
+def opened(artifact):
+    return Upscaler(open_artifact(artifact, threads=1))
+
+
 @pytest.fixture(scope="module")
 def photo():
     return scene(5, 90, 61)
@@ -42,7 +46,7 @@ def photo():
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_size_depth_and_color_come_out_as_they_went_in(photo, channels, scale, dtype):
-    upscaler = Upscaler(made(channels, scale), threads=1)
+    upscaler = opened(made(channels, scale))
     given = photo if dtype == np.uint8 else photo.astype(np.uint16) * 257
     for pixels in (given, gray_of(given), given[:1, :1], given[:, :3]):
         result = upscaler(pixels)
@@ -52,7 +56,7 @@ def test_size_depth_and_color_come_out_as_they_went_in(photo, channels, scale, d
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_tiles_meet_without_a_seam(photo, channels, monkeypatch):
-    upscaler = Upscaler(made(channels, layers=5), threads=1)
+    upscaler = opened(made(channels, layers=5))
     deep = photo.astype(np.uint16) * 257
     whole = upscaler(deep)
     monkeypatch.setattr(module, "TILE_PX", 16)
@@ -66,13 +70,13 @@ def test_tiles_meet_without_a_seam(photo, channels, monkeypatch):
 
 
 def test_sixteen_bits_are_not_made_of_eight(photo):
-    result = Upscaler(made(), threads=1)(photo.astype(np.uint16) * 257)
+    result = opened(made())(photo.astype(np.uint16) * 257)
     assert len(np.unique(result)) > 1000
 
 
 def test_colors_stay(photo):
     """Whatever the network does to lightness, a* and b* are the photograph's: of gray lightness comes no color."""
-    result = Upscaler(made(), threads=1)(photo)
+    result = opened(made())(photo)
     again = to_pixels(resampled(float01(result), photo.shape[:2], BICUBIC), np.uint8)
     plain = resampled(float01(photo), result.shape[:2], BICUBIC)
     assert mean_delta_e_2000(again, photo) < mean_delta_e_2000(photo, np.roll(photo, 3, axis=1))
@@ -82,12 +86,12 @@ def test_colors_stay(photo):
 
 def test_a_file_of_another_kind_and_a_broken_one_are_refused(tmp_path):
     with pytest.raises(ArtifactError, match="an upscaler was expected"):
-        Upscaler(replace(made(), kind="colorizer"))
+        opened(replace(made(), kind="colorizer"))
     for change in (
         {"scale": 3}, {"layers": "2"}, {"channels": 2}, {"network": "unet"}, {"layers": 0}, {"scale": 4}, {"channels": 3},
     ):
         with pytest.raises(ArtifactError, match="train it again"):
-            Upscaler(replace(made(), architecture={**made().architecture, **change}))
+            opened(replace(made(), architecture={**made().architecture, **change}))
     artifact = made()
     write_artifact(tmp_path / "up.h5", replace(artifact, selftest_output=artifact.selftest_output + 0.01))
     with pytest.raises(ArtifactError, match=r"up\.h5.*self-test"):
@@ -95,7 +99,7 @@ def test_a_file_of_another_kind_and_a_broken_one_are_refused(tmp_path):
 
 
 def test_what_is_no_photograph_is_refused(photo):
-    upscaler = Upscaler(made(), threads=1)
+    upscaler = opened(made())
     with pytest.raises(TypeError, match="uint8 or uint16"):
         upscaler(float01(photo))
     for pixels in (photo[..., :2], photo[:0], photo[None]):

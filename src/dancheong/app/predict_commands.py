@@ -47,7 +47,10 @@ def predict(
     ] = None,
     sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Also a sheet: gray | color, with names.")] = None,
     upscaler: Annotated[
-        Path | None, typer.Option(metavar="UP.h5", help="For SR_SCALE=2 or 4; without it the one that comes with the program.")
+        Path | None,
+        typer.Option(
+            metavar="UPSCALER", help="For SR_SCALE=2 or 4: as --model of upscale; without it the one that comes with the program.",
+        ),
     ] = None,
     table: options.PredictionTable = None,
     category: options.Category = None,

@@ -27,7 +27,11 @@ def upscale(
     inputs: Inputs,
     output: options.OutputDir,
     model: Annotated[
-        Path | None, typer.Option(metavar="UP.h5", help="What train-upscaler wrote; without it the one that comes along.")
+        Path | None,
+        typer.Option(
+            metavar="UPSCALER", help="What train-upscaler wrote, or a .safetensors of others (extra spandrel); without it the one "
+            "that comes along.",
+        ),
     ] = None,
     scale: Scale = None,
     overwrite: Overwrite = False,

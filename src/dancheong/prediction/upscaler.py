@@ -1,5 +1,7 @@
-"""up.h5 -> a callable that enlarges a photograph by 2 or 4, in tiles, with the colors that it has."""
+"""up.h5, or a network of others -> a callable that enlarges a photograph by 2 or 4, in tiles, with the colors that it has."""
 
+import hashlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,9 @@ from dancheong.data.patches import planes_of
 from dancheong.imaging.color import lab_to_rgb, lightness_of, rgb_to_lab, to_pixels
 from dancheong.imaging.resize import guided_upsampler
 from dancheong.imaging.tiling import strips
-from dancheong.params import ParamError
+from dancheong.params import ExtraMissing, ParamError
 from dancheong.prediction.memory import Extent
-from dancheong.prediction.network import open_network
+from dancheong.prediction.network import Network, open_network
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -26,12 +28,32 @@ STRIP_PIXELS = 1 << 16
 # Bytes, as measured: a pixel of a strip of the photograph, and of its result; a pixel of a tile and a feature. Writing PNG
 # holds the result up to three times.
 STRIP_BYTES, STRIP_BYTES_PER_PIXEL, TILE_BYTES_PER_FEATURE, WRITING = 60, 25, 40, 3
+# How far a network of others is taken to look: nobody tells, and what lies beyond hardly counts (docs/upscaling.md).
+FOREIGN_REACH_PX = 32
+# Kernels take more than the tensors that are counted: measured 1.2 to 2.0 times as much, of five architectures.
+FOREIGN_BYTES = 2.2
+PICKLES = (".pth", ".pt", ".ckpt", ".bin")
 # How far the chroma of a row looks up and down in `guided_upsampler`.
 _CHROMA_REACH_PX = 4
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A network that enlarges: (1, channels, h, w) sRGB-coded in [0, 1] -> (1, channels, scale h, scale w), about [0, 1].
+
+    `radius_px`: how far a pixel of the result looks to each side. `tile_bytes`: memory for a pixel of a tile.
+    """
+
+    network: Network
+    digest: str
+    channels: int
+    scale: int
+    radius_px: int
+    tile_bytes: float
+
+
 class Upscaler:
-    """Enlarges photographs of any size; holds the network of one model file. Made with `Upscaler.open`.
+    """Enlarges photographs of any size; holds the network of one file. Made with `Upscaler.open`.
 
     Where the network takes luminance, the lightness of the result is the network's, and its chroma is the photograph's own,
     brought to the new size along the edges of the new lightness. Where it takes RGB, all of the result is the network's.
@@ -41,31 +63,36 @@ class Upscaler:
         digest: identifies the model's content.
     """
 
-    def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
-        if artifact.kind != "upscaler":
-            raise ArtifactError(f"an upscaler was expected, the model is of kind {artifact.kind!r}: give another file")
-        self.params, self.digest = artifact.params, artifact.digest
-        self._channels, self._features, self._radius_px, self.scale = _shape(artifact.architecture)
-        given, answer = artifact.selftest_input.shape, artifact.selftest_output.shape
-        if given[1] != self._channels or answer != (*given[:2], self.scale * given[2], self.scale * given[3]):
-            raise ArtifactError(f"the self-test {given} -> {answer} does not fit the architecture: train it again")
-        self._network = open_network(artifact, "onnx", threads)
+    def __init__(self, opened: Opened) -> None:
+        self.scale, self.digest = opened.scale, opened.digest
+        self._network, self._channels = opened.network, opened.channels
+        self._radius_px, self._tile_bytes = opened.radius_px, opened.tile_bytes
 
     @classmethod
     def open(cls, path: str | Path | None = None, *, threads: int | None = None) -> "Upscaler":
-        """Open what `dancheong train-upscaler` wrote, check it and run its self-test.
+        """Open what `dancheong train-upscaler` wrote, check it and run its self-test; or a network of others.
 
         Args:
-            path: None: the upscaler that comes with the program (scale 2; docs/upscaling.md).
-            threads: of one prediction; None: the runtime's own choice.
+            path: `.safetensors`: through spandrel, in torch; else a model file. None: the upscaler that comes with the
+                program (scale 2; docs/upscaling.md).
+            threads: of one prediction; None: the runtime's own choice. With torch it is the whole process's.
 
         Raises:
             ArtifactError: the file cannot be trusted, is of another kind, or the self-test failed.
+            ParamError: a network of others that cannot be used, or a pickle.
+            ExtraMissing: a network of others without the extra `spandrel`.
         """
-        path = SHIPPED if path is None else path
+        path = SHIPPED if path is None else Path(path)
+        if path.suffix.lower() in PICKLES:
+            raise ParamError(
+                f"{path}: a {path.suffix} file is a pickle, which can run code as it is opened: .safetensors was expected. "
+                f"Convert it: {convert_line(path.name)}"
+            )
+        if path.suffix.lower() == ".safetensors":
+            return cls(_foreign(path, threads))
         artifact = read_artifact(path)
         try:
-            return cls(artifact, threads)
+            return cls(open_artifact(artifact, threads))
         except ArtifactError as error:
             raise ArtifactError(f"{path}: {error}") from error
 
@@ -93,7 +120,7 @@ class Upscaler:
         """About how many bytes enlarging a photograph and writing it takes, beside the program and the model itself.
 
         Measured as growth of the process while enlarging and writing 1.5 to 6 megapixels (gray and color, 8 and 16 bits,
-        both scales, PNG, JPEG and TIFF): at most .95 of this.
+        both scales, PNG, JPEG and TIFF), with networks of model files: at most .95 of this.
         """
         last: int = self.scale ** (self.passes(scale) - 1)
         width, height = last * extent.width_px, last * extent.height_px
@@ -101,7 +128,7 @@ class Upscaler:
         result = given * self.scale**2
         side = TILE_PX + 2 * self._radius_px
         strip = min(height, side) * width * (STRIP_BYTES + STRIP_BYTES_PER_PIXEL * self.scale**2)
-        tile = side**2 * self._features * TILE_BYTES_PER_FEATURE
+        tile = round(side**2 * self._tile_bytes)
         return given + max(result + strip + tile, WRITING * result)
 
     def __call__(self, pixels: Pixels) -> Pixels:
@@ -140,7 +167,8 @@ class Upscaler:
     def _enlarged(self, pixels: Pixels) -> FloatArray:
         """Through the network, tile by tile: (channels, rows, columns) in about [0, 1].
 
-        A pixel of the result sees `_radius_px` to each side, and tiles read as much more: they meet without a seam.
+        A pixel of the result sees `_radius_px` to each side, and tiles read as much more: they meet without a seam, or of a
+        network of others nearly so.
         """
         planes = planes_of(pixels, self._channels)
         rows, width = pixels.shape[:2]
@@ -190,6 +218,43 @@ def upscaler_for(scale: int, given: Upscaler | None, threads: int | None = None)
 def shipped(threads: int | None = None) -> Upscaler:
     """The upscaler that comes with the program, opened once."""
     return Upscaler.open(threads=threads)
+
+
+def open_artifact(artifact: Artifact, threads: int | None = None) -> Opened:
+    """The network of a model file, checked. Raises ArtifactError."""
+    if artifact.kind != "upscaler":
+        raise ArtifactError(f"an upscaler was expected, the model is of kind {artifact.kind!r}: give another file")
+    channels, features, radius_px, scale = _shape(artifact.architecture)
+    given, answer = artifact.selftest_input.shape, artifact.selftest_output.shape
+    if given[1] != channels or answer != (*given[:2], scale * given[2], scale * given[3]):
+        raise ArtifactError(f"the self-test {given} -> {answer} does not fit the architecture: train it again")
+    network = open_network(artifact, "onnx", threads)
+    return Opened(network, artifact.digest, channels, scale, radius_px, features * TILE_BYTES_PER_FEATURE)
+
+
+def convert_line(name: str) -> str:
+    """The command that makes `.safetensors` of weights in a pickle, without running code of the file."""
+    return (
+        'python -c "import torch; from safetensors.torch import save_file; '
+        f"w = torch.load('{name}', weights_only=True, map_location='cpu'); w = w.get('params_ema', w.get('params', w)); "
+        f"save_file({{k: v.clone().contiguous() for k, v in w.items()}}, '{Path(name).stem}.safetensors')\""
+    )
+
+
+def _foreign(path: Path, threads: int | None) -> Opened:
+    try:
+        from dancheong.models.foreign import open_foreign
+    except (ImportError, RuntimeError, OSError, AttributeError) as error:
+        why = f"{error.name} is not installed" if isinstance(error, ModuleNotFoundError) else (
+            f"one of them does not load ({error}), so install builds that go together"
+        )
+        raise ExtraMissing(
+            f"{path}: networks of others need spandrel, torch and torchvision; {why}: pip install 'dancheong[spandrel]'"
+        ) from error
+    found = open_foreign(path, threads)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Opened(found.run, digest, 3, found.scale, FOREIGN_REACH_PX, found.bytes_per_pixel * FOREIGN_BYTES)
 
 
 def _shape(architecture: dict[str, Any]) -> tuple[int, int, int, int]:

@@ -126,6 +126,7 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
             application, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
             timeout_graceful_shutdown=2,
         )
+        listening.listen()  # whoever follows the address at once then waits a moment instead of being refused
         for address in addresses(options.host, listening.getsockname()[1], token):
             say(address)
         uvicorn.Server(config).run(sockets=[listening])
