@@ -26,3 +26,5 @@ def spandrel():
         for name in ("nms", "qnms"):
             operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     yield importlib.import_module("spandrel")
+    # Not before: torch forgets operators with the library that declares them.
+    del operators

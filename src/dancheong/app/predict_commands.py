@@ -49,7 +49,8 @@ def predict(
     upscaler: Annotated[
         Path | None,
         typer.Option(
-            metavar="UPSCALER", help="For SR_SCALE=2 or 4: as --model of upscale; without it the one that comes with the program.",
+            metavar="UPSCALER",
+            help="For SR_SCALE=2 or 4: UP.h5, or .safetensors of others (extra spandrel); without it the one that comes along.",
         ),
     ] = None,
     table: options.PredictionTable = None,

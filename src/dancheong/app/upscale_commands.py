@@ -29,8 +29,8 @@ def upscale(
     model: Annotated[
         Path | None,
         typer.Option(
-            metavar="UPSCALER", help="What train-upscaler wrote, or a .safetensors of others (extra spandrel); without it the one "
-            "that comes along.",
+            metavar="UPSCALER",
+            help="What train-upscaler wrote, or .safetensors of others (extra spandrel); without it the one that comes along.",
         ),
     ] = None,
     scale: Scale = None,
