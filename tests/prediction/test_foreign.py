@@ -134,14 +134,14 @@ def test_what_cannot_be_used_is_refused(tmp_path, weights):
 
 def test_a_pickle_is_refused_with_the_line_that_converts_it(tmp_path, photo, monkeypatch):
     network = esrgan(4)
-    torch.save({"params_ema": network.state_dict()}, tmp_path / "up.pth")
+    torch.save({"params_ema": network.state_dict()}, tmp_path / "weights.pth")
     with pytest.raises(ParamError, match="pickle") as refused:
-        Upscaler.open(tmp_path / "up.pth")
+        Upscaler.open(tmp_path / "weights.pth")
     line = re.search(r'python -c "(.*)"', str(refused.value))[1]
     monkeypatch.chdir(tmp_path)
     exec(line, {})
     expected = Upscaler.open(save(network, tmp_path / "same.safetensors"))(photo)
-    np.testing.assert_array_equal(Upscaler.open(tmp_path / "up.safetensors")(photo), expected)
+    np.testing.assert_array_equal(Upscaler.open(tmp_path / "weights.safetensors")(photo), expected)
 
 
 @pytest.mark.parametrize(("lost", "said"), [

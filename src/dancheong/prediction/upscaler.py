@@ -28,11 +28,17 @@ STRIP_PIXELS = 1 << 16
 # Bytes, as measured: a pixel of a strip of the photograph, and of its result; a pixel of a tile and a feature. Writing PNG
 # holds the result up to three times.
 STRIP_BYTES, STRIP_BYTES_PER_PIXEL, TILE_BYTES_PER_FEATURE, WRITING = 60, 25, 40, 3
-# How far a network of others is taken to look: nobody tells, and what lies beyond hardly counts (docs/upscaling.md).
+# How far a network of others is taken to look, as nobody tells; what that means for seams: docs/upscaling.md.
 FOREIGN_REACH_PX = 32
 # Kernels take more than the tensors that are counted: measured 1.2 to 2.0 times as much, of five architectures.
 FOREIGN_BYTES = 2.2
 PICKLES = (".pth", ".pt", ".ckpt", ".bin")
+# No file's own name in it: a shell would read that, too.
+CONVERT = (
+    'python -c "import torch; from safetensors.torch import save_file; '
+    "w = torch.load('weights.pth', weights_only=True, map_location='cpu'); w = w.get('params_ema', w.get('params', w)); "
+    "save_file({k: v.clone().contiguous() for k, v in w.items()}, 'weights.safetensors')\""
+)
 # How far the chroma of a row looks up and down in `guided_upsampler`.
 _CHROMA_REACH_PX = 4
 
@@ -86,7 +92,7 @@ class Upscaler:
         if path.suffix.lower() in PICKLES:
             raise ParamError(
                 f"{path}: a {path.suffix} file is a pickle, which can run code as it is opened: .safetensors was expected. "
-                f"Convert it: {convert_line(path.name)}"
+                f"Convert it: {CONVERT}"
             )
         if path.suffix.lower() == ".safetensors":
             return cls(_foreign(path, threads))
@@ -230,15 +236,6 @@ def open_artifact(artifact: Artifact, threads: int | None = None) -> Opened:
         raise ArtifactError(f"the self-test {given} -> {answer} does not fit the architecture: train it again")
     network = open_network(artifact, "onnx", threads)
     return Opened(network, artifact.digest, channels, scale, radius_px, features * TILE_BYTES_PER_FEATURE)
-
-
-def convert_line(name: str) -> str:
-    """The command that makes `.safetensors` of weights in a pickle, without running code of the file."""
-    return (
-        'python -c "import torch; from safetensors.torch import save_file; '
-        f"w = torch.load('{name}', weights_only=True, map_location='cpu'); w = w.get('params_ema', w.get('params', w)); "
-        f"save_file({{k: v.clone().contiguous() for k, v in w.items()}}, '{Path(name).stem}.safetensors')\""
-    )
 
 
 def _foreign(path: Path, threads: int | None) -> Opened:
