@@ -43,7 +43,7 @@ def main() -> None:
                 masks = ["--mask-dir", str(folder / f"masks{number}")] if given.mask_dir else []
                 measured = run_measured([*words, *masks])
                 peaks.append(measured.peak_mb)
-            extent = extent_of(photograph, f".{suffix}")
+            extent = extent_of(photograph)
             assert extent is not None
             file = json.loads(measured.output.splitlines()[-1])["files"][0]
             rows.append({

@@ -1,11 +1,14 @@
 import io
+import math
 import os
 import pickle
 import struct
 import threading
+import tracemalloc
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -326,3 +329,17 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "photos" / "broken.png").symlink_to(tmp_path / "nothing.png")
     found = [path.relative_to(tmp_path / "photos").as_posix() for path in list_photos(tmp_path / "photos")]
     assert found == ["outside/x.png", "sub/m.png"]
+
+
+@pytest.mark.parametrize("shape", [(4000, 2000), (1500, 2000, 3)], ids=str)
+def test_a_deep_png_is_written_in_little_memory(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    pixels = np.arange(math.prod(shape), dtype=np.uint32).astype(np.uint16).reshape(shape)
+    write_photo(tmp_path / "warm.png", pixels[:2, :2])
+    tracemalloc.start()
+    write_photo(tmp_path / "deep.png", pixels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < pixels.nbytes / 2
+    # An independent reader finds them, too.
+    found = cv2.imread(str(tmp_path / "deep.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(found if pixels.ndim == 2 else found[..., ::-1], pixels)

@@ -14,11 +14,8 @@ from dancheong.prediction.finish import STRIP_BYTES, strip_rows
 
 # Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit).
 # Measured as growth of the process over files of 24 megapixels with light reflection that is corrected
-# (benchmarks/bench_memory.py; JPEG, PNG, TIFF): at most 12.9, 14.7 (16.1 at 100 megapixels), 15.0, 18.7; 24.2 of gray at
-# 16 bits as PNG.
-FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 16, (True, True): 20}
-# A PNG of 16 bits is encoded in memory.
-PNG_16_BYTES = 10
+# (benchmarks/bench_memory.py; JPEG, PNG, TIFF): at most 12.9, 14.7 (16.1 at 100 megapixels), 15.0, 20.0.
+FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 16, (True, True): 21}
 # Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
 NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -33,8 +30,6 @@ class Extent:
     color: bool
     deep: bool
     """16 bits a sample; more and less count as what they are read as."""
-    suffix: str = ".tif"
-    """Of the result."""
 
     @property
     def pixels(self) -> int:
@@ -42,7 +37,7 @@ class Extent:
         return self.width_px * self.height_px
 
 
-def extent_of(path: Path, suffix: str) -> Extent | None:
+def extent_of(path: Path) -> Extent | None:
     """The extent of a photograph by its header; None where that cannot be read, as reading will say why."""
     try:
         if not path.is_file():  # a pipe would block the reader
@@ -53,7 +48,7 @@ def extent_of(path: Path, suffix: str) -> Extent | None:
         return None
     # Pillow knows of a gray JPEG, and a palette may hold colors.
     color = not header.gray if header.image is None else header.image.mode not in _GRAY_MODES
-    return Extent(*header.size_px, color, header.bits > 8, suffix.lower())
+    return Extent(*header.size_px, color, header.bits > 8)
 
 
 def bytes_needed(extent: Extent, params: Params, rows: int = 0) -> int:
@@ -62,8 +57,7 @@ def bytes_needed(extent: Extent, params: Params, rows: int = 0) -> int:
     Args:
         rows: height of a strip; 0: TILE_PX, or what is quick.
     """
-    png = PNG_16_BYTES if extent.deep and extent.suffix == ".png" else 0
-    full = extent.pixels * (FULL_SIZE_BYTES[extent.color, extent.deep] + png)
+    full = extent.pixels * FULL_SIZE_BYTES[extent.color, extent.deep]
     small = math.prod(working_shape(extent.height_px, extent.width_px, params.resol))
     network = small * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
     strip = min(rows or strip_rows(extent.width_px, params.tile_px), extent.height_px) * extent.width_px * STRIP_BYTES

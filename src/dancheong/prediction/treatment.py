@@ -182,7 +182,7 @@ class _OutOfMemory(Exception):
 
 def _needs(treatment: Treatment, job: Job) -> tuple[int, int]:
     """Rows of a strip, and bytes; nothing for a file whose header cannot be read, as reading it will say why."""
-    extent = extent_of(job.source.path, job.output.suffix)
+    extent = extent_of(job.source.path)
     if extent is None:
         return 0, 0
     if _is_pair(extent.width_px, extent.height_px, treatment.params):
