@@ -6,13 +6,15 @@ Ways without training: the gray input; one mean chroma for all; the mean chroma 
 preset; plain Pix2Pix in LAB (the canonical networks and weights of the losses, chroma only); our default. A budget is kept
 by counting: the speed of each way is measured first, in turns, on an otherwise idle machine (or given by --speeds, where
 the machine is busy), and the training then takes as many images as fit, in whole epochs. Scores at a shorter side of --score
-px against the truth, light reflection left alone in all of them. The canonical ways are scored at their best look at the
-test photographs; our default never sees those before its end. The time to a given Delta E is read off the looks of the
-canonical ways and the budgets of ours. A training that is there already is not repeated. The last line is one JSON object.
+px against the truth, light reflection left alone in all of them. The canonical ways are scored twice: as they are at the
+end of the budget ("last"), and at their best look at the test photographs, which nobody has who does not know the truth;
+our default never sees those before its end. The time to a given Delta E is read off the looks of the canonical ways and
+the budgets of ours. A training that is there already is not repeated. The last line is one JSON object.
 """
 
 import argparse
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,26 +153,49 @@ def trained(
 ) -> dict[str, Any]:
     """Train for what fits the budget (or take up what was trained), and score.
 
-    The canonical ways are validated on the test photographs, so that what is scored is the best they ever had there: an
+    The canonical ways are validated on the test photographs, so that the best they ever had there is known, too: an
     advantage that our default does not get.
     """
     from dancheong.training.loop import train
+    from dancheong.training.state import state_path
 
     photographs = len(list_photos(arguments.photos))
     epochs = max(1, round(budget * images_per_second / photographs))
     model = arguments.out / f"{name.replace(' ', '_')}_{round(budget)}s_seed{seed}.h5"
-    if not model.exists() or model.with_name(model.name + ".resume").exists():
-        update = {"seed": seed, "epochs": epochs, "val_images": arguments.look}
-        val = None if name == "default" else arguments.test
-        train(arguments.photos, model, params.model_copy(update=update), val=val, resume=model.exists())
+    params = params.model_copy(update={"seed": seed, "epochs": epochs, "val_images": arguments.look})
+    state, kept = state_path(model), model.with_name(f"{model.stem}_last.h5.resume")
+    val = None if name == "default" else arguments.test
+
+    def watch(progress: Any) -> bool:
+        if val is not None and progress.images_seen == progress.images_total:
+            shutil.copy(state, kept)  # written just now, with the last weights; it goes when the model is stored
+        return False
+
+    if not model.exists() or state.exists():
+        train(arguments.photos, model, params, val=val, resume=model.exists(), watch=watch)
     artifact = read_artifact(model)
     scores = judged(Colorizer.open(model, GLARE_MODE="off"), truths, name, seed=seed, budget=budget, epochs=epochs)
     images = artifact.data["images_seen"]
     looks = {entry["images"]: entry["val_delta_e_2000"] for entry in artifact.history if "val_delta_e_2000" in entry}
     row = {**scores, "images": images, "seconds_at_speed": round(images / images_per_second, 1), "looks": looks}
+    if val is not None:
+        row["last"] = judged(Colorizer.open(last_weights(kept, params, arguments), GLARE_MODE="off"), truths, name)
     if params.color_space == "LAB":
         row["at_target"] = as_vivid(model, truths, name)
     return row
+
+
+def last_weights(state: Path, params: Params, arguments: argparse.Namespace) -> Path:
+    """The model file of the weights that a training ended with, from the state it left."""
+    import torch
+
+    from dancheong.training.loop import train
+
+    model = state.with_suffix("")
+    if not model.exists():
+        torch.save(torch.load(state, weights_only=True) | {"best": None}, state)
+        train(arguments.photos, model, params, val=arguments.test, resume=True)
+    return model
 
 
 def as_vivid(model: Path, truths: list[Pixels], name: str) -> dict[str, Any]:
