@@ -6,6 +6,8 @@ The plain prediction is what a script of the field does: read with OpenCV, resiz
 luminance put back in LAB, resize, write. Same photographs, same weights, same working size, the same size written; light
 reflection is left alone in both, as the plain one knows nothing of it, and is measured once more with it. How far the
 pictures are apart is told as the mean Delta E 2000 between the two.
+What float32 allows: the same run with a network of next to no work ("rest"), and the operations of the default network at
+the speed of a large matrix product; `times_faster_at_most` is the plain time by the sum of these two.
 The last line is JSON: medians of the rounds.
 """
 
@@ -20,8 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dancheong.artifact import read_artifact
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.metrics import mean_delta_e_2000
+from dancheong.imaging.resize import working_shape
+from dancheong.params import Params
 from material import Measured, gray_scenes, machine, predict_words, run_measured, untrained_model
 
 
@@ -30,7 +35,6 @@ def plain_prediction(model: str, photographs: str, out: str) -> None:
     import cv2
     import torch
 
-    from dancheong.artifact import read_artifact
     from dancheong.models.export import load_generator
 
     artifact = read_artifact(model)
@@ -55,6 +59,18 @@ def plain_prediction(model: str, photographs: str, out: str) -> None:
             str(Path(out) / path.name), np.rint(np.clip(color, 0, 1) * 255).astype(np.uint8),
             [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
         )
+
+
+def network_gflop(model: Path, height: int, width: int) -> float:
+    """Operations of the network as it is run (`dancheong.prediction.faster`: doubling and convolution in one), in 10^9."""
+    artifact = read_artifact(model)
+    multiple, resol = 2 ** artifact.architecture["levels"], artifact.params.resol
+    h, w = (-(-side // multiple) * multiple for side in working_shape(height, width, resol))
+    return sum(
+        2e-9 * row["c_in"] * row["c_out"] * (row["out_px"] / resol) ** 2 * h * w
+        * (row["ksize"] ** 2 if row["step"] == "down" else (row["ksize"] + 1) ** 2 / 4)
+        for row in artifact.architecture["rows"]
+    )
 
 
 def apart(first: Path, second: Path) -> float:
@@ -87,10 +103,15 @@ def main() -> None:
         one = folder / "one"
         one.mkdir()
         shutil.copy(min(photographs.iterdir()), one)
+        (folder / "tiny").mkdir()
+        tiny = untrained_model(folder / "tiny" / "m.h5", ngf=1, resol=Params().resol)
+        height, width = read_photo(min(photographs.iterdir())).pixels.shape[:2]
+        gflop = network_gflop(model, height, width)
         runs = {
             "plain": lambda out: [sys.executable, __file__, "--plain", str(model), str(photographs), str(out)],
             "ours": lambda out: predict_words(model, photographs, out, "GLARE_MODE=off"),
             "with_glare": lambda out: predict_words(model, photographs, out),
+            "rest": lambda out: predict_words(tiny, photographs, out, "GLARE_MODE=off"),
             "one_photograph": lambda out: predict_words(model, one / min(photographs.iterdir()).name, out),
         }
         measured: dict[str, list[Measured]] = {name: [] for name in runs}
@@ -110,11 +131,19 @@ def main() -> None:
         }
         for name, some in measured.items()
     }
+    import torch
+
+    from bench_train import peak
+
+    gflops = peak(torch.float32, "cpu")
+    least = told["rest"]["seconds"] + count * gflop / gflops
     ratios = [plain.seconds / ours.seconds for plain, ours in zip(measured["plain"], measured["ours"], strict=True)]
     print(json.dumps({
         "bench": "predict", "photographs": count, "machine": machine(), **told,
         "times_faster": round(statistics.median(ratios), 2),
         "times_faster_in_cpu": round(told["plain"]["cpu_seconds"] / told["ours"]["cpu_seconds"], 2),
+        "network_gflop": round(gflop, 2), "peak_gflops": round(gflops), "least_seconds": round(least, 2),
+        "times_faster_at_most": round(told["plain"]["seconds"] / least, 2),
         "photographs_a_second": round(count / told["ours"]["seconds"], 2),
         "photographs_a_cpu_second": round(count / told["ours"]["cpu_seconds"], 2),
         "with_glare_a_cpu_second": round(count / told["with_glare"]["cpu_seconds"], 2),
