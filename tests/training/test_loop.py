@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -308,3 +309,18 @@ def test_golden_run_learns_color(tmp_path):
     assert result.mean.delta_e_2000 < 0.92 * result.gray.delta_e_2000
     assert result.mean.colorfulness > 8
     assert np.isfinite(result.mean.psnr)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_compiled_networks_learn_the_same(photos, tmp_path, monkeypatch):
+    """Compiled passes round differently and do nothing else: the same weights are learned, stored under the same names."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
+    settings = {"DROPOUT": 0, "GAN_START": 0, "PRECISION": "32-true"}
+    plain = train(photos, tmp_path / "plain.h5", tiny(**settings))
+    quick = train(photos, tmp_path / "quick.h5", tiny(**settings, COMPILE="Y"))
+    assert any((tmp_path / "compiled").rglob("*.so"))
+    assert quick.losses == pytest.approx(plain.losses, rel=1e-4)
+    a, b = (read_artifact(tmp_path / name).weights for name in ("plain.h5", "quick.h5"))
+    assert a.keys() == b.keys()
+    assert all(np.allclose(a[name], b[name], atol=1e-3) for name in a)

@@ -84,6 +84,10 @@ class TrainingRows(BaseModel):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = row(
         "auto", "arithmetic of the training step; auto: bf16-mixed where the device multiplies it in hardware, else 32-true"
     )
+    compile: bool = row(
+        False, "compile both networks as the training begins (torch.compile): half a minute or more first, then faster steps; "
+        "needs a C++ compiler, or CUDA with Triton; rounds differently"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = row("auto", "where to train")
     devices: int = row(1, "processes or accelerators on this machine", ge=1, le=1024)
     val_images: int = row(2000, "validate and draw previews each this many training images", unit="images", ge=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from dancheong.artifact import as_stored
@@ -46,11 +47,11 @@ class Run(Journal):
         self.average = AveragedModel(self.generator, multi_avg_fn=warm_average(params.ema, self._steps)) if params.ema else None
         self.discriminator: Discriminator | None = None
         adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999), fused=True)
-        g_module, g_optimizer = fabric.setup(self.generator, adam(self.generator.parameters()))
+        g_module, g_optimizer = fabric.setup(compiled(self.generator, params), adam(self.generator.parameters()))
         d_module, d_optimizer = None, None
         if params.lambda_gan > 0:
             self.discriminator = new_discriminator(params, c_in + c_out, fabric.world_size > 1)
-            d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
+            d_module, d_optimizer = fabric.setup(compiled(self.discriminator, params), adam(self.discriminator.parameters()))
         if self.average is not None:
             self.average.to(fabric.device)
             # Its count is read each step: on the device that would make the host wait.
@@ -168,6 +169,11 @@ def new_discriminator(params: Params, c_pair: int, across_processes: bool) -> Di
         limit(discriminator)
     share_statistics(discriminator, across_processes)
     return discriminator
+
+
+def compiled(network: nn.Module, params: Params) -> Any:
+    """The network, its passes to be compiled at their first use where COMPILE asks for it; its weights stay the same ones."""
+    return torch.compile(network) if params.compile else network
 
 
 def warm_average(decay: float, steps_done: Callable[[], int]) -> Any:
