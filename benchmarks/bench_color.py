@@ -75,12 +75,12 @@ def parse_speed(text: str) -> tuple[str, float]:
 
 def parameters(arguments: argparse.Namespace) -> dict[str, Params]:
     """Rows of each trained way. None treats light reflection: that is another experiment."""
-    common = {"glare_mode": "off"}
+    common = {"glare_mode": "off", "aug_glare_p": 0.0}
     canonical = {"resol": arguments.resol, **common}
     ways = {
         "paper": Params(**CANONICAL | canonical),
         "plain LAB": Params(**PLAIN_LAB | canonical),
-        "default": resolve(settings={"GLARE_MODE": "off", **parse_settings(arguments.set)}).params,
+        "default": resolve(settings={**common, **parse_settings(arguments.set)}).params,
     }
     return {name: ways[name] for name in arguments.ways}
 
