@@ -85,8 +85,8 @@ class TrainingRows(BaseModel):
         "auto", "arithmetic of the training step; auto: bf16-mixed where the device multiplies it in hardware, else 32-true"
     )
     compile: bool = row(
-        False, "compile both networks as the training begins (torch.compile): half a minute or more first, then faster steps; "
-        "needs a C++ compiler, or CUDA with Triton; rounds differently"
+        False, "compile both networks (torch.compile), which takes half a minute first: meant for CUDA with Triton; on a "
+        "processor it needs a C++ compiler and brought nothing; rounds differently"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = row("auto", "where to train")
     devices: int = row(1, "processes or accelerators on this machine", ge=1, le=1024)
