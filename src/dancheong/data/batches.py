@@ -37,6 +37,16 @@ class Batch(NamedTuple):
     weight_b1hw: torch.Tensor
 
 
+class Variation(NamedTuple):
+    """What is drawn for one sample: `light` is exposure (stops) and contrast, `angle` in degrees."""
+
+    flipped: bool
+    light: tuple[float, float]
+    with_glare: bool
+    angle: float
+    window: Window
+
+
 def batches(cache: Cache, params: Params, start_image: int, stop_image: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
     """Batches of the images [start_image, stop_image) of the run, counted from 0 over all epochs.
 
@@ -54,6 +64,14 @@ def drawn(
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Batches of any samples, in the order that `batches` describes."""
     params = samples.params
+    steps = steps_of(params, start_image, stop_image, rank, world)
+    if params.workers == 0 or not steps:
+        return (_collate([samples[image] for image in step]) for step in steps)
+    return _from_workers(samples, steps, params.workers)
+
+
+def steps_of(params: Params, start_image: int, stop_image: int, rank: int, world: int) -> list[list[int]]:
+    """The images of each step, as `batches` describes it; raises what it raises."""
     if params.batch_size % world:
         raise ParamError(
             f"BATCH_SIZE={params.batch_size} cannot be shared by {world} processes: it must be a multiple of DEVICES"
@@ -63,9 +81,7 @@ def drawn(
         count = min(params.batch_size, stop_image - first) // world * world
         if count:
             steps.append([*range(first + rank, first + count, world)])
-    if params.workers == 0 or not steps:
-        return (_collate([samples[image] for image in step]) for step in steps)
-    return _from_workers(samples, steps, params.workers)
+    return steps
 
 
 def photograph_at(image: int, photographs: int, seed: int) -> int:
@@ -91,14 +107,9 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
         Input (c_in, resol, resol), target (c_out, resol, resol) and weight (1, resol, resol), float32.
     """
     c_in = channels(params)[0]
-    # All draws but the window's come first and always, so that switching one variation leaves the others as they were.
-    flipped = rng.random() < params.flip
-    exposure, contrast = rng.uniform(-params.jitter_light, params.jitter_light, 2) * (1.0, 0.5)
-    with_glare = rng.random() < params.aug_glare_p
-    angle = rng.uniform(-params.jitter_angle, params.jitter_angle)
-    window = crop_window(record.shape[0], record.shape[1], params, rng)
-    planes = resize(_cut(record, window, angle), (params.resol, params.resol))
-    if flipped:
+    variation = draw(record.shape[0], record.shape[1], params, rng)
+    planes = resize(_cut(record, variation.window, variation.angle), (params.resol, params.resol))
+    if variation.flipped:
         planes = planes[:, ::-1]
     input_hwc = planes[..., :c_in]
     if params.pairing != "side_by_side" and (params.jitter_blur or params.jitter_grain):
@@ -110,8 +121,8 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
             target_to_network(planes[..., c_in:], params),
             _weight(planes, c_in, params),
         )
-    light = float(exposure), float(2.0**contrast)
-    if with_glare:
+    light = variation.light
+    if variation.with_glare:
         # The scene's light is varied before reflections fall on it, so that a burnt-out sun stays white.
         input_hwc, light = _with_glare(input_hwc, light, rng), (0.0, 1.0)
     return (
@@ -119,6 +130,17 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
         target_to_network(np.ascontiguousarray(planes[..., c_in : c_in + 3]), params),
         _weight(planes, c_in, params),
     )
+
+
+def draw(height: int, width: int, params: Params, rng: np.random.Generator) -> Variation:
+    """How a sample differs from its photograph of height x width."""
+    # All draws but the window's come first and always, so that switching one variation leaves the others as they were.
+    flipped = bool(rng.random() < params.flip)
+    exposure, contrast = rng.uniform(-params.jitter_light, params.jitter_light, 2) * (1.0, 0.5)
+    with_glare = bool(rng.random() < params.aug_glare_p)
+    angle = rng.uniform(-params.jitter_angle, params.jitter_angle)
+    light = float(exposure), float(2.0**contrast)
+    return Variation(flipped, light, with_glare, angle, crop_window(height, width, params, rng))
 
 
 def crop_window(height: int, width: int, params: Params, rng: np.random.Generator) -> Window:

@@ -30,7 +30,7 @@ _BLOCK_PX = 1 << 16  # pixels at a time: their arrays stay in the cache
 _GAMUT_STEPS = 6
 _ROUNDING = 1e-5  # of linear light, well above float32's error in a conversion there and back
 
-_MATRIX = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
+LINEAR_RGB_TO_RELATIVE_XYZ = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
 _INVERSE = _RELATIVE_XYZ_TO_RGB.astype(np.float32)
 
 
@@ -120,7 +120,7 @@ def rgb_to_lab(pixels: Array) -> Float32:
         lightness = lightness_of(pixels)
         return np.stack([lightness, np.zeros_like(lightness), np.zeros_like(lightness)], axis=-1)
     _expect_rgb(pixels)
-    f = _f(_transform(decode(pixels), _MATRIX))
+    f = _f(_transform(decode(pixels), LINEAR_RGB_TO_RELATIVE_XYZ))
     lab = np.empty_like(f)
     np.multiply(f[..., 1], 116, out=lab[..., 0])
     lab[..., 0] -= 16

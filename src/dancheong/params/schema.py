@@ -110,7 +110,10 @@ class DataRows(BaseModel):
     jitter_blur: float = row(0.0, "random blur of the gray input, as of old plates: its largest sigma", unit="px", ge=0, le=16)
     jitter_grain: float = row(0.0, "random grain of the gray input: its largest standard deviation", unit="share of white",
                               ge=0, le=0.5)
-    cache: Literal["auto", "memory", "disk"] = row("auto", "where prepared photographs are kept between epochs")
+    cache: Literal["auto", "memory", "disk", "device"] = row(
+        "auto", "where prepared photographs are kept between epochs; device: with the networks, which also vary them there, "
+        "rounding differently; auto: so on a CUDA device with room and WORKERS=0, else memory, else disk"
+    )
 
 
 class PredictionRows(BaseModel):

@@ -14,6 +14,7 @@ from dancheong.artifact import as_stored
 from dancheong.data.batches import Batch, batches, validation_samples
 from dancheong.data.cache import Cache
 from dancheong.data.prepare import channels
+from dancheong.data.resident import ResidentBatches, belongs_on_device
 from dancheong.models.blocks import initialize, lay_out, share_statistics
 from dancheong.models.discriminator import Discriminator, discriminator_rows, limit
 from dancheong.models.export import load_generator, to_weights
@@ -57,13 +58,19 @@ class Run(Journal):
             # Its count is read each step: on the device that would make the host wait.
             self.average.n_averaged = self.average.n_averaged.cpu()
         self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator, fabric.autocast)
+        self.resident = (
+            ResidentBatches(cache, params, fabric.device) if belongs_on_device(cache, params, fabric.device) else None
+        )
         self.start = start_of(self.generator, self.discriminator, cache.names, params)
 
     # -- stepping -------------------------------------------------------------------------------------------------------
 
     def batches(self, total: int) -> Iterator[Batch]:
         """Batches from the current position to `total` images."""
-        return batches(self.cache, self.params, self.images_seen, total, self.fabric.global_rank, self.fabric.world_size)
+        where = self.fabric.global_rank, self.fabric.world_size
+        if self.resident is not None:
+            return self.resident.batches(self.images_seen, total, *where)
+        return batches(self.cache, self.params, self.images_seen, total, *where)
 
     def _steps(self) -> int:
         return self.images_seen // self.params.batch_size
