@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="*", default=["paper", "plain LAB", "default"])
     parser.add_argument("--score", type=int, default=256, help="shorter side at which is scored")
     parser.add_argument("--resol", type=int, default=128, help="working size of the canonical ways")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="rows of the way `default`")
+    parser.add_argument("--set", nargs="*", action="extend", default=[], metavar="NAME=VALUE", help="rows of the way `default`")
     parser.add_argument("--speeds", type=parse_speed, nargs="*", default=[], metavar="WAY=IMAGES_PER_SECOND")
     parser.add_argument("--look", type=int, default=1000, metavar="IMAGES", help="between looks of the canonical ways")
     arguments = parser.parse_args()

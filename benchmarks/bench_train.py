@@ -62,13 +62,18 @@ def measure(resol: int, arguments: argparse.Namespace, peaks: dict[str, float]) 
     steps: dict[str, Callable[[], None]] = {"plain 1": plain_step(resol, arguments.device)}
     for size in arguments.batch:
         steps[f"ours {size}"] = our_step(params.model_copy(update={"batch_size": size}), arguments.device)
+    memory_mb: dict[str, int] = {}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for repeat in range(arguments.repeats + 2):
         for name, step in steps.items():
+            if arguments.device == "cuda":
+                torch.cuda.reset_peak_memory_stats()
             began = time.perf_counter()
             step()
             if arguments.device == "cuda":
                 torch.cuda.synchronize()
+                # With the weights of all the steps that take turns here.
+                memory_mb[name] = torch.cuda.max_memory_allocated() >> 20
             if repeat >= 2:
                 seconds[name].append(time.perf_counter() - began)
     rows = []
@@ -77,8 +82,9 @@ def measure(resol: int, arguments: argparse.Namespace, peaks: dict[str, float]) 
     for name, times in seconds.items():
         size, median = int(name.split()[1]), statistics.median(times)
         dtype = "float32" if name.startswith("plain") or precision_here(params) == "32-true" else "bfloat16"
+        memory = {} if arguments.device == "cpu" else {"peak_mb": memory_mb[name]}
         rows.append({
-            "step": name, "resol": resol, "seconds": round(median, 4), "images_per_second": round(size / median, 2),
+            "step": name, **memory, "resol": resol, "seconds": round(median, 4), "images_per_second": round(size / median, 2),
             "times_plain": round(size / median * plain, 2), "gflops": round(gflop * size / median, 1),
             "share_of_peak": round(gflop * size / median / peaks[dtype], 3), "arithmetic": dtype,
             "share_of_float32_peak": round(gflop * size / median / peaks["float32"], 3),

@@ -88,6 +88,16 @@ def test_predict_keeps_size_names_and_originals(place, tmp_path):
     assert sorted(one["status"] for one in again["files"]) == ["failed", "skipped"]
 
 
+def test_evaluate_shows_the_trade_of_error_and_color(place, tmp_path):
+    said = run_json("evaluate", place / "model.h5", place / "test", "-o", tmp_path, "--trade")
+    points = said["trade"]
+    assert [point["vivid"] for point in points] == sorted(point["vivid"] for point in points)
+    colors = [point["colorfulness"] for point in points]
+    assert colors == sorted(colors)
+    assert all(point["delta_e_2000"] > 0 for point in points)
+    assert "VIVID" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_evaluate_prints_the_baseline_beside_it(place, tmp_path):
     said = run_json("evaluate", place / "model.h5", place / "test", "-o", tmp_path)
     names = {"psnr", "ssim", "delta_e_2000", "colorfulness", "colorfulness_truth"}

@@ -7,6 +7,7 @@ import pytest
 
 import dancheong
 from dancheong.artifact import ArtifactError, write_artifact
+from dancheong.data.scenes import scene
 from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import gray_of, lightness_of, rgb_to_lab
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
@@ -90,6 +91,14 @@ def test_the_size_of_a_photograph_hardly_matters(colorize, photograph):
     """The same picture at one and at four times its size."""
     large = resize(photograph, (180, 268))
     assert mean_delta_e_2000(resize(colorize(large), (45, 67)), colorize(photograph)) < 1.5
+
+
+def test_a_scan_of_2048_px_is_colored_as_one_of_512(model):
+    """With light reflection looked for, as by default."""
+    colorize = Colorizer.open(model(resol=32), GLARE_MODE=Params().glare_mode)
+    large = gray_of(scene(3, 2048, 1365))
+    small = resize(large, (341, 512))
+    assert mean_delta_e_2000(resize(colorize(large), small.shape), colorize(small)) < 1.5
 
 
 def test_bit_depth_hardly_matters(colorize, photograph):

@@ -58,6 +58,16 @@ def test_the_header_tells_what_a_photograph_is(tmp_path, name, mode, color, deep
     assert extent_of(tmp_path / name) == Extent(30, 20, color, deep)
 
 
+def test_a_map_of_confidence_looks_closer_and_takes_more():
+    params = Params(resol=1024)
+    network = bytes_needed(MP12, params) - bytes_needed(MP12, params, look=1e-9)
+    assert bytes_needed(MP12, params, look=1.33) - bytes_needed(MP12, params) == pytest.approx(0.77 * network, rel=0.01)
+    tight = Params(resol=1024, memory_gb=(bytes_needed(MP12, params, look=1.1)) / 1e9)
+    assert rows_within(MP12, tight) > 0
+    with pytest.raises(ParamError, match="MEMORY_GB"):
+        rows_within(MP12, tight, look=1.5)
+
+
 def test_what_cannot_be_read_takes_nothing(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     assert extent_of(tmp_path / "a.png") is None
@@ -182,7 +192,7 @@ def test_no_more_is_in_memory_than_allowed(place, monkeypatch):
             at_work.remove(job)
 
     monkeypatch.setattr(treatment, "_do", watched)
-    monkeypatch.setattr(treatment, "bytes_needed", lambda extent, params, rows=0: int(1.5e9))
+    monkeypatch.setattr(treatment, "bytes_needed", lambda extent, params, rows=0, look=1: int(1.5e9))
     results = predict_files(model, [place / "in"], place / "out", workers=4)
     assert [result.status for result in results] == ["ok"] * 4
     assert max(most) == 1

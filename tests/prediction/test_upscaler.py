@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.datasets
 
 from dancheong.artifact import Artifact, ArtifactError, write_artifact
-from dancheong.data.degrade import BICUBIC, resampled
+from dancheong.data.degrade import BICUBIC, LANCZOS, degrade, resampled
 from dancheong.data.scenes import scene
 from dancheong.imaging.color import float01, gray_of, rgb_to_lab, to_pixels
-from dancheong.imaging.metrics import mean_delta_e_2000
+from dancheong.imaging.metrics import mean_delta_e_2000, psnr
 from dancheong.models.compact import Compact, architecture, initialize_compact
 from dancheong.models.onnx_graph import compact_model
 from dancheong.params import Params
 from dancheong.prediction import upscaler as module
-from dancheong.prediction.upscaler import Upscaler, open_artifact
+from dancheong.prediction.upscaler import Upscaler, open_artifact, shipped
 from dancheong.training.upscale_run import as_finished
 
 
@@ -82,6 +83,20 @@ def test_colors_stay(photo):
     assert mean_delta_e_2000(again, photo) < mean_delta_e_2000(photo, np.roll(photo, 3, axis=1))
     means = [rgb_to_lab(picture)[..., 1:].mean(axis=(0, 1)) for picture in (result, plain)]
     assert abs(np.arctan2(*means[0]) - np.arctan2(*means[1])) < 0.1
+
+
+@pytest.mark.parametrize("how", ["clean", "realistic"])
+def test_what_comes_along_beats_lanczos_on_a_photograph_that_it_has_not_seen(how):
+    truth = np.ascontiguousarray(sklearn.datasets.load_sample_image("china.jpg")[100:400, 120:520])
+    small = degrade(truth, 2, how, np.random.default_rng(1))
+    given = [float01(small), truth.shape[:2]]
+    lanczos, bicubic = (to_pixels(resampled(*given, kernel), np.uint8) for kernel in (LANCZOS, BICUBIC))
+    result = shipped(threads=1)(small)
+    scores = [psnr(gray_of(picture), gray_of(truth)) for picture in (result, lanczos, bicubic)]
+    assert scores[0] > scores[1] + 0.1 > scores[2] + 0.1
+    if how == "clean":
+        again = to_pixels(resampled(float01(result), small.shape[:2], BICUBIC), np.uint8)
+        assert mean_delta_e_2000(again, small) < 1
 
 
 def test_a_file_of_another_kind_and_a_broken_one_are_refused(tmp_path):

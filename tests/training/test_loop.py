@@ -135,7 +135,9 @@ def test_ctrl_c_in_the_last_step_still_logs_validates_and_ends(photos, tmp_path)
     assert not (tmp_path / "m.h5.resume").exists()
 
 
-@pytest.mark.parametrize(("change", "word"), [({"LR": 1e-3}, "LR"), ({"SEED": 9}, "SEED"), ({"NGF": 5}, "NGF")])
+@pytest.mark.parametrize(
+    ("change", "word"), [({"LR": 1e-3}, "LR"), ({"SEED": 9}, "SEED"), ({"NGF": 5}, "NGF"), ({"CACHE": "device"}, "CACHE")]
+)
 def test_resume_refuses_another_run(photos, tmp_path, change, word):
     train(photos, tmp_path / "m.h5", tiny(), watch=stop_after(2))
     with pytest.raises(ResumeError, match=word):

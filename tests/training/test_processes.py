@@ -1,7 +1,9 @@
 """Several processes on one machine, as the command line starts them."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -9,7 +11,8 @@ import time
 import pytest
 
 from dancheong.data.scenes import write_scenes
-from dancheong.params import resolve
+from dancheong.params import ParamError, Params, resolve
+from dancheong.training.engine import as_launched, launcher
 from dancheong.training.loop import train
 
 SETTINGS = {
@@ -24,11 +27,21 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
+def words(photos, model, *options, **settings):
+    pairs = [f"{name}={value}" for name, value in (SETTINGS | settings).items()]
+    sets = [word for pair in pairs for word in ("--set", pair)]
+    return ["-m", "dancheong", "train", str(photos), "-o", str(model), "--json", "--quiet", *options, *sets]
+
+
+def start(*command, **environment):
+    return subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+        env={**os.environ, **environment},
+    )
+
+
 def start_two(photos, model, *options, **settings):
-    command = [sys.executable, "-m", "dancheong", "train", str(photos), "-o", str(model), "--json", "--quiet", *options]
-    for name, value in (SETTINGS | {"DEVICES": 2} | settings).items():
-        command += ["--set", f"{name}={value}"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    return start(*words(photos, model, *options, **{"DEVICES": 2} | settings))
 
 
 def said(process, code):
@@ -48,6 +61,62 @@ def test_two_processes_learn_what_one_learns_and_one_of_them_speaks(photos, tmp_
     for name, value in one.losses.items():
         # Means of halves are summed in another order; after 12 images no more has come of it than this.
         assert two["losses"][name] == pytest.approx(value, rel=5e-3), name
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def assert_is_one_training(told, photos, tmp_path):
+    one = train(photos, tmp_path / "one.h5", resolve(settings=SETTINGS | {"BATCH_SIZE": 4, "PRECISION": "32-true"}).params)
+    assert told["images_seen"] == one.images_seen == 12
+    for name, value in one.losses.items():
+        assert told["losses"][name] == pytest.approx(value, rel=5e-3), name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs what torch for Windows is built without")
+def test_two_processes_of_torchrun_are_one_training(photos, tmp_path):
+    one_of_two = words(photos, tmp_path / "two.h5", BATCH_SIZE=4, PRECISION="32-true")
+    process = start("-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}", *one_of_two)
+    assert_is_one_training(said(process, 0), photos, tmp_path)
+
+
+def test_two_tasks_of_srun_on_two_machines_are_one_training(photos, tmp_path):
+    of_both = {
+        "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2", "SLURM_STEP_ID": "0", "SLURM_JOB_ID": "7",
+        "SLURM_LOCALID": "0", "SLURM_NODELIST": "127.0.0.1", "SLURM_JOB_NAME": "interactive",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(),
+    }
+    command = words(photos, tmp_path / "two.h5", BATCH_SIZE=4, PRECISION="32-true")
+    tasks = [start(*command, **of_both, SLURM_PROCID=task, SLURM_NODEID=task) for task in "01"]
+    first, second = (task.communicate(timeout=240) for task in tasks)
+    assert [task.returncode for task in tasks] == [0, 0], first[1] + second[1]
+    assert second[0] == ""
+    assert_is_one_training(json.loads(first[0]), photos, tmp_path)
+
+
+def test_the_launcher_is_known_by_what_it_tells_its_processes():
+    assert launcher({"SLURM_NTASKS": "4", "SLURM_NNODES": "2", "SLURM_PROCID": "0"}) is None  # the batch script's own shell
+    assert launcher({"SLURM_STEP_ID": "0", "SLURM_NTASKS": "1", "SLURM_NNODES": "1"}) is None
+    step = {"SLURM_STEP_ID": "0", "SLURM_NTASKS": "4", "SLURM_NNODES": "2"}
+    assert launcher({**step, "SLURM_NTASKS_PER_NODE": "2"}) == ("srun", 2, 2)
+    with pytest.raises(ParamError, match="ntasks-per-node"):
+        launcher(step)
+    assert launcher({"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "6", "LOCAL_WORLD_SIZE": "3"}) == ("torchrun", 3, 2)
+    with pytest.raises(ParamError, match="3 tasks on 2 machines"):
+        launcher({**step, "SLURM_NTASKS": "3", "SLURM_NTASKS_PER_NODE": "2"})
+
+
+def test_rows_that_the_launcher_contradicts_are_refused(monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "6", "LOCAL_WORLD_SIZE": "3"}.items():
+        monkeypatch.setenv(name, value)
+    assert as_launched(Params(batch_size=6)).devices == 3
+    with pytest.raises(ParamError, match="torchrun started 3 processes here"):
+        as_launched(Params(batch_size=6, devices=2))
+    with pytest.raises(ParamError, match="BATCH_SIZE=3 cannot be shared by 6 processes"):
+        as_launched(Params(batch_size=3))
 
 
 def test_two_processes_finish_what_one_has_begun(photos, tmp_path):

@@ -51,20 +51,21 @@ def extent_of(path: Path) -> Extent | None:
     return Extent(*header.size_px, color, header.bits > 8)
 
 
-def bytes_needed(extent: Extent, params: Params, rows: int = 0) -> int:
+def bytes_needed(extent: Extent, params: Params, rows: int = 0, look: float = 1.0) -> int:
     """About how many bytes coloring a photograph takes, beside the program and the model itself.
 
     Args:
         rows: height of a strip; 0: TILE_PX, or what is quick.
+        look: the largest size at which the network looks at it, in working sizes.
     """
     full = extent.pixels * FULL_SIZE_BYTES[extent.color, extent.deep]
     small = math.prod(working_shape(extent.height_px, extent.width_px, params.resol))
-    network = small * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
+    network = round(small * look**2) * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
     strip = min(rows or strip_rows(extent.width_px, params.tile_px), extent.height_px) * extent.width_px * STRIP_BYTES
     return full + network + strip
 
 
-def rows_within(extent: Extent, params: Params) -> int:
+def rows_within(extent: Extent, params: Params, look: float = 1.0) -> int:
     """Height of the strips in which a photograph is finished within MEMORY_GB: fewer rows where only that fits.
 
     Raises:
@@ -72,9 +73,9 @@ def rows_within(extent: Extent, params: Params) -> int:
     """
     allowed = params.memory_gb * 1e9
     rows = min(strip_rows(extent.width_px, params.tile_px), extent.height_px)
-    while rows > 1 and bytes_needed(extent, params, rows) > allowed:
+    while rows > 1 and bytes_needed(extent, params, rows, look) > allowed:
         rows = (rows + 1) // 2
-    check_allowed("coloring", extent, bytes_needed(extent, params, rows), params)
+    check_allowed("coloring", extent, bytes_needed(extent, params, rows, look), params)
     return rows
 
 

@@ -17,7 +17,7 @@ from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_phot
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import Params
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.confidence import confidence_map
+from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.memory import (
     Budget,
     Extent,
@@ -187,8 +187,9 @@ def _needs(treatment: Treatment, job: Job) -> tuple[int, int]:
         return 0, 0
     if _is_pair(extent.width_px, extent.height_px, treatment.params):
         extent = replace(extent, width_px=max(1, extent.width_px // 2))
-    rows = rows_within(extent, treatment.params) if treatment.is_bounded and treatment.is_colored else 0
-    needed = bytes_needed(extent, treatment.params, rows) if treatment.is_colored else 0
+    look = 1.0 if job.confidence is None else max(SCALES)
+    rows = rows_within(extent, treatment.params, look) if treatment.is_bounded and treatment.is_colored else 0
+    needed = bytes_needed(extent, treatment.params, rows, look) if treatment.is_colored else 0
     if treatment.enlarging is not None:
         needed = max(needed, treatment.enlarging(extent))
         check_allowed("enlarging", extent, needed, treatment.params)

@@ -1,9 +1,11 @@
 """The distributed engine, in one place: Lightning Fabric starts processes, places networks and scales gradients."""
 
 import logging
+import os
 import warnings
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from dancheong.params import ExtraMissing, ParamError, Params
 
@@ -21,8 +23,53 @@ def require_extra() -> None:
             raise ExtraMissing(f"training needs {error.name or module}: pip install 'dancheong[train]'") from error
 
 
+class Launcher(NamedTuple):
+    """What has started this process as one of several: torchrun, or SLURM's srun."""
+
+    name: Literal["torchrun", "srun"]
+    processes: int  # on this machine, as on each
+    machines: int
+
+
+def launcher(environment: Mapping[str, str] = os.environ) -> Launcher | None:
+    """What has started this process, from what it tells its processes; None: nothing, the engine starts its own.
+
+    Raises:
+        ParamError: not as many tasks on each machine.
+    """
+    if "TORCHELASTIC_RUN_ID" in environment:
+        here, total = int(environment["LOCAL_WORLD_SIZE"]), int(environment["WORLD_SIZE"])
+        return Launcher("torchrun", here, total // here)
+    # The shell of a batch script knows the number of tasks, too, but is none of them: srun starts steps.
+    if "SLURM_STEP_ID" in environment and int(environment.get("SLURM_NTASKS", "1")) > 1:
+        tasks, machines = int(environment["SLURM_NTASKS"]), int(environment["SLURM_NNODES"])
+        if tasks % machines or "SLURM_NTASKS_PER_NODE" not in environment:
+            raise ParamError(f"srun started {tasks} tasks on {machines} machines: give --ntasks-per-node, as many on each")
+        return Launcher("srun", tasks // machines, machines)
+    return None
+
+
+def as_launched(params: Params) -> Params:
+    """The rows with DEVICES as the launcher has it, where there is one.
+
+    Raises:
+        ParamError: DEVICES is another number than the launcher's, or BATCH_SIZE cannot be shared by all processes.
+    """
+    started = launcher()
+    if started and params.devices not in (1, started.processes):
+        raise ParamError(
+            f"DEVICES={params.devices}, but {started.name} started {started.processes} processes here: leave DEVICES out"
+        )
+    world = started.processes * started.machines if started else params.devices
+    if params.batch_size % world:
+        raise ParamError(
+            f"BATCH_SIZE={params.batch_size} cannot be shared by {world} processes: make it a multiple of {world}"
+        )
+    return params.model_copy(update={"devices": started.processes}) if started else params
+
+
 def launch(params: Params) -> Any:
-    """A started Fabric for DEVICE, DEVICES and PRECISION.
+    """A started Fabric for DEVICE, DEVICES (see `as_launched`) and PRECISION, on as many machines as the launcher has.
 
     Raises:
         ExtraMissing: if the extra `train` is not installed.
@@ -31,7 +78,13 @@ def launch(params: Params) -> Any:
     require_extra()
     import torch
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
+    started = launcher()
+    # Named, as what the engine would find by itself is not always so: it takes the shell of a batch script for a task.
+    kinds: dict[str, Any] = {"torchrun": TorchElasticEnvironment, "srun": SLURMEnvironment}
     if params.device == "cuda" and not torch.cuda.is_available():
         raise ParamError("DEVICE=cuda: no CUDA device is visible to torch here; use DEVICE=auto or DEVICE=cpu")
     if params.device == "mps" and not torch.backends.mps.is_available():
@@ -43,8 +96,10 @@ def launch(params: Params) -> Any:
         fabric = Fabric(
             accelerator=params.device,
             devices=params.devices,
+            num_nodes=started.machines if started else 1,
             precision=precision_here(params),
-            strategy="ddp" if params.devices > 1 else "auto",
+            strategy="ddp" if started or params.devices > 1 else "auto",
+            plugins=(kinds[started.name] if started else LightningEnvironment)(),
         )
         fabric.launch()
     return fabric

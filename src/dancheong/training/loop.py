@@ -15,7 +15,7 @@ from dancheong.data.cache import Cache, build_cache
 from dancheong.data.photographs import Refusal, find_masks, find_pairs, mask_of
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.params import COMMON, DancheongError, ParamError, Params
-from dancheong.training.engine import launch, require_extra
+from dancheong.training.engine import as_launched, launch, require_extra
 
 if TYPE_CHECKING:
     from dancheong.training.journal import Journal
@@ -97,9 +97,9 @@ def train(
         NoPhotographs: when nothing usable is left; ResumeError; TrainingDiverged; ExtraMissing.
         ParamError: rows that do not go together, a device that is not there, or a folder of masks without any that fits.
     """
-    params = params or Params()
-    model = Path(model)
     require_extra()
+    params = as_launched(params or Params())
+    model = Path(model)
     check_training(params)
     fabric = launch(params)
     from dancheong.training.run import Run  # torch is there: it was required
@@ -216,14 +216,10 @@ def check_training(params: Params) -> None:
     """Refuse rows that cannot be trained with, before any process is started and any photograph read.
 
     Raises:
-        ParamError: see `dancheong.data.prepare.check_together`; PATCH_SIZE does not fit RESOL; BATCH_SIZE cannot be shared
-            by DEVICES.
+        ParamError: see `dancheong.data.prepare.check_together`; PATCH_SIZE does not fit RESOL; see `as_launched`.
     """
     check_together(params)
-    if params.batch_size % params.devices:
-        raise ParamError(
-            f"BATCH_SIZE={params.batch_size} cannot be shared by DEVICES={params.devices}: make it a multiple of DEVICES"
-        )
+    as_launched(params)
     if params.lambda_gan > 0:
         from dancheong.models.discriminator import discriminator_rows
 

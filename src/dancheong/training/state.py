@@ -48,8 +48,10 @@ def load_state(path: Path, params: Params, fingerprint: str, val_fingerprint: st
         raise ResumeError(f"{path}: the resume state is damaged ({error}); delete it and train anew") from error
     if record.get("version") != STATE_VERSION:
         raise ResumeError(f"{path}: state version {record.get('version')}, this program reads {STATE_VERSION}; train anew")
-    # These change how fast a run goes or what it shows; its result only as another device would, by rounding.
-    free = {"workers", "cache", "devices", "device"}
+    # These change how fast a run goes or what it shows, not its result (another kind of device rounds differently).
+    free = {"workers", "devices", "device"}
+    if "device" not in (params.cache, record["params"].get("cache")):
+        free.add("cache")
     if not val_fingerprint:
         # Without validation photographs it only says when to draw previews; with them, which weights are kept.
         free.add("val_images")

@@ -8,7 +8,7 @@ from dancheong.artifact import Artifact
 from dancheong.data.cache import CROP_ASPECT
 from dancheong.data.photographs import Refusal
 from dancheong.params import COMMON, ParamError, Params
-from dancheong.training.engine import launch, require_extra
+from dancheong.training.engine import as_launched, launch, require_extra
 from dancheong.training.loop import Progress, TrainResult, drive, prepare_photographs
 
 if TYPE_CHECKING:
@@ -46,14 +46,10 @@ def train_upscaler(
         ParamError: rows that do not go together, or weights that cannot be used.
     """
     require_extra()
-    params = params or Params()
+    params = as_launched(params or Params())
     if params.sr_scale == "1":
         params = params.model_copy(update={"sr_scale": "2"})
     network, params = _beginning(init, params)
-    if params.batch_size % params.devices:
-        raise ParamError(
-            f"BATCH_SIZE={params.batch_size} cannot be shared by DEVICES={params.devices}: make it a multiple of DEVICES"
-        )
     _check_discriminator(params)
     # Whole batches only.
     total = -(-params.sr_images // params.batch_size) * params.batch_size

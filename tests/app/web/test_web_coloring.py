@@ -54,6 +54,12 @@ def test_a_result_is_of_the_photographs_own_kind_and_webp_becomes_png(shelf, dro
     assert result.pixels.dtype == dtype
 
 
+def test_a_result_can_be_larger_than_its_photograph(shelf, dropped):
+    done = color(model_of(shelf, sr_scale="2"), dropped())
+    assert done.error == ""
+    assert read_photo(done.result).pixels.shape == (96, 128, 3)
+
+
 def test_what_cannot_be_read_is_told_without_a_path(shelf, dropped, tmp_path):
     one = dropped()
     one.source.write_bytes(b"nothing")

@@ -25,7 +25,7 @@ from dancheong.evaluation.compare.versions import run_version
 from dancheong.params import DancheongError, Params
 
 # These change how fast a run goes, not what comes out.
-_FREE = {"workers", "cache", "devices", "device", "val_images"}
+_FREE = {"workers", "devices", "device", "val_images"}
 _POLL_SECONDS = 0.5
 
 
