@@ -62,9 +62,8 @@ def as_launched(params: Params) -> Params:
         )
     world = started.processes * started.machines if started else params.devices
     if params.batch_size % world:
-        raise ParamError(
-            f"BATCH_SIZE={params.batch_size} cannot be shared by {world} processes: make it a multiple of {world}"
-        )
+        sharing = f"{world} processes" if started else f"DEVICES={world}"
+        raise ParamError(f"BATCH_SIZE={params.batch_size} cannot be shared by {sharing}: make it a multiple of {world}")
     return params.model_copy(update={"devices": started.processes}) if started else params
 
 
