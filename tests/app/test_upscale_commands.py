@@ -70,6 +70,15 @@ def test_four_times_is_twice_two(command, upscaler, gray, tmp_path):
     np.testing.assert_array_equal(read_photo(tmp_path / "four" / gray.name).pixels, expected)
 
 
+def test_the_scale_may_stand_in_a_table(command, upscaler, gray, tmp_path):
+    rows = "CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\nCOMMON,SR_SCALE,2,Y\nGOGUNG,SR_SCALE,4,Y\n"
+    (tmp_path / "params.csv").write_text(rows, encoding="utf-8")
+    given = ("--model", upscaler, "--params", tmp_path / "params.csv", "--category", "GOGUNG")
+    command("upscale", gray, "-o", tmp_path / "o", *given)
+    height, width = read_photo(gray).pixels.shape[:2]
+    assert read_photo(tmp_path / "o" / gray.name).pixels.shape[:2] == (4 * height, 4 * width)
+
+
 def test_damaged_photographs_fail_and_the_others_are_done(command, upscaler, gray, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     said = command("upscale", tmp_path / "broken.png", gray, "-o", tmp_path / "o", "--model", upscaler, "--json", code=1)

@@ -35,12 +35,14 @@ def upscale(
     ] = None,
     scale: Scale = None,
     overwrite: Overwrite = False,
+    table: options.Table = None,
+    category: options.Category = None,
     settings: options.Settings = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Enlarge photographs, gray or color, 8 or 16 bits, as they are."""
-    resolved, _ = options.effective(None, None, settings)
+    resolved, _ = options.effective(table, category, settings)
     from dancheong.prediction.folder import upscale_files
     from dancheong.prediction.upscaler import Upscaler
 
