@@ -141,7 +141,7 @@ def test_a_preset_under_a_complete_table_is_not_ignored_in_silence(command, tmp_
     assert command(*words, "--quiet").stderr == ""
     write_table(table, complete_rows("paper"))
     assert command(*words).stderr == ""
-    write_table(table, [TableRow("COMMON", "EPOCHS", "3"), TableRow("COMMON", "RESOL", "64")])
+    write_table(table, [TableRow("COMMON", "EPOCHS", "3"), TableRow("COMMON", "SEED", "64")])
     assert "dancheong: 1 of the" in command(*words).stderr
     assert "(EPOCHS)" in command(*words).stderr
 

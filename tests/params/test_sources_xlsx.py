@@ -51,7 +51,7 @@ def test_cells_of_every_kind_become_the_text_of_other_tables(tmp_path):
     ]
     assert rows[0].where == "params.xlsx 표 1!C2"
     assert rows[2].where == "params.xlsx 표 1!C5"
-    assert resolve(rows, "GOGUNG").params == Params(lr=0.0002)
+    assert resolve(rows, "GOGUNG").params == Params(resol=256, lr=0.0002)
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ class NetworkRows(BaseModel):
     """The two networks."""
 
     resol: int = row(
-        256, "working size: the shorter side of a photograph as the network sees it", unit="px", ge=16, le=4096,
-        source=SOURCE_PAPER,
+        128, "working size: the shorter side of a photograph as the network sees it (256 in the paper)", unit="px",
+        ge=16, le=4096, source=SOURCE_PAPER,
     )
     ksize: int = row(4, "kernel size of the generator's convolutions, odd or even", ge=3, le=8, source=SOURCE_PAPER)
     ngf: int = row(32, "channels of the generator's first level (64 in the paper)", ge=1, le=256, source=PIX2PIX)
@@ -64,10 +64,11 @@ class TrainingRows(BaseModel):
     """Optimization."""
 
     batch_size: int = row(8, "photographs a step", unit="images", ge=1, le=1024)
-    epochs: int = row(40, "passes over the photographs", ge=1, le=100000)
+    epochs: int = row(160, "passes over the photographs", ge=1, le=100000)
     lr: float = row(5e-4, "learning rate of Adam (.0002 in the paper)", gt=0, le=1, source=PIX2PIX)
     lr_decay_start: float = row(
-        0.5, "share of the training after which the learning rate falls linearly to 0", ge=0, le=1, source=PIX2PIX
+        0.95, "share of the training after which the learning rate falls linearly to 0 (.5 in the paper)", ge=0, le=1,
+        source=PIX2PIX,
     )
     beta1: float = row(0.5, "first moment of Adam", ge=0, le=0.999, source=PIX2PIX)
     loss: Literal["l1", "color"] = row(
