@@ -26,8 +26,9 @@ from dancheong.artifact import read_artifact
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.metrics import mean_delta_e_2000
 from dancheong.imaging.resize import working_shape
-from dancheong.params import Params
 from material import Measured, gray_scenes, machine, predict_words, run_measured, untrained_model
+
+LEARNING = 100
 
 
 def plain_prediction(model: str, photographs: str, out: str) -> None:
@@ -86,12 +87,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photographs", type=Path, help="a folder of JPEG; else built-in scenes of 512 px")
     parser.add_argument("--count", type=int, default=155)
-    parser.add_argument("--model", type=Path, help="else the default network, untrained")
+    parser.add_argument("--model", type=Path, help="else the default network after a few steps")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        model = given.model or untrained_model(folder / "m.h5")
+        # Long enough that its colors are ordinary ones: wild ones lie outside sRGB, and bringing them back takes time.
+        model = given.model or untrained_model(folder / "m.h5", epochs=LEARNING)
         photographs = folder / "in"
         if given.photographs is None:
             gray_scenes(photographs, given.count)
@@ -104,7 +106,7 @@ def main() -> None:
         one.mkdir()
         shutil.copy(min(photographs.iterdir()), one)
         (folder / "tiny").mkdir()
-        tiny = untrained_model(folder / "tiny" / "m.h5", ngf=1, resol=Params().resol)
+        tiny = untrained_model(folder / "tiny" / "m.h5", ngf=1, epochs=LEARNING)
         height, width = read_photo(min(photographs.iterdir())).pixels.shape[:2]
         gflop = network_gflop(model, height, width)
         runs = {

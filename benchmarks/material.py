@@ -68,7 +68,10 @@ def predict_words(model: Path, photographs: Path, out: Path, *settings: str) -> 
 
 
 def untrained_model(path: Path, **settings: Any) -> Path:
-    """A model file with the default network (or other settings) that has seen two scenes: as fast as a trained one."""
+    """A model file with the default network (or other settings) that has seen two scenes: as fast as a trained one.
+
+    Its colors are wild after one pass, and bringing them into sRGB takes time: more `epochs` tame them.
+    """
     from dancheong.training.loop import train
 
     photographs = path.parent / "colors"
