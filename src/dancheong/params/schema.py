@@ -80,7 +80,7 @@ class TrainingRows(BaseModel):
         "little more error (docs/decisions/0006)", ge=0, le=100,
     )
     gan_start: float = row(0.3, "share of the training before the adversarial part begins (0 in the paper)", ge=0, le=1)
-    ema: float = row(0.998, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)
+    ema: float = row(0.9995, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)
     seed: int = row(1, "seed of weights, order, augmentation and dropout", ge=0, le=2**31 - 1)
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = row(
         "auto", "arithmetic of the training step; auto: bf16-mixed where the device multiplies it in hardware, else 32-true"
