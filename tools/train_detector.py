@@ -1,9 +1,9 @@
-"""Train the small network that finds glare and write `src/dancheong/glare/detector.npz`.
+"""Train the small network that finds glare and write `src/dancheong/glare/detector.onnx`.
 
 Everything it sees is synthetic glare (dancheong.glare.simulate) over photographs that Python packages carry, the built-in
-scenes, and collages with bright objects that are no glare. It needs torch, scikit-image, scikit-learn and matplotlib.
+scenes, and collages with bright objects that are no glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
 
-    python tools/train_detector.py --out src/dancheong/glare/detector.npz
+    python tools/train_detector.py --out src/dancheong/glare/detector.onnx
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from detector_graph import detector_model
 from detector_pictures import picture, sources
 from numpy.typing import NDArray
 from torch import nn
@@ -203,7 +204,7 @@ def main() -> None:
     # One thread: two wait for each other where the machine is shared.
     torch.set_num_threads(1)
     net = train(*make_pool(arguments.pool, 0), arguments.steps, arguments.batch)
-    np.savez_compressed(arguments.out, **net.arrays())
+    arguments.out.write_bytes(detector_model(net.arrays()).SerializeToString())
     print(arguments.out, arguments.out.stat().st_size, "bytes")
 
 

@@ -24,7 +24,7 @@ def training():
     return module
 
 
-def test_numpy_computes_what_was_trained(training):
+def test_the_graph_computes_what_was_trained(training):
     import torch
 
     torch.manual_seed(0)
@@ -37,17 +37,21 @@ def test_numpy_computes_what_was_trained(training):
     planes = np.random.default_rng(0).random((64, 96, 3)).astype(np.float32)
     with torch.no_grad():
         expected = torch.sigmoid(net(torch.from_numpy(planes).permute(2, 0, 1)[None]))[0, 0].numpy()
-    weights = {name: array.astype(np.float32) for name, array in net.arrays().items()}
-    assert np.abs(learned.run_network(planes, weights) - expected).max() < 1e-3
+    graph = sys.modules["detector_graph"].detector_model(net.arrays()).SerializeToString()
+    assert np.abs(learned.run_network(planes, graph) - expected).max() < 1e-3
     assert expected.std() > 0
 
 
-def test_the_shipped_weights_are_small_and_whole(training):
-    with np.load(learned.WEIGHTS, allow_pickle=False) as stored:
-        shapes = {name: stored[name].shape for name in stored.files}
-        assert all(np.isfinite(stored[name]).all() for name in stored.files)
-    assert shapes == {name: array.shape for name, array in training.Detector().eval().arrays().items()}
-    assert learned.WEIGHTS.stat().st_size < 100_000
+def test_the_shipped_graph_is_small_whole_and_what_the_tool_writes(training):
+    import onnx
+
+    shipped = onnx.load(learned.GRAPH)
+    onnx.checker.check_model(shipped)
+    fresh = sys.modules["detector_graph"].detector_model(training.Detector().eval().arrays())
+    assert shipped.graph.node == fresh.graph.node
+    arrays = [onnx.numpy_helper.to_array(tensor) for tensor in shipped.graph.initializer]
+    assert all(np.isfinite(array).all() for array in arrays)
+    assert learned.GRAPH.stat().st_size < 100_000
 
 
 @pytest.mark.parametrize("turn", [np.flipud, np.fliplr, lambda a: a.swapaxes(0, 1)])

@@ -1,13 +1,13 @@
-"""The learned detector: a small U-Net of isotropic convolutions, run with numpy and OpenCV.
+"""The learned detector: a small U-Net of isotropic convolutions.
 
-Isotropic 3x3 kernels (a weight each for the center, the cross and the box) make the result the same under flips and turns
-and cost a third of free ones: the sums are taken once, the rest is one matrix product. It was trained on synthetic glare
-over free photographs and built-in scenes, never on photographs of palaces (tools/train_detector.py, docs/glare.md).
+Isotropic 3x3 kernels (a weight each for the center, the cross and the box) make the result the same under flips and
+turns. It was trained on synthetic glare over free photographs and built-in scenes, never on photographs of palaces
+(tools/train_detector.py, docs/glare.md).
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from dancheong.glare.light import Float32, Pixels
 from dancheong.imaging.color import float01
 
-WEIGHTS = Path(__file__).with_name("detector.npz")
+GRAPH = Path(__file__).with_name("detector.onnx")
 MULTIPLE_PX = 32  # five levels, the finest at half size
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -31,7 +31,7 @@ def glare_probability(pixels: Pixels, longer_px: int, gray: bool = False) -> Flo
     Returns:
         float32 (h', w') in [0, 1], where h' and w' are multiples of 32 near the working size.
     """
-    return run_network(_planes(_small(pixels, longer_px), gray), _weights())
+    return run_network(_planes(_small(pixels, longer_px), gray))
 
 
 def _small(pixels: Pixels, longer_px: int) -> Float32:
@@ -52,54 +52,31 @@ def _planes(coded: Float32, gray: bool) -> Float32:
     return np.stack([luma] * 3 if gray else [coded.min(axis=-1), luma, coded.max(axis=-1)], axis=-1)
 
 
-def run_network(planes_hwc: Float32, weights: Mapping[str, Float32]) -> Float32:
-    """The network of tools/train_detector.py, layer by layer: planes (h, w, 3) to probabilities (h, w)."""
-    least = np.ascontiguousarray(planes_hwc[..., 0])
-    extremes = [_halved(least, np.maximum)[..., None], _halved(least, np.minimum)[..., None]]
-    x = np.concatenate([_pooled(planes_hwc), *extremes], axis=-1)
-    skips = []
-    depth = sum(name.startswith("down_") and name.endswith("_weight") for name in weights)
-    for level in range(depth):
-        x = _convolve(_pooled(x) if level else x, weights, f"down_{level}")
-        skips.append(x)
-    x = _convolve(x, weights, "deep")
-    for level, skip in enumerate(skips[-2::-1]):
-        x = _convolve(skip + _double(x @ weights[f"project_{level}_weight"]), weights, f"up_{level}")
-    x = _double(x @ weights["project_head_weight"]) + _convolve(planes_hwc, weights, "head", relu=False)
-    logits = (np.maximum(x, 0, out=x) @ weights["last_weight"])[..., 0] + weights["last_bias"]
-    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+def run_network(planes_hwc: Float32, graph: bytes | None = None) -> Float32:
+    """The network of tools/train_detector.py: planes (h, w, 3), sides multiples of 32, to probabilities (h, w).
 
-
-def _convolve(x: Float32, weights: Mapping[str, Float32], name: str, relu: bool = True) -> Float32:
-    """Isotropic 3x3 convolution; outside of the picture is 0, as in training."""
-    x = np.ascontiguousarray(x)
-    cross = _box_sum(x, 3, 1) + _box_sum(x, 1, 3)
-    y = np.concatenate([x, cross, _box_sum(x, 3, 3)], axis=-1) @ weights[f"{name}_weight"]
-    y += weights[f"{name}_bias"]
-    return np.asarray(np.maximum(y, 0, out=y) if relu else y, np.float32)
-
-
-def _box_sum(x: Float32, width: int, height: int) -> Float32:
-    summed = cv2.boxFilter(x, -1, (width, height), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(summed, np.float32).reshape(x.shape)
-
-
-def _pooled(x: Float32) -> Float32:
-    """The mean of each four pixels."""
-    return _halved(x, np.add) * np.float32(0.25)
-
-
-def _halved(x: Float32, two: np.ufunc) -> Float32:
-    """Four pixels as one: (h, w, ...) to (h/2, w/2, ...); rows first, as whole rows are quick to take together."""
-    rows = two(x[0::2], x[1::2])
-    return np.asarray(two(rows[:, 0::2], rows[:, 1::2]), np.float32)
-
-
-def _double(x: Float32) -> Float32:
-    return np.repeat(np.repeat(x, 2, axis=0), 2, axis=1)
+    Args:
+        graph: as tools/detector_graph.py writes it, which tells what the network is handed; None: the one that comes along.
+    """
+    height, width, count = planes_hwc.shape
+    h, w = height // 2, width // 2
+    phases = np.ascontiguousarray(planes_hwc.reshape(h, 2, w, 2, count).transpose(1, 3, 4, 0, 2)).reshape(4, count, h, w)
+    least = phases[:, 0]
+    halved = np.concatenate([phases.mean(axis=0), least.max(axis=0)[None], least.min(axis=0)[None]])
+    session = _session() if graph is None else _open(graph)
+    (found,) = session.run(["probability"], {"halved": halved[None], "phases": phases.reshape(1, 4 * count, h, w)})
+    return np.asarray(found, np.float32).reshape(2, 2, h, w).transpose(2, 0, 3, 1).reshape(height, width)
 
 
 @lru_cache(maxsize=1)
-def _weights() -> Mapping[str, Float32]:
-    with np.load(WEIGHTS) as stored:
-        return {name: stored[name].astype(np.float32) for name in stored.files}
+def _session() -> Any:
+    return _open(GRAPH.read_bytes())
+
+
+def _open(graph: bytes) -> Any:
+    import onnxruntime  # here, as a command that looks for no light need not wait for it
+
+    options = onnxruntime.SessionOptions()
+    # Where there are cores for more, more photographs are at work.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
