@@ -19,6 +19,7 @@ _RESIZABLE = (np.uint8, np.uint16, np.float32, np.float64)
 _CHANNELS_AT_ONCE = 4  # OpenCV's area resampling takes no more
 _STRIP_PX = 64
 _ROWS_AT_ONCE = 32
+_AT_ONCE_PX = 1 << 20  # five planes of 4 MB
 LONGEST = 4  # a longer side beyond this many shorter sides is scaled to it
 
 
@@ -138,18 +139,20 @@ def guided_upsampler(
     channels = [np.ascontiguousarray(plane, np.float32) for plane in np.moveaxis(chroma_hwc, -1, 0)]
     planes = (guide, *channels, *_slopes(channels, guide, radius_px, eps))
     low = [_sample(plane, (min(guide.shape[0], height), min(guide.shape[1], width)), cv2.INTER_AREA) for plane in planes]
-    stack = np.stack([_sample(plane, (plane.shape[0], width), cv2.INTER_CUBIC) for plane in low], axis=1)
-    ranges = np.array([(plane.min(), plane.max()) for plane in low], np.float32)[..., None]
+    # A small photograph is enlarged at once, a large one, whose planes would take much memory, as its rows are asked for.
+    rows = height if is_clipped and height * width <= _AT_ONCE_PX else low[0].shape[0]
+    stack = np.stack([_sample(plane, (rows, width), cv2.INTER_CUBIC) for plane in low])
+    ranges = [(plane.min(), plane.max()) for plane in low] if is_clipped else []
     count = len(channels)
 
     def rows_of(full_guide_rows_hw: Array, first_row: int) -> Float32:
         rows = _enlarge_rows(stack, first_row, full_guide_rows_hw.shape[0], height)
-        rows = np.clip(rows, ranges[:, 0], ranges[:, 1]) if is_clipped else rows
-        detail = np.asarray(full_guide_rows_hw, np.float32) - rows[:, 0]
-        result = np.empty((count, *detail.shape), np.float32)
+        for plane, (least, greatest) in zip(rows, ranges, strict=False):
+            np.clip(plane, least, greatest, out=plane)
+        detail = np.asarray(full_guide_rows_hw, np.float32) - rows[0]
+        result = rows[1 : 1 + count]
         for channel, plane in enumerate(result):
-            np.multiply(rows[:, 1 + count + channel], detail, out=plane)
-            plane += rows[:, 1 + channel]
+            plane += rows[1 + count + channel] * detail
         return np.moveaxis(result, 0, -1)
 
     return rows_of
@@ -170,25 +173,26 @@ def _slopes(channels: list[Float32], guide: Float32, radius_px: int, eps: float)
 
 
 def _enlarge_rows(stack: Float32, first_row: int, rows: int, height: int) -> Float32:
-    """Rows of `stack` (h, planes, w) enlarged to `height`, bicubic as OpenCV's."""
-    h = stack.shape[0]
+    """A copy of some rows of `stack` (planes, h, w) enlarged to `height`, bicubic as OpenCV's."""
+    h = stack.shape[1]
     if h == height:
-        return stack[first_row : first_row + rows]
+        return stack[:, first_row : first_row + rows].copy()
     center = (np.arange(first_row, first_row + rows) + 0.5) * h / height - 0.5
     base = np.floor(center).astype(int)
     taps = [(np.clip(base + tap, 0, h - 1), _cubic(center - base - tap).astype(np.float32)) for tap in range(-1, 3)]
-    enlarged = np.empty((rows, *stack.shape[1:]), np.float32)
-    room = np.empty((_ROWS_AT_ONCE, *stack.shape[1:]), np.float32)
+    enlarged = np.empty((stack.shape[0], rows, stack.shape[2]), np.float32)
+    room = np.empty((_ROWS_AT_ONCE, stack.shape[2]), np.float32)
     # A few rows at a time stay in the cache. The product with a matrix of weights is slower, and much slower on a busy machine.
-    for start in range(0, rows, _ROWS_AT_ONCE):
-        some = slice(start, start + _ROWS_AT_ONCE)
-        total = enlarged[some]
-        for number, (source, weight) in enumerate(taps):
-            part = room[: len(total)] if number else total
-            np.take(stack, source[some], axis=0, out=part, mode="clip")  # the other modes buffer
-            part *= weight[some, None, None]
-            if number:
-                total += part
+    for plane, target in zip(stack, enlarged, strict=True):
+        for start in range(0, rows, _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            total = target[some]
+            for number, (source, weight) in enumerate(taps):
+                part = room[: len(total)] if number else total
+                np.take(plane, source[some], axis=0, out=part, mode="clip")  # the other modes buffer
+                part *= weight[some, None]
+                if number:
+                    total += part
     return enlarged
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
+from dancheong.imaging.color import make_tables
 from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import AT_PREDICTION
@@ -68,6 +70,8 @@ class Colorizer:
                 together.
             ExtraMissing: torch is needed and not installed.
         """
+        # Not a daemon: a process that ends at once has to wait for it.
+        Thread(target=make_tables).start()
         artifact = read_artifact(path)
         try:
             colorizer = cls(with_settings(artifact, settings), runtime, threads)
