@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Lock
 
+from dancheong.glare.light import working_size
 from dancheong.imaging.header import read_header
 from dancheong.imaging.resize import working_shape
 from dancheong.params import ParamError, Params
@@ -18,6 +19,8 @@ from dancheong.prediction.finish import STRIP_BYTES, strip_rows
 FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 16, (True, True): 21}
 # Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
 NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
+# Bytes a pixel of the size at which light reflection is looked for: measured 305; the runtime keeps them.
+DETECTOR_BYTES = 320
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -62,7 +65,14 @@ def bytes_needed(extent: Extent, params: Params, rows: int = 0, look: float = 1.
     small = math.prod(working_shape(extent.height_px, extent.width_px, params.resol))
     network = round(small * look**2) * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
     strip = min(rows or strip_rows(extent.width_px, params.tile_px), extent.height_px) * extent.width_px * STRIP_BYTES
-    return full + network + strip
+    return full + network + strip + _detector_bytes(extent, params)
+
+
+def _detector_bytes(extent: Extent, params: Params) -> int:
+    if params.glare_mode in ("off", "global") or params.glare_stage == "train" or params.det_method != "learned":
+        return 0
+    height, width = working_size((extent.height_px, extent.width_px), params.det_work_size)
+    return height * width * DETECTOR_BYTES
 
 
 def rows_within(extent: Extent, params: Params, look: float = 1.0) -> int:
