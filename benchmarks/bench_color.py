@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--resol", type=int, default=128, help="working size of the canonical ways")
     parser.add_argument("--set", nargs="*", action="extend", default=[], metavar="NAME=VALUE", help="rows of the way `default`")
     parser.add_argument("--speeds", type=parse_speed, nargs="*", default=[], metavar="WAY=IMAGES_PER_SECOND")
+    parser.add_argument("--levels", type=float, nargs="*", default=[12, 11.5, 11, 10.5], help="to take the time to, Delta E")
     parser.add_argument("--look", type=int, default=1000, metavar="IMAGES", help="between looks of the canonical ways")
     arguments = parser.parse_args()
 
@@ -65,12 +66,34 @@ def main() -> None:
             for name, params in ways.items():
                 rows.append(trained(name, params, seed, budget, speeds[name], truths, arguments))
                 print(json.dumps(rows[-1]), flush=True)
-    print(json.dumps({"speeds": speeds, "score_px": arguments.score, "photographs": len(truths), "rows": rows}))
+    print(json.dumps({
+        "bench": "color", "speeds": speeds, "score_px": arguments.score, "photographs": len(truths), "rows": rows,
+        "seconds_to": {name: seconds_to(rows, name, arguments.levels, speeds[name]) for name in ways},
+    }))  # fmt: skip
 
 
 def parse_speed(text: str) -> tuple[str, float]:
     name, _, number = text.partition("=")
     return name, float(number)
+
+
+def seconds_to(
+    rows: list[dict[str, Any]], name: str, levels: list[float], images_per_second: float
+) -> dict[str, float | None]:
+    """Seconds until a way first has a Delta E 2000, the median of its seeds; None where most never have it.
+
+    Of the canonical ways each look counts, of ours the end of each budget: all that it would have shown.
+    """
+    seen: dict[int, list[tuple[float, float]]] = {}
+    for row in (row for row in rows if row["way"] == name):
+        looks = [(int(images) / images_per_second, score) for images, score in row["looks"].items()]
+        seen.setdefault(row["seed"], []).extend([*looks, (row["seconds_at_speed"], row["delta_e_2000"])])
+    found = {}
+    for level in levels:
+        times = [min((when for when, score in some if score <= level), default=np.inf) for some in seen.values()]
+        median = float(np.median(times)) if times else np.inf
+        found[f"{level:g}"] = round(median, 1) if np.isfinite(median) else None
+    return found
 
 
 def parameters(arguments: argparse.Namespace) -> dict[str, Params]:
