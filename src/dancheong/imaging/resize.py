@@ -141,7 +141,9 @@ def guided_upsampler(
     low = [_sample(plane, (min(guide.shape[0], height), min(guide.shape[1], width)), cv2.INTER_AREA) for plane in planes]
     # A small photograph is enlarged at once, a large one, whose planes would take much memory, as its rows are asked for.
     rows = height if is_clipped and height * width <= _AT_ONCE_PX else low[0].shape[0]
-    stack = np.stack([_sample(plane, (rows, width), cv2.INTER_CUBIC) for plane in low])
+    stack = np.empty((len(low), rows, width), np.float32)
+    for plane, target in zip(low, stack, strict=True):
+        cv2.resize(plane, (width, rows), dst=target, interpolation=cv2.INTER_CUBIC)
     ranges = [(plane.min(), plane.max()) for plane in low] if is_clipped else []
     count = len(channels)
 

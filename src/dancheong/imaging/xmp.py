@@ -5,6 +5,7 @@ document type, which is where XML keeps its entities, is refused before it is pa
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from xml.dom import minidom
 from xml.parsers import expat
 
@@ -92,6 +93,7 @@ def check_packet(packet: bytes) -> bytes:
     return packet
 
 
+@lru_cache(maxsize=4)  # most photographs of a folder have none, or the same
 def updated(packet: bytes | None, provenance: Provenance | None) -> bytes | None:
     """A packet for the file that is written: `packet` (from `check_packet`) without what described the old file, and with
     the provenance. None where there is nothing to say.
