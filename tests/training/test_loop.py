@@ -17,6 +17,7 @@ from dancheong.data.scenes import scene, write_scenes
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import list_photos, read_photo, write_photo
+from dancheong.imaging.metrics import mean_delta_e_2000
 from dancheong.models.discriminator import PatchBlock
 from dancheong.params import ExtraMissing, ParamError, resolve
 from dancheong.prediction.colorizer import Colorizer
@@ -60,6 +61,19 @@ def test_six_steps_equal_three_then_three(photos, tmp_path, preset):
     assert a.weights.keys() == b.weights.keys()
     assert all(a.weights[name].tobytes() == b.weights[name].tobytes() for name in a.weights)
     assert [{**row, "seconds": 0} for row in a.history] == [{**row, "seconds": 0} for row in b.history]
+
+
+@pytest.mark.parametrize("dropout", ["N", "Y"])
+def test_the_validation_scores_are_those_of_the_predictions(photos, tmp_path, dropout):
+    # At full size = working size; with PREDICT_DROPOUT a frozen network would score otherwise.
+    val = tmp_path / "val"
+    write_scenes(val, 2, 50, 48, 32)
+    params = tiny(PREDICT_DROPOUT=dropout, COLOR_SPACE="RGB", GLARE_MODE="off", VAL_IMAGES=12)
+    result = train(photos, tmp_path / "m.h5", params, val=val)
+    colorizer = Colorizer.open(tmp_path / "m.h5", runtime="torch")
+    truths = [read_photo(file).pixels for file in list_photos(val)]
+    of_predictions = np.mean([mean_delta_e_2000(colorizer(gray_of(truth)), truth) for truth in truths])
+    assert result.val["val_delta_e_2000"] == pytest.approx(of_predictions, abs=0.1)
 
 
 def test_ctrl_c_finishes_the_step_and_saves(photos, tmp_path):

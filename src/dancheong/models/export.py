@@ -84,8 +84,14 @@ def torch_network(
     Raises:
         ValueError: description or weights do not fit; on call, an input the network cannot take.
     """
-    generator = load_generator(description, weights)
-    generator.to(device).train(predict_dropout).requires_grad_(False)
+    generator = load_generator(description, weights).to(device)
+    return as_predicted(generator, predict_dropout=predict_dropout, seed=seed)
+
+
+def as_predicted(generator: Generator, *, predict_dropout: bool = False, seed: int = 0) -> Network:
+    """A generator as `torch_network` gives it, on the device where it is; it is put into that state."""
+    generator.train(predict_dropout).requires_grad_(False)
+    device = next(generator.parameters()).device
     for part in generator.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
             # Batch statistics are used, but a prediction leaves no trace in the frozen ones.

@@ -5,30 +5,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from dancheong.data.prepare import from_network
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.sheet import sheet
+from dancheong.models.export import as_predicted
+from dancheong.models.generator import Generator
 from dancheong.params import Params
 
 Pixels = NDArray[Any]
 PREVIEWS = 6
 
 
-@torch.no_grad()
 def score(
-    generator: nn.Module, samples: Iterable[tuple[str, Pixels, Pixels]], params: Params
+    generator: Generator, samples: Iterable[tuple[str, Pixels, Pixels]], params: Params
 ) -> tuple[dict[str, float], list[list[Pixels]]]:
-    """Mean scores over (name, input_chw, target_chw) samples and rows input | predicted | truth of the first few."""
-    device = next(generator.parameters()).device
+    """Mean scores over (name, input_chw, target_chw) samples and rows input | predicted | truth of the first few.
+
+    The generator is put into the state in which it will predict: the scores are those of its predictions.
+    """
+    network = as_predicted(generator, predict_dropout=params.predict_dropout, seed=params.seed)
     rows: list[list[Pixels]] = []
     means: dict[str, list[float]] = {}
     for _, input_chw, target_chw in samples:
-        output_chw = generator(torch.from_numpy(input_chw)[None].to(device))[0].float().cpu().numpy()
+        output_chw = network(input_chw[None])[0]
         predicted = from_network(input_chw, output_chw, params)
         truth = from_network(input_chw, target_chw, params)
         for name, value in {
