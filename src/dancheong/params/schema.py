@@ -64,7 +64,7 @@ class TrainingRows(BaseModel):
     """Optimization."""
 
     batch_size: int = row(8, "photographs a step", unit="images", ge=1, le=1024)
-    epochs: int = row(160, "passes over the photographs", ge=1, le=100000)
+    epochs: int = row(80, "passes over the photographs", ge=1, le=100000)
     lr: float = row(5e-4, "learning rate of Adam (.0002 in the paper)", gt=0, le=1, source=PIX2PIX)
     lr_decay_start: float = row(
         0.95, "share of the training after which the learning rate falls linearly to 0 (.5 in the paper)", ge=0, le=1,
