@@ -14,6 +14,7 @@ import numpy as np
 
 from dancheong.glare.light import Float32, Pixels
 from dancheong.imaging.color import float01
+from dancheong.imaging.runtime import open_session
 
 GRAPH = Path(__file__).with_name("detector.onnx")
 MULTIPLE_PX = 32  # five levels, the finest at half size
@@ -74,9 +75,5 @@ def _session() -> Any:
 
 
 def _open(graph: bytes) -> Any:
-    import onnxruntime  # here, as a command that looks for no light need not wait for it
-
-    options = onnxruntime.SessionOptions()
-    # Where there are cores for more, more photographs are at work.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    # One thread: where there are cores for more, more photographs are at work. All pictures are of one size here.
+    return open_session(graph, 1, arena=True)

@@ -1,6 +1,5 @@
 """model.h5 -> a function on arrays: ONNX Runtime by default, torch where it is asked for."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError
 from dancheong.imaging.files import whole_file
+from dancheong.imaging.runtime import open_session
 from dancheong.params import ExtraMissing, ParamError
 from dancheong.prediction.faster import faster
 from dancheong.prediction.graph import check_graph, with_weights
@@ -115,26 +115,10 @@ def _onnx(artifact: Artifact, threads: int | None) -> Network:
 
 
 def _session(model: bytes, names: list[str], weights: list[FloatArray], threads: int | None) -> Network:
-    # Its own builds report their use to their maker (from 1.32 on also on Linux) unless told before they are loaded.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors are raised as well
-    options.use_deterministic_compute = True
-    # The arena keeps what the largest photograph needed, and a quarter more: 2.0 instead of 1.75 GB for the canonical
-    # network at 1024 px, for no measurable time.
-    options.enable_cpu_mem_arena = False
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    # Waiting threads would spin on cores that other photographs need.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        if names:
-            # The session uses these very arrays: they must be contiguous, and outlive it.
-            values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights]
-            options.add_external_initializers(names, values)
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        # An arena keeps what the largest photograph needed, and a quarter more: 2.0 instead of 1.75 GB for the canonical
+        # network at 1024 px, for no measurable time.
+        session = open_session(model, threads, arena=False, weights=dict(zip(names, weights, strict=True)))
         (entry,), (leaving,) = session.get_inputs(), session.get_outputs()
     except Exception as error:  # onnxruntime's errors have no common kind below this one
         raise ArtifactError(f"the graph cannot be run ({error}); train it again") from error
