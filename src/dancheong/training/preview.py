@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dancheong.data.prepare import from_network
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
+from dancheong.imaging.resize import pad_to_multiple
 from dancheong.imaging.sheet import sheet
 from dancheong.models.export import as_predicted
 from dancheong.models.generator import Generator
@@ -30,7 +31,8 @@ def score(
     rows: list[list[Pixels]] = []
     means: dict[str, list[float]] = {}
     for _, input_chw, target_chw in samples:
-        output_chw = network(input_chw[None])[0]
+        padded_hwc, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), 2**generator.levels)
+        output_chw = network(np.moveaxis(padded_hwc, -1, 0)[None])[0, :, :height, :width]
         predicted = from_network(input_chw, output_chw, params)
         truth = from_network(input_chw, target_chw, params)
         for name, value in {
