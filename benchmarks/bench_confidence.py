@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong import Colorizer
-from dancheong.imaging.color import delta_e_2000, gray_of, rgb_to_lab
+from dancheong.imaging.color import gray_of, rgb_to_lab
+from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.prediction.confidence import confidence_map
 

@@ -25,7 +25,8 @@ from dancheong.glare.detect import detect, find, score
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
 from dancheong.glare.simulate import VISIBLE_RISE, add_glare
-from dancheong.imaging.color import decode, delta_e_2000, gray_of, linear_to_srgb, rgb_to_lab, to_pixels
+from dancheong.imaging.color import decode, gray_of, linear_to_srgb, rgb_to_lab, to_pixels
+from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.params import Params, parse_settings
 

@@ -8,7 +8,6 @@ from skimage import color as reference
 from dancheong.imaging.color import (
     as_rgb,
     decode,
-    delta_e_2000,
     float01,
     gray_of,
     lab_to_rgb,
@@ -19,6 +18,7 @@ from dancheong.imaging.color import (
     srgb_to_linear,
     to_pixels,
 )
+from dancheong.imaging.difference import delta_e_2000
 
 # Sharma, Wu and Dalal 2005, table 1: two colors and their difference.
 SHARMA = np.array(

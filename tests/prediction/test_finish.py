@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dancheong.imaging.color import delta_e_2000, lightness_of, rgb_to_lab
+from dancheong.imaging.color import lightness_of, rgb_to_lab
+from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.resize import resize
 from dancheong.prediction.finish import STRIP_PIXELS, color_from_chroma, enlarged_color, strip_rows
 

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.imaging.color import delta_e_2000, float01, rgb_to_lab
+from dancheong.imaging.color import float01, rgb_to_lab
+from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.tiling import strips
 
 Array = NDArray[Any]

@@ -77,7 +77,7 @@ def export_onnx(artifact: Artifact, path: str | Path) -> float:
     """
     properties = {"software": "dancheong", "color_space": artifact.params.color_space, "model_digest": artifact.digest}
     model = with_weights(artifact.graph, artifact.weights, properties)
-    difference = _selftest(artifact, _session(model, [], [], None))
+    difference = _selftest(artifact, _session(model, {}, None))
     with whole_file(Path(path)) as temporary:
         temporary.write_bytes(model)
     return difference
@@ -111,14 +111,14 @@ def _onnx(artifact: Artifact, threads: int | None) -> Network:
     graph, weights = faster(
         artifact.graph, {name: np.ascontiguousarray(artifact.weights[name], np.float32) for name in names}
     )
-    return _session(graph, list(weights), list(weights.values()), threads)
+    return _session(graph, weights, threads)
 
 
-def _session(model: bytes, names: list[str], weights: list[FloatArray], threads: int | None) -> Network:
+def _session(model: bytes, weights: dict[str, FloatArray], threads: int | None) -> Network:
     try:
         # An arena keeps what the largest photograph needed, and a quarter more: 2.0 instead of 1.75 GB for the canonical
         # network at 1024 px, for no measurable time.
-        session = open_session(model, threads, arena=False, weights=dict(zip(names, weights, strict=True)))
+        session = open_session(model, threads, arena=False, weights=weights)
         (entry,), (leaving,) = session.get_inputs(), session.get_outputs()
     except Exception as error:  # onnxruntime's errors have no common kind below this one
         raise ArtifactError(f"the graph cannot be run ({error}); train it again") from error
@@ -126,7 +126,7 @@ def _session(model: bytes, names: list[str], weights: list[FloatArray], threads:
     return partial(_run, session, entry.name, leaving.name, weights)
 
 
-def _run(session: Any, entry: str, leaving: str, weights: list[FloatArray], input_bchw: FloatArray) -> FloatArray:
+def _run(session: Any, entry: str, leaving: str, weights: dict[str, FloatArray], input_bchw: FloatArray) -> FloatArray:
     """One prediction. `weights` is not looked at: the session uses the arrays, and this keeps them alive."""
     try:
         (output,) = session.run([leaving], {entry: input_bchw})

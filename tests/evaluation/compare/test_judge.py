@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dancheong.evaluation.compare.judge import METRICS, judge_gray, score_one, shown_photographs
-from dancheong.imaging.color import as_rgb, delta_e_2000, gray_of, rgb_to_lab
+from dancheong.imaging.color import as_rgb, gray_of, rgb_to_lab
+from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import write_photo
 
 RNG = np.random.default_rng(3)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.imaging.color import as_rgb, delta_e_2000, gray_of, rgb_to_lab
+from dancheong.imaging.color import as_rgb, gray_of, rgb_to_lab
+from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.metrics import colorfulness, psnr, ssim
 from dancheong.prediction.colorizer import Colorizer
