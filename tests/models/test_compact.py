@@ -12,7 +12,7 @@ from dancheong.models.compact import Compact, architecture, from_weights, initia
 from dancheong.models.onnx_graph import compact_model
 from dancheong.params import ParamError
 from dancheong.prediction.graph import OPERATORS, check_graph
-from dancheong.prediction.network import _session
+from dancheong.prediction.network import open_graph
 
 
 def network(channels=1, features=6, layers=3, scale=2, seed=1):
@@ -45,7 +45,7 @@ def test_onnx_gives_what_torch_gives(channels, scale):
     graph = compact_model(made).SerializeToString(deterministic=True)
     names = check_graph(graph, weights)
     given = np.random.default_rng(1).random((2, channels, 9, 13), np.float32)
-    answer = _session(graph, names, [weights[name] for name in names], 1)(given)
+    answer = open_graph(graph, {name: weights[name] for name in names}, 1)(given)
     assert answer.shape == (2, channels, 9 * scale, 13 * scale)
     np.testing.assert_allclose(answer, made(torch.from_numpy(given)).detach().numpy(), atol=1e-5)
 

@@ -9,7 +9,7 @@ from dancheong.models.export import to_graph, to_weights
 from dancheong.models.generator import Generator, generator_rows
 from dancheong.params import Params
 from dancheong.prediction.faster import faster
-from dancheong.prediction.network import _session
+from dancheong.prediction.network import open_graph
 
 
 def published(**settings):
@@ -24,7 +24,7 @@ def published(**settings):
 
 def answer(graph, weights, input_bchw):
     names = [tensor.name for tensor in onnx.load_from_string(graph).graph.initializer if tensor.external_data]
-    return _session(graph, names, [weights[name] for name in names], 1)(input_bchw)
+    return open_graph(graph, {name: weights[name] for name in names}, 1)(input_bchw)
 
 
 @pytest.mark.parametrize(
