@@ -6,8 +6,9 @@ The plain prediction is what a script of the field does: read with OpenCV, resiz
 luminance put back in LAB, resize, write. Same photographs, same weights, same working size, the same size written; light
 reflection is left alone in both, as the plain one knows nothing of it, and is measured once more with it. How far the
 pictures are apart is told as the mean Delta E 2000 between the two.
-What float32 allows: the same run with a network of next to no work ("rest"), and the operations of the default network at
-the speed of a large matrix product; `times_faster_at_most` is the plain time by the sum of these two.
+What the processor allows: the same run with a network of next to no work ("rest"), and the operations of the default network
+at the speed of a large matrix product in the arithmetic that is used (bfloat16 where OpenVINO is installed and the processor
+has it); `times_faster_at_most` is the plain time by the sum of these two. "ours_float32" is the run with --runtime onnx.
 The last line is JSON: medians of the rounds.
 """
 
@@ -26,6 +27,7 @@ from dancheong.artifact import read_artifact
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.metrics import mean_delta_e_2000
 from dancheong.imaging.resize import working_shape
+from dancheong.prediction.half import half_is_fast
 from material import Measured, gray_scenes, machine, predict_words, run_measured, untrained_model
 
 LEARNING = 100
@@ -112,6 +114,7 @@ def main() -> None:
         runs = {
             "plain": lambda out: [sys.executable, __file__, "--plain", str(model), str(photographs), str(out)],
             "ours": lambda out: predict_words(model, photographs, out, "GLARE_MODE=off"),
+            "ours_float32": lambda out: [*predict_words(model, photographs, out, "GLARE_MODE=off"), "--runtime", "onnx"],
             "with_glare": lambda out: predict_words(model, photographs, out),
             "rest": lambda out: predict_words(tiny, photographs, out, "GLARE_MODE=off"),
             "one_photograph": lambda out: predict_words(model, one / min(photographs.iterdir()).name, out),
@@ -125,6 +128,7 @@ def main() -> None:
                 print(f"round {number + 1} {name}: {measured[name][-1].seconds:.2f} s", file=sys.stderr, flush=True)
         helps = [run_measured([sys.executable, "-m", "dancheong", "--help"]).cpu_seconds for _ in range(given.rounds)]
         distance = apart(folder / "ours", folder / "plain")
+        rounding = apart(folder / "ours", folder / "ours_float32")
     told = {
         name: {
             "seconds": round(statistics.median(run.seconds for run in some), 2),
@@ -137,19 +141,22 @@ def main() -> None:
 
     from bench_train import peak
 
-    gflops = peak(torch.float32, "cpu")
+    half = half_is_fast()
+    gflops = peak(torch.bfloat16 if half else torch.float32, "cpu")
     least = told["rest"]["seconds"] + count * gflop / gflops
     ratios = [plain.seconds / ours.seconds for plain, ours in zip(measured["plain"], measured["ours"], strict=True)]
     print(json.dumps({
         "bench": "predict", "photographs": count, "machine": machine(), **told,
         "times_faster": round(statistics.median(ratios), 2),
         "times_faster_in_cpu": round(told["plain"]["cpu_seconds"] / told["ours"]["cpu_seconds"], 2),
+        "arithmetic": "bfloat16" if half else "float32",
         "network_gflop": round(gflop, 2), "peak_gflops": round(gflops), "least_seconds": round(least, 2),
         "times_faster_at_most": round(told["plain"]["seconds"] / least, 2),
         "photographs_a_second": round(count / told["ours"]["seconds"], 2),
         "photographs_a_cpu_second": round(count / told["ours"]["cpu_seconds"], 2),
         "with_glare_a_cpu_second": round(count / told["with_glare"]["cpu_seconds"], 2),
-        "delta_e_between": round(distance, 3), "help_cpu_seconds": round(statistics.median(helps), 3),
+        "delta_e_between": round(distance, 3), "delta_e_to_float32": round(rounding, 4),
+        "help_cpu_seconds": round(statistics.median(helps), 3),
         "at": time.strftime("%Y-%m-%d"),
     }))  # fmt: skip
 

@@ -8,7 +8,7 @@ import torch
 from dancheong.models.export import to_graph, to_weights
 from dancheong.models.generator import Generator, generator_rows
 from dancheong.params import Params
-from dancheong.prediction.faster import faster
+from dancheong.prediction.faster import faster, with_full_blocks
 from dancheong.prediction.network import open_graph
 
 
@@ -45,6 +45,17 @@ def test_the_same_numbers(settings):
     if settings in ({}, {"ksize": 5}):
         assert operators.count("ConvTranspose") == 3
         assert operators.count("BatchNormalization") == 1  # of the encoder
+
+
+@pytest.mark.parametrize("settings", [{}, {"ksize": 3}, {"ksize": 5}, {"ksize": 8}, {"norm": "instance"}], ids=str)
+def test_the_last_doubling_before_its_size_gives_the_same_numbers(settings):
+    graph, weights = published(**settings)
+    full, full_weights = with_full_blocks(graph, weights)
+    input_bchw = np.random.default_rng(1).uniform(-1, 1, (2, 1, 24, 40)).astype(np.float32)
+    np.testing.assert_allclose(answer(full, full_weights, input_bchw), answer(graph, weights, input_bchw), atol=1e-5)
+    before, after = ([node.op_type for node in onnx.load_from_string(one).graph.node] for one in (graph, full))
+    # Of NGF=4, dec2 gives four channels as well; its normalization goes into the weights.
+    assert (before.count("Resize"), after.count("Resize"), after.count("DepthToSpace")) == (3, 1, 2)
 
 
 def test_what_is_used_elsewhere_stays():

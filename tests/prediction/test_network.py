@@ -1,4 +1,4 @@
-"""The network of a model file as a function on arrays, in either runtime."""
+"""The network of a model file as a function on arrays: in ONNX Runtime and torch, and what all runtimes refuse."""
 
 import subprocess
 import sys
@@ -56,10 +56,10 @@ def test_the_self_test_refuses_other_answers(artifact):
     def shifted(by):
         return replace(artifact, selftest_output=artifact.selftest_output + np.float32(by))
 
-    open_network(shifted(SELFTEST_TOLERANCE / 2))
+    open_network(shifted(SELFTEST_TOLERANCE / 2), "onnx")
     for by in (SELFTEST_TOLERANCE * 2, -0.5, np.nan):
         with pytest.raises(ArtifactError, match=r"self-test.*--runtime"):
-            open_network(shifted(by))
+            open_network(shifted(by), "onnx")
     weights = {**artifact.weights, "dec1.conv.bias": artifact.weights["dec1.conv.bias"] + np.float16(0.1)}
     with pytest.raises(ArtifactError, match="self-test"):
         open_network(replace(artifact, weights=weights))
@@ -85,11 +85,12 @@ def test_a_graph_that_does_not_run_is_refused(artifact):
 
 
 def test_runtimes_by_name(artifact):
-    with pytest.raises(ParamError, match="auto, onnx or torch"):
+    with pytest.raises(ParamError, match="auto, onnx, openvino or torch"):
         open_network(artifact, "tensorrt")
     dropping = replace(artifact, params=artifact.params.model_copy(update={"predict_dropout": True}))
-    with pytest.raises(ParamError, match=r"PREDICT_DROPOUT.*--runtime torch"):
-        open_network(dropping, "onnx")
+    for runtime in ("onnx", "openvino"):
+        with pytest.raises(ParamError, match=rf"PREDICT_DROPOUT.*{runtime} runtime.*--runtime torch"):
+            open_network(dropping, runtime)
 
 
 def test_torch_that_is_missing_is_named_with_the_cure(artifact, monkeypatch):
@@ -108,7 +109,7 @@ def test_an_exported_file_answers_as_the_model_does(artifact, tmp_path):
     assert difference < 1e-5
     session = onnxruntime.InferenceSession((tmp_path / "내보낸 것.onnx").read_bytes(), providers=["CPUExecutionProvider"])
     example = an_input(2, 8, 14)
-    np.testing.assert_allclose(session.run(None, {"input": example})[0], open_network(artifact)(example), atol=1e-6)
+    np.testing.assert_allclose(session.run(None, {"input": example})[0], open_network(artifact, "onnx")(example), atol=1e-6)
 
 
 def unet_artifact(**settings: object) -> Artifact:

@@ -103,16 +103,6 @@ def test_no_more_files_wait_than_threads_can_take(place, monkeypatch):
     assert len(list(results)) == len(jobs) - 1
 
 
-def test_cores_are_those_that_a_container_pays_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(run.os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
-    for text, expected in (("400000 100000\n", 4), ("150000 100000\n", 2), ("max 100000\n", 64), ("10000 100000", 1)):
-        (tmp_path / "cpu.max").write_text(text)
-        monkeypatch.setattr(run, "_CONTAINER_LIMIT", tmp_path / "cpu.max")
-        assert run.cores() == expected
-    monkeypatch.setattr(run, "_CONTAINER_LIMIT", tmp_path / "none")
-    assert run.cores() == 64
-
-
 # -- contact sheets ----------------------------------------------------------------------------------------------------
 
 

@@ -234,8 +234,8 @@ def test_resol_may_be_any_size(tmp_path, resol, depth):
     assert colorize.category == "GOGUNG"
     gray = gray_of(scene(9, 57, 43))
     assert colorize(gray).shape == (43, 57, 3)
-    by_torch = Colorizer.open(tmp_path / "m.h5", runtime="torch")(gray)
-    assert np.abs(by_torch.astype(int) - colorize(gray)).max() <= 1
+    by_torch, by_onnx = (Colorizer.open(tmp_path / "m.h5", runtime=runtime)(gray) for runtime in ("torch", "onnx"))
+    assert np.abs(by_torch.astype(int) - by_onnx).max() <= 1
 
 
 def test_half_precision_holds_for_the_judgment_of_the_generator_too(photos, tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ _DELTA = 6 / 29  # CIE 15: below f = 6/29 the cube root is a straight line
 _BLOCK_PX = 1 << 16  # pixels at a time: their arrays stay in the cache
 _GAMUT_STEPS = 6
 _ROUNDING = 1e-5  # of linear light, well above float32's error in a conversion there and back
-_ABOVE_0, _BELOW_1 = (1e-7,) * 3, (1 - 1e-6,) * 3
+_ABOVE_0, _BELOW_1 = np.float32(1e-7), np.float32(1 - 1e-6)
 
 LINEAR_RGB_TO_RELATIVE_XYZ = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
 _INVERSE = _RELATIVE_XYZ_TO_RGB.astype(np.float32)
@@ -103,8 +103,10 @@ def as_rgb(pixels: Array) -> Array:
 
 def lightness_of(gray_hw: Array) -> Float32:
     """L* in [0, 100] of sRGB-coded gray, float32 of the same shape."""
-    if gray_hw.dtype in (np.uint8, np.uint16):
-        return np.take(_lightness_table(gray_hw.dtype.name), gray_hw)
+    if gray_hw.dtype == np.uint8:
+        return np.asarray(cv2.LUT(np.ascontiguousarray(gray_hw), _lightness_table("uint8")), np.float32).reshape(gray_hw.shape)
+    if gray_hw.dtype == np.uint16:
+        return np.take(_lightness_table("uint16"), gray_hw)
     return _lightness(srgb_to_linear(_floats(gray_hw)))
 
 
@@ -158,9 +160,11 @@ def lab_to_pixels(lightness_hw: Array, chroma_hwc: Array, dtype: DTypeLike) -> A
     # show. It clips what lies outside the gamut, to exactly 0 or 1.
     coded = np.asarray(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_LAB2RGB), np.float32)
     pixels = np.asarray(cv2.convertScaleAbs(coded, alpha=255), np.uint8)
-    clipped = np.asarray(cv2.inRange(coded, _ABOVE_0, _BELOW_1)) == 0
-    if clipped.any():
-        pixels[clipped] = to_pixels(_coded(*(plane[clipped] for plane in planes)), np.uint8).T
+    extreme = np.flatnonzero(np.asarray(cv2.inRange(pixels, (1, 1, 1), (254, 254, 254))) == 0)
+    values = coded.reshape(-1, 3)[extreme]
+    clipped = extreme[((values < _ABOVE_0) | (values > _BELOW_1)).any(axis=1)]
+    if clipped.size:
+        pixels.reshape(-1, 3)[clipped] = to_pixels(_coded(*(plane.ravel()[clipped] for plane in planes)), np.uint8).T
     return pixels
 
 

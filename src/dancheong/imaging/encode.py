@@ -3,7 +3,6 @@
 PNG and TIFF are written at the pixels' own depth; JPEG and WebP at 8 bits, rounded.
 """
 
-import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -55,28 +54,15 @@ def encode(path: Path, kind: str, pixels: Array, carried: Carried) -> None:
 def _write_lossy(file: IO[bytes], kind: str, pixels: Array, carried: Carried, icc: bytes | None) -> None:
     options: dict[str, Any] = {"quality": WEBP_QUALITY, "xmp": carried.xmp or b""}
     if kind == "JPEG":
-        options = {"quality": JPEG_QUALITY, "subsampling": 0}
+        # Into the file at once: Pillow holds up all other threads while it encodes into memory.
+        options = {"quality": JPEG_QUALITY, "subsampling": 0, "extra": jpeg_segments(carried)}
         if carried.dpi is not None:
             options["dpi"] = tuple(min(max(round(value), 1), 65535) for value in carried.dpi)
         if carried.texts:
             options["comment"] = carried.texts[0][1].encode()[:_MAX_JPEG_COMMENT_BYTES]
     if carried.exif is not None:
         options["exif"] = carried.exif
-    segments = jpeg_segments(carried) if kind == "JPEG" else b""
-    target = io.BytesIO() if segments else file
-    Image.fromarray(pixels).save(target, kind, icc_profile=icc, **options)
-    if isinstance(target, io.BytesIO):
-        data = target.getvalue()
-        at = _after_exif(data)
-        file.writelines((data[:at], segments, data[at:]))
-
-
-def _after_exif(jpeg: bytes) -> int:
-    """Where the segments end that must come first: JFIF and EXIF."""
-    at = 2
-    while jpeg[at : at + 2] in (b"\xff\xe0", b"\xff\xe1"):
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return at
+    Image.fromarray(pixels).save(file, kind, icc_profile=icc, **options)
 
 
 def _write_png(file: IO[bytes], pixels: Array, carried: Carried, icc: bytes | None) -> None:

@@ -144,17 +144,20 @@ def guided_upsampler(
     stack = np.empty((len(low), rows, width), np.float32)
     for plane, target in zip(low, stack, strict=True):
         cv2.resize(plane, (width, rows), dst=target, interpolation=cv2.INTER_CUBIC)
-    ranges = [(plane.min(), plane.max()) for plane in low] if is_clipped else []
     count = len(channels)
+    ranges = [(plane.min(), plane.max()) if is_clipped else (-np.inf, np.inf) for plane in low]
 
     def rows_of(full_guide_rows_hw: Array, first_row: int) -> Float32:
         rows = _enlarge_rows(stack, first_row, full_guide_rows_hw.shape[0], height)
-        for plane, (least, greatest) in zip(rows, ranges, strict=False):
-            np.clip(plane, least, greatest, out=plane)
-        detail = np.asarray(full_guide_rows_hw, np.float32) - rows[0]
-        result = rows[1 : 1 + count]
-        for channel, plane in enumerate(result):
-            plane += rows[1 + count + channel] * detail
+        kept = np.empty((1 + count, *rows.shape[1:]), np.float32)
+        for plane, row, limits in zip(kept, rows, ranges, strict=False):
+            np.clip(row, *limits, out=plane)
+        detail, result = kept[0], kept[1:]
+        np.subtract(full_guide_rows_hw, detail, out=detail)
+        for plane, row, limits in zip(result, rows[1 + count :], ranges[1 + count :], strict=True):
+            slope = np.clip(row, *limits)
+            slope *= detail
+            plane += slope
         return np.moveaxis(result, 0, -1)
 
     return rows_of
@@ -175,10 +178,10 @@ def _slopes(channels: list[Float32], guide: Float32, radius_px: int, eps: float)
 
 
 def _enlarge_rows(stack: Float32, first_row: int, rows: int, height: int) -> Float32:
-    """A copy of some rows of `stack` (planes, h, w) enlarged to `height`, bicubic as OpenCV's."""
+    """Some rows of `stack` (planes, h, w) enlarged to `height`, bicubic as OpenCV's."""
     h = stack.shape[1]
     if h == height:
-        return stack[:, first_row : first_row + rows].copy()
+        return stack[:, first_row : first_row + rows]
     center = (np.arange(first_row, first_row + rows) + 0.5) * h / height - 0.5
     base = np.floor(center).astype(int)
     taps = [(np.clip(base + tap, 0, h - 1), _cubic(center - base - tap).astype(np.float32)) for tap in range(-1, 3)]

@@ -1,7 +1,11 @@
-"""ONNX Runtime, set up the same for every network: silent, repeatable, with no thread that spins."""
+"""ONNX Runtime, set up the same for every network: silent, repeatable, with no thread that spins; and the cores there are."""
 
+import math
 import os
+from pathlib import Path
 from typing import Any
+
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def open_session(graph: bytes, threads: int | None, *, arena: bool, weights: dict[str, Any] | None = None) -> Any:
@@ -32,3 +36,16 @@ def open_session(graph: bytes, threads: int | None, *, arena: bool, weights: dic
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
         options.add_external_initializers(list(weights), values)
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+
+
+def cores() -> int:
+    """Processor cores that this process may use: of those it is bound to, as many as a container's limit pays for."""
+    try:
+        bound = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        bound = os.cpu_count() or 1
+    try:
+        quota, period = _CONTAINER_LIMIT.read_text("ascii").split()
+        return max(1, min(bound, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no container, or "max": no limit
+        return bound

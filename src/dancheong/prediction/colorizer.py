@@ -60,15 +60,15 @@ class Colorizer:
 
         Args:
             path: what `dancheong train` wrote.
-            runtime: "onnx", "torch", or "auto" (onnx where it can do what the model asks for).
-            threads: of the onnx runtime; None: its own choice.
+            runtime: "onnx", "openvino", "torch", or "auto", as for `dancheong.prediction.network.open_network`.
+            threads: of one prediction, not with torch; None: the runtime's own choice.
             settings: parameters of prediction and of light reflection, such as ``GLARE_MODE="off"``.
 
         Raises:
             ArtifactError: the file cannot be trusted, or the self-test failed.
             ParamError: a setting that is unknown, out of range, or was settled in training; or settings that do not go
                 together.
-            ExtraMissing: torch is needed and not installed.
+            ExtraMissing: torch or openvino is needed and not installed.
         """
         # Not a daemon: a process that ends at once has to wait for it.
         Thread(target=make_tables).start()

@@ -14,8 +14,8 @@ from dancheong.imaging.tiling import strips
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
-# Fits the processor's cache (strips of a million pixels take five times as long a pixel), and takes some 10 MB.
-STRIP_PIXELS = 1 << 16
+# Large enough that Python's part of the work, which threads do one after the other, is small; it takes some 40 MB.
+STRIP_PIXELS = 1 << 18
 STRIP_BYTES = 150  # a pixel of a strip, while it is finished
 
 def strip_rows(width_px: int, tile_px: int = 0) -> int:

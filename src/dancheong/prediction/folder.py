@@ -8,6 +8,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, write_photo
+from dancheong.imaging.runtime import cores
 from dancheong.imaging.sheet import sheet
 from dancheong.params import ParamError, Params
 from dancheong.prediction.cluster import run_on_cluster, task_of
@@ -18,7 +19,7 @@ from dancheong.prediction.drawn import drawn_masks_of, why_unused
 from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
 from dancheong.prediction.plan import Identity, Job, find_sources, identity, of_shard, plan
 from dancheong.prediction.result import FileResult, told
-from dancheong.prediction.run import Numbered, cores, run_jobs
+from dancheong.prediction.run import Numbered, run_jobs
 from dancheong.prediction.treatment import coloring, enlarging, failure, filtering, is_pair, params_digest
 from dancheong.prediction.upscaler import Upscaler
 
@@ -75,8 +76,8 @@ def predict_files(
         confidence_dir: each photograph's map of confidence is written here, 8-bit gray PNG of the same stem: 255 is sure.
         manifest: a CSV of what became of each photograph, written as it goes; a run that is started again goes on with it.
         sheet_path: a contact sheet of the first photographs is written here: gray | color, with names.
-        workers: photographs at a time, within MEMORY_GB; None: one for each core, where the model was opened with one
-            thread, else one. The results do not depend on it.
+        workers: photographs at a time, within MEMORY_GB; None: one more than there are cores, where the model was opened
+            with one thread, else one. The results do not depend on it.
         cluster: address of a Dask scheduler, whose workers do the work; they see the same files.
         upscaler: for SR_SCALE above 1; None: the one that comes with the program; with `cluster` there is no other.
 
@@ -100,7 +101,8 @@ def predict_files(
         # The run that goes on makes its sheet again.
         _check_sheet(Path(sheet_path), work, overwrite or (manifest is not None and Path(manifest).exists()))
     if workers is None:
-        workers = cores() if model.threads == 1 else 1
+        # One more than there are cores, as one mostly waits for the disk.
+        workers = cores() + 1 if model.threads == 1 else 1
     treatment = coloring(model, overwrite, tell, upscaler)
     if cluster is not None and upscaler is not None:
         raise ParamError("workers of a cluster enlarge with the upscaler that comes with the program: leave --upscaler out")

@@ -40,6 +40,7 @@ _FLOAT32 = 1
 _MAX_WRITTEN = 16
 _MAX_CHANNELS_IN = 64
 _PROTOBUF_LIMIT_BYTES = (2 << 30) - (1 << 20)
+_Piece = bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -92,24 +93,23 @@ def with_weights(graph: bytes, weights: Mapping[str, NDArray[np.floating]], prop
     check_graph(graph, weights)
     if sum(4 * weight.size for weight in weights.values()) > _PROTOBUF_LIMIT_BYTES:
         raise ValueError("the network is larger than the 2 GB of one ONNX file: train one with a smaller NGF")
-    body = _only(_fields(graph, _MODEL, "model"), "graph")
-    parts = []
-    for field in _fields(body, _GRAPH, "graph"):
+    # Pieces that are put together once, at the end: each time would take a copy of all weights.
+    body: list[_Piece] = []
+    inner = _only(_fields(graph, _MODEL, "model"), "graph")
+    for field in _fields(inner, _GRAPH, "graph"):
         if field.name == "tensor" and _tensor(_bytes(field))[2]:
-            name = _tensor(_bytes(field))[0]
-            data = np.ascontiguousarray(weights[name], "<f4").tobytes()
-            kept = b"".join(
-                _bytes(field)[one.start : one.stop]
-                for one in _fields(_bytes(field), _TENSOR, "tensor")
+            tensor = _bytes(field)
+            data = np.ascontiguousarray(weights[_tensor(tensor)[0]], "<f4").reshape(-1).view(np.uint8).data
+            kept = [
+                tensor[one.start : one.stop] for one in _fields(tensor, _TENSOR, "tensor")
                 if one.name not in ("place", "external", "raw")
-            )
-            parts.append(_message(_GRAPH["tensor"], kept + _message(_TENSOR["raw"], data)))
+            ]
+            body += _pieces(_GRAPH["tensor"], [*kept, *_pieces(_TENSOR["raw"], [data])])
         else:
-            parts.append(body[field.start : field.stop])
-    model = [
-        _message(_MODEL["graph"], b"".join(parts)) if field.name == "graph" else graph[field.start : field.stop]
-        for field in _fields(graph, _MODEL, "model")
-    ]
+            body.append(inner[field.start : field.stop])
+    model: list[_Piece] = []
+    for field in _fields(graph, _MODEL, "model"):
+        model += _pieces(_MODEL["graph"], body) if field.name == "graph" else [graph[field.start : field.stop]]
     notes = [
         _message(_MODEL["properties"], _message(1, key.encode()) + _message(2, value.encode()))
         for key, value in properties.items()
@@ -230,6 +230,11 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 def _message(number: int, data: bytes) -> bytes:
     return _encoded(number << 3 | 2) + _encoded(len(data)) + data
+
+
+def _pieces(number: int, content: list[_Piece]) -> list[_Piece]:
+    """As `_message`, of a content in pieces."""
+    return [_encoded(number << 3 | 2) + _encoded(sum(map(len, content))), *content]
 
 
 def _encoded(number: int) -> bytes:

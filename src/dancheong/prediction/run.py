@@ -1,16 +1,13 @@
 """Many photographs at a time on one machine: while one is decoded, others pass the network, are finished, are written.
 
-A photograph is the unit of work: OpenCV, numpy, Pillow, zlib and ONNX Runtime let go of Python's lock while they compute,
-so a thread for each core keeps all cores busy and each photograph's pixels in one core's cache. What is in memory at a
-time is bounded twice: by the number of threads, and by MEMORY_GB.
+A photograph is the unit of work: OpenCV, numpy, Pillow, zlib and the networks' runtimes let go of Python's lock while they
+compute, so a thread for each core, and one that waits for the disk meanwhile, keep all cores busy. What is in memory at a time
+is bounded twice: by the number of threads, and by MEMORY_GB.
 """
 
-import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
-from pathlib import Path
 
 from dancheong.prediction.memory import Budget
 from dancheong.prediction.plan import Job
@@ -18,21 +15,6 @@ from dancheong.prediction.result import FileResult
 from dancheong.prediction.treatment import Treatment, do_job
 
 Numbered = tuple[int, FileResult]
-
-_CONTAINER_LIMIT = Path("/sys/fs/cgroup/cpu.max")
-
-
-def cores() -> int:
-    """Processor cores that this process may use: of those it is bound to, as many as a container's limit pays for."""
-    try:
-        bound = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        bound = os.cpu_count() or 1
-    try:
-        quota, period = _CONTAINER_LIMIT.read_text("ascii").split()
-        return max(1, min(bound, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no container, or "max": no limit
-        return bound
 
 
 def run_jobs(treatment: Treatment, jobs: Sequence[Job], workers: int, threads: int = 1) -> Iterator[Numbered]:
