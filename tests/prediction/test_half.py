@@ -90,10 +90,22 @@ def test_without_it_the_cure_is_named(artifact, monkeypatch):
     open_network(artifact)
 
 
+def test_the_processor_is_known_without_the_library(tmp_path, monkeypatch):
+    """What the system says of the processor is what the library finds, and spares loading it."""
+    asked = half._core(half._openvino()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    assert half.half_is_fast() == ("BF16" in asked)
+    monkeypatch.setattr(half, "_PROCESSOR", tmp_path / "none")
+    assert half.half_is_fast() == ("BF16" in asked)
+    (tmp_path / "old").write_text("flags : avx2 fma", "ascii")
+    monkeypatch.setattr(half, "_PROCESSOR", tmp_path / "old")
+    monkeypatch.setattr(half, "_openvino", lambda: pytest.fail("the library was loaded"))
+    assert not half.half_is_fast()
+
+
 REPORTS = """
 import sys
-from dancheong.prediction.half import half_is_fast
-half_is_fast()
+from dancheong.prediction import half
+half._core(half._openvino())
 assert "openvino" in sys.modules
 print(*(name for name in sys.modules if "telemetry" in name or name.startswith("openvino.tools")))
 """

@@ -29,7 +29,13 @@ def row(
     return Field(default, description=meaning, json_schema_extra={"unit": unit, "source": source}, ge=ge, le=le, gt=gt)
 
 
-class NetworkRows(BaseModel):
+class _Rows(BaseModel):
+    """Of pydantic's work only what is used is done: a section's rows are looked at, `Params` alone is filled."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class NetworkRows(_Rows):
     """The two networks."""
 
     resol: int = row(
@@ -60,7 +66,7 @@ class NetworkRows(BaseModel):
     )
 
 
-class TrainingRows(BaseModel):
+class TrainingRows(_Rows):
     """Optimization."""
 
     batch_size: int = row(8, "photographs a step", unit="images", ge=1, le=1024)
@@ -95,7 +101,7 @@ class TrainingRows(BaseModel):
     workers: int = row(0, "processes that prepare batches; the result does not depend on it", ge=0, le=64)
 
 
-class DataRows(BaseModel):
+class DataRows(_Rows):
     """Photographs and their variation."""
 
     pairing: Literal["auto", "derive", "folders", "side_by_side"] = row(
@@ -117,7 +123,7 @@ class DataRows(BaseModel):
     )
 
 
-class PredictionRows(BaseModel):
+class PredictionRows(_Rows):
     """Prediction."""
 
     vivid: float = row(
@@ -136,7 +142,7 @@ class PredictionRows(BaseModel):
     sr_scale: Literal["1", "2", "4"] = row("1", "enlargement after prediction", source=SOURCE_PAPER)
 
 
-class UpscalerRows(BaseModel):
+class UpscalerRows(_Rows):
     """The upscaler: what `train-upscaler` trains."""
 
     sr_planes: Literal["luma", "rgb"] = row(
@@ -158,7 +164,7 @@ class UpscalerRows(BaseModel):
     )
 
 
-class GlareRows(BaseModel):
+class GlareRows(_Rows):
     """Light reflection: what to do, where, and the homomorphic filter."""
 
     glare_mode: Literal["off", "global", "region", "lossmask", "region+lossmask"] = row(
@@ -186,7 +192,7 @@ class GlareRows(BaseModel):
                                                                         source=GLARE)
 
 
-class DetectorRows(BaseModel):
+class DetectorRows(_Rows):
     """Light reflection: where it is."""
 
     det_method: Literal["learned", "threshold"] = row("learned", "how glare is found", source=GLARE)
@@ -215,7 +221,7 @@ class DetectorRows(BaseModel):
     det_work_size: int = row(512, "longer side at which glare is searched", unit="px", ge=128, le=1024, source=GLARE)
 
 
-class CorrectionRows(BaseModel):
+class CorrectionRows(_Rows):
     """Light reflection: what is done about it."""
 
     fix_method: Literal["hybrid", "masked_homo", "attenuate", "inpaint_ns", "inpaint_telea", "none"] = row(

@@ -3,7 +3,9 @@
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
+from pathlib import Path
 from threading import local
 from typing import Any
 
@@ -18,12 +20,18 @@ from dancheong.prediction.graph import check_graph, with_weights
 
 FloatArray = NDArray[np.float32]
 
+_PROCESSOR = Path("/proc/cpuinfo")  # Linux: amx_bf16, avx512_bf16; bf16 on ARM
+
 # The library keeps the memory of the largest picture that it has seen, for each thread: 150 bytes a pixel at NGF=32.
 _KEPT_PX = 1 << 17
 
 
 def half_is_fast() -> bool:
     """Whether OpenVINO is installed and this processor has a unit for bfloat16."""
+    with suppress(OSError):  # not on every system
+        # To load the library only to be told so takes .06 s.
+        if b"bf16" not in _PROCESSOR.read_bytes():
+            return False
     try:
         return "BF16" in _core(_openvino()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     except ExtraMissing:
