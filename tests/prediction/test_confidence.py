@@ -21,7 +21,7 @@ def trained(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("trained")
     write_scenes(folder / "photos", 10, 1, 72, 54)
-    settings = {"resol": 48, "ngf": 8, "depth": 4, "epochs": 16, "batch_size": 4, "lambda_gan": 0, "lr": 2e-3, "device": "cpu"}
+    settings = {"resol": 48, "ngf": 8, "depth": 4, "epochs": 48, "batch_size": 4, "lambda_gan": 0, "lr": 2e-3, "device": "cpu"}
     train(folder / "photos", folder / "m.h5", Params(**settings, glare_mode="off"))
     return Colorizer.open(folder / "m.h5", threads=1)
 
@@ -32,7 +32,7 @@ def spearman(a, b):
 
 def test_the_order_is_that_of_the_errors_better_than_chance(trained):
     correlations = []
-    for seed in range(900, 908):
+    for seed in range(900, 924):
         truth = scene(seed, 96, 72)
         gray_hwc = gray_of(truth)[..., None]
         error = delta_e_2000(rgb_to_lab(trained(truth)), rgb_to_lab(truth))
@@ -42,8 +42,9 @@ def test_the_order_is_that_of_the_errors_better_than_chance(trained):
         # A little noise, so that equal values do not come in the order of the picture.
         noise = np.random.default_rng(seed).uniform(0, 0.5, error.size)
         correlations.append(spearman(noise - confidence.ravel(), error.ravel()))
+    # Four seeds of training: a mean of .21 to .30, 17 or 18 above 0.
     assert np.mean(correlations) > 0.1, correlations
-    assert sum(correlation > 0 for correlation in correlations) >= 6, correlations
+    assert sum(correlation > 0 for correlation in correlations) >= 14, correlations
 
 
 def test_where_no_color_fits_none_is_doubted(trained):
