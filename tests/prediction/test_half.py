@@ -75,6 +75,17 @@ def test_auto_takes_it_where_it_is_fast_and_near_enough(artifact, monkeypatch):
         open_network(artifact, "openvino")
 
 
+def test_auto_goes_on_where_the_library_cannot_run_the_network(artifact, monkeypatch):
+    def fails(*_):
+        raise ArtifactError("the graph cannot be run")
+
+    monkeypatch.setattr(network, "half_is_fast", lambda: True)
+    monkeypatch.setattr(network, "half_network", fails)
+    np.testing.assert_array_equal(open_network(artifact)(an_input(8, 8)), open_network(artifact, "onnx")(an_input(8, 8)))
+    with pytest.raises(ArtifactError, match="cannot be run"):
+        open_network(artifact, "openvino")
+
+
 def test_other_answers_and_broken_graphs_are_refused(artifact):
     with pytest.raises(ArtifactError, match="self-test"):
         open_network(replace(artifact, selftest_output=artifact.selftest_output + np.float32(2 * HALF_TOLERANCE)), "openvino")

@@ -58,8 +58,8 @@ def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None 
         _selftest(artifact, network)
         return _torch(artifact, True) if dropout else network
     if runtime == "openvino" or (runtime == "auto" and half_is_fast()):
-        network = _checked(half_network(artifact, threads), artifact)
         try:
+            network = _checked(half_network(artifact, threads), artifact)
             _selftest(artifact, network, HALF_TOLERANCE)
             return network
         except ArtifactError:  # weights that bfloat16 is too coarse for, or damage: then float32 will not do either
