@@ -179,8 +179,8 @@ def trained(
     The canonical ways are validated on the test photographs, so that the best they ever had there is known, too: an
     advantage that our default does not get.
     """
+    from dancheong.training.checkpoint import state_path
     from dancheong.training.loop import train
-    from dancheong.training.state import state_path
 
     photographs = len(list_photos(arguments.photos))
     epochs = max(1, round(budget * images_per_second / photographs))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from dancheong import Colorizer
 from dancheong.imaging.files import write_photo
-from dancheong.prediction.memory import bytes_needed, extent_of
+from dancheong.imaging.image_spec import image_spec
+from dancheong.prediction.memory import bytes_needed
 from material import large_photograph, machine, predict_words, run_measured, untrained_model
 
 KINDS = ("gray-8-jpg", "gray-8-png", "gray-8-tif", "gray-16-tif", "gray-16-png", "color-8-jpg", "color-8-png", "color-16-tif",
@@ -43,7 +44,7 @@ def main() -> None:
                 masks = ["--mask-dir", str(folder / f"masks{number}")] if given.mask_dir else []
                 measured = run_measured([*words, *masks])
                 peaks.append(measured.peak_mb)
-            extent = extent_of(photograph)
+            extent = image_spec(photograph)
             assert extent is not None
             file = json.loads(measured.output.splitlines()[-1])["files"][0]
             rows.append({

@@ -27,7 +27,7 @@ from dancheong.artifact import read_artifact
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.metrics import mean_delta_e_2000
 from dancheong.imaging.resize import working_shape
-from dancheong.prediction.half import half_is_fast
+from dancheong.runtime.openvino_runtime import half_is_fast
 from material import Measured, gray_scenes, machine, predict_words, run_measured, untrained_model
 
 LEARNING = 100
@@ -65,7 +65,7 @@ def plain_prediction(model: str, photographs: str, out: str) -> None:
 
 
 def network_gflop(model: Path, height: int, width: int) -> float:
-    """Operations of the network as it is run (`dancheong.prediction.faster`: doubling and convolution in one), in 10^9."""
+    """Operations of the network as it is run (`dancheong.runtime.faster`: doubling and convolution in one), in 10^9."""
     artifact = read_artifact(model)
     multiple, resol = 2 ** artifact.architecture["levels"], artifact.params.resol
     h, w = (-(-side // multiple) * multiple for side in working_shape(height, width, resol))

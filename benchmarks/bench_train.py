@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dancheong.data.batches import Batch
-from dancheong.models.blocks import initialize, lay_out
+from dancheong.models.blocks import initialize, to_channels_last
 from dancheong.models.discriminator import Discriminator, discriminator_rows
 from dancheong.models.generator import Generator, generator_rows
 from dancheong.params import Params, resolve
@@ -126,7 +126,7 @@ def our_step(params: Params, device: str) -> Callable[[], None]:
     pairs = []
     for network in (generator, discriminator):
         initialize(network, 1)
-        lay_out(network, params.batch_size)
+        to_channels_last(network, params.batch_size)
         optimizer = torch.optim.Adam(network.parameters(), lr=params.lr, betas=(params.beta1, 0.999), fused=True)
         pairs.append(fabric.setup(network, optimizer))
     trainee = Trainee(*pairs[0], *pairs[1], discriminator, fabric.autocast)
@@ -215,7 +215,7 @@ def plain_step(resol: int, device: str) -> Callable[[], None]:
 
 def processes() -> dict[str, float]:
     """Images a second of whole trainings on built-in scenes: one process, and two, at a global batch of 8."""
-    from dancheong.data.scenes import write_scenes
+    from dancheong.scenes import write_scenes
 
     rates = {}
     with tempfile.TemporaryDirectory() as folder:

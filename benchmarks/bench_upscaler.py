@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from dancheong.data.degrade import Degradation, degrade
 from dancheong.evaluation.upscale import Enlarge, UpscaleScores, baselines, compare, mean_of, multiple_of, score
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.upscaler import Upscaler
+from dancheong.upscaling.degrade import Degradation, degrade
+from dancheong.upscaling.upscaler import Upscaler
 
 
 def main() -> None:

@@ -25,9 +25,9 @@ from typing import Any
 import httpx
 import numpy as np
 
-from dancheong.data.scenes import scene, write_scenes
 from dancheong.imaging.files import write_photo
 from dancheong.params import Params
+from dancheong.scenes import scene, write_scenes
 
 TINY = {"resol": 64, "ngf": 8, "ndf": 8, "depth": 4, "patch_size": "16", "epochs": 1, "batch_size": 2, "device": "cpu"}
 PAGE = "/en"

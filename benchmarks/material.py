@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.scenes import scene
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.params import Params
+from dancheong.scenes import scene
 
 Pixels = NDArray[Any]
 

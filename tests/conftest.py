@@ -9,6 +9,9 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A tiny model file, for whoever predicts with one.
+pytest_plugins = ["tiny_model"]
+
 
 @pytest.fixture(scope="session")
 def spandrel():

@@ -45,7 +45,7 @@ def run(*words, code=0):
 """
 
 WAY = """
-from dancheong.data.scenes import write_scenes
+from dancheong.scenes import write_scenes
 
 write_scenes("궁궐 사진/경복궁 (봄)", 4, 1, 60, 44)
 write_scenes("시험 사진", 2, 900, 60, 44)

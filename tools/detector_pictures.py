@@ -8,8 +8,8 @@ import skimage
 import sklearn.datasets
 from numpy.typing import NDArray
 
-from dancheong.data.scenes import scene
 from dancheong.imaging.color import decode, linear_to_srgb, to_pixels
+from dancheong.scenes import scene
 
 RGB = NDArray[np.uint8]
 

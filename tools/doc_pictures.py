@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dancheong import Colorizer, Params
-from dancheong.data.scenes import scene
-from dancheong.glare.control import treat
+from dancheong.glare.control import control_glare
 from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import as_rgb, gray_of, lab_to_rgb, rgb_to_lab, to_pixels
 from dancheong.imaging.resize import resize, working_shape
 from dancheong.imaging.sheet import sheet
 from dancheong.models.generator import UnetRow, generator_rows
+from dancheong.scenes import scene
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 Pixels = NDArray[Any]
@@ -51,7 +51,7 @@ def glare() -> None:
     """Synthetic light reflection: damaged, found, corrected, clean."""
     clean = (scene(GLARE_SCENE, 900, 600).astype(np.float32) * 0.85).astype(np.uint8)
     damaged, _ = add_glare(clean, 41, {"lobes", "rows"})
-    treated = treat(damaged, Params(glare_mode="region"), "train")
+    treated = control_glare(damaged, Params(glare_mode="region"), "train")
     assert treated.mask is not None
     mask = np.rint(treated.mask.alpha_hw * 255).astype(np.uint8)
     write("glare.jpg", [damaged, mask, treated.pixels, clean], ["with light reflection", "mask", "corrected", "clean"])

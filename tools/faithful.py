@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.scenes import scene
 from dancheong.imaging.encode import write_tiff
 from dancheong.imaging.files import read_photo
+from dancheong.scenes import scene
 
 Float64 = NDArray[np.float64]
 

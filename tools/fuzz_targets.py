@@ -17,12 +17,12 @@ from PIL import Image
 from dancheong.artifact import Artifact, read_artifact, write_artifact
 from dancheong.artifact.hdf5 import Structure
 from dancheong.artifact.seal import BLOCK_BYTES, seal
-from dancheong.data.scenes import scene
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import Photo, PhotoError, read_photo, read_size, write_photo
 from dancheong.params import DancheongError, ParamError, Params, resolve
 from dancheong.params.sources import read_table, write_table
 from dancheong.params.table import TableRow
+from dancheong.scenes import scene
 
 _BYTES = (0, 1, 2, 4, 7, 8, 16, 32, 64, 127, 128, 129, 254, 255)
 _WORDS = (0, 1, 0x7F, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)

@@ -19,10 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from dancheong.data.scenes import scene
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.prediction.manifest import LEFTOVER, read_manifests
+from dancheong.scenes import scene
 
 TRIES = 5
 

@@ -26,11 +26,11 @@ from typing import Any
 import torch
 
 from dancheong.artifact import read_artifact
-from dancheong.data.scenes import write_scenes
 from dancheong.params import Params, resolve
+from dancheong.scenes import write_scenes
+from dancheong.training.checkpoint import state_path
 from dancheong.training.engine import launch
 from dancheong.training.loop import train
-from dancheong.training.state import state_path
 
 TINY = {
     "RESOL": 16, "NGF": 2, "NDF": 2, "DEPTH": 2, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "DROPOUT": 0.5, "GAN_START": 0.2,
@@ -62,7 +62,7 @@ def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, An
     """Runs one after the other, each killed until it comes to its end, until `kills` kills have been done."""
     rng = random.Random(seed)
     # Loaded before the first fork: else most attempts would die while they import.
-    for module in ("dancheong.training.run", "dancheong.models.export", "dancheong.models.onnx_graph", "h5py"):
+    for module in ("dancheong.training.trainer", "dancheong.models.export", "dancheong.models.onnx_graph", "h5py"):
         import_module(module)
     launch(resolve(settings=TINY).params)
     write_scenes(folder / "train", 6, 1, 48, 32)

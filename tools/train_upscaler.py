@@ -15,12 +15,12 @@ import skimage
 import sklearn.datasets
 from numpy.typing import NDArray
 
-from dancheong.data.scenes import write_scenes
 from dancheong.imaging.color import as_rgb
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.resize import resize
 from dancheong.params import resolve
-from dancheong.training.upscale import train_upscaler
+from dancheong.scenes import write_scenes
+from dancheong.upscaling.training import train_upscaler
 
 # Public domain or CC0 (scikit-image); flower.jpg of scikit-learn: CC BY 2.0, vultilion.
 SKIMAGE = (

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import sklearn.datasets
 
-from dancheong.data.scenes import scene
 from dancheong.evaluation.upscale import baselines, figure
 from dancheong.imaging.files import write_photo
-from dancheong.prediction.upscaler import shipped
+from dancheong.scenes import scene
+from dancheong.upscaling.upscaler import shipped
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "upscaling.jpg"
 SCENE_SEED = 900_003

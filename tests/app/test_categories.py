@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from dancheong.app.main import app
 from dancheong.artifact import read_artifact
-from dancheong.data.scenes import write_scenes
 from dancheong.params import ParamError, TableRow, write_table
 from dancheong.params.sources.sql import list_runs
+from dancheong.scenes import write_scenes
 
 SMALL = [f"--set={row}" for row in (
     "RESOL=16", "NGF=2", "DEPTH=2", "EPOCHS=1", "BATCH_SIZE=2", "GLARE_MODE=off", "LAMBDA_GAN=0", "DEVICE=cpu",

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from dancheong.data.scenes import write_scenes
 from dancheong.imaging.files import read_photo, write_photo
+from dancheong.scenes import write_scenes
 
 TINY = [
     f"--set={setting}"

@@ -59,7 +59,7 @@ def test_the_disk_and_photographs_are_told_in_a_sentence(command, trained, tmp_p
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("dancheong.prediction.network.export_onnx", fail)
+    monkeypatch.setattr("dancheong.runtime.network.export_onnx", fail)
     said = command("export", trained / "model.h5", tmp_path / "m.onnx", "--json", code=1)
     assert said.stderr.startswith(sentence)
     assert said.stdout["exit_code"] == 1

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from dancheong.app import doctor_commands
-from dancheong.data.scenes import write_scenes
+from dancheong.scenes import write_scenes
 
 
 @pytest.fixture

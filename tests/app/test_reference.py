@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dancheong.app.reference import commands_markdown, parameters_markdown
-from dancheong.data.scenes import write_scenes
 from dancheong.imaging.files import write_photo
 from dancheong.params import complete_rows, write_table
+from dancheong.scenes import write_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

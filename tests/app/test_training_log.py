@@ -7,9 +7,9 @@ import pytest
 
 from dancheong.app.training_log import is_first_process, kept_log, remarks_of
 from dancheong.data.photographs import Refusal
-from dancheong.data.scenes import write_scenes
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import resolve
+from dancheong.scenes import write_scenes
 from dancheong.training.loop import Progress, TrainingDiverged, TrainResult
 
 SETTINGS = [

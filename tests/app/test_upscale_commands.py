@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-from dancheong.data.scenes import scene, write_scenes
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.upscaler import SHIPPED, Upscaler
+from dancheong.scenes import scene, write_scenes
+from dancheong.upscaling.upscaler import SHIPPED, Upscaler
 
 TINY = ("--set", "SR_FEATURES=4", "--set", "SR_LAYERS=1", "--set", "SR_PATCH=12", "--set", "SR_IMAGES=8", "--set", "DEVICE=cpu")
 

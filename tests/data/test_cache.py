@@ -15,7 +15,7 @@ from dancheong.data import prepare as prepare_module
 from dancheong.data.cache import available_memory_bytes, build_cache, cached_shape
 from dancheong.data.photographs import NoPhotographs, find_masks, find_pairs
 from dancheong.data.prepare import prepare
-from dancheong.glare.control import Treated
+from dancheong.glare.control import GlareResult
 from dancheong.imaging.color import gray_of
 from dancheong.params import Params
 
@@ -139,12 +139,12 @@ def test_what_decoding_finds_is_left_out(photos):
 def test_too_little_undamaged_area_is_left_out_and_the_rest_keeps_its_alpha(photos, tmp_path, monkeypatch):
     brightest = max(view(seed).mean() for seed in range(3))
 
-    def treat(pixels, params, stage, drawn=None):
+    def control_glare(pixels, params, stage, drawn=None):
         alpha = np.zeros(pixels.shape[:2])
         alpha[:, : 40 if pixels.mean() == brightest else 16] = 1
-        return Treated(pixels, FakeMask(alpha))
+        return GlareResult(pixels, FakeMask(alpha))
 
-    monkeypatch.setattr(prepare_module, "treat", treat)
+    monkeypatch.setattr(prepare_module, "control_glare", control_glare)
     params = Params(resol=48, crop_scale_min=1, cache="disk")
     cache, refusals = build_cache(pairs_of(photos), params)
     assert [refusal.kind for refusal in refusals] == ["glare"]
@@ -163,13 +163,13 @@ def test_too_little_undamaged_area_is_left_out_and_the_rest_keeps_its_alpha(phot
 def test_a_photograph_of_which_most_is_glare_is_left_out_though_the_detector_abstains(photos, monkeypatch):
     brightest = max(view(seed).mean() for seed in range(3))
 
-    def treat(pixels, params, stage, drawn=None):
+    def control_glare(pixels, params, stage, drawn=None):
         mask = FakeMask(np.zeros(pixels.shape[:2]))
         if pixels.mean() == brightest:
             mask.share, mask.abstained = 0.8, True
-        return Treated(pixels, mask)
+        return GlareResult(pixels, mask)
 
-    monkeypatch.setattr(prepare_module, "treat", treat)
+    monkeypatch.setattr(prepare_module, "control_glare", control_glare)
     params = Params(resol=48, crop_scale_min=1, cache="memory")
     cache, refusals = build_cache(pairs_of(photos), params)
     assert [refusal.kind for refusal in refusals] == ["glare"]

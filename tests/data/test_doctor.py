@@ -7,10 +7,10 @@ from PIL import Image
 
 from dancheong.data.doctor import ADVICE, color_cast, count_photographs, diagnose, read_small, toned_spread
 from dancheong.data.photographs import KINDS, NoPhotographs
-from dancheong.data.scenes import scene
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.params import Params
+from dancheong.scenes import scene
 
 PARAMS = Params(resol=64)
 

@@ -15,7 +15,7 @@ from dancheong.data.prepare import (
     tone_table,
     uses_loss_mask,
 )
-from dancheong.glare.control import Treated
+from dancheong.glare.control import GlareResult
 from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import gray_of, rgb_to_lab, srgb_to_linear
 from dancheong.params import ParamError, Params
@@ -137,13 +137,15 @@ def test_exposure_and_contrast_act_on_linear_light():
 def test_prediction_never_touches_the_truth_and_training_treats_both(monkeypatch):
     alphas = iter([np.eye(40, 56), np.eye(40, 56)[::-1]])
     monkeypatch.setattr(
-        prepare_module, "treat", lambda pixels, params, stage, drawn=None: Treated(pixels // 2, FakeMask(next(alphas)))
+        prepare_module, "control_glare",
+        lambda pixels, params, stage, drawn=None: GlareResult(pixels // 2, FakeMask(next(alphas))),
     )
     color = view(5)
     trained = prepare(gray_of(color), Params(), "train", color)
     assert np.array_equal(trained.target_hwc, color // 2)
     assert np.array_equal(trained.alpha_hw, np.maximum(np.eye(40, 56), np.eye(40, 56)[::-1]).astype(np.float32))
-    monkeypatch.setattr(prepare_module, "treat", lambda *_: Treated(color[..., 0] // 2, FakeMask(np.eye(40, 56), True)))
+    halved = GlareResult(color[..., 0] // 2, FakeMask(np.eye(40, 56), True))
+    monkeypatch.setattr(prepare_module, "control_glare", lambda *_: halved)
     predicted = prepare(gray_of(color), Params(), "predict", color)
     assert np.array_equal(predicted.target_hwc, color)
     assert np.array_equal(predicted.input_hwc[..., 0], color[..., 0] // 2)

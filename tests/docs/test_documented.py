@@ -10,8 +10,8 @@ from typer.main import get_command
 
 from dancheong.app.main import app
 from dancheong.app.reference import commands_markdown, parameters_markdown
-from dancheong.data.scenes import write_scenes
 from dancheong.params import Params
+from dancheong.scenes import write_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "README.ko.md"])

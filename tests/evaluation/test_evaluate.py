@@ -6,13 +6,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from dancheong.data.scenes import scene
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.evaluation.pages import comparison
 from dancheong.imaging.color import as_rgb
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.scenes import scene
 
 
 class Gray(Colorizer):

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from dancheong.data.photographs import Pair
-from dancheong.data.scenes import scene
-from dancheong.evaluation.chart import line_chart
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
 from dancheong.evaluation.pages import SHOWN, write_evaluation_page
-from dancheong.evaluation.training_page import TrainingState, find_previews, preview_times, read_losses, write_training_page
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.sheet import sheet
 from dancheong.params import Params, resolve
+from dancheong.report.chart import line_chart
+from dancheong.report.training_page import TrainingState, find_previews, preview_times, read_losses, write_training_page
+from dancheong.scenes import scene
 
 LOSSES = [
     {"images": 8, "seconds": 1.0, "l1": 0.3, "g": 30.0},

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from dancheong.data.scenes import scene
-from dancheong.evaluation.report import render_report
 from dancheong.evaluation.trade import PHOTOGRAPHS, trade, trade_section
 from dancheong.imaging.files import write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer, Predicted
+from dancheong.report.page import render_report
+from dancheong.scenes import scene
 
 WARM = np.array([0.03, 0.12], np.float32)
 

@@ -1,6 +1,5 @@
 """A tiny model and a few photographs, for whatever is done to them while they are in use."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,23 +7,17 @@ import numpy as np
 import pytest
 
 from dancheong.artifact import write_artifact
-from dancheong.data.scenes import scene
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.prediction.colorizer import Colorizer
-
-_HOME = Path(__file__).parents[1] / "prediction" / "conftest.py"
+from dancheong.scenes import scene
+from tiny_model import make_artifact
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file with the tiny network of the tests of prediction."""
-    specification = importlib.util.spec_from_file_location("tiny_models", _HOME)
-    assert specification is not None
-    assert specification.loader is not None
-    tiny = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(tiny)
     path = tmp_path_factory.mktemp("model") / "m.h5"
-    write_artifact(path, tiny.make_artifact())
+    write_artifact(path, make_artifact())
     return path
 
 

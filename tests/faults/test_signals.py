@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dancheong.data.scenes import scene
 from dancheong.imaging.files import write_photo
 from dancheong.prediction import folder as folder_module
 from dancheong.prediction.folder import predict_files
+from dancheong.scenes import scene
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="what POSIX systems do")
 MANY = 24

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from dancheong.artifact import read_artifact
-from dancheong.data.scenes import write_scenes
 from dancheong.params import Params, resolve
+from dancheong.scenes import write_scenes
 
 pytest.importorskip("torch")
 from dancheong.training.loop import Progress, TrainResult, train

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dancheong.glare.control import treat
+from dancheong.glare.control import control_glare
 from dancheong.glare.detect import mask_from_drawing
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.glare.simulate import add_glare
@@ -20,7 +20,7 @@ def damaged(darkened):
      ("region+lossmask", True, True)],
 )
 def test_what_each_mode_does(damaged, stage, mode, changed, masked):
-    treated = treat(damaged, Params(glare_mode=mode), stage)
+    treated = control_glare(damaged, Params(glare_mode=mode), stage)
     assert (not np.array_equal(treated.pixels, damaged)) == changed
     assert (treated.mask is not None) == masked
 
@@ -28,27 +28,27 @@ def test_what_each_mode_does(damaged, stage, mode, changed, masked):
 @pytest.mark.parametrize("mode", ["global", "region", "lossmask", "region+lossmask"])
 def test_the_other_stage_is_left_alone(damaged, mode):
     for stage, other in (("train", "predict"), ("predict", "train")):
-        treated = treat(damaged, Params(glare_mode=mode, glare_stage=other), stage)
+        treated = control_glare(damaged, Params(glare_mode=mode, glare_stage=other), stage)
         assert np.array_equal(treated.pixels, damaged)
         assert treated.mask is None
 
 
 def test_global_is_the_whole_picture_filter(damaged):
     params = Params(glare_mode="global")
-    assert np.array_equal(treat(damaged, params, "train").pixels, homomorphic(damaged, params))
+    assert np.array_equal(control_glare(damaged, params, "train").pixels, homomorphic(damaged, params))
 
 
 def test_abstention_changes_nothing(damaged):
-    treated = treat(damaged, Params(det_max_total=0.01, fix_grow=8, glare_mode="region"), "predict")
+    treated = control_glare(damaged, Params(det_max_total=0.01, fix_grow=8, glare_mode="region"), "predict")
     assert treated.mask.abstained
     assert np.array_equal(treated.pixels, damaged)
 
 
 def test_a_drawn_mask_overrides_the_detector(damaged):
     drawn = np.zeros(damaged.shape[:2], np.uint8)
-    assert np.array_equal(treat(damaged, Params(), "predict", drawn).pixels, damaged)
+    assert np.array_equal(control_glare(damaged, Params(), "predict", drawn).pixels, damaged)
     drawn[100:140, 200:260] = 255
-    treated = treat(damaged, Params(det_max_total=0.01), "predict", drawn)
+    treated = control_glare(damaged, Params(det_max_total=0.01), "predict", drawn)
     assert np.array_equal(treated.mask.alpha_hw, drawn / np.float32(255))
     changed = (treated.pixels != damaged).any(axis=-1)
     assert changed.any()
@@ -69,10 +69,10 @@ def test_drawn_masks_of_several_types(damaged):
 
 def test_the_veil_goes_first(darkened):
     veiled, _ = add_glare(darkened, 2, ["veil"])
-    assert treat(veiled, Params(veil_k=0.9), "predict").pixels.mean() < veiled.mean() - 5
-    assert np.array_equal(treat(veiled, Params(veil_k=0.9, glare_mode="off"), "predict").pixels, veiled)
+    assert control_glare(veiled, Params(veil_k=0.9), "predict").pixels.mean() < veiled.mean() - 5
+    assert np.array_equal(control_glare(veiled, Params(veil_k=0.9, glare_mode="off"), "predict").pixels, veiled)
 
 
 def test_a_wrong_stage_is_refused(damaged):
     with pytest.raises(ValueError, match="'train' or 'predict'"):
-        treat(damaged, Params(), "test")
+        control_glare(damaged, Params(), "test")

@@ -16,15 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from dancheong.imaging.files import (
-    Photo,
-    PhotoError,
-    list_photos,
-    read_photo,
-    read_size,
-    whole_file,
-    write_photo,
-)
+from dancheong.imaging.files import Photo, PhotoError, list_photos, read_photo, read_size, write_photo
+from dancheong.system.whole_file import whole_file
 
 SHAPES = st.one_of(
     st.tuples(st.integers(1, 12), st.integers(1, 12)), st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3))

@@ -7,13 +7,13 @@ import pytest
 
 import dancheong
 from dancheong.artifact import ArtifactError, write_artifact
-from dancheong.data.scenes import scene
 from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import gray_of, lightness_of, rgb_to_lab
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.resize import resize
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.scenes import scene
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from dancheong.artifact import write_artifact
-from dancheong.data.scenes import scene, write_scenes
 from dancheong.imaging.color import gray_of, lab_to_rgb, rgb_to_lab
 from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import read_photo, write_photo
@@ -12,6 +11,7 @@ from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import ROOM, confidence_map
 from dancheong.prediction.folder import predict_files
+from dancheong.scenes import scene, write_scenes
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import whole_file, write_photo
+from dancheong.imaging.files import write_photo
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import predict_files
@@ -25,6 +25,7 @@ from dancheong.prediction.manifest import (
     write_manifest,
 )
 from dancheong.prediction.result import FileResult
+from dancheong.system.whole_file import whole_file
 
 DIGEST = "0123456789abcdef"
 

@@ -10,33 +10,34 @@ from PIL import Image
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
+from dancheong.imaging.image_spec import ImageSpec, image_spec
 from dancheong.imaging.resize import resize
 from dancheong.params import ParamError, Params
-from dancheong.prediction import treatment
+from dancheong.prediction import process_file as treatment
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import predict_files
-from dancheong.prediction.memory import Budget, Extent, bytes_needed, extent_of, is_out_of_memory, rows_within
+from dancheong.prediction.memory import Budget, bytes_needed, is_out_of_memory, rows_within
 
-MP12 = Extent(4000, 3000, False, False)
+MP12 = ImageSpec(4000, 3000, False, False)
 
 
-def needed_gb(extent: Extent = MP12, **settings: object) -> float:
+def needed_gb(extent: ImageSpec = MP12, **settings: object) -> float:
     return bytes_needed(extent, Params(**settings)) / 1e9
 
 
 def test_memory_grows_with_what_takes_it():
     small = needed_gb()
     assert 0.1 < small < 0.3
-    assert needed_gb(Extent(8000, 6000, False, False)) > 2.5 * small
-    assert needed_gb(Extent(4000, 3000, False, True)) > small
-    assert needed_gb(Extent(4000, 3000, True, False)) > small
+    assert needed_gb(ImageSpec(8000, 6000, False, False)) > 2.5 * small
+    assert needed_gb(ImageSpec(4000, 3000, False, True)) > small
+    assert needed_gb(ImageSpec(4000, 3000, True, False)) > small
     assert needed_gb(resol=1024) > small + 0.3
     assert needed_gb(resol=1024, ngf=64) > small + 0.6
     assert needed_gb(tile_px=3000) > small + 1
 
 
 def test_a_hundred_megapixels_of_16_bit_gray_fit_into_two_gigabytes():
-    rows_within(Extent(12250, 8165, False, True), Params(memory_gb=2))
+    rows_within(ImageSpec(12250, 8165, False, True), Params(memory_gb=2))
 
 
 def test_strips_shrink_before_a_photograph_is_refused():
@@ -45,7 +46,7 @@ def test_strips_shrink_before_a_photograph_is_refused():
     assert bytes_needed(MP12, Params(), plain) <= 0.5e9
     assert rows_within(MP12, Params(memory_gb=4, tile_px=3000)) == 3000
     with pytest.raises(ParamError, match=r"20000 x 10000 px: .* about \d\.\d GB, MEMORY_GB is 0\.25: raise MEMORY_GB"):
-        rows_within(Extent(20000, 10000, False, False), Params(memory_gb=0.25))
+        rows_within(ImageSpec(20000, 10000, False, False), Params(memory_gb=0.25))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_strips_shrink_before_a_photograph_is_refused():
 )
 def test_the_header_tells_what_a_photograph_is(tmp_path, name, mode, color, deep):
     Image.new(mode, (30, 20)).save(tmp_path / name)
-    assert extent_of(tmp_path / name) == Extent(30, 20, color, deep)
+    assert image_spec(tmp_path / name) == ImageSpec(30, 20, color, deep)
 
 
 def test_a_map_of_confidence_looks_closer_and_takes_more():
@@ -70,8 +71,8 @@ def test_a_map_of_confidence_looks_closer_and_takes_more():
 
 def test_what_cannot_be_read_takes_nothing(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    assert extent_of(tmp_path / "a.png") is None
-    assert extent_of(tmp_path / "gone.png") is None
+    assert image_spec(tmp_path / "a.png") is None
+    assert image_spec(tmp_path / "gone.png") is None
 
 
 def test_a_budget_is_shared_and_never_exceeded():
@@ -196,6 +197,6 @@ def test_no_more_is_in_memory_than_allowed(place, monkeypatch):
     results = predict_files(model, [place / "in"], place / "out", workers=4)
     assert [result.status for result in results] == ["ok"] * 4
     assert max(most) == 1
-    from dancheong.imaging.runtime import cores
+    from dancheong.system.cores import cores
 
     assert set(care_of) == {cores()}

@@ -13,7 +13,6 @@ import torch
 from lightning_fabric.plugins import MixedPrecision
 
 from dancheong.artifact import read_artifact
-from dancheong.data.scenes import scene, write_scenes
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import list_photos, read_photo, write_photo
@@ -21,9 +20,10 @@ from dancheong.imaging.metrics import mean_delta_e_2000
 from dancheong.models.discriminator import PatchBlock
 from dancheong.params import ExtraMissing, ParamError, resolve
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.scenes import scene, write_scenes
 from dancheong.training import loop
+from dancheong.training.checkpoint import ResumeError
 from dancheong.training.loop import TrainingDiverged, train
-from dancheong.training.state import ResumeError
 
 TINY = {
     "RESOL": 32, "NGF": 4, "NDF": 4, "DEPTH": 3, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "DROPOUT": 0.5, "GAN_START": 0.2,
@@ -194,7 +194,7 @@ def test_the_same_command_begins_goes_on_and_knows_its_end(photos, tmp_path):
 def test_a_loss_that_is_no_number_stops_with_a_clear_word(photos, tmp_path, monkeypatch):
     model = tmp_path / "m.h5"
     model.write_bytes(b"the old model")
-    monkeypatch.setattr("dancheong.training.run.lr_factor", lambda epoch, params: float("nan"))
+    monkeypatch.setattr("dancheong.training.trainer.lr_factor", lambda epoch, params: float("nan"))
     with pytest.raises(TrainingDiverged, match="lower LR"):
         train(photos, model, tiny())
     assert model.read_bytes() == b"the old model"

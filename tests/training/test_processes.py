@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from dancheong.data.scenes import write_scenes
 from dancheong.params import ParamError, Params, resolve
+from dancheong.scenes import write_scenes
 from dancheong.training.engine import as_launched, launcher
 from dancheong.training.loop import train
 

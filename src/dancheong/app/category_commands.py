@@ -98,8 +98,8 @@ def _kinds(
 
 def _train(kind: _Kind, model: Path, table: str | None, resume: bool, quiet: bool) -> dict[str, Any]:
     from dancheong.artifact import read_artifact
+    from dancheong.training.checkpoint import state_path
     from dancheong.training.loop import train
-    from dancheong.training.state import state_path
 
     unfinished = state_path(model).exists()
     if resume and model.exists() and not unfinished:

@@ -12,7 +12,7 @@ from dancheong.app.console import Bar, emit, progress_bar, say
 from dancheong.params import ParamError, Resolved, parse_settings, read_table, resolve
 
 if TYPE_CHECKING:
-    from dancheong.evaluation.compare.grid import Looks
+    from dancheong.experiment.grid import Looks
 
 # All arms on built-in scenes in under four minutes on two cores.
 QUICK_SETTINGS = {
@@ -69,9 +69,9 @@ def compare(
     the clean truth. Ctrl-C saves and exits with code 130; the same command goes on. Finished runs are never repeated.
     """
     base = _base(table, category, settings, preset, quick, quiet)
-    from dancheong.evaluation.compare.arms import chosen_arms, own_arm
-    from dancheong.evaluation.compare.experiment import Plan
-    from dancheong.evaluation.compare.experiment import compare as run
+    from dancheong.experiment.arms import chosen_arms, own_arm
+    from dancheong.experiment.experiment import Plan
+    from dancheong.experiment.experiment import compare as run
 
     own_arms = [own_arm(name, read_table(place), category) for name, place in map(_name_and_table, own or [])]
     curve = _numbers(doses or ("0,50" if quick else "0,25,50,100"))
@@ -115,7 +115,7 @@ def _given(photos: Path | None, test: Path | None) -> tuple[Path, Path]:
 def _quick_scenes(output: Path, photos: Path | None, test: Path | None) -> tuple[Path, Path]:
     if photos is not None or test is not None:
         raise ParamError("--quick brings its own scenes: leave PHOTOS and --test out, or leave --quick out")
-    from dancheong.data.scenes import write_scenes
+    from dancheong.scenes import write_scenes
 
     places = output / "work" / "scenes_train", output / "work" / "scenes_test"
     for place, count, first_seed in zip(places, QUICK_SCENES, (1, 900_001), strict=True):

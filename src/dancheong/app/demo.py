@@ -10,8 +10,8 @@ from dancheong.app.console import Bar
 from dancheong.app.training_log import kept_log
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.evaluation.pages import write_demo_page
-from dancheong.evaluation.training_page import read_losses
 from dancheong.params import COMMON, Resolved, TableRow, resolve
+from dancheong.report.training_page import read_losses
 
 TRAIN_SCENES, TEST_SCENES = 120, 12
 WIDTH_PX, HEIGHT_PX = 240, 160
@@ -37,7 +37,7 @@ def run_demo(
     scenes: tuple[int, int] = (TRAIN_SCENES, TEST_SCENES),
 ) -> dict[str, Any]:
     """Run the demo in `out_dir`; returns the JSON object of `dancheong demo`. `scenes`: how many to train and to test on."""
-    from dancheong.data.scenes import write_scenes
+    from dancheong.scenes import write_scenes
     from dancheong.training.loop import Progress, train
 
     began = time.monotonic()

@@ -57,7 +57,7 @@ def export(
     if output.exists() and not overwrite:
         raise ParamError(f"{output}: a file is there already; --overwrite replaces it")
     from dancheong.artifact import read_artifact
-    from dancheong.prediction.network import export_onnx
+    from dancheong.runtime.network import export_onnx
 
     difference = export_onnx(read_artifact(model), output)
     emit({"output": str(output), "max_difference": difference}, as_json, [f"{output}: largest difference {difference:.2e}"])

@@ -72,7 +72,7 @@ def predict(
         from dancheong.prediction.colorizer import Colorizer
         from dancheong.prediction.folder import predict_files
         from dancheong.prediction.manifest import manifest_name
-        from dancheong.prediction.upscaler import Upscaler
+        from dancheong.upscaling.upscaler import Upscaler
 
         part = _parse_shard(shard)
         colorizer = Colorizer.open(

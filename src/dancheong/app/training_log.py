@@ -61,7 +61,7 @@ class TrainingLog:
 
     def write_page(self, state: str) -> Path:
         """Write the page with what the log folder holds now."""
-        from dancheong.evaluation.training_page import TrainingState, write_training_page
+        from dancheong.report.training_page import TrainingState, write_training_page
 
         remarks = tuple(self._remarks.values())
         shown = TrainingState(str(self._model), state, self._images_total, remarks, self._earlier, self._columns)
@@ -106,7 +106,7 @@ def kept_log(
     """
     if tensorboard and not tensorboard_there():
         raise ExtraMissing("TensorBoard events need tensorboard: pip install 'dancheong[board]'")
-    from dancheong.evaluation.training_page import preview_times
+    from dancheong.report.training_page import preview_times
 
     with ExitStack() as stack:
         open_events = (lambda: stack.enter_context(_events(log_dir))) if tensorboard else None

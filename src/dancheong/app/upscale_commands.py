@@ -44,7 +44,7 @@ def upscale(
     """Enlarge photographs, gray or color, 8 or 16 bits, as they are."""
     resolved, _ = options.effective(table, category, settings)
     from dancheong.prediction.folder import upscale_files
-    from dancheong.prediction.upscaler import Upscaler
+    from dancheong.upscaling.upscaler import Upscaler
 
     upscaler = Upscaler.open(model)
     wanted = scale or resolved.params.sr_scale
@@ -88,7 +88,7 @@ def train_upscaler(
     """
     given = [*(settings or []), *([f"SR_SCALE={scale}"] if scale else [])]
     resolved, _ = options.effective(table, category, given)
-    from dancheong.training.upscale import train_upscaler as run
+    from dancheong.upscaling.training import train_upscaler as run
 
     log_dir = log_dir or output.with_name(output.stem + "_log")
     with (

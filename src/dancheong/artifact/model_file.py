@@ -29,8 +29,8 @@ from dancheong.artifact.seal import (
     check_seal,
     seal,
 )
-from dancheong.imaging.files import whole_file
 from dancheong.params import Params
+from dancheong.system.whole_file import whole_file
 
 MAX_JSON_BYTES = 64 << 20
 MAX_GRAPH_BYTES = 16 << 20

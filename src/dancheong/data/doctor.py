@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.likeness import Likeness, find_alike, likeness
+from dancheong.data.near_duplicates import Likeness, find_alike, likeness
 from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, has_color, read_pair
 from dancheong.glare.detect import detect
 from dancheong.imaging.color import rgb_to_lab

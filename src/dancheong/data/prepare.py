@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.control import Treated, treat
+from dancheong.glare.control import GlareResult, control_glare
 from dancheong.glare.transfer import choose_backend
 from dancheong.imaging.color import (
     as_rgb,
@@ -82,13 +82,13 @@ def prepare(
     if stage == "predict" or target is not None:
         # The input is gray by definition. Whatever a color photograph shows beyond it, a gray one could not have shown.
         pixels = gray_of(pixels)
-    source = treat(pixels, params, stage, drawn_mask)
+    source = control_glare(pixels, params, stage, drawn_mask)
     truth = target
     looks = [source]
     if stage == "train" and target is None and pixels.ndim == 3:
         truth = source.pixels
     elif stage == "train" and target is not None:
-        looks.append(treat(target, params, stage, drawn_mask))
+        looks.append(control_glare(target, params, stage, drawn_mask))
         truth = looks[1].pixels
     alpha_hw, share, abstained = _damage(looks)
     truth = None if truth is None else as_rgb(truth)
@@ -217,7 +217,7 @@ def _symmetric_chw(pixels_hwc: Pixels) -> FloatArray:
     return np.ascontiguousarray(np.moveaxis(pixels_hwc, -1, 0), dtype=np.float32) * scale - np.float32(1)
 
 
-def _damage(looks: list[Treated]) -> tuple[FloatArray | None, float, bool]:
+def _damage(looks: list[GlareResult]) -> tuple[FloatArray | None, float, bool]:
     """Damage in the input or in the target is damage to the pair."""
     masks = [look.mask for look in looks if look.mask is not None]
     if not masks:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from dancheong.data.cache import fingerprint_of, pixels_digest
 from dancheong.data.photographs import Pair, PhotographRefused, Refusal, find_pairs, nothing_left, read_pair
 from dancheong.imaging.color import as_rgb, gray_of
-from dancheong.imaging.files import whole_file, write_photo
+from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import told
 from dancheong.prediction.plan import Source, identity, plan
+from dancheong.system.whole_file import whole_file
 
 Pixels = NDArray[Any]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from dancheong.data.photographs import read_pair
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
-from dancheong.evaluation.report import Comparison, Curves, Facts, Section, Table, shrunk, write_report
-from dancheong.evaluation.training_page import loss_curves
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo
 from dancheong.params import Params
+from dancheong.report.page import Comparison, Curves, Facts, Section, Table, shrunk, write_report
+from dancheong.report.training_page import loss_curves
 
 SCORE_NAMES = {
     "delta_e_2000": "Delta E 2000", "psnr": "PSNR (dB)", "ssim": "SSIM", "colorfulness": "colorfulness",

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.photographs import find_pairs, read_pair
-from dancheong.evaluation.report import Curves, Section, Table
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.metrics import chroma_wasserstein, colorfulness, mean_delta_e_2000
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.report.page import Curves, Section, Table
 
 Pixels = NDArray[Any]
 VIVIDS = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 2.0)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dancheong.data.degrade import BICUBIC, LANCZOS, Degradation, degrade, resampled
 from dancheong.imaging.color import as_rgb, float01, gray_of, to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.metrics import mean_delta_e_2000, psnr, ssim
 from dancheong.imaging.sheet import sheet
+from dancheong.upscaling.degrade import BICUBIC, LANCZOS, Degradation, degrade, resampled
 
 Pixels = NDArray[Any]
 Enlarge = Callable[[Pixels], Pixels]

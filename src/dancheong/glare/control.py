@@ -12,16 +12,16 @@ from dancheong.params import Params
 
 
 @dataclass(frozen=True, eq=False)
-class Treated:
+class GlareResult:
     """A photograph after light reflection was dealt with; `mask` is None where none was looked for."""
 
     pixels: Pixels
     mask: GlareMask | None
 
 
-def treat(
+def control_glare(
     pixels: Pixels, params: Params, stage: Literal["train", "predict"], drawn_mask: Pixels | None = None
-) -> Treated:
+) -> GlareResult:
     """Apply GLARE_MODE if GLARE_STAGE includes `stage`.
 
     ============== ================================= =====================
@@ -48,11 +48,11 @@ def treat(
     if stage not in ("train", "predict"):
         raise ValueError(f"stage 'train' or 'predict' was expected, not {stage!r}")
     if params.glare_mode == "off" or params.glare_stage not in (stage, "both"):
-        return Treated(pixels, None)
+        return GlareResult(pixels, None)
     clear = subtract_veil(pixels, params) if params.veil_k > 0 else pixels
     if params.glare_mode == "global":
-        return Treated(homomorphic(clear, params), None)
+        return GlareResult(homomorphic(clear, params), None)
     mask = detect(clear, params) if drawn_mask is None else mask_from_drawing(drawn_mask, clear, params)
     if params.glare_mode == "lossmask":
-        return Treated(clear, mask)
-    return Treated(correct(clear, mask, params), mask)
+        return GlareResult(clear, mask)
+    return GlareResult(correct(clear, mask, params), mask)

@@ -14,7 +14,7 @@ import numpy as np
 
 from dancheong.glare.light import Float32, Pixels
 from dancheong.imaging.color import float01
-from dancheong.imaging.runtime import open_session
+from dancheong.system.onnx_session import open_session
 
 GRAPH = Path(__file__).with_name("detector.onnx")
 MULTIPLE_PX = 32  # five levels, the finest at half size

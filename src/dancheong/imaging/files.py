@@ -5,8 +5,6 @@ What the file says of its orientation and its color space is applied once, what 
 what was given up on the way is told in `Photo.notes`.
 """
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from dancheong.imaging.encode import encode
 from dancheong.imaging.header import Header, Unreadable, read_header
 from dancheong.imaging.metadata import Carried, embedded, fitting
 from dancheong.imaging.xmp import Provenance, updated
+from dancheong.system.whole_file import whole_file
 
 _FORMATS = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF",
@@ -176,40 +175,6 @@ def list_photos(folder: str | Path) -> list[Path]:
         with suppress(OSError):
             found.setdefault(_identity(entry), entry)
     return sorted(found.values(), key=lambda path: path.parts)
-
-
-@contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """Write a file whole or not at all: yields a hidden temporary path beside it, which takes its name at the end.
-
-    The bytes are on the disk before the name is. After an error nothing is left, and a file that was there stays.
-
-    Raises:
-        OSError: the folder is missing or closed, or the disk is full.
-    """
-    path = Path(path)
-    # Not the file's own name: with a prefix a long one would no longer fit.
-    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, where the system lets a folder be opened."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 from torch import nn
 
 from dancheong.models.blocks import LEAKY_SLOPE, NORM_EPSILON
-from dancheong.models.compact import Compact
 from dancheong.models.generator import Generator, UnetRow, conv_padding
 
 # Layer normalization and the attributes used here are there from 17 on; onnxruntime 1.19 and later run both.
@@ -28,7 +27,7 @@ def unet_model(generator: Generator) -> ModelProto:
     return _model("unet", nodes, generator, (generator.c_in, generator.c_out), {DOUBLE: (1.0, 1.0, 2.0, 2.0)})
 
 
-def compact_model(network: Compact) -> ModelProto:
+def compact_model(network: Any) -> ModelProto:
     """The upscaler, in the same form. Slopes of PReLU are (features, 1, 1): ONNX would lay (features,) along the width."""
     nodes, x = [], "input"
     for place, part in enumerate(network.body):

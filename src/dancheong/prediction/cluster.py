@@ -19,8 +19,8 @@ from dancheong.params import DancheongError, ExtraMissing
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.memory import Budget
 from dancheong.prediction.plan import Job
+from dancheong.prediction.process_file import Processor, coloring, failure, process_file
 from dancheong.prediction.result import FileResult
-from dancheong.prediction.treatment import Treatment, coloring, do_job, failure
 
 Numbered = tuple[int, FileResult]
 
@@ -139,14 +139,14 @@ def on_worker(task: Task, job: Job) -> FileResult:
     """What a worker does with a file."""
     with _opening:
         treatment, budget = _opened(task)
-    return do_job(treatment, job, budget)
+    return process_file(treatment, job, budget)
 
 
 _opening = Lock()
 
 
 @lru_cache(maxsize=1)
-def _opened(task: Task) -> tuple[Treatment, Budget]:
+def _opened(task: Task) -> tuple[Processor, Budget]:
     model = Colorizer.open(task.model, task.runtime, threads=1, **dict(task.settings))
     if model.digest != task.digest:
         raise DancheongError(f"{task.model}: a worker finds another model there; put the same file where all see it")

@@ -14,8 +14,8 @@ from dancheong.imaging.color import make_tables
 from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import AT_PREDICTION
-from dancheong.prediction.finish import color_from_chroma, enlarged_color, strip_rows
-from dancheong.prediction.network import open_network, size_multiple
+from dancheong.prediction.full_resolution import color_from_chroma, enlarged_color, strip_rows
+from dancheong.runtime.network import open_network, size_multiple
 
 Pixels = NDArray[Any]
 
@@ -60,7 +60,7 @@ class Colorizer:
 
         Args:
             path: what `dancheong train` wrote.
-            runtime: "onnx", "openvino", "torch", or "auto", as for `dancheong.prediction.network.open_network`.
+            runtime: "onnx", "openvino", "torch", or "auto", as for `dancheong.runtime.network.open_network`.
             threads: of one prediction, not with torch; None: the runtime's own choice.
             settings: parameters of prediction and of light reflection, such as ``GLARE_MODE="off"``.
 

@@ -8,20 +8,20 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, write_photo
-from dancheong.imaging.runtime import cores
 from dancheong.imaging.sheet import sheet
 from dancheong.params import ParamError, Params
 from dancheong.prediction.cluster import run_on_cluster, task_of
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import refuse_pairs
-from dancheong.prediction.contact import contact_sheet
-from dancheong.prediction.drawn import drawn_masks_of, why_unused
+from dancheong.prediction.contact_sheet import contact_sheet
+from dancheong.prediction.executor import Numbered, run_jobs
 from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
 from dancheong.prediction.plan import Identity, Job, find_sources, identity, of_shard, plan
+from dancheong.prediction.process_file import coloring, enlarging, failure, filtering, is_pair, params_digest
 from dancheong.prediction.result import FileResult, told
-from dancheong.prediction.run import Numbered, run_jobs
-from dancheong.prediction.treatment import coloring, enlarging, failure, filtering, is_pair, params_digest
-from dancheong.prediction.upscaler import Upscaler
+from dancheong.prediction.user_masks import drawn_masks_of, why_unused
+from dancheong.system.cores import cores
+from dancheong.upscaling.upscaler import Upscaler
 
 __all__ = ["FileResult", "Progress", "Tell", "filter_files", "is_pair", "predict_files", "told", "upscale_files"]
 

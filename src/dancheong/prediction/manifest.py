@@ -15,9 +15,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from dancheong.imaging.files import PHOTO_SUFFIXES, whole_file
+from dancheong.imaging.files import PHOTO_SUFFIXES
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.result import FileResult
+from dancheong.system.whole_file import whole_file
 
 MODEL_LETTERS = 12
 # What `dancheong.imaging.files.whole_file` leaves behind when its process is killed.

@@ -3,15 +3,13 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Condition, Lock
 
 from dancheong.glare.light import working_size
-from dancheong.imaging.header import read_header
+from dancheong.imaging.image_spec import ImageSpec
 from dancheong.imaging.resize import working_shape
 from dancheong.params import ParamError, Params
-from dancheong.prediction.finish import STRIP_BYTES, strip_rows
+from dancheong.prediction.full_resolution import STRIP_BYTES, strip_rows
 
 # Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit).
 # Measured as growth of the process over files of 24 megapixels with light reflection that is corrected
@@ -21,40 +19,9 @@ FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 16, (Tr
 NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
 # Bytes a pixel of the size at which light reflection is looked for: measured 305; the runtime keeps them.
 DETECTOR_BYTES = 320
-_GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-@dataclass(frozen=True)
-class Extent:
-    """What decides how much memory a photograph takes: its size, its kind, and what is written."""
-
-    width_px: int
-    height_px: int
-    color: bool
-    deep: bool
-    """16 bits a sample; more and less count as what they are read as."""
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels."""
-        return self.width_px * self.height_px
-
-
-def extent_of(path: Path) -> Extent | None:
-    """The extent of a photograph by its header; None where that cannot be read, as reading will say why."""
-    try:
-        if not path.is_file():  # a pipe would block the reader
-            return None
-        with path.open("rb") as file:
-            header = read_header(file)
-    except Exception:  # damaged files raise about every kind there is
-        return None
-    # Pillow knows of a gray JPEG, and a palette may hold colors.
-    color = not header.gray if header.image is None else header.image.mode not in _GRAY_MODES
-    return Extent(*header.size_px, color, header.bits > 8)
-
-
-def bytes_needed(extent: Extent, params: Params, rows: int = 0, look: float = 1.0) -> int:
+def bytes_needed(extent: ImageSpec, params: Params, rows: int = 0, look: float = 1.0) -> int:
     """About how many bytes coloring a photograph takes, beside the program and the model itself.
 
     Args:
@@ -68,14 +35,14 @@ def bytes_needed(extent: Extent, params: Params, rows: int = 0, look: float = 1.
     return full + network + strip + _detector_bytes(extent, params)
 
 
-def _detector_bytes(extent: Extent, params: Params) -> int:
+def _detector_bytes(extent: ImageSpec, params: Params) -> int:
     if params.glare_mode in ("off", "global") or params.glare_stage == "train" or params.det_method != "learned":
         return 0
     height, width = working_size((extent.height_px, extent.width_px), params.det_work_size)
     return height * width * DETECTOR_BYTES
 
 
-def rows_within(extent: Extent, params: Params, look: float = 1.0) -> int:
+def rows_within(extent: ImageSpec, params: Params, look: float = 1.0) -> int:
     """Height of the strips in which a photograph is finished within MEMORY_GB: fewer rows where only that fits.
 
     Raises:
@@ -89,7 +56,7 @@ def rows_within(extent: Extent, params: Params, look: float = 1.0) -> int:
     return rows
 
 
-def check_allowed(doing: str, extent: Extent, needed: int, params: Params) -> None:
+def check_allowed(doing: str, extent: ImageSpec, needed: int, params: Params) -> None:
     """Refuse a photograph for which MEMORY_GB is too little. Raises ParamError, saying how much is needed and what to do."""
     if needed > params.memory_gb * 1e9:
         raise ParamError(

@@ -18,8 +18,8 @@ from dancheong.params import COMMON, DancheongError, ParamError, Params
 from dancheong.training.engine import as_launched, launch, require_extra
 
 if TYPE_CHECKING:
-    from dancheong.training.journal import Journal
-    from dancheong.training.run import Run
+    from dancheong.training.run_log import Journal
+    from dancheong.training.trainer import Run
 
 AGREE_STEPS = 8
 # A discriminator loss this low for this many images means that it has won and teaches nothing more.
@@ -102,7 +102,7 @@ def train(
     model = Path(model)
     check_training(params)
     fabric = launch(params)
-    from dancheong.training.run import Run  # torch is there: it was required
+    from dancheong.training.trainer import Run  # torch is there: it was required
 
     cache, refusals = prepare_photographs(Path(photos), params, drawn_masks=drawn_masks)
     val_cache = prepare_photographs(Path(val), params, "predict")[0] if val is not None else None

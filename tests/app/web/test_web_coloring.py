@@ -9,16 +9,16 @@ from PIL import Image
 
 from dancheong.app.web import coloring
 from dancheong.app.web.coloring import Photograph, color, draw, forget_drawing, picture, plain, zip_results
-from dancheong.app.web.shelf import Shelf
+from dancheong.app.web.model_store import ModelStore
 from dancheong.artifact import ArtifactError
-from dancheong.data.scenes import scene
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ParamError
+from dancheong.scenes import scene
 
 
 @pytest.fixture(scope="module")
 def shelf(trained):
-    return Shelf([trained / "model.h5"], trained, {"MEMORY_GB": 1})
+    return ModelStore([trained / "model.h5"], trained, {"MEMORY_GB": 1})
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_one_network_serves_all_settings(shelf, trained):
 
 def test_the_shelf_offers_each_file_once_and_refuses_what_is_no_model(trained, tmp_path):
     (tmp_path / "new.h5").write_bytes(b"no model")
-    shelf = Shelf([trained / "model.h5", trained / "." / "model.h5"], tmp_path)
+    shelf = ModelStore([trained / "model.h5", trained / "." / "model.h5"], tmp_path)
     assert list(shelf.models()) == ["model", "new"]
     with pytest.raises(ArtifactError):
         shelf.params(shelf.models()["new"])

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from dancheong.data.scenes import scene
 from dancheong.imaging.files import read_photo, write_photo
+from dancheong.scenes import scene
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -4,9 +4,9 @@ import time
 import pytest
 
 from dancheong.app.web import trainer as module
-from dancheong.app.web.panels import training_panel
 from dancheong.app.web.trainer import Occupied, Order, Trainer, model_path
-from dancheong.app.web.words import Words
+from dancheong.app.web.translations import Words
+from dancheong.app.web.views import training_panel
 from dancheong.params import Params
 
 TINY = {"resol": 32, "ngf": 4, "ndf": 4, "depth": 3, "patch_size": "16", "batch_size": 2, "device": "cpu"}

@@ -5,8 +5,8 @@ import zipfile
 import pytest
 
 from dancheong.app.web import unpack as module
+from dancheong.app.web.translations import TEXTS, Words
 from dancheong.app.web.unpack import BadZip, unpack
-from dancheong.app.web.words import TEXTS, Words
 
 PIXELS = b"\x89PNG not looked at here"
 

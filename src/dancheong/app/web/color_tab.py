@@ -10,12 +10,12 @@ from typing import Any
 import gradio as gr
 
 from dancheong.app.web.coloring import Photograph, color, forget_drawing, plain
-from dancheong.app.web.desk import Busy, Ticket
 from dancheong.app.web.form import Form, prediction_form
-from dancheong.app.web.panels import VIEWER_WORDS, status, viewer_value
+from dancheong.app.web.job_queue import Busy, QueuedJob
 from dancheong.app.web.services import Services
-from dancheong.app.web.words import Words
-from dancheong.app.web.workplace import Visit
+from dancheong.app.web.sessions import Session
+from dancheong.app.web.translations import Words
+from dancheong.app.web.views import VIEWER_WORDS, status, viewer_value
 from dancheong.imaging.files import READ_SUFFIXES
 from dancheong.params import DancheongError, ParamError, Params
 from dancheong.prediction.folder import told
@@ -57,7 +57,7 @@ def claim(services: Services) -> Callable[..., None]:
     return received
 
 
-def models_of(services: Services, visit: Visit | None) -> dict[str, Path]:
+def models_of(services: Services, visit: Session | None) -> dict[str, Path]:
     """The models a visitor can choose: the server's, and those brought along."""
     return {**services.shelf.models(), **(visit.models if visit else {})}
 
@@ -177,7 +177,7 @@ class _Actions:
             yield self._say(self.words("failed", reason=reason(error, visit.folder)))
             return
 
-        def work(ticket: Ticket) -> None:
+        def work(ticket: QueuedJob) -> None:
             colorizer = self.services.shelf.colorizer(path, self.form.settings(values, filled))
             ticket.total = len(photographs)
             for number, photograph in enumerate(photographs):
@@ -187,7 +187,7 @@ class _Actions:
                 visit.photographs[photograph.number] = color(colorizer, photograph)
             ticket.done = ticket.total
 
-        def doing(ticket: Ticket) -> str:
+        def doing(ticket: QueuedJob) -> str:
             number = min(ticket.done + 1, ticket.total)
             return self.words("coloring", number=number, total=ticket.total, name=photographs[number - 1].name)
 
@@ -201,7 +201,7 @@ class _Actions:
             return self.words("many_photos", count=len(uploads), limit=MAX_PHOTOGRAPHS)
         return self.words("need_model")
 
-    def _result(self, visit: Visit, ticket: Ticket, photographs: list[Photograph], began: float) -> str:
+    def _result(self, visit: Session, ticket: QueuedJob, photographs: list[Photograph], began: float) -> str:
         """How many were colored, in which time."""
         current = [visit.photographs[one.number] for one in photographs]
         failed = sum(bool(one.error) for one in current)
@@ -224,7 +224,7 @@ class _Actions:
             yield self._say(self.words("need_model" if path is None else "gone"))
             return
 
-        def work(ticket: Ticket) -> None:
+        def work(ticket: QueuedJob) -> None:
             ticket.total = 1
             if asked.get("forget"):
                 forget_drawing(photograph)
@@ -237,8 +237,8 @@ class _Actions:
         )
 
     def _serve(
-        self, visit: Visit, work: Callable[[Ticket], Any], doing: Callable[[Ticket], str],
-        finished: Callable[[Ticket], str], select: int | None = None,
+        self, visit: Session, work: Callable[[QueuedJob], Any], doing: Callable[[QueuedJob], str],
+        finished: Callable[[QueuedJob], str], select: int | None = None,
     ) -> Iterator[Any]:
         """Stand in line, tell how it goes, show what is done."""
         try:
@@ -260,11 +260,11 @@ class _Actions:
         result = finished(ticket) if wrong is None else status(self._told(wrong, visit), "bad")
         yield result, self._shown(visit, select), gr.update(interactive=True), gr.update(visible=False)
 
-    def _told(self, error: BaseException, visit: Visit) -> str:
+    def _told(self, error: BaseException, visit: Session) -> str:
         key = "settings_wrong" if isinstance(error, ParamError) else "failed"
         return self.words(key, reason=reason(error, visit.folder))
 
-    def _shown(self, visit: Visit, select: int | None = None) -> str:
+    def _shown(self, visit: Session, select: int | None = None) -> str:
         done = [one for one in visit.photographs.values() if one.upload and (one.version or one.error)]
         return viewer_value(visit, self.words, done, select)
 
@@ -272,7 +272,7 @@ class _Actions:
         return status(text, "bad"), gr.skip(), gr.update(interactive=True), gr.update(visible=False)
 
 
-def stand_in_line(services: Services, visit: Visit, work: Callable[[Ticket], Any]) -> Ticket:
+def stand_in_line(services: Services, visit: Session, work: Callable[[QueuedJob], Any]) -> QueuedJob:
     """A ticket for `work`. Raises Busy, whose message is the key of what is said."""
     if visit.ticket is not None and not visit.ticket.future.done():
         raise Busy("already")
@@ -280,11 +280,11 @@ def stand_in_line(services: Services, visit: Visit, work: Callable[[Ticket], Any
         visit.ticket = services.desk.submit(work)
     except Busy:
         raise Busy("busy") from None
-    ticket: Ticket = visit.ticket
+    ticket: QueuedJob = visit.ticket
     return ticket
 
 
-def _gathered(services: Services, visit: Visit, uploads: Sequence[str]) -> list[Photograph]:
+def _gathered(services: Services, visit: Session, uploads: Sequence[str]) -> list[Photograph]:
     """The photographs of these uploads; what was dropped before and is not there any more is removed."""
     known = {one.upload: one for one in visit.photographs.values() if one.upload}
     for upload, one in known.items():
@@ -301,7 +301,7 @@ def _gathered(services: Services, visit: Visit, uploads: Sequence[str]) -> list[
     return photographs
 
 
-def taken(services: Services, visit: Visit, upload: str) -> Photograph:
+def taken(services: Services, visit: Session, upload: str) -> Photograph:
     """A new photograph of this visit."""
     number = visit.next_number()
     source = services.workplace.take(visit, upload, visit.folder / str(number) / "in")

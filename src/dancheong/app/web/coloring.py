@@ -17,8 +17,8 @@ from dancheong.imaging.files import PhotoError, read_photo, read_size, write_pho
 from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import resize
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.drawn import why_unused
 from dancheong.prediction.folder import predict_files
+from dancheong.prediction.user_masks import why_unused
 
 # Longer side of what the page shows: in the row of photographs, before and after a person asks for the full size.
 LONGEST_PX = {"small": 240, "view": 1600, "full": 0}

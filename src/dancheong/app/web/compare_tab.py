@@ -21,11 +21,11 @@ from dancheong.app.web.color_tab import (
     viewer,
 )
 from dancheong.app.web.coloring import Photograph, color
-from dancheong.app.web.desk import Busy, Ticket
-from dancheong.app.web.panels import compared_value, status, table
+from dancheong.app.web.job_queue import Busy, QueuedJob
 from dancheong.app.web.services import Services
-from dancheong.app.web.words import Words
-from dancheong.app.web.workplace import Visit
+from dancheong.app.web.sessions import Session
+from dancheong.app.web.translations import Words
+from dancheong.app.web.views import compared_value, status, table
 from dancheong.evaluation.evaluate import score
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import READ_SUFFIXES, read_photo
@@ -67,14 +67,14 @@ def compare_tab(words: Words, services: Services) -> CompareTab:
     return CompareTab((first, second))
 
 
-def _compare(words: Words, services: Services, visit: Visit, upload: str, names: tuple[str, str]) -> Iterator[Any]:
+def _compare(words: Words, services: Services, visit: Session, upload: str, names: tuple[str, str]) -> Iterator[Any]:
     models = models_of(services, visit)
     for former in visit.compared:
         shutil.rmtree(former.folder, ignore_errors=True)
         visit.photographs.pop(former.number, None)
     visit.compared = []
 
-    def work(ticket: Ticket) -> tuple[Photograph, Photograph, str]:
+    def work(ticket: QueuedJob) -> tuple[Photograph, Photograph, str]:
         results = []
         for number, name in enumerate(names):
             ticket.done, ticket.total, ticket.text = number, len(names), name

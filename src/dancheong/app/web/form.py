@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from dancheong.app.web import korean
-from dancheong.app.web.words import Words
+from dancheong.app.web.translations import Words
 from dancheong.params import Params, resolve
 from dancheong.params.schema import AT_PREDICTION, SECTIONS, UpscalerRows, choices_of
 from dancheong.params.table import range_text

@@ -10,7 +10,7 @@ from dancheong.app.web.color_tab import AT_ONCE, color_tab, models_of, session_o
 from dancheong.app.web.compare_tab import compare_tab
 from dancheong.app.web.services import Services
 from dancheong.app.web.train_tab import train_tab
-from dancheong.app.web.words import LANGUAGES, Words
+from dancheong.app.web.translations import LANGUAGES, Words
 
 STYLE = Path(__file__).with_name("page.css")
 _FONTS = ("system-ui", "Segoe UI", "Apple SD Gothic Neo", "Malgun Gothic", "Noto Sans CJK KR", "NanumGothic", "sans-serif")

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
 from dancheong.app.web.coloring import Kind, Photograph, Size, draw, picture, zip_results
 from dancheong.app.web.services import Services
-from dancheong.app.web.words import Words, language_of
+from dancheong.app.web.translations import Words, language_of
 from dancheong.imaging.files import PhotoError
 
 _FRESH = {"cache-control": "no-store"}

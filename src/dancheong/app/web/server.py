@@ -43,22 +43,23 @@ def assembled(options: Options, token: str) -> Iterator[Callable[..., Any]]:
     """
     _check(options)
     with ExitStack() as stack:
-        from dancheong.app.web.workplace import LEFT_SECONDS, Workplace
+        from dancheong.app.web.sessions import LEFT_SECONDS, Sessions
 
         limit = options.max_upload_mb * 1_000_000
         left = LEFT_SECONDS if options.left_seconds is None else options.left_seconds
-        workplace = stack.enter_context(Workplace(STORED_UPLOADS * limit, left))
+        workplace = stack.enter_context(Sessions(STORED_UPLOADS * limit, left))
         gradio = _gradio(workplace.uploads)
         # These bring numpy and more: a server that cannot run should not have waited for them.
-        from dancheong.app.web.desk import Desk
+        from dancheong.app.web.job_queue import JobQueue
+        from dancheong.app.web.model_store import ModelStore
         from dancheong.app.web.services import Services
-        from dancheong.app.web.shelf import Shelf
         from dancheong.app.web.trainer import Trainer
 
         models_folder = options.models_folder or workplace.root / "models"
         models_folder.mkdir(parents=True, exist_ok=True)
         services = Services(
-            workplace, stack.enter_context(Desk(options.places)), Shelf(options.models, models_folder, options.settings),
+            workplace, stack.enter_context(JobQueue(options.places)),
+            ModelStore(options.models, models_folder, options.settings),
             stack.enter_context(Trainer()), options.roots, models_folder, options.models_folder is not None, limit,
         )
         for path in options.models:
@@ -89,9 +90,9 @@ def _application(gradio: Any, services: Any, options: Options, token: str) -> Ca
     from fastapi import FastAPI
 
     from dancheong.app.web import page
-    from dancheong.app.web.guard import LOOPBACK_HOSTS, House, guarded
+    from dancheong.app.web.access import LOOPBACK_HOSTS, AccessPolicy, guarded
     from dancheong.app.web.routes import add_routes
-    from dancheong.app.web.words import LANGUAGES
+    from dancheong.app.web.translations import LANGUAGES
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, services)
@@ -106,7 +107,7 @@ def _application(gradio: Any, services: Any, options: Options, token: str) -> Ca
     hosts = LOOPBACK_HOSTS
     if options.host not in LOOPBACK:
         hosts |= {name.lower() for name in (options.host, socket.gethostname(), socket.getfqdn())}
-    house = House(hosts, token, f"dancheong_{options.port}", services.max_upload_bytes)
+    house = AccessPolicy(hosts, token, f"dancheong_{options.port}", services.max_upload_bytes)
     return guarded(app, house, services.workplace)
 
 

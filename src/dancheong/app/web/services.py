@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dancheong.app.web.desk import Desk
-from dancheong.app.web.shelf import Shelf
+from dancheong.app.web.job_queue import JobQueue
+from dancheong.app.web.model_store import ModelStore
+from dancheong.app.web.sessions import Sessions
 from dancheong.app.web.trainer import Trainer
-from dancheong.app.web.workplace import Workplace
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Services:
     it outlives the server. `max_upload_bytes`: of one upload, and of what a zip may become.
     """
 
-    workplace: Workplace
-    desk: Desk
-    shelf: Shelf
+    workplace: Sessions
+    desk: JobQueue
+    shelf: ModelStore
     trainer: Trainer
     roots: tuple[Path, ...]
     models_folder: Path

@@ -11,12 +11,12 @@ import gradio as gr
 
 from dancheong.app.web.color_tab import AT_ONCE, claim, reason, session_of
 from dancheong.app.web.form import Form, training_form
-from dancheong.app.web.panels import status, training_panel
 from dancheong.app.web.services import Services
+from dancheong.app.web.sessions import Session
 from dancheong.app.web.trainer import Occupied, Order, model_path
+from dancheong.app.web.translations import Words
 from dancheong.app.web.unpack import BadZip, unpack
-from dancheong.app.web.words import Words
-from dancheong.app.web.workplace import Visit
+from dancheong.app.web.views import status, training_panel
 from dancheong.params import DancheongError, Params, resolve
 from dancheong.params.table import PRESETS
 
@@ -136,7 +136,7 @@ def _beginning(words: Words, services: Services, form: Form, resumed: bool) -> C
 
 
 def _begin(
-    words: Words, services: Services, visit: Visit, form: Form, resumed: bool, values: tuple[Any, ...]
+    words: Words, services: Services, visit: Session, form: Form, resumed: bool, values: tuple[Any, ...]
 ) -> None:
     """Check what was asked for and start the training.
 
@@ -162,7 +162,7 @@ def _begin(
     services.trainer.start(Order(model.stem, photos, model, params), resume=resumed)
 
 
-def _unpacked(words: Words, services: Services, visit: Visit, packed: str | None) -> Path:
+def _unpacked(words: Words, services: Services, visit: Session, packed: str | None) -> Path:
     if not packed:
         raise Refused(words("need_zip"))
     # Only one training runs at a time: what the one before it unpacked is not needed any more.

@@ -1,0 +1,83 @@
+"""The models that the page offers. Each file is opened once, whoever asks; settings make no second network."""
+
+import copy
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dancheong.artifact import Artifact, read_artifact
+from dancheong.data.prepare import check_together
+from dancheong.params import Params
+from dancheong.prediction.colorizer import Colorizer, with_settings
+
+OPEN_MODELS = 3
+
+
+class ModelStore:
+    """Model files, and the open networks of those used last.
+
+    Args:
+        files: model files that are offered.
+        folder: all .h5 in it are offered, also those that come later (a training's results).
+        settings: parameters of prediction that the server sets for every model.
+    """
+
+    def __init__(self, files: Iterable[Path], folder: Path, settings: Mapping[str, Any] | None = None) -> None:
+        self._files, self._folder, self._settings = tuple(files), folder, dict(settings or {})
+        self._open: OrderedDict[tuple[str, int, int], tuple[Colorizer, Artifact]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def models(self) -> dict[str, Path]:
+        """The models by the name a person chooses them by; the newest of the folder first."""
+        found = sorted(self._folder.glob("*.h5"), key=lambda path: path.stat().st_mtime, reverse=True)
+        named: dict[str, Path] = {}
+        for path in (*self._files, *found):
+            if path.resolve() not in {one.resolve() for one in named.values()}:
+                named[_free(path.stem, named)] = path
+        return named
+
+    def params(self, path: Path) -> Params:
+        """A model's parameters, with what the server sets."""
+        return self._entry(path)[0].params
+
+    def colorizer(self, path: Path, settings: Mapping[str, Any]) -> Colorizer:
+        """The model with some parameters of prediction set.
+
+        Raises:
+            ArtifactError, ParamError, ExtraMissing: as `Colorizer.open`.
+        """
+        colorizer, artifact = self._entry(path)
+        changed = with_settings(artifact, dict(settings)).params
+        check_together(changed)
+        if changed.predict_dropout != colorizer.params.predict_dropout:
+            # Another network answers then: this one is opened for itself.
+            return Colorizer.open(path, **{**self._settings, **settings})
+        # One network serves all settings: they change what is done around it.
+        shared = copy.copy(colorizer)
+        shared.params = changed
+        return shared
+
+    def _entry(self, path: Path) -> tuple[Colorizer, Artifact]:
+        with self._lock:
+            status = path.stat()
+            key = (str(path), status.st_mtime_ns, status.st_size)
+            if key not in self._open:
+                artifact = with_settings(read_artifact(path), self._settings)
+                colorizer = Colorizer(artifact)
+                # The network holds its weights; for settings the rest is enough.
+                self._open[key] = colorizer, replace(artifact, weights={}, graph=b"")
+                while len(self._open) > OPEN_MODELS:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(key)
+            return self._open[key]
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free

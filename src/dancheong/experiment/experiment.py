@@ -1,0 +1,190 @@
+"""The experiment from photographs to report: make the pictures, run the grid, judge, say what came out."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dancheong.experiment.arms import UNTREATED, Arm, arm_params, check_base
+from dancheong.experiment.figures import require_matplotlib
+from dancheong.experiment.findings import Findings, find, scores_of
+from dancheong.experiment.grid import GridError, Looks, Outcome, check_same_start, plan_runs, run_grid
+from dancheong.experiment.judge import METRICS, judge_gray, shown_photographs
+from dancheong.experiment.one_run import Run
+from dancheong.experiment.pictures import Pictures, dosed, make_pictures
+from dancheong.experiment.report import write_all
+from dancheong.experiment.statistics import number, require_scipy
+from dancheong.experiment.table_4 import Row, record, repeat_the_gray, table_4
+from dancheong.experiment.tables import Material
+from dancheong.params import Resolved
+from dancheong.system.whole_file import whole_file
+
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to compare and how.
+
+    Attributes:
+        base: effective parameters of every arm but for its own rows; its `seed` and glare rows are not used.
+        seeds: how often everything is repeated: seeds 1 to this.
+        dose: percent of damaged training photographs; `curve`: doses at which the untreated arm and F are run, too.
+        jobs: runs at once.
+        devices: accelerators to share out among them.
+        any_version: take finished runs of other versions of the code.
+        report_only: train nothing; report the seeds that are complete.
+        drop_models: remove a model once it is judged.
+        notice: what a reader must not overlook.
+    """
+
+    base: Resolved
+    arms: Sequence[Arm]
+    seeds: int = 5
+    dose: int = 50
+    curve: Sequence[int] = (0, 25, 50, 100)
+    jobs: int = 1
+    devices: int = 0
+    any_version: bool = False
+    report_only: bool = False
+    drop_models: bool = False
+    notice: str = ""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What `dancheong compare` says: its JSON object, the verdict's paragraphs, runs that failed, whether it was stopped."""
+
+    record: dict[str, Any]
+    words: list[str] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    stopped: bool = False
+
+
+def compare(
+    photos: Path, test: Path, out: Path, plan: Plan,
+    watch: Callable[[Looks], None] = lambda looks: None, say: Callable[[str], None] = lambda line: None,
+) -> Compared:
+    """Run the experiment in `out`, or go on with it, and write report.html, report.md, compare.json, scores.csv, figures/.
+
+    Args:
+        photos, test: to train on and to judge with; color photographs.
+        watch: is told how far the grid is; say: gets lines for people.
+
+    Raises:
+        ParamError: rows that the arms set themselves, or that cannot be trained with. NoPhotographs. ExtraMissing.
+        GridError: runs that cannot be compared, or no seed whose runs are all there.
+    """
+    require_matplotlib()
+    require_scipy()
+    check_base(plan.base.origins)
+    _check_arms(plan)
+    work = out / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    say("simulating light reflection on the photographs ...")
+    pictures = make_pictures(photos, test, work, plan.base.params)
+    shown = shown_photographs(pictures.test, SHOWN)
+    runs = plan_runs(
+        plan.arms, plan.base.params, range(1, plan.seeds + 1), plan.dose, plan.curve, pictures, work, shown, plan.drop_models
+    )
+    began = time.monotonic()
+    outcome = run_grid(runs, plan.jobs, watch, plan.any_version, plan.devices, plan.report_only)
+    if outcome.stopped:
+        done = len(outcome.results)
+        return Compared({"runs": len({run.key for run in runs}), "runs_finished": done, "stopped": True}, stopped=True)
+    material = _material(plan, pictures, runs, outcome)
+    words = write_all(out, material)
+    told = _record(material, out, time.monotonic() - began)
+    with whole_file(out / "compare.json") as temporary:
+        temporary.write_text(json.dumps({**told, "verdict": words}, indent=1, allow_nan=False), encoding="utf-8")
+    return Compared(told, words, outcome.failures)
+
+
+def _check_arms(plan: Plan) -> None:
+    """Refuse what cannot be trained with before a photograph is read."""
+    from dancheong.training.loop import check_training
+
+    for arm in plan.arms:
+        check_training(arm_params(plan.base.params, arm, 1))
+
+
+def _material(plan: Plan, pictures: Pictures, runs: Sequence[Run], outcome: Outcome) -> Material:
+    own = [arm.name for arm in plan.arms if arm.is_own]
+    notes = [plan.notice] * bool(plan.notice) + check_same_start(runs, outcome.results, own)
+    scores, seeds = scores_of(runs, outcome.results)
+    if not seeds:
+        raise GridError("no seed has all of its runs yet" + "".join(f"\n{title}: {error}" for title, error in outcome.failures))
+    missing = sorted({run.seed for run in runs} - set(seeds))
+    if missing:
+        notes.append(f"Seeds {', '.join(map(str, missing))} are left out: not all of their runs are there.")
+    if len({result.version for result in outcome.results.values()}) > 1:
+        notes.append("The runs were made by more than one version of the code.")
+    findings = find(plan.arms, seeds, plan.dose, scores, _gray_scores(pictures))
+    rows, control = _own_losses(plan, pictures, runs, outcome, findings)
+    return Material(findings, rows, control, runs, outcome.results, pictures, plan.base.params, plan.base.origins, notes)
+
+
+def _gray_scores(pictures: Pictures) -> dict[str, list[float]]:
+    """Scores of the gray input, kept beside the pictures: they are the same for every grid."""
+    from dancheong.experiment.versions import run_version
+
+    file = pictures.folder / f"gray-{run_version()[:12]}.json"
+    if not file.exists():
+        with whole_file(file) as temporary:
+            temporary.write_text(json.dumps(judge_gray(pictures.test)), encoding="utf-8")
+    scores: dict[str, list[float]] = json.loads(file.read_text("utf-8"))
+    return scores
+
+
+def _own_losses(
+    plan: Plan, pictures: Pictures, runs: Sequence[Run], outcome: Outcome, findings: Findings
+) -> tuple[list[Row], Mapping[str, Mapping[str, float]]]:
+    """Table 4 and its control, where the paper's arm was run."""
+    arms = {arm.name: arm for arm in plan.arms}
+    if "C" not in arms:
+        return [], {}
+    of = {
+        name: [outcome.results[run.key] for run in runs
+               if run.arm == name and run.dose == plan.dose and run.seed in findings.seeds]
+        for name in ("C", UNTREATED)
+    }
+    photos = dosed(pictures, plan.dose)
+    control = {
+        label: repeat_the_gray(photos, arm_params(plan.base.params, arms[name], 0))
+        for label, name in (("filtered", "C"), ("unfiltered", UNTREATED))
+    }
+    return table_4(of["C"], of[UNTREATED]), control
+
+
+def _record(material: Material, out: Path, seconds: float) -> dict[str, Any]:
+    """The JSON object of `dancheong compare`."""
+    findings = material.findings
+    return {
+        "arms": {
+            name: {metric: interval.record() for metric, interval in levels.items()} for name, levels in findings.levels.items()
+        },
+        "table_4": record(material.rows, material.control) if material.rows else None,
+        "differences": {
+            name: {
+                metric: {
+                    **difference.over_seeds.record(), "p_adjusted": number(difference.p_holm),
+                    "over_photographs_too": difference.over_both.record(),
+                }
+                for metric, difference in of.items()
+            }
+            for name, of in findings.to_untreated.items()
+        },
+        "doses": {
+            str(dose): {name: levels["inside"].record() for name, levels in of.items()}
+            for dose, of in findings.by_dose.items()
+        },
+        "gray": {metric: number(value) for metric, value in findings.gray.items()},
+        "winner": findings.winner.name if findings.winner else None,
+        "seeds": list(findings.seeds), "dose": findings.dose, "runs": len(material.results),
+        "photographs": {"train": len(material.pictures.train_names), "test": findings.photographs},
+        "code": sorted({result.version for result in material.results.values()}), "data": material.pictures.digest,
+        "report": str(out / "report.html"), "seconds": round(seconds, 1),
+        "metrics": {name: metric.meaning for name, metric in METRICS.items()},
+    }

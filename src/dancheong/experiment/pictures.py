@@ -1,0 +1,251 @@
+"""The experiment's photographs on disk: clean ones, the same with simulated glare, its true masks, and what the controls need.
+
+    clean/ damaged/          training photographs, under x.75 of their light, without and with glare
+    dose_050/ toned_050-*/   what an arm is trained on: half of them damaged; the same under tone curves
+    placebo_050-*/           loss masks of the right area in wrong places
+    test/clean, damaged, mask
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.data.photographs import Pair, PhotographRefused, Refusal, find_pairs, has_color, nothing_left, read_pair
+from dancheong.experiment.versions import glare_version, pictures_version
+from dancheong.glare.detect import detect
+from dancheong.glare.homomorphic import homomorphic
+from dancheong.glare.simulate import add_glare
+from dancheong.imaging.color import as_rgb, decode, linear_to_srgb, to_pixels
+from dancheong.imaging.files import read_photo, write_photo
+from dancheong.imaging.resize import resize
+from dancheong.params import Params
+from dancheong.system.whole_file import whole_file
+
+Pixels = NDArray[Any]
+Watch = Callable[[float], None]
+
+# Photographs that reach white leave no room for light.
+EXPOSURE = 0.75
+GLARE_SEED = 20201
+# Glare is found worse in smaller pictures (F1 .78 at 512 px, .78 at 384, .74 at 256); larger ones take longer to judge.
+LEAST_LONGER_PX = 384
+_TRAIN, _TEST, _DOSE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Where the experiment's photographs are. `digest` identifies the originals and how they were made.
+
+    `train_names`, `test_names`: the originals of 00000.png, 00001.png, ...; `damaged_share`: mean area of the test
+    photographs' true masks.
+    """
+
+    folder: Path
+    digest: str
+    longer_px: int
+    train_names: tuple[str, ...]
+    test_names: tuple[str, ...]
+    left_out: tuple[Refusal, ...]
+    damaged_share: float
+
+    @property
+    def test(self) -> Path:
+        """Holds clean/, damaged/ and mask/."""
+        return self.folder / "test"
+
+
+def make_pictures(photos: Path, test: Path, work: Path, params: Params, watch: Watch = lambda share: None) -> Pictures:
+    """Simulate glare on both sets, each photograph by a seed of its own; what an earlier call made is taken as it is.
+
+    Args:
+        photos, test: any of the layouts with a color truth; only the color photographs count.
+        work: a folder of the program's own.
+        watch: gets the share that is done.
+
+    Raises:
+        NoPhotographs: nothing usable in one of them.
+    """
+    longer_px = max(LEAST_LONGER_PX, 4 * params.resol)
+    sets, left_out, whole = [], [], hashlib.sha256(f"{longer_px} {pictures_version()}".encode())
+    for place in (photos, test):
+        pairs, refusals = find_pairs(place, params)
+        sets.append(pairs)
+        left_out += refusals
+        for pair in pairs:
+            with pair.color.open("rb") as file:
+                whole.update(pair.name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
+        whole.update(b"\0\0")
+    digest = whole.hexdigest()
+    folder = work / f"pictures-{digest[:12]}"
+    if not (folder / "made.json").exists():
+        _simulate_all(sets, folder, longer_px, left_out, watch)
+    made = json.loads((folder / "made.json").read_text("utf-8"))
+    refused = tuple(Refusal(Path(file), kind, reason) for file, kind, reason in made["left_out"])
+    return Pictures(
+        folder, digest, longer_px, tuple(made["train"]), tuple(made["test"]), refused, made["damaged_share"]
+    )
+
+
+def _simulate_all(
+    sets: Sequence[list[Pair]], folder: Path, longer_px: int, left_out: list[Refusal], watch: Watch
+) -> None:
+    """Write clean, damaged and mask of every photograph, then made.json: without it nothing here counts as made."""
+    shutil.rmtree(folder, ignore_errors=True)
+    names: list[list[str]] = []
+    shares: list[float] = []
+    total, done = sum(map(len, sets)), 0
+    for part, (pairs, place) in enumerate(zip(sets, (folder, folder / "test"), strict=True)):
+        for kind in ("clean", "damaged", *(["mask"] if part == _TEST else [])):
+            (place / kind).mkdir(parents=True)
+        kept: list[str] = []
+        seen: set[bytes] = set()
+        for pair, outcome in _each(partial(_simulate, part, longer_px), list(enumerate(pairs))):
+            done += 1
+            watch(done / total)
+            if isinstance(outcome, Refusal):
+                left_out.append(outcome)
+                continue
+            clean, damaged, mask = outcome
+            content = hashlib.sha256(clean.tobytes()).digest()
+            if content in seen:
+                left_out.append(Refusal(pair[1].color, "duplicate", "another photograph has the same pixels"))
+                continue
+            seen.add(content)
+            file = f"{len(kept):05d}.png"
+            write_photo(place / "clean" / file, clean)
+            write_photo(place / "damaged" / file, damaged)
+            if part == _TEST:
+                write_photo(place / "mask" / file, mask.astype(np.uint8) * np.uint8(255))
+                shares.append(float(mask.mean()))
+            kept.append(pair[1].name)
+        if not kept:
+            raise nothing_left(left_out)
+        names.append(kept)
+    record = {
+        "train": names[0], "test": names[1], "damaged_share": float(np.mean(shares)),
+        "left_out": [(str(refusal.file), refusal.kind, refusal.reason) for refusal in left_out],
+    }
+    with whole_file(folder / "made.json") as temporary:
+        temporary.write_text(json.dumps(record), encoding="utf-8")
+
+
+def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pixels, Pixels, Pixels] | Refusal:
+    """(clean, damaged, true mask) of one photograph."""
+    index, pair = numbered
+    try:
+        pixels = as_rgb(read_pair(pair, Params(pairing="derive"))[1])
+    except PhotographRefused as refused:
+        return refused.refusal
+    height, width = pixels.shape[:2]
+    scale = min(1.0, longer_px / max(height, width))
+    small = resize(pixels, (max(1, round(height * scale)), max(1, round(width * scale))))
+    clean = to_pixels(linear_to_srgb(decode(small) * np.float32(EXPOSURE)), np.uint8)
+    damaged, mask = add_glare(clean, np.random.default_rng((GLARE_SEED, part, index)))
+    if not (has_color(clean) and has_color(damaged)):
+        # Refused later it would be missing in some arms only.
+        return Refusal(pair.color, "gray", "under simulated glare it has no color left to learn from")
+    return clean, damaged, mask
+
+
+def dosed(pictures: Pictures, dose: int) -> Path:
+    """The folder of training photographs of which `dose` percent are damaged; a smaller dose is part of a greater one."""
+    count = len(pictures.train_names)
+    order = np.random.default_rng((GLARE_SEED, _DOSE)).permutation(count)
+    damaged = set(order[: round(count * dose / 100)].tolist())
+
+    def fill(folder: Path) -> None:
+        for index in range(count):
+            source = pictures.folder / ("damaged" if index in damaged else "clean") / f"{index:05d}.png"
+            _link(source, folder / source.name)
+
+    return _made_once(pictures.folder / f"dose_{dose:03d}", fill)
+
+
+def toned(pictures: Pictures, dose: int, params: Params) -> Path:
+    """The same photographs under a tone curve: each channel gets the histogram that the filter of `params` gives it.
+
+    As much contrast as the filter's, but a curve cannot tell light from detail.
+    """
+
+    def fill(folder: Path) -> None:
+        for file, pixels in _each(partial(_toned, params), sorted(dosed(pictures, dose).iterdir())):
+            write_photo(folder / file.name, pixels)
+
+    return _made_once(pictures.folder / f"toned_{dose:03d}-{_of_params(params)}", fill)
+
+
+def _toned(params: Params, file: Path) -> Pixels:
+    pixels = read_photo(file).pixels
+    return match_histograms(pixels, homomorphic(pixels, params))
+
+
+def match_histograms(pixels_hwc: Pixels, model_hwc: Pixels) -> Pixels:
+    """A monotone curve for each channel (uint8) that gives it the model's histogram, as near as equal codes stay equal."""
+    out = np.empty_like(pixels_hwc)
+    for channel in range(pixels_hwc.shape[2]):
+        counts = np.bincount(pixels_hwc[..., channel].ravel(), minlength=256)
+        # A code goes where the middle of its pixels stands in the model's order.
+        middle = (np.cumsum(counts) - counts / 2).astype(np.int64).clip(0, pixels_hwc[..., channel].size - 1)
+        curve = np.sort(model_hwc[..., channel], axis=None)[middle]
+        out[..., channel] = curve[pixels_hwc[..., channel]]
+    return out
+
+
+def placebo(pictures: Pictures, dose: int, params: Params) -> Path:
+    """Masks as the detector of `params` finds them, mirrored and moved by half the picture: equal area, wrong place."""
+
+    def fill(folder: Path) -> None:
+        for file, pixels in _each(partial(_misplaced, params), sorted(dosed(pictures, dose).iterdir())):
+            write_photo(folder / file.name, pixels)
+
+    return _made_once(pictures.folder / f"placebo_{dose:03d}-{_of_params(params)}", fill)
+
+
+def _misplaced(params: Params, file: Path) -> Pixels:
+    alpha_hw = detect(read_photo(file).pixels, params).alpha_hw
+    height, width = alpha_hw.shape
+    return to_pixels(np.roll(alpha_hw[:, ::-1], (height // 2, width // 2), (0, 1)), np.uint8)
+
+
+def _of_params(params: Params) -> str:
+    rows = json.dumps(params.model_copy(update={"seed": 0}).model_dump(exclude_defaults=True), sort_keys=True)
+    return hashlib.sha256((rows + glare_version()).encode()).hexdigest()[:8]
+
+
+def _made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """`folder`, filled under another name first, so that half a folder is never taken for a whole one."""
+    if folder.exists():
+        return folder
+    unfinished = folder.with_name(f".{folder.name}")
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    unfinished.mkdir()
+    fill(unfinished)
+    return unfinished.rename(folder)
+
+
+def _link(source: Path, target: Path) -> None:
+    """One file under two names; a copy where the disk does not know such."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _each(work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each item with what `work` makes of it, in order; some at a time on all processors."""
+    threads = min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(items), 4 * threads):
+            part = items[start : start + 4 * threads]
+            yield from zip(part, pool.map(work, part), strict=True)

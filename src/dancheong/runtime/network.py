@@ -1,0 +1,188 @@
+"""model.h5 -> a function on arrays: OpenVINO where it is there and quick, else ONNX Runtime; torch where it is asked for."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.artifact import Artifact, ArtifactError
+from dancheong.params import ExtraMissing, ParamError
+from dancheong.runtime.faster import faster
+from dancheong.runtime.graph import check_graph, with_weights
+from dancheong.runtime.openvino_runtime import half_is_fast, half_network
+from dancheong.system.onnx_session import open_session
+from dancheong.system.whole_file import whole_file
+
+FloatArray = NDArray[np.float32]
+Network = Callable[[FloatArray], FloatArray]
+Runtime = Literal["auto", "onnx", "openvino", "torch"]
+
+# Outputs lie in [-1, 1], where one level of 8 bits is 2/255. Processors and runtimes round sums differently, by some
+# 1e-6; a wrong weight or a runtime that computes in half precision shows beyond an eighth of a level.
+SELFTEST_TOLERANCE = 1e-3
+# bfloat16 keeps 8 bits of each number: .0079 was the most with our own recipe, .0076 with the paper's; .0137 with any.
+HALF_TOLERANCE = 0.02
+
+
+def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> Network:
+    """The network of a model file, after it has passed the self-test that the file holds.
+
+    Args:
+        artifact: as `dancheong.artifact.read_artifact` gives it.
+        runtime: "onnx", "openvino" (bfloat16 where the processor multiplies it faster), "torch", or "auto": openvino where it
+            is installed, faster and near enough, else onnx; torch where PREDICT_DROPOUT asks for what only torch does.
+        threads: of one prediction, not with torch; None lets the runtime choose.
+
+    Returns:
+        A function from float32 (batch, c_in, h, w) to float32 (batch, c_out, h, w), both in [-1, 1]. Each picture of a
+        batch is predicted as if it were alone. It raises ValueError, saying which, for a size that the network cannot take.
+
+    Raises:
+        ArtifactError: the graph is not one of dancheong's, or the self-test failed.
+        ParamError: an unknown runtime, or PREDICT_DROPOUT with a runtime that has no dropout.
+        ExtraMissing: torch or openvino is needed and not installed.
+    """
+    dropout = artifact.params.predict_dropout
+    if runtime not in get_args(Runtime):
+        raise ParamError(f"runtime {runtime!r} came; auto, onnx, openvino or torch was expected")
+    if runtime in ("onnx", "openvino") and dropout:
+        raise ParamError(
+            f"PREDICT_DROPOUT = Y keeps dropout and batch statistics at prediction, as the paper's tests did; the {runtime} "
+            "runtime has them frozen: use --runtime torch, or --set PREDICT_DROPOUT=N"
+        )
+    if runtime == "torch" or dropout:
+        network = _torch(artifact, False)
+        _selftest(artifact, network)
+        return _torch(artifact, True) if dropout else network
+    if runtime == "openvino" or (runtime == "auto" and half_is_fast()):
+        try:
+            network = _checked(half_network(artifact, threads), artifact)
+            _selftest(artifact, network, HALF_TOLERANCE)
+            return network
+        except ArtifactError:  # weights that bfloat16 is too coarse for, or damage: then float32 will not do either
+            if runtime == "openvino":
+                raise
+    network = _checked(_onnx(artifact, threads), artifact)
+    _selftest(artifact, network)
+    return network
+
+
+def size_multiple(artifact: Artifact) -> int:
+    """What the height and the width of a network's input must be multiples of: 2**levels of a U-Net, else 1."""
+    levels = artifact.architecture.get("levels", 0)
+    if not isinstance(levels, int) or not 0 <= levels <= 16:
+        raise ArtifactError(f"the architecture has levels {levels!r}; a whole number from 0 to 16 was expected")
+    return int(2**levels)
+
+
+def export_onnx(artifact: Artifact, path: str | Path) -> float:
+    """Write the network as one ordinary ONNX file, whole or not at all, and run it once.
+
+    Returns:
+        The largest difference between its answer and the self-test's, of values in [-1, 1].
+
+    Raises:
+        ArtifactError: the graph is not one of dancheong's, or the exported file fails the self-test.
+    """
+    properties = {"software": "dancheong", "color_space": artifact.params.color_space, "model_digest": artifact.digest}
+    model = with_weights(artifact.graph, artifact.weights, properties)
+    difference = _selftest(artifact, open_graph(model, {}, None))
+    with whole_file(Path(path)) as temporary:
+        temporary.write_bytes(model)
+    return difference
+
+
+def _selftest(artifact: Artifact, network: Network, tolerance: float = SELFTEST_TOLERANCE) -> float:
+    try:
+        output = network(artifact.selftest_input)
+    except ArtifactError:
+        raise
+    except ValueError as error:
+        raise ArtifactError(f"self-test: {error}; {_ADVICE}") from error
+    expected = artifact.selftest_output
+    if output.shape != expected.shape:
+        raise ArtifactError(f"self-test: an output of shape {output.shape} came, {expected.shape} was expected; {_ADVICE}")
+    difference = float(np.max(np.abs(output - expected)))
+    # Written so that a difference that is no number fails as well.
+    if not difference <= tolerance:
+        raise ArtifactError(
+            f"self-test: the network's answer differs by {difference:.2g} from the stored one, at most {tolerance} "
+            f"was expected; {_ADVICE}"
+        )
+    return difference
+
+
+_ADVICE = "the model would not give its colors here: try the other --runtime, or train it again"
+
+
+def _onnx(artifact: Artifact, threads: int | None) -> Network:
+    names = check_graph(artifact.graph, artifact.weights)
+    graph, weights = faster(
+        artifact.graph, {name: np.ascontiguousarray(artifact.weights[name], np.float32) for name in names}
+    )
+    return open_graph(graph, weights, threads)
+
+
+def open_graph(model: bytes, weights: dict[str, FloatArray], threads: int | None) -> Network:
+    """ONNX `model` with `weights` by name in ONNX Runtime, on `threads` (None: all cores). Raises ArtifactError."""
+    try:
+        # An arena keeps what the largest photograph needed, and a quarter more: 2.0 instead of 1.75 GB for the canonical
+        # network at 1024 px, for no measurable time.
+        session = open_session(model, threads, arena=False, weights=weights)
+        (entry,), (leaving,) = session.get_inputs(), session.get_outputs()
+    except Exception as error:  # onnxruntime's errors have no common kind below this one
+        raise ArtifactError(f"the graph cannot be run ({error}); train it again") from error
+
+    return partial(_run, session, entry.name, leaving.name, weights)
+
+
+def _run(session: Any, entry: str, leaving: str, weights: dict[str, FloatArray], input_bchw: FloatArray) -> FloatArray:
+    """One prediction. `weights` is not looked at: the session uses the arrays, and this keeps them alive."""
+    try:
+        (output,) = session.run([leaving], {entry: input_bchw})
+    except Exception as error:  # as above
+        raise ArtifactError(f"the network fails on an input of {input_bchw.shape} ({error}); {_ADVICE}") from error
+    return np.asarray(output, np.float32)
+
+
+def _checked(network: Network, artifact: Artifact) -> Network:
+    """Refuse what the network cannot take in words, instead of with a failure deep inside the runtime."""
+    multiple, c_in = size_multiple(artifact), artifact.selftest_input.shape[1]
+
+    def checked(input_bchw: FloatArray) -> FloatArray:
+        shape = input_bchw.shape
+        if input_bchw.dtype != np.float32 or len(shape) != 4 or shape[1] != c_in or 0 in shape:
+            raise ValueError(f"the network takes float32 (batch, {c_in}, height, width), not {input_bchw.dtype} {shape}")
+        if shape[2] % multiple or shape[3] % multiple:
+            raise ValueError(
+                f"the network takes heights and widths that are multiples of {multiple}, not {shape[2]} x {shape[3]}: "
+                "pad the input (dancheong.imaging.resize.pad_to_multiple) and crop the output"
+            )
+        try:
+            return network(np.ascontiguousarray(input_bchw))
+        except ArtifactError:
+            raise
+        except (ValueError, RuntimeError) as error:  # a description of a network that is not the one of the weights
+            raise ArtifactError(f"the network fails on an input of {shape} ({error}); {_ADVICE}") from error
+
+    return checked
+
+
+def _torch(artifact: Artifact, predict_dropout: bool) -> Network:
+    try:
+        from dancheong.models.export import torch_network
+    except ModuleNotFoundError as error:
+        why = " (PREDICT_DROPOUT = Y needs it; or --set PREDICT_DROPOUT=N)" if artifact.params.predict_dropout else ""
+        raise ExtraMissing(
+            f"the torch runtime needs {error.name}, which is not installed{why}: pip install 'dancheong[train]'"
+        ) from error
+    try:
+        network = torch_network(
+            artifact.architecture, artifact.weights, predict_dropout=predict_dropout, seed=artifact.params.seed
+        )
+    except ValueError as error:
+        raise ArtifactError(f"{error}; train it again") from error
+    return _checked(network, artifact)

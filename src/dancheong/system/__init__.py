@@ -1,0 +1,1 @@
+"""What the machine offers: cores, files written whole, sessions of ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""Super-resolution: its network, training and prediction."""

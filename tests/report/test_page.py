@@ -1,0 +1,235 @@
+"""Reports: one file that stands alone, says what it was given, and is well formed, readable and accessible."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dancheong.report.page import (
+    Comparison,
+    Curves,
+    Drawing,
+    Facts,
+    Figure,
+    Section,
+    Table,
+    render_report,
+    write_report,
+)
+
+VOID = {"meta", "img", "br", "line", "polyline", "circle"}
+RNG = np.random.default_rng(0)
+PHOTO = RNG.integers(0, 256, (80, 120, 3), np.uint8)
+GRAY = PHOTO[..., 0]
+
+
+class Page(HTMLParser):
+    """Collects elements and fails where tags do not nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+        assert self.open == [], self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({name for name, _ in attrs}) == len(attrs), (tag, attrs)
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, tag
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def every(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+def full_page() -> str:
+    curve = [(float(k), 1 / (1 + k)) for k in range(1000)]
+    rows = [("단청 <1>", (GRAY, PHOTO, PHOTO), "5.1"), ("b", (GRAY, PHOTO, None), "")]
+    scores = [("a", 27.123), ("b", None), ("mean", -1234.5)]
+    sections = [
+        Section("Numbers", "First.\n\nSecond <b>bold</b>.", [Facts([("Delta E 2000", 5.824, "gray: 12.1")])]),
+        Section(
+            "Pictures",
+            parts=[Comparison(("gray", "predicted", "truth"), rows), Figure(PHOTO, "A caption", 'A gate, "the south one"')],
+        ),
+        Section("Curves", parts=[Curves({"L1": curve, "D": [(0.0, float("nan"))]}, "images", "loss", "Losses")]),
+        Section("Table", parts=[Table(("name", "PSNR"), scores, "Scores", 1, (2,))]),
+    ]
+    return render_report("Palace & <gate>", sections, lead="What was done.", notice="Generated.")
+
+
+def pictures(page: str) -> list[np.ndarray]:
+    found = re.findall(r'src="data:image/(?:png|jpeg);base64,([^"]+)"', page)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data, validate=True)))) for data in found]
+
+
+def test_page_is_well_formed_and_says_what_it_was_given() -> None:
+    page = Page(full_page())
+    for text in ("Palace & <gate>", "Second <b>bold</b>.", "단청 <1>", "5.82", "gray: 12.1", "What was done.", "Generated."):
+        assert text in page.words
+    assert len(page.every("h1")) == 1
+    assert len(page.every("h2")) == 4
+    assert page.every("html")[0]["lang"] == "en"
+    assert any(meta.get("name") == "viewport" for meta in page.every("meta"))
+
+
+def test_page_stands_alone() -> None:
+    text = full_page()
+    for tag, attrs in Page(text).elements:
+        assert tag not in {"script", "link", "iframe", "object"}
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            value = attrs.get(name) or ""
+            assert not value or value.startswith(("data:image/", "#")), (tag, value[:60])
+    assert "@import" not in text
+    assert "url(" not in text
+    assert "default-src 'none'" in text
+
+
+def test_text_is_escaped() -> None:
+    evil = '<script>alert(1)</script>"onload="x'
+    parts = [
+        Facts([(evil, evil, evil)]),
+        Table((evil, evil), [(evil, evil)], evil),
+        Figure(PHOTO, evil, evil),
+        Comparison((evil,), [(evil, (PHOTO,), evil)], evil),
+        Curves({evil: [(0.0, 1.0), (1.0, 2.0)]}, evil, evil, evil),
+        Curves({}, evil, evil, evil),
+    ]
+    page = Page(render_report(evil, [Section(evil, evil, parts)], evil, evil))
+    assert page.every("script") == []
+    assert not any("onload" in attrs for _, attrs in page.elements)
+    assert page.words.count(evil) >= 15
+
+
+def test_pictures_decode_and_are_near_the_original() -> None:
+    smooth = np.stack([np.tile(np.linspace(0, 255, 120), (80, 1))] * 3, axis=-1).astype(np.uint8)
+    smooth[..., 2] //= 2
+    found = pictures(render_report("t", [Section("s", parts=[Figure(smooth, "c", "a"), Figure(GRAY, "c", "a")])]))
+    assert [picture.shape for picture in found] == [(80, 120, 3), (80, 120)]
+    assert np.abs(found[0].astype(int) - smooth).max() <= 6
+
+
+def test_sixteen_bits_become_eight_and_small_pictures_stay_exact() -> None:
+    deep = RNG.integers(0, 65536, (12, 20, 3), np.uint16)
+    found = pictures(render_report("t", [Section("s", parts=[Figure(deep, "c", "a")])]))
+    assert np.abs(found[0] - deep / 257).max() <= 0.51
+
+
+def test_large_pictures_are_made_smaller_and_declare_their_size() -> None:
+    page = render_report("t", [Section("s", parts=[Figure(np.zeros((900, 300), np.uint8), "c", "a")])], picture_px=300)
+    assert pictures(page)[0].shape == (300, 100)
+    image = Page(page).every("img")[0]
+    assert (image["width"], image["height"]) == ("100", "300")
+
+
+def test_every_picture_and_chart_has_words() -> None:
+    page = Page(full_page())
+    alts = [image["alt"] for image in page.every("img")]
+    assert len(alts) == 6
+    assert all(alts)
+    assert len(set(alts)) == 6
+    charts = [svg for svg in page.every("svg") if svg.get("role") == "img"]
+    assert [chart["aria-label"] for chart in charts] == ["Losses"]
+    assert all(svg.get("aria-hidden") == "true" for svg in page.every("svg") if svg.get("role") != "img")
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    targets = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
+    assert {link["href"] for link in page.every("a")} == {f"#{target}" for target in targets}
+
+
+def test_numbers_are_aligned_and_formatted() -> None:
+    table = Table(("name", "score", "count"), [("a", 0.98765, 12000), ("b", float("nan"), None)], digits={"score": 3})
+    page = render_report("t", [Section("s", parts=[table])])
+    assert '<td class="n">0.988</td><td class="n">12,000</td>' in page
+    assert '<td class="n">–</td><td class="n">–</td>' in page
+    assert '<th scope="row">a</th>' in page
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    row = ("a", np.float32(0.5), np.float64(1.25), np.int64(-3))
+    page = render_report("t", [Section("s", parts=[Table(("name", "x", "y", "z"), [row])])])  # type: ignore[list-item]
+    assert '<td class="n">0.50</td><td class="n">1.25</td><td class="n">−3</td>' in page
+
+
+def test_rows_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="has 1 cells, expected 2"):
+        render_report("t", [Section("s", parts=[Table(("a", "b"), [("x",)])])])
+    with pytest.raises(ValueError, match="'x' of the comparison has 1 pictures, expected 2"):
+        render_report("t", [Section("s", parts=[Comparison(("a", "b"), [("x", (PHOTO,), "")])])])
+    with pytest.raises(ValueError, match="a picture is"):
+        render_report("t", [Section("s", parts=[Figure(np.zeros((4, 4, 2), np.uint8), "c", "a")])])
+
+
+@pytest.mark.parametrize("log_y", [False, True])
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(0.0, 1.0)],
+        [(0.0, 0.0), (1.0, 0.0)],
+        [(0.0, 2.0), (1.0, 2.0)],
+        [(5.0, -3.0), (6.0, 4.0), (7.0, float("inf"))],
+        [(float(k), 10.0 ** (k % 9)) for k in range(5000)],
+        [],
+    ],
+)
+def test_curves_draw_inside_their_frame(points: list[tuple[float, float]], log_y: bool) -> None:
+    page = Page(render_report("t", [Section("s", parts=[Curves({"a": points}, "x", "y", "words", log_y)])]))
+    marks = [
+        (float(x), float(y)) for line in page.every("polyline") for x, y in (p.split(",") for p in str(line["points"]).split())
+    ]
+    marks += [(float(str(dot["cx"])), float(str(dot["cy"]))) for dot in page.every("circle")]
+    usable = [y for _, y in points if np.isfinite(y) and (y > 0 or not log_y)]
+    assert bool(marks) == bool(usable)
+    assert all(0 <= x <= 560 and 0 <= y <= 260 for x, y in marks)
+    assert len(marks) <= 1000
+    assert usable or "No values to draw yet" in page.words
+
+
+def test_a_falling_loss_falls_on_the_page() -> None:
+    points = [(float(k), 5.0 - k) for k in range(5)]
+    line = Page(render_report("t", [Section("s", parts=[Curves({"a": points}, "x", "y", "w")])])).every("polyline")[0]
+    heights = [float(point.split(",")[1]) for point in str(line["points"]).split()]
+    assert heights == sorted(heights)
+    assert np.allclose(np.diff(heights), heights[1] - heights[0], atol=0.11)
+
+
+def test_write_report_is_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(path, "One", [Section("s")])
+    before = path.read_text(encoding="utf-8")
+    assert before == render_report("One", [Section("s")])
+    with pytest.raises(ValueError, match="cells"):
+        write_report(path, "Two", [Section("s", parts=[Table(("a",), [()])])])
+    assert path.read_text(encoding="utf-8") == before
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_drawing_is_a_picture_that_cannot_meet_the_page():
+    svg = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><text id="s1">a &amp; b</text></svg>'
+    page = render_report("title", [Section("one", parts=(Drawing(svg, "caption <1>", 'alt "x"'),))])
+    images = [attributes for tag, attributes in Page(page).elements if tag == "img"]
+    assert [image["alt"] for image in images] == ['alt "x"']
+    kind, data = (images[0]["src"] or "").split(",", 1)
+    assert kind == "data:image/svg+xml;base64"
+    assert base64.b64decode(data).decode() == svg
+    assert "caption &lt;1&gt;" in page
+    assert 'id="s1">a' not in page

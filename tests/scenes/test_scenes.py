@@ -1,0 +1,96 @@
+"""The built-in scenes: the same for the same seed, of every size, colorful, and lit as asked."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dancheong.imaging.color import rgb_to_lab
+from dancheong.imaging.files import read_photo
+from dancheong.imaging.metrics import colorfulness
+from dancheong.scenes import scene, write_scenes
+from dancheong.scenes.composition import COMPOSITIONS
+
+
+def test_same_seed_same_bytes() -> None:
+    assert np.array_equal(scene(5, 96, 64), scene(5, 96, 64))
+
+
+def test_seeds_differ() -> None:
+    small = [scene(seed, 48, 32).astype(float) for seed in range(8)]
+    for index, one in enumerate(small):
+        for other in small[index + 1 :]:
+            assert np.abs(one - other).mean() > 5
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 9), (17, 5), (33, 65), (64, 64), (120, 80), (701, 40)])
+def test_any_size(width: int, height: int) -> None:
+    for seed in range(3):
+        picture = scene(seed, width, height)
+        assert picture.shape == (height, width, 3)
+        assert picture.dtype == np.uint8
+
+
+def test_every_composition_draws_at_every_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    for composition, _ in COMPOSITIONS:
+        monkeypatch.setattr("dancheong.scenes.COMPOSITIONS", ((composition, 1.0),))
+        for seed, light in enumerate(("day", "golden", "dusk", "overcast")):
+            assert scene(seed, 60, 40, light).std() > 15, (composition.__name__, light)
+
+
+def test_size_does_not_change_the_composition() -> None:
+    for seed in (3, 14, 102):
+        large, small = scene(seed, 288, 192), scene(seed, 96, 64)
+        shrunk = cv2.resize(large, (96, 64), interpolation=cv2.INTER_AREA)
+        blurred = [cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 2) for picture in (shrunk, small)]
+        assert np.abs(blurred[0] - blurred[1]).mean() < 5
+
+
+def test_scenes_have_color() -> None:
+    values = [colorfulness(scene(seed, 96, 64)) for seed in range(24)]
+    assert np.median(values) > 25
+    assert min(values) > 8
+
+
+def test_dusk_is_darker_than_day_and_its_sky_warmer() -> None:
+    day, dusk = (np.array([rgb_to_lab(scene(seed, 72, 48, light)) for seed in range(12)]) for light in ("day", "dusk"))
+    lightness = [labs[..., 0].mean(axis=(1, 2)) for labs in (day, dusk)]
+    assert np.median(lightness[0] - lightness[1]) > 8
+    red = [labs[:, :12, :, 1].mean(axis=(1, 2)) for labs in (day, dusk)]
+    assert np.median(red[1] - red[0]) > 5
+
+
+def test_luminance_tells_something_of_the_color() -> None:
+    """A colorizer can learn these scenes: brightness and place alone explain part of b* of unseen ones."""
+
+    def describe(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        lab = rgb_to_lab(scene(seed, 48, 32, "day"))
+        row = np.broadcast_to(np.linspace(-1, 1, 32)[:, None], (32, 48))
+        blur = cv2.GaussianBlur(lab[..., 0], (0, 0), 3)
+        light = lab[..., 0] / 100
+        features = [np.ones_like(row), row, row**2, row**3, light, light**2, blur / 100, row * light, row * blur / 100]
+        return np.stack(features, axis=-1).reshape(-1, len(features)), lab[..., 2].ravel()
+
+    known, unseen = [describe(seed) for seed in range(30)], [describe(seed) for seed in range(30, 45)]
+    weights = np.linalg.lstsq(np.concatenate([x for x, _ in known]), np.concatenate([y for _, y in known]), rcond=None)[0]
+    x, y = np.concatenate([x for x, _ in unseen]), np.concatenate([y for _, y in unseen])
+    assert 1 - np.square(y - x @ weights).sum() / np.square(y - y.mean()).sum() > 0.2
+
+
+@pytest.mark.parametrize(("seed", "width", "height"), [(-1, 8, 8), (0, 0, 8), (0, 8, -2)])
+def test_impossible_requests_are_refused(seed: int, width: int, height: int) -> None:
+    with pytest.raises(ValueError, match="expected a seed of 0 or more"):
+        scene(seed, width, height)
+
+
+def test_unknown_light_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown light 'noon'"):
+        scene(0, 8, 8, "noon")
+
+
+def test_write_scenes_writes_what_scene_draws(tmp_path: Path) -> None:
+    paths = write_scenes(tmp_path / "made" / "here", 3, 40, 60, 40)
+    assert [path.name for path in paths] == ["scene_00040.png", "scene_00041.png", "scene_00042.png"]
+    for seed, path in enumerate(paths, 40):
+        assert np.array_equal(read_photo(path).pixels, scene(seed, 60, 40))
