@@ -11,6 +11,8 @@ Array = NDArray[Any]
 def delta_e_2000(lab1: Array, lab2: Array) -> Array:
     """Color difference CIEDE2000 with k_L = k_C = k_H = 1 (Sharma, Wu and Dalal 2005, equations 2 to 22).
 
+    The two colors may be exchanged: the result is the same to the last bit.
+
     Args:
         lab1, lab2: (..., 3) CIE L*a*b*.
 
@@ -25,12 +27,19 @@ def delta_e_2000(lab1: Array, lab2: Array) -> Array:
     c1, c2 = np.hypot(stretch * a1, b1), np.hypot(stretch * a2, b2)
     hue1 = np.degrees(np.arctan2(b1, stretch * a1)) % 360
     hue2 = np.degrees(np.arctan2(b2, stretch * a2)) % 360
-    colorless = c1 * c2 == 0
 
-    # Hue angles are on a circle: the difference takes the short way, and the mean lies on that way.
-    turn = (hue2 - hue1 + 180) % 360 - 180
-    turn = np.where(colorless, 0, np.where((turn == -180) & (hue2 > hue1), 180, turn))
-    mean_hue = np.where(colorless, hue1 + hue2, (hue1 + turn / 2) % 360)
+    # Hues lie on a circle, and their difference takes the short way around it. Near 180 degrees the rounded angles cannot
+    # tell which way is shorter: the sign of the cross product can, because no angle goes into it. Two hues that are exactly
+    # opposite keep the mean of their angles (equation 14). A color without chroma has no hue, and needs none: d_h is 0.
+    difference = hue2 - hue1
+    crossing = np.where(
+        np.abs(np.abs(difference) - 180) < 1,
+        np.where(difference > 0, a1 * b2 < a2 * b1, a1 * b2 > a2 * b1),
+        np.abs(difference) > 180,
+    )
+    mean_hue = (hue1 + hue2) / 2
+    mean_hue = np.where(crossing, (mean_hue + 180) % 360, mean_hue)
+    turn = np.where(crossing, difference - np.copysign(kind(360), difference), difference)
     mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
 
     t = (
@@ -48,8 +57,8 @@ def delta_e_2000(lab1: Array, lab2: Array) -> Array:
     d_l = (l2 - l1) / s_l
     d_c = (c2 - c1) / s_c
     d_h = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / s_h
-    difference: Array = np.sqrt(np.maximum(d_l**2 + d_c**2 + d_h**2 + r_t * d_c * d_h, 0)).astype(kind, copy=False)
-    return difference
+    delta_e: Array = np.sqrt(np.maximum(d_l**2 + d_c**2 + d_h**2 + r_t * d_c * d_h, 0)).astype(kind, copy=False)
+    return delta_e
 
 
 def _saturation(chroma: Array) -> Array:
