@@ -32,14 +32,10 @@ def delta_e_2000(lab1: Array, lab2: Array) -> Array:
     # tell which way is shorter: the sign of the cross product can, because no angle goes into it. Two hues that are exactly
     # opposite keep the mean of their angles (equation 14). A color without chroma has no hue, and needs none: d_h is 0.
     difference = hue2 - hue1
-    crossing = np.where(
-        np.abs(np.abs(difference) - 180) < 1,
-        np.where(difference > 0, a1 * b2 < a2 * b1, a1 * b2 > a2 * b1),
-        np.abs(difference) > 180,
-    )
-    mean_hue = (hue1 + hue2) / 2
-    mean_hue = np.where(crossing, (mean_hue + 180) % 360, mean_hue)
-    turn = np.where(crossing, difference - np.copysign(kind(360), difference), difference)
+    apart = np.abs(difference)
+    over_zero = np.where(np.abs(apart - 180) < 1, (a1 * b2 - a2 * b1) * difference < 0, apart > 180)
+    mean_hue = ((hue1 + hue2) / 2 + kind(180) * over_zero) % 360
+    turn = difference - np.copysign(kind(360), difference) * over_zero
     mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
 
     t = (
