@@ -64,6 +64,7 @@ run("export", "모델 하나.h5", "모델 하나.onnx")
 """
 
 
+@pytest.mark.slow
 def test_the_whole_way_without_what_only_linux_has(tmp_path):
     script = tmp_path / "way.py"
     script.write_text(LESS + WAY, encoding="utf-8")

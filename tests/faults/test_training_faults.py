@@ -122,6 +122,7 @@ def test_a_clock_that_goes_back_changes_nothing(place, whole, tmp_path, monkeypa
     assert weights(tmp_path / "m.h5") == whole
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="forks")
 def test_a_training_that_is_killed_again_and_again_ends_as_if_it_had_not_been():
     """Three kills of the many of ``tools/kill_training.py``."""

@@ -128,13 +128,13 @@ def test_round_trip_through_lab_is_exact_to_float32(palace: np.ndarray, dtype: t
 
 
 @given(photographs())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_round_trip_of_any_photograph(pixels: np.ndarray) -> None:
     assert np.array_equal(to_pixels(lab_to_rgb(rgb_to_lab(pixels)), np.uint8), pixels)
 
 
 @given(photographs(np.uint16))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_gray_shares_its_lightness_with_the_color(pixels: np.ndarray) -> None:
     gray = gray_of(pixels)
     assert gray.shape == pixels.shape[:2]
@@ -197,7 +197,6 @@ def test_chroma_on_a_16_bit_gray_keeps_its_luminance() -> None:
 
 
 @given(arrays(np.float32, array_shapes(max_dims=3), elements=st.floats(-2, 3, width=32)))
-@settings(deadline=None)
 def test_to_pixels_rounds_and_clips(values: np.ndarray) -> None:
     for dtype, top in ((np.uint8, 255), (np.uint16, 65535)):
         pixels = to_pixels(values, dtype)

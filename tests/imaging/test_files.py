@@ -29,7 +29,7 @@ def noise(shape: tuple[int, ...], dtype: type = np.uint8) -> np.ndarray:
 
 
 @given(pixels=st.sampled_from([np.uint8, np.uint16]).flatmap(lambda dtype: arrays(dtype, SHAPES)))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF"])
 def test_lossless_formats_give_back_every_bit(tmp_path: Path, suffix: str, pixels: np.ndarray) -> None:
     path = tmp_path / f"경복궁 근정전{suffix}"
@@ -225,7 +225,7 @@ def test_an_error_travels_between_processes() -> None:
 
 
 @given(position=st.floats(0, 1), value=st.integers(0, 255), kind=st.sampled_from([".png", ".tif", ".jpg", ".webp"]))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_a_damaged_byte_gives_a_photograph_or_a_photo_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], position: float, value: int, kind: str
 ) -> None:

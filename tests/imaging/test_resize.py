@@ -25,7 +25,7 @@ def noise(shape: tuple[int, ...], dtype: type = np.float32, seed: int = 0) -> np
     sides, sides, sides, sides, st.sampled_from([(), (1,), (2,), (3,), (6,)]),
     st.sampled_from([np.uint8, np.uint16, np.float32, np.float64]),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_size_to_any_size_within_the_range(
     h: int, w: int, height: int, width: int, channels: tuple[int, ...], dtype: type
 ) -> None:
@@ -39,7 +39,7 @@ def test_any_size_to_any_size_within_the_range(
 
 
 @given(sides, sides, sides, sides, st.sampled_from([np.uint8, np.uint16, np.float32]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_constant_stays_constant(h: int, w: int, height: int, width: int, dtype: type) -> None:
     value = dtype(0.3 if dtype is np.float32 else 77)
     assert resize(np.full((h, w), value), (height, width)) == pytest.approx(np.full((height, width), value), abs=1e-6)
@@ -91,7 +91,6 @@ def test_resize_shorter_brings_the_shorter_side_to_size() -> None:
 
 
 @given(sides, sides, st.integers(1, 70), st.sampled_from([(), (3,)]))
-@settings(deadline=None)
 def test_padding_reaches_the_multiple_and_mirrors(h: int, w: int, multiple: int, channels: tuple[int, ...]) -> None:
     array = noise((h, w, *channels))
     padded, (height, width) = pad_to_multiple(array, multiple)
@@ -108,7 +107,7 @@ small_and_large = st.tuples(sides, sides, st.integers(1, 60), st.integers(1, 60)
 
 
 @given(small_and_large)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_constant_chroma_stays_constant_whatever_the_guide(shape: tuple[int, int, int, int]) -> None:
     h, w, height, width = shape
     chroma = np.broadcast_to(np.float32([12.5, -40]), (h, w, 2))
@@ -118,7 +117,7 @@ def test_constant_chroma_stays_constant_whatever_the_guide(shape: tuple[int, int
 
 
 @given(small_and_large)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_with_nothing_to_follow_it_is_a_plain_enlargement(shape: tuple[int, int, int, int]) -> None:
     h, w, height, width = shape
     chroma = 60 * noise((h, w))

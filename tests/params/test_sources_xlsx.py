@@ -194,7 +194,7 @@ name = st.one_of(cell, st.sampled_from(["RESOL", "lr", "NORM", "PATCH_SIZE", "FI
 odd = st.sampled_from(["=1+1", "#REF!", "007", "1e-05", "1.50", "TRUE", "1.0", "-0", "0.1", "1_0", "256.000", "١٢"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.builds(TableRow, cell, name, st.one_of(cell, number, odd), st.booleans(), cell), max_size=12))
 def test_written_rows_read_back(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("book") / "t.xlsx"

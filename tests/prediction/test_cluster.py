@@ -21,15 +21,26 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.manifest import LEFTOVER, read_manifests
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-PHOTOGRAPHS = 40
-WAIT_SECONDS = 120
+PHOTOGRAPHS = 12
+# A worker waits in the middle of its third result until it may go on: so it is killed at work, whatever the machine's speed.
+# Dask runs this twice, and so each function holds the one that it replaces.
+HELD = """
+import time
+from pathlib import Path
+
+def held(self, target, replace=Path.replace, results=[]):
+    results.extend([target] * (self.suffix == ".png"))
+    while len(results) > 2 and not Path("go").exists():
+        time.sleep(0.01)
+    return replace(self, target)
+
+Path.replace = held
+"""
 
 
 def wait_for(condition, processes=()):
-    end = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert all(process.poll() is None for process in processes), "a process has stopped"
-        assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
 
 
@@ -49,9 +60,10 @@ def cluster(tmp_path):
     loopback = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file))
     scheduler = start("dask", "scheduler", "--port", "0", *loopback)
     wait_for(file.exists, [scheduler])
+    (tmp_path / "held.py").write_text(HELD, encoding="utf-8")
+    options = ("--nthreads", "1", "--no-nanny", "--preload", str(tmp_path / "held.py"))
     workers = [
-        start("dask", "worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path / f"scratch {n}"), *loopback)
-        for n in range(2)
+        start("dask", "worker", *options, "--local-directory", str(tmp_path / f"scratch {n}"), *loopback) for n in range(2)
     ]
     yield file, workers, start
     for process in begun:
@@ -59,6 +71,7 @@ def cluster(tmp_path):
         process.wait()
 
 
+@pytest.mark.slow
 def test_the_files_of_a_killed_worker_are_done_by_others(cluster, tmp_path, new_artifact, photograph):
     file, workers, start = cluster
     write_artifact(tmp_path / "m.h5", new_artifact())
@@ -71,8 +84,9 @@ def test_the_files_of_a_killed_worker_are_done_by_others(cluster, tmp_path, new_
     wait_for(lambda: len(list(out.glob("[0-9]*.png"))) >= 4, [*workers, run])
     os.kill(workers[0].pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     done_before = len(list(out.glob("[0-9]*.png")))
+    (tmp_path / "go").touch()
     said_in = tmp_path / "said.txt"
-    assert run.wait(WAIT_SECONDS) == 0, said_in.read_text("utf-8")
+    assert run.wait() == 0, said_in.read_text("utf-8")
     assert done_before < PHOTOGRAPHS
     said = json.loads(next(line for line in said_in.read_text("utf-8").splitlines() if line.startswith('{"files"')))
     assert said["summary"]["failed"] == 0
@@ -82,7 +96,7 @@ def test_the_files_of_a_killed_worker_are_done_by_others(cluster, tmp_path, new_
     assert sum(row.status == "ok" for row in rows) >= PHOTOGRAPHS - 2  # done, but not told, by the worker that was killed
     assert not [path for path in out.iterdir() if LEFTOVER.fullmatch(path.name)]
     model = Colorizer.open(tmp_path / "m.h5", threads=1)
-    for number in (0, 17, PHOTOGRAPHS - 1):
+    for number in (0, 7, PHOTOGRAPHS - 1):
         np.testing.assert_array_equal(read_photo(out / f"{number:02d}.png").pixels, model(np.roll(gray, number)))
 
 

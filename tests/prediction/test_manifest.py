@@ -205,11 +205,11 @@ def test_half_written_files_of_a_killed_run_are_removed(colorizer, photos, tmp_p
     (out / ".hidden.png").write_bytes(b"mine")
     held = tmp_path / "out" / manifest_name((1, 2))
     code = (
-        "import sys, time; from pathlib import Path; from dancheong.prediction.manifest import Manifest\n"
-        "book = Manifest(Path(sys.argv[1]), Path('out'), 'x'); print('held', flush=True); time.sleep(60)"
+        "import sys; from pathlib import Path; from dancheong.prediction.manifest import Manifest\n"
+        "book = Manifest(Path(sys.argv[1]), Path('out'), 'x'); print('held', flush=True); sys.stdin.read()"
     )
-    other = subprocess.Popen([sys.executable, "-c", code, held], stdout=subprocess.PIPE)
-    with other.stdout:
+    other = subprocess.Popen([sys.executable, "-c", code, held], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with other, other.stdout:
         other.stdout.readline()
         predict_files(colorizer, [photos / "a.png"], out, manifest=path)
         assert temporary.exists(), "another run may be writing it"

@@ -23,7 +23,8 @@ from dancheong.scenes import scene
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
-WAIT_MS = 60_000
+# Only a page that never shows what it should takes as long; a busy machine does not.
+WAIT_MS = 300_000
 
 if sys.platform == "win32":
     pytest.skip("Windows has no SIGINT for another process", allow_module_level=True)
@@ -46,7 +47,7 @@ def served(trained, tmp_path_factory):
             yield address, scratch
         finally:
             server.send_signal(signal.SIGINT)
-            _, told = server.communicate(timeout=60)
+            _, told = server.communicate()
     assert "Traceback" not in told, told
     assert list(scratch.glob("dancheong-web-*")) == []
 
@@ -278,7 +279,7 @@ def test_train_on_a_zip_stop_go_on_and_use_the_model(visit, trained, tmp_path):
 
 def ask(address, path, method="GET", body=None, **headers):
     place = urlsplit(address)
-    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=30)
+    connection = http.client.HTTPConnection(place.hostname, place.port)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
     text = answer.read()
@@ -333,7 +334,7 @@ def test_elsewhere_a_token_is_asked_for(trained):
         try:
             place = urlsplit(server.stdout.readline().strip())
             address = f"http://127.0.0.1:{place.port}"
-            for _ in range(100):
+            while server.poll() is None:
                 try:
                     assert ask(address, "/en/")[0] == 403
                     break
@@ -346,4 +347,4 @@ def test_elsewhere_a_token_is_asked_for(trained):
             assert ask(address, "/?token=wrong")[0] == 403
         finally:
             server.terminate()
-            server.communicate(timeout=60)
+            server.communicate()
