@@ -6,13 +6,29 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint docs site clean
+WORKERS ?= 2
+# The tests of a file go to one process, because they share what is costly to make.
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile
+PYTEST = $(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+.PHONY: demo test test-slow test-all test-processors lint docs site clean
 
 demo: $(VENV)/train.done
 	$(BIN)/dancheong demo -o demo
 
 test: $(VENV)/dev.done
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not slow"
+
+# The tests that start processes, kill or fuzz for seconds on end.
+test-slow: $(VENV)/dev.done
+	$(PYTEST) -m slow
+
+test-all: $(VENV)/dev.done
+	$(PYTEST)
+
+# The tests of arithmetic again, as on processors that can do less than this one.
+test-processors: $(VENV)/dev.done
+	$(BIN)/python tools/other_processors.py -- $(SIDE_BY_SIDE)
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff check .
