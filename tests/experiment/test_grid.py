@@ -158,3 +158,38 @@ def test_an_own_arm_is_planned_as_any_other(planned, done, monkeypatch):
     outcome = run_grid(planned("B", "MINE", "D", curve=()), 1, lambda progress: None)
     # The same rows as D, hence the same runs.
     assert len(outcome.results) == 4
+
+
+READ_ALL = "import json, os, pickle, sys; pickle.load(sys.stdin.buffer); print(0.5, flush=True); "
+
+
+def test_a_stop_lets_every_process_save_and_starts_no_other(planned, monkeypatch):
+    # Each waits for the end of its input, and then says that it has stopped.
+    monkeypatch.setattr(grid, "_RUN", READ_ALL + "sys.exit(130 if os.read(0, 1) == b'' else 7)")
+    seen = []
+
+    def watch(progress):
+        seen.append(progress.share)
+        if progress.share > 0 and len(seen) < 1000:
+            seen.extend([0] * 1000)
+            raise KeyboardInterrupt
+
+    outcome = run_grid(planned("B", "C", curve=()), 2, watch)
+    assert outcome.stopped
+    assert outcome.failures == []
+    assert outcome.results == {}
+
+
+@pytest.mark.parametrize(
+    ("ending", "message"),
+    [
+        ("print(json.dumps('a loss is no longer a number')); sys.exit(1)", "a loss is no longer a number"),
+        ("os._exit(9)", "ended with code 9, perhaps for lack of memory"),
+    ],
+)
+def test_a_process_that_fails_is_named_and_the_others_go_on(planned, monkeypatch, ending, message):
+    monkeypatch.setattr(grid, "_RUN", READ_ALL + ending)
+    outcome = run_grid(planned("B", "C", curve=(), seeds=(1,)), 2, lambda progress: None)
+    assert [title for title, _ in outcome.failures] == ["B at 50 %, seed 1", "C at 50 %, seed 1"]
+    assert all(message in error for _, error in outcome.failures)
+    assert not outcome.stopped

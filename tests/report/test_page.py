@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -224,3 +225,21 @@ def test_write_report_is_whole_or_not_at_all(tmp_path: Path) -> None:
         write_report(path, "Two", [Section("s", parts=[Comparison(("a",), [("c", (np.zeros((0, 4)),), "")])])])
     assert path.read_text(encoding="utf-8") == before
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_intervals_stand_at_their_values_and_a_figure_is_a_file_of_its_own() -> None:
+    rows = [(-1.0, (-1.5, -0.5), (-2.0, 0.0), True), (1.0, (float("nan"), float("nan")), (float("nan"),) * 2, False)]
+    chart = Intervals(("a <1>", "b"), (Panel("Delta E", rows, 0.5),), "less B", "words").chart()
+    page = Page(chart.html())
+    marks = {str(dot["class"]): float(str(dot["cx"])) for dot in page.every("circle")}
+    assert list(marks) == ["c3 full", "c2 hollow"]
+    lines = [line for line in page.every("line") if line["class"] in ("c2", "c3")]
+    # Thin below thick, for the first row alone: the second has no interval.
+    ends = [sorted((float(str(line["x1"])), float(str(line["x2"])))) for line in lines]
+    assert [line["class"] for line in lines] == ["c3", "c3"]
+    assert ends[0][0] < ends[1][0] < marks["c3 full"] < ends[1][1] < ends[0][1]
+    assert sum(ends[1]) / 2 == pytest.approx(marks["c3 full"], abs=0.11)
+    curves = Curves({"단청 <1>": [(0.0, 1.0), (1.0, 2.0)]}, "x", "y", "w", spans={"단청 <1>": [(0, 2), (1, 3)]})
+    for drawn in (chart, curves.chart()):
+        root = ElementTree.fromstring(drawn.document())
+        assert any("<1>" in (text.text or "") for text in root.iter("{http://www.w3.org/2000/svg}text"))

@@ -117,7 +117,8 @@ def draw_lines(
     ys = [y for points in kept.values() for _, y in points] + [end for of in bars.values() for span in of for end in span]
     x_axis = _linear_axis(xs, 0 <= min(xs) < 0.1 * max(xs), _LEFT, _WIDTH - _RIGHT)
     y_px = (_HEIGHT - _BOTTOM, _TOP)
-    y_axis = _log_axis(ys, *y_px) if log_y else _linear_axis(ys, min(ys) >= 0, *y_px)
+    # Intervals are what a chart with spans is about: an axis from zero would press them together.
+    y_axis = _log_axis(ys, *y_px) if log_y else _linear_axis(ys, min(ys) >= 0 and not spans, *y_px)
     lines = [_line(points, bars[name], index, x_axis, y_axis) for index, (name, points) in enumerate(kept.items())]
     body = _grid(x_axis, y_axis, x_label, y_label) + "".join(lines)
     return Chart(body, _HEIGHT, summary, [(name, f"{points[-1][1]:.4g}") for name, points in kept.items()])
