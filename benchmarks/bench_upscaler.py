@@ -10,6 +10,7 @@ difference of the result, made smaller, to what the colorizer gives at the small
 
 import argparse
 import json
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -17,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from dancheong.evaluation.upscale import Enlarge, UpscaleScores, baselines, compare, mean_of, multiple_of, score
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.upscaling.degrade import Degradation, degrade
 from dancheong.upscaling.upscaler import Upscaler
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+from upscale_scores import Enlarge, UpscaleScores, baselines, compare, mean_of, multiple_of, score
 
 
 def main() -> None:

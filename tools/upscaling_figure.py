@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import sklearn.datasets
+from upscale_scores import baselines, figure
 
-from dancheong.evaluation.upscale import baselines, figure
 from dancheong.imaging.files import write_photo
 from dancheong.scenes import scene
 from dancheong.upscaling.upscaler import shipped

@@ -5,14 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from dancheong.experiment.statistics import (
-    Interval,
-    crossed_interval,
-    differences,
-    holm,
-    p_text,
-    t_interval,
-)
+from dancheong.experiment.findings import Interval, crossed_interval, difference, holm, t_interval
+from dancheong.experiment.report import p_text
 
 stats = pytest.importorskip("scipy.stats")
 
@@ -25,9 +19,11 @@ def test_students_interval_and_p_are_those_of_scipy():
     assert ours.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
 
 
-def test_too_few_values_have_a_mean_and_no_interval_and_json_says_null():
-    assert t_interval(np.array([2.0])).record() == {"mean": 2.0, "low": None, "high": None}
-    assert t_interval(np.array([])).record() == {"mean": None, "low": None, "high": None}
+def test_too_few_values_have_a_mean_and_no_interval():
+    one, none = t_interval(np.array([2.0])), t_interval(np.array([]))
+    assert one.record()["mean"] == 2.0
+    assert not one.known
+    assert all(map(math.isnan, none.record().values()))
     assert not crossed_interval(np.ones((1, 5))).known
     assert t_interval(np.array([2.0, 2.0])) == Interval(2.0, 2.0, 2.0, 0.0)
 
@@ -61,7 +57,10 @@ def test_holms_p_are_those_of_the_definition():
 
 def test_photographs_without_damage_are_left_out_of_differences():
     arm, untreated = np.array([[1.0, math.nan, 3.0], [2.0, math.nan, 3.0]]), np.array([[0.5, math.nan, 3.0]] * 2)
-    assert differences(arm, untreated).tolist() == [[0.5, 0.0], [1.5, 0.0]]
+    found = difference(arm, untreated)
+    # Two seeds, two photographs: .5 and 0, 1.5 and 0.
+    assert found.over_seeds == t_interval(np.array([0.25, 0.75]))
+    assert found.over_both == crossed_interval(np.array([[0.5, 0.0], [1.5, 0.0]]))
 
 
 @pytest.mark.parametrize(("p", "text"), [(math.nan, "–"), (0.0004, "< .001"), (0.0314, ".031"), (1.0, "1")])

@@ -6,17 +6,19 @@ import re
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dancheong.report.chart import Panel
 from dancheong.report.page import (
+    PICTURE_PX,
     Comparison,
     Curves,
-    Drawing,
     Facts,
-    Figure,
+    Intervals,
     Section,
     Table,
     render_report,
@@ -69,7 +71,7 @@ def full_page() -> str:
         Section("Numbers", "First.\n\nSecond <b>bold</b>.", [Facts([("Delta E 2000", 5.824, "gray: 12.1")])]),
         Section(
             "Pictures",
-            parts=[Comparison(("gray", "predicted", "truth"), rows), Figure(PHOTO, "A caption", 'A gate, "the south one"')],
+            parts=[Comparison(("gray", "predicted", "truth"), rows)],
         ),
         Section("Curves", parts=[Curves({"L1": curve, "D": [(0.0, float("nan"))]}, "images", "loss", "Losses")]),
         Section("Table", parts=[Table(("name", "PSNR"), scores, "Scores", 1, (2,))]),
@@ -109,7 +111,7 @@ def test_text_is_escaped() -> None:
     parts = [
         Facts([(evil, evil, evil)]),
         Table((evil, evil), [(evil, evil)], evil),
-        Figure(PHOTO, evil, evil),
+        Intervals((evil,), (Panel(evil, [(1.0, (0.0, 2.0), (0.0, 3.0), True)], 0.5),), evil, evil),
         Comparison((evil,), [(evil, (PHOTO,), evil)], evil),
         Curves({evil: [(0.0, 1.0), (1.0, 2.0)]}, evil, evil, evil),
         Curves({}, evil, evil, evil),
@@ -123,30 +125,32 @@ def test_text_is_escaped() -> None:
 def test_pictures_decode_and_are_near_the_original() -> None:
     smooth = np.stack([np.tile(np.linspace(0, 255, 120), (80, 1))] * 3, axis=-1).astype(np.uint8)
     smooth[..., 2] //= 2
-    found = pictures(render_report("t", [Section("s", parts=[Figure(smooth, "c", "a"), Figure(GRAY, "c", "a")])]))
+    found = pictures(render_report("t", [Section("s", parts=[Comparison(("a", "b"), [("c", (smooth, GRAY), "")])])]))
     assert [picture.shape for picture in found] == [(80, 120, 3), (80, 120)]
     assert np.abs(found[0].astype(int) - smooth).max() <= 6
 
 
 def test_sixteen_bits_become_eight_and_small_pictures_stay_exact() -> None:
     deep = RNG.integers(0, 65536, (12, 20, 3), np.uint16)
-    found = pictures(render_report("t", [Section("s", parts=[Figure(deep, "c", "a")])]))
+    found = pictures(render_report("t", [Section("s", parts=[Comparison(("a",), [("c", (deep,), "")])])]))
     assert np.abs(found[0] - deep / 257).max() <= 0.51
 
 
 def test_large_pictures_are_made_smaller_and_declare_their_size() -> None:
-    page = render_report("t", [Section("s", parts=[Figure(np.zeros((900, 300), np.uint8), "c", "a")])], picture_px=300)
-    assert pictures(page)[0].shape == (300, 100)
+    large = np.zeros((3 * PICTURE_PX, PICTURE_PX), np.uint8)
+    page = render_report("t", [Section("s", parts=[Comparison(("a",), [("c", (large,), "")])])])
+    width = round(PICTURE_PX / 3)
+    assert pictures(page)[0].shape == (PICTURE_PX, width)
     image = Page(page).every("img")[0]
-    assert (image["width"], image["height"]) == ("100", "300")
+    assert (image["width"], image["height"]) == (str(width), str(PICTURE_PX))
 
 
 def test_every_picture_and_chart_has_words() -> None:
     page = Page(full_page())
     alts = [image["alt"] for image in page.every("img")]
-    assert len(alts) == 6
+    assert len(alts) == 5
     assert all(alts)
-    assert len(set(alts)) == 6
+    assert len(set(alts)) == 5
     charts = [svg for svg in page.every("svg") if svg.get("role") == "img"]
     assert [chart["aria-label"] for chart in charts] == ["Losses"]
     assert all(svg.get("aria-hidden") == "true" for svg in page.every("svg") if svg.get("role") != "img")
@@ -176,7 +180,7 @@ def test_rows_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="'x' of the comparison has 1 pictures, expected 2"):
         render_report("t", [Section("s", parts=[Comparison(("a", "b"), [("x", (PHOTO,), "")])])])
     with pytest.raises(ValueError, match="a picture is"):
-        render_report("t", [Section("s", parts=[Figure(np.zeros((4, 4, 2), np.uint8), "c", "a")])])
+        render_report("t", [Section("s", parts=[Comparison(("a",), [("c", (np.zeros((4, 4, 2), np.uint8),), "")])])])
 
 
 @pytest.mark.parametrize("log_y", [False, True])
@@ -217,19 +221,25 @@ def test_write_report_is_whole_or_not_at_all(tmp_path: Path) -> None:
     write_report(path, "One", [Section("s")])
     before = path.read_text(encoding="utf-8")
     assert before == render_report("One", [Section("s")])
-    with pytest.raises(ValueError, match="cells"):
-        write_report(path, "Two", [Section("s", parts=[Table(("a",), [()])])])
+    with pytest.raises(ValueError, match="a picture is"):
+        write_report(path, "Two", [Section("s", parts=[Comparison(("a",), [("c", (np.zeros((0, 4)),), "")])])])
     assert path.read_text(encoding="utf-8") == before
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_a_drawing_is_a_picture_that_cannot_meet_the_page():
-    svg = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><text id="s1">a &amp; b</text></svg>'
-    page = render_report("title", [Section("one", parts=(Drawing(svg, "caption <1>", 'alt "x"'),))])
-    images = [attributes for tag, attributes in Page(page).elements if tag == "img"]
-    assert [image["alt"] for image in images] == ['alt "x"']
-    kind, data = (images[0]["src"] or "").split(",", 1)
-    assert kind == "data:image/svg+xml;base64"
-    assert base64.b64decode(data).decode() == svg
-    assert "caption &lt;1&gt;" in page
-    assert 'id="s1">a' not in page
+def test_intervals_stand_at_their_values_and_a_figure_is_a_file_of_its_own() -> None:
+    rows = [(-1.0, (-1.5, -0.5), (-2.0, 0.0), True), (1.0, (float("nan"), float("nan")), (float("nan"),) * 2, False)]
+    chart = Intervals(("a <1>", "b"), (Panel("Delta E", rows, 0.5),), "less B", "words").chart()
+    page = Page(chart.html())
+    marks = {str(dot["class"]): float(str(dot["cx"])) for dot in page.every("circle")}
+    assert list(marks) == ["c3 full", "c2 hollow"]
+    lines = [line for line in page.every("line") if line["class"] in ("c2", "c3")]
+    # Thin below thick, for the first row alone: the second has no interval.
+    ends = [sorted((float(str(line["x1"])), float(str(line["x2"])))) for line in lines]
+    assert [line["class"] for line in lines] == ["c3", "c3"]
+    assert ends[0][0] < ends[1][0] < marks["c3 full"] < ends[1][1] < ends[0][1]
+    assert sum(ends[1]) / 2 == pytest.approx(marks["c3 full"], abs=0.11)
+    curves = Curves({"단청 <1>": [(0.0, 1.0), (1.0, 2.0)]}, "x", "y", "w", spans={"단청 <1>": [(0, 2), (1, 3)]})
+    for drawn in (chart, curves.chart()):
+        root = ElementTree.fromstring(drawn.document())
+        assert any("<1>" in (text.text or "") for text in root.iter("{http://www.w3.org/2000/svg}text"))

@@ -12,7 +12,7 @@ from dancheong.app.console import Bar, emit, progress_bar, say
 from dancheong.params import ParamError, Resolved, parse_settings, read_table, resolve
 
 if TYPE_CHECKING:
-    from dancheong.experiment.grid import Looks
+    from dancheong.experiment.grid import Progress
 
 # All arms on built-in scenes in under four minutes on two cores.
 QUICK_SETTINGS = {
@@ -89,8 +89,7 @@ def compare(
         say("stopped; the same command goes on", quiet)
         emit(result.record, as_json, [])
         raise typer.Exit(130)
-    lines = [*(part + "\n" for part in result.words), f"report: {result.record['report']}"]
-    emit(result.record, as_json, [NOTICE + "\n", *lines] if quick else lines)
+    emit(result.record, as_json, [*result.verdict, f"report: {result.record['report']}"])
     raise typer.Exit(1 if result.failures else 0)
 
 
@@ -152,12 +151,12 @@ def _devices(jobs: int) -> int:
     return accelerators()
 
 
-def _watch(bar: Bar, quiet: bool) -> "Callable[[Looks], None]":
-    def watch(looks: "Looks") -> None:
-        left = f"{_duration(looks.seconds_left)} left" if looks.seconds_left == looks.seconds_left else ""
-        bar(looks.share, f"{looks.done} of {looks.total} runs")
-        if looks.ended:
-            say(f"{looks.done} of {looks.total} runs; {looks.ended}{'; ' + left if left else ''}", quiet)
+def _watch(bar: Bar, quiet: bool) -> "Callable[[Progress], None]":
+    def watch(progress: "Progress") -> None:
+        left = f"{_duration(progress.seconds_left)} left" if progress.seconds_left == progress.seconds_left else ""
+        bar(progress.share, f"{progress.done} of {progress.total} runs")
+        if progress.ended:
+            say(f"{progress.done} of {progress.total} runs; {progress.ended}{'; ' + left if left else ''}", quiet)
 
     return watch
 

@@ -1,11 +1,12 @@
 """What a command says: results to stdout, messages and progress bars to stderr (bars only on a terminal)."""
 
 import json
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
+
+from dancheong.system.json_text import finite
 
 
 class Bar(Protocol):
@@ -26,18 +27,10 @@ def emit(result: dict[str, Any], as_json: bool, lines: list[str]) -> None:
     JSON knows no nan and no infinity: they become null. It is ASCII, so that names survive a pipe of any encoding.
     """
     if as_json:
-        sys.stdout.write(json.dumps(_finite(result), allow_nan=False, default=str) + "\n")
+        sys.stdout.write(json.dumps(finite(result), allow_nan=False, default=str) + "\n")
     else:
         sys.stdout.writelines(line + "\n" for line in lines)
     sys.stdout.flush()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

@@ -23,7 +23,6 @@ MEANING = (
 )
 # Of the best, and of the worst: enough to see what they have in common.
 SHOWN = 6
-PICTURE_PX = 640
 
 
 def score_table(evaluation: Evaluation) -> Table:
@@ -45,7 +44,7 @@ def comparison(rows: Sequence[PhotoScores], params: Params) -> Comparison:
         remark = f"Delta E 2000 {row.result.delta_e_2000:.1f} (gray {row.gray.delta_e_2000:.1f})"
         # Shrunk one by one: a page of large photographs would not fit into memory.
         pictures = tuple(
-            shrunk(pixels, PICTURE_PX)
+            shrunk(pixels)
             for pixels in (gray_of(truth) if given is None else given, read_photo(row.picture).pixels, truth)
         )
         shown.append((row.name, pictures, remark))

@@ -30,8 +30,8 @@ class Arm:
 
     Attributes:
         settings: rows over the base and `COMMON_ROWS`, by lower-case name.
-        role: "untreated" is what the others are compared with; "reference" has photographs that nobody has; "control"
-            rules out an explanation; "treatment" is a candidate.
+        role: "untreated" is what the others are compared with; a "reference" is trained on photographs that nobody has; a
+            "control" rules out an explanation; a "treatment" is a candidate.
         photos: "simulated" glare, or the same photographs "toned": under a tone curve of the paper's contrast.
         dose: percent of damaged training photographs where the arm has its own; None: the experiment's.
         placebo: loss masks of equal area in other places, instead of the detector's.
@@ -99,8 +99,8 @@ def own_arm(name: str, rows: Sequence[TableRow], category: str | None = None) ->
         raise ParamError(f"--arm {name}: SEED is the same in all arms; take the row out, and use --seeds")
     if not given:
         raise ParamError(f"--arm {name}: the table has no row that is in use; an arm differs from the others by its rows")
-    told = ", ".join(f"{row.upper()}={value}" for row, value in list(given.items())[:4])
-    return Arm(name, told + (", ..." if len(given) > 4 else ""), given, is_own=True)
+    title = ", ".join(f"{row.upper()}={value}" for row, value in list(given.items())[:4])
+    return Arm(name, title + (", ..." if len(given) > 4 else ""), given, is_own=True)
 
 
 def arm_params(base: Params, arm: Arm, seed: int) -> Params:

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from dancheong.experiment.arms import UNTREATED, Arm, arm_params, check_base
-from dancheong.experiment.figures import require_matplotlib
-from dancheong.experiment.findings import Findings, find, scores_of
-from dancheong.experiment.grid import GridError, Looks, Outcome, check_same_start, plan_runs, run_grid
+from dancheong.experiment.findings import ENOUGH_SEEDS, Findings, require_scipy, scores_of
+from dancheong.experiment.grid import GridError, Outcome, Progress, check_same_start, plan_runs, run_grid
 from dancheong.experiment.judge import METRICS, judge_gray, shown_photographs
 from dancheong.experiment.one_run import Run
 from dancheong.experiment.pictures import Pictures, dosed, make_pictures
-from dancheong.experiment.report import write_all
-from dancheong.experiment.statistics import number, require_scipy
+from dancheong.experiment.report import Material, verdict_table, write_all
 from dancheong.experiment.table_4 import Row, record, repeat_the_gray, table_4
-from dancheong.experiment.tables import Material
+from dancheong.experiment.versions import run_version
 from dancheong.params import Resolved
+from dancheong.system.json_text import finite
 from dancheong.system.whole_file import whole_file
 
 SHOWN = 4
@@ -55,17 +54,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Compared:
-    """What `dancheong compare` says: its JSON object, the verdict's paragraphs, runs that failed, whether it was stopped."""
+    """What `dancheong compare` says: its JSON object, a line of verdict for each arm, failed runs, whether it was stopped."""
 
     record: dict[str, Any]
-    words: list[str] = field(default_factory=list)
+    verdict: list[str] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
     stopped: bool = False
 
 
 def compare(
     photos: Path, test: Path, out: Path, plan: Plan,
-    watch: Callable[[Looks], None] = lambda looks: None, say: Callable[[str], None] = lambda line: None,
+    watch: Callable[[Progress], None] = lambda progress: None, say: Callable[[str], None] = lambda line: None,
 ) -> Compared:
     """Run the experiment in `out`, or go on with it, and write report.html, report.md, compare.json, scores.csv, figures/.
 
@@ -77,7 +76,6 @@ def compare(
         ParamError: rows that the arms set themselves, or that cannot be trained with. NoPhotographs. ExtraMissing.
         GridError: runs that cannot be compared, or no seed whose runs are all there.
     """
-    require_matplotlib()
     require_scipy()
     check_base(plan.base.origins)
     _check_arms(plan)
@@ -95,11 +93,13 @@ def compare(
         done = len(outcome.results)
         return Compared({"runs": len({run.key for run in runs}), "runs_finished": done, "stopped": True}, stopped=True)
     material = _material(plan, pictures, runs, outcome)
-    words = write_all(out, material)
-    told = _record(material, out, time.monotonic() - began)
+    write_all(out, material)
+    table = verdict_table(material.findings)
+    verdict = [f"{name}: {inside:.2f} inside ({change}): {says}; {title}" for name, inside, change, says, title in table.rows]
+    found = finite(_record(material, out, time.monotonic() - began))
     with whole_file(out / "compare.json") as temporary:
-        temporary.write_text(json.dumps({**told, "verdict": words}, indent=1, allow_nan=False), encoding="utf-8")
-    return Compared(told, words, outcome.failures)
+        temporary.write_text(json.dumps({**found, "verdict": verdict}, indent=1, allow_nan=False), encoding="utf-8")
+    return Compared(found, [*material.notes, *verdict], outcome.failures)
 
 
 def _check_arms(plan: Plan) -> None:
@@ -121,15 +121,18 @@ def _material(plan: Plan, pictures: Pictures, runs: Sequence[Run], outcome: Outc
         notes.append(f"Seeds {', '.join(map(str, missing))} are left out: not all of their runs are there.")
     if len({result.version for result in outcome.results.values()}) > 1:
         notes.append("The runs were made by more than one version of the code.")
-    findings = find(plan.arms, seeds, plan.dose, scores, _gray_scores(pictures))
+    if len(seeds) < ENOUGH_SEEDS:
+        notes.append(
+            f"Only {len(seeds)} {'seed was' if len(seeds) == 1 else 'seeds were'} run. This shows that everything works; it "
+            f"settles nothing. {ENOUGH_SEEDS} seeds or more are needed."
+        )
+    findings = Findings(plan.arms, seeds, plan.dose, scores, _gray_scores(pictures))
     rows, control = _own_losses(plan, pictures, runs, outcome, findings)
     return Material(findings, rows, control, runs, outcome.results, pictures, plan.base.params, plan.base.origins, notes)
 
 
 def _gray_scores(pictures: Pictures) -> dict[str, list[float]]:
     """Scores of the gray input, kept beside the pictures: they are the same for every grid."""
-    from dancheong.experiment.versions import run_version
-
     file = pictures.folder / f"gray-{run_version()[:12]}.json"
     if not file.exists():
         with whole_file(file) as temporary:
@@ -169,7 +172,7 @@ def _record(material: Material, out: Path, seconds: float) -> dict[str, Any]:
         "differences": {
             name: {
                 metric: {
-                    **difference.over_seeds.record(), "p_adjusted": number(difference.p_holm),
+                    **difference.over_seeds.record(), "p_adjusted": difference.p_holm,
                     "over_photographs_too": difference.over_both.record(),
                 }
                 for metric, difference in of.items()
@@ -180,7 +183,7 @@ def _record(material: Material, out: Path, seconds: float) -> dict[str, Any]:
             str(dose): {name: levels["inside"].record() for name, levels in of.items()}
             for dose, of in findings.by_dose.items()
         },
-        "gray": {metric: number(value) for metric, value in findings.gray.items()},
+        "gray": findings.gray,
         "winner": findings.winner.name if findings.winner else None,
         "seeds": list(findings.seeds), "dose": findings.dose, "runs": len(material.results),
         "photographs": {"train": len(material.pictures.train_names), "test": findings.photographs},

@@ -3,30 +3,30 @@
 import hashlib
 import json
 import os
+import pickle
 import queue
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
-
-import cv2
 
 from dancheong.experiment.arms import ARMS, DOSE_ARMS, Arm, arm_params
 from dancheong.experiment.one_run import Result, Run, execute, finished
 from dancheong.experiment.pictures import Pictures, dosed, placebo, toned
 from dancheong.experiment.versions import run_version
 from dancheong.params import DancheongError, Params
+from dancheong.system.cores import cores
 
 # These change how fast a run goes, not what comes out.
 _FREE = {"workers", "devices", "device", "val_images"}
 _POLL_SECONDS = 0.5
+_RUN = "from dancheong.experiment.one_run import main; main()"
 
 
 class GridError(DancheongError):
@@ -34,7 +34,7 @@ class GridError(DancheongError):
 
 
 @dataclass(frozen=True)
-class Looks:
+class Progress:
     """How far the grid is: finished runs of all, the share of the work, seconds left (nan at first), and what just ended."""
 
     done: int
@@ -86,12 +86,12 @@ def _key(params: Params, pictures: Pictures, photos: Path, masks: Path | None) -
     # Rows with their default are left out, so that a row that is new in a later version changes no run; a default that
     # changes is seen in the version of the code.
     rows = {name: value for name, value in params.model_dump(mode="json", exclude_defaults=True).items() if name not in _FREE}
-    told = [rows, pictures.digest, photos.name, masks.name if masks else ""]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    identity = [rows, pictures.digest, photos.name, masks.name if masks else ""]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def run_grid(
-    runs: Sequence[Run], jobs: int, watch: Callable[[Looks], None], any_version: bool = False, devices: int = 0,
+    runs: Sequence[Run], jobs: int, watch: Callable[[Progress], None], any_version: bool = False, devices: int = 0,
     report_only: bool = False,
 ) -> Outcome:
     """Do what is not yet done. Ctrl-C saves what runs and stops; the same call goes on.
@@ -102,175 +102,161 @@ def run_grid(
         devices: accelerators that the processes share out among them.
         report_only: do nothing; collect what is finished.
     """
-    outcome = Outcome()
-    left: dict[str, Run] = {}
-    for run in runs:
-        if (result := finished(run, any_version)) is not None:
-            outcome.results[run.key] = result
-        else:
-            left.setdefault(run.key, run)
-    total = len({run.key for run in runs})
-    progress = _Progress(total, len(left), watch)
-    progress.look()
-    if left and not report_only:
+    grid = _Grid(runs, any_version, watch)
+    if grid.left and not report_only:
         with _stoppable():
             if jobs == 1:
-                _one_by_one(list(left.values()), outcome, progress)
+                grid.one_by_one()
             else:
-                _at_once(list(left.values()), jobs, devices, outcome, progress)
-    return outcome
+                grid.at_once(jobs, devices)
+    return grid.outcome
 
 
-class _Progress:
-    """Adds up how far all running runs are."""
+class _Grid:
+    """Runs that are left, the outcome so far, and how far each run is."""
 
-    def __init__(self, total: int, left: int, watch: Callable[[Looks], None]) -> None:
-        self.total, self.left, self.watch = total, left, watch
-        self.shares: dict[str, float] = {}
-        self.began = time.monotonic()
-
-    def at(self, key: str, share: float) -> None:
-        """A run is `share` of its way."""
-        self.shares[key] = share
-
-    def look(self, ended: str = "") -> None:
-        """Tell the watcher."""
-        gone = sum(self.shares.values())
-        done = self.total - self.left + sum(share >= 1 for share in self.shares.values())
-        seconds = (time.monotonic() - self.began) * (self.left - gone) / gone if gone > 0 else float("nan")
-        self.watch(Looks(done, self.total, (self.total - self.left + gone) / self.total, seconds, ended))
-
-
-def _ended(run: Run, result: Result, outcome: Outcome, progress: _Progress) -> None:
-    outcome.results[run.key] = result
-    progress.at(run.key, 1.0)
-    progress.look(f"{run.title}: {result.seconds:.0f} s of training, {result.images_seen} images")
-
-
-def _failed(run: Run, error: Exception, outcome: Outcome, progress: _Progress) -> None:
-    outcome.failures.append((run.title, str(error)))
-    progress.at(run.key, 1.0)
-    progress.look(f"{run.title} failed: {error}")
-
-
-def _one_by_one(runs: Sequence[Run], outcome: Outcome, progress: _Progress) -> None:
-    try:
+    def __init__(self, runs: Sequence[Run], any_version: bool, watch: Callable[[Progress], None]) -> None:
+        self.outcome = Outcome()
+        self.left: dict[str, Run] = {}
         for run in runs:
+            if (result := finished(run, any_version)) is not None:
+                self.outcome.results[run.key] = result
+            else:
+                self.left.setdefault(run.key, run)
+        self._total, self._before = len({run.key for run in runs}), len(self.outcome.results)
+        self._watch, self._began = watch, time.monotonic()
+        self._shares: dict[str, float] = {}
+        self._look()
+
+    def one_by_one(self) -> None:
+        """In this process, one after the other."""
+        for run in self.left.values():
 
             def watch(share: float, run: Run = run) -> bool:
-                progress.at(run.key, min(share, 0.999))
-                progress.look()
+                self._shares[run.key] = min(share, 0.999)
+                self._look()
                 return False
 
             try:
-                result = execute(run, watch, _processors())
-            except DancheongError as error:
-                _failed(run, error, outcome, progress)
-                continue
-            if result is None:
-                outcome.stopped = True
+                self._note(run, lambda run=run, watch=watch: execute(run, watch, cores()))  # type: ignore[misc]
+            except KeyboardInterrupt:
+                self.outcome.stopped = True
+            if self.outcome.stopped:
                 return
-            _ended(run, result, outcome, progress)
-    except KeyboardInterrupt:
-        outcome.stopped = True
 
+    def at_once(self, jobs: int, devices: int) -> None:
+        """Each in a process of its own, `jobs` at a time. A second Ctrl-C ends the processes at once."""
+        processes = _Processes(jobs, devices, self._shares)
+        with ThreadPoolExecutor(jobs) as pool:
+            pending = {pool.submit(processes.run, run): run for run in self.left.values()}
+            try:
+                while pending:
+                    try:
+                        self._collect(pending)
+                    except KeyboardInterrupt:
+                        if self.outcome.stopped:
+                            raise
+                        self.outcome.stopped = True
+                    if self.outcome.stopped:
+                        processes.stop()
+                        pending = {future: run for future, run in pending.items() if not future.cancel()}
+            except BaseException:
+                processes.stop(at_once=True)
+                raise
 
-def _at_once(runs: Sequence[Run], jobs: int, devices: int, outcome: Outcome, progress: _Progress) -> None:
-    # Not forked: locks of threads that do not exist in the child would stay locked.
-    context = get_context("spawn")
-    shares, numbers, stop = context.Queue(), context.Queue(), context.Event()
-    for number in range(jobs):
-        numbers.put(number)
-    threads = max(1, _processors() // jobs)
-    with _environment({"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}):
-        pool = ProcessPoolExecutor(jobs, context, _start_worker, (shares, numbers, stop, devices, threads))
+    def _collect(self, pending: dict[Future[Result | None], Run]) -> None:
+        """Wait for a moment, and take the runs that have ended out of `pending`."""
+        for future in wait(pending, _POLL_SECONDS).done:
+            self._note(pending.pop(future), future.result)
+        self._look()
+
+    def _note(self, run: Run, result_of: Callable[[], Result | None]) -> None:
+        """Take in what became of a run."""
         try:
-            pending = {pool.submit(_work, run): run for run in runs}
-            while pending:
-                try:
-                    _collect(pending, shares, outcome, progress)
-                except KeyboardInterrupt:
-                    if stop.is_set():
-                        raise
-                    stop.set()
-                    outcome.stopped = True
-                    pending = {future: run for future, run in pending.items() if not future.cancel()}
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-
-
-def _collect(pending: dict[Future[Result | None], Run], shares: Any, outcome: Outcome, progress: _Progress) -> None:
-    """Wait for a moment: note how far the runs are, and take those that have ended out of `pending`."""
-    ended = wait(pending, _POLL_SECONDS, FIRST_COMPLETED).done
-    while True:
-        try:
-            progress.at(*shares.get_nowait())
-        except queue.Empty:
-            break
-    progress.look()
-    for future in ended:
-        run = pending.pop(future)
-        try:
-            result = future.result()
+            result = result_of()
         except DancheongError as error:
-            _failed(run, error, outcome, progress)
-            continue
-        except BrokenProcessPool as error:
-            raise GridError(
-                "the process of a run was ended from outside, perhaps for lack of memory: use fewer --jobs; "
-                "the same command goes on"
-            ) from error
-        if result is None:
-            outcome.stopped = True
+            self.outcome.failures.append((run.title, str(error)))
+            ended = f"{run.title} failed: {error}"
         else:
-            _ended(run, result, outcome, progress)
+            if result is None:
+                self.outcome.stopped = True
+                return
+            self.outcome.results[run.key] = result
+            ended = f"{run.title}: {result.seconds:.0f} s of training, {result.images_seen} images"
+        self._shares[run.key] = 1.0
+        self._look(ended)
+
+    def _look(self, ended: str = "") -> None:
+        """Tell the watcher."""
+        shares = list(self._shares.values())
+        gone, left = sum(shares), len(self.left)
+        done = self._before + sum(share >= 1 for share in shares)
+        seconds = (time.monotonic() - self._began) * (left - gone) / gone if gone > 0 else float("nan")
+        self._watch(Progress(done, self._total, (self._before + gone) / self._total, seconds, ended))
 
 
-# What a worker process has been given at its start.
-_worker: dict[str, Any] = {}
+class _Processes:
+    """Runs in processes of their own: see `one_run.main` for what is said between them and this one."""
 
+    def __init__(self, jobs: int, devices: int, shares: dict[str, float]) -> None:
+        self._shares, self._devices = shares, devices
+        self._threads = max(1, cores() // jobs)
+        self._slots: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for slot in range(jobs):
+            self._slots.put(slot)
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopping = threading.Event()
 
-def _start_worker(shares: Any, numbers: Any, stop: Any, devices: int, threads: int) -> None:
-    # Ctrl-C reaches the whole group of processes: training minds it itself, the rest is told by `stop`.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    number = numbers.get()
-    if devices:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(number % devices)
-    cv2.setNumThreads(threads)
-    _worker.update(shares=shares, stop=stop, threads=threads)
+    def run(self, run: Run) -> Result | None:
+        """The result; None: it was stopped.
 
+        Raises:
+            GridError: the run failed, or its process was ended from outside.
+        """
+        if self._stopping.is_set():
+            return None
+        slot = self._slots.get()
+        environment = {"OMP_NUM_THREADS": str(self._threads), **os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        if self._devices:
+            environment["CUDA_VISIBLE_DEVICES"] = str(slot % self._devices)
+        # A session of its own: Ctrl-C in the terminal reaches this process alone, which stops the runs in order.
+        process = subprocess.Popen([sys.executable, "-P", "-c", _RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   env=environment, start_new_session=True)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        error = ""
+        with process:
+            try:
+                process.stdin.write(pickle.dumps((run, self._threads)))
+                process.stdin.flush()
+            except OSError:
+                pass  # it has ended already, and its code says how
+            self._running[run.key] = process
+            for line in process.stdout:
+                said = json.loads(line)
+                if isinstance(said, str):
+                    error = said
+                else:
+                    self._shares[run.key] = min(said, 0.999)
+        del self._running[run.key]
+        self._slots.put(slot)
+        if process.returncode == 130:
+            return None
+        if process.returncode or (result := finished(run)) is None:
+            raise GridError(error or (
+                f"its process ended with code {process.returncode}, perhaps for lack of memory: use fewer --jobs; "
+                "the same command goes on"
+            ))
+        return result
 
-def _work(run: Run) -> Result | None:
-    said = [0.0]
-
-    def watch(share: float) -> bool:
-        if share - said[0] > 0.01:
-            said[0] = share
-            _worker["shares"].put((run.key, min(share, 0.999)))
-        return bool(_worker["stop"].is_set())
-
-    return None if _worker["stop"].is_set() else execute(run, watch, _worker["threads"])
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """What child processes see that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    def stop(self, at_once: bool = False) -> None:
+        """Let every process save and end; `at_once`: end it."""
+        self._stopping.set()
+        for process in list(self._running.values()):
+            if at_once:
+                process.kill()
+            elif process.stdin is not None:
+                process.stdin.close()
 
 
 @contextmanager
@@ -296,7 +282,7 @@ def check_same_start(runs: Sequence[Run], results: Mapping[str, Result], own: Se
     Raises:
         GridError: a built-in arm differs.
     """
-    told: dict[str, list[str]] = {}
+    remarks: dict[str, list[str]] = {}
     firsts: dict[int, tuple[Run, Result]] = {}
     for run in sorted(runs, key=lambda run: run.arm in own):
         result = results.get(run.key)
@@ -313,5 +299,5 @@ def check_same_start(runs: Sequence[Run], results: Mapping[str, Result], own: Se
                 f"delete {run.folder} and run again"
             )
         if differing:
-            told[run.arm] = differing
-    return [f"{arm} differs from the others also in {', '.join(what)}." for arm, what in told.items()]
+            remarks[run.arm] = differing
+    return [f"{arm} differs from the others also in {', '.join(what)}." for arm, what in remarks.items()]

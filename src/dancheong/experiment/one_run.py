@@ -1,15 +1,23 @@
-"""One run of the grid: train, judge, and leave everything the report needs in one file."""
+"""One run of the grid: train, judge, and leave everything the report needs in one file; here or in a process of its own."""
 
 import json
+import os
+import pickle
 import shutil
+import signal
+import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from dancheong.artifact import read_artifact
 from dancheong.experiment.judge import judge
-from dancheong.params import Params
+from dancheong.params import DancheongError, Params
 from dancheong.system.whole_file import whole_file
 
 # Judging is this share of a run's progress.
@@ -99,6 +107,45 @@ def execute(run: Run, watch: Callable[[float], bool], threads: int) -> Result | 
     if run.drop_model:
         model.unlink()
     return result
+
+
+def main() -> None:
+    """A run as a process of its own, for `grid.run_grid`.
+
+    A pickled (Run, threads) comes in on stdin; the end of stdin is the order to save and stop, so that a run also stops when
+    the process that started it is gone. Out go lines of JSON: the share that is done, or what failed, as a string.
+    Exits with 0 (finished), 1 (failed), or 130 (stopped).
+    """
+    # Ctrl-C in a terminal reaches every process of it; the order to stop comes in on stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a library prints is not for the starting process: it goes to stderr.
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    run, threads = pickle.load(sys.stdin.buffer)
+    stop = threading.Event()
+
+    def wait_for_the_end() -> None:
+        # Not through sys.stdin, whose lock a waiting thread would still hold when the interpreter ends.
+        while os.read(0, 1):
+            pass
+        stop.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    cv2.setNumThreads(threads)
+
+    def say(what: float | str) -> None:
+        with suppress(OSError):  # nobody listens any more
+            print(json.dumps(what), file=lines, flush=True)
+
+    def watch(share: float) -> bool:
+        say(share)
+        return stop.is_set()
+
+    try:
+        sys.exit(0 if execute(run, watch, threads) else 130)
+    except DancheongError as error:
+        say(str(error))
+        sys.exit(1)
 
 
 def _result(run: Run, model: Path, scores: dict[str, list[float]]) -> Result:

@@ -27,12 +27,12 @@ from dancheong.glare.homomorphic import homomorphic
 from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import as_rgb, decode, linear_to_srgb, to_pixels
 from dancheong.imaging.files import read_photo, write_photo
-from dancheong.imaging.resize import resize
+from dancheong.imaging.resize import fit_size, resize
 from dancheong.params import Params
+from dancheong.system.cores import cores
 from dancheong.system.whole_file import whole_file
 
 Pixels = NDArray[Any]
-Watch = Callable[[float], None]
 
 # Photographs that reach white leave no room for light.
 EXPOSURE = 0.75
@@ -64,13 +64,12 @@ class Pictures:
         return self.folder / "test"
 
 
-def make_pictures(photos: Path, test: Path, work: Path, params: Params, watch: Watch = lambda share: None) -> Pictures:
+def make_pictures(photos: Path, test: Path, work: Path, params: Params) -> Pictures:
     """Simulate glare on both sets, each photograph by a seed of its own; what an earlier call made is taken as it is.
 
     Args:
         photos, test: any of the layouts with a color truth; only the color photographs count.
         work: a folder of the program's own.
-        watch: gets the share that is done.
 
     Raises:
         NoPhotographs: nothing usable in one of them.
@@ -88,7 +87,7 @@ def make_pictures(photos: Path, test: Path, work: Path, params: Params, watch: W
     digest = whole.hexdigest()
     folder = work / f"pictures-{digest[:12]}"
     if not (folder / "made.json").exists():
-        _simulate_all(sets, folder, longer_px, left_out, watch)
+        _simulate_all(sets, folder, longer_px, left_out)
     made = json.loads((folder / "made.json").read_text("utf-8"))
     refused = tuple(Refusal(Path(file), kind, reason) for file, kind, reason in made["left_out"])
     return Pictures(
@@ -96,22 +95,17 @@ def make_pictures(photos: Path, test: Path, work: Path, params: Params, watch: W
     )
 
 
-def _simulate_all(
-    sets: Sequence[list[Pair]], folder: Path, longer_px: int, left_out: list[Refusal], watch: Watch
-) -> None:
+def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left_out: list[Refusal]) -> None:
     """Write clean, damaged and mask of every photograph, then made.json: without it nothing here counts as made."""
     shutil.rmtree(folder, ignore_errors=True)
     names: list[list[str]] = []
     shares: list[float] = []
-    total, done = sum(map(len, sets)), 0
     for part, (pairs, place) in enumerate(zip(sets, (folder, folder / "test"), strict=True)):
         for kind in ("clean", "damaged", *(["mask"] if part == _TEST else [])):
             (place / kind).mkdir(parents=True)
         kept: list[str] = []
         seen: set[bytes] = set()
         for pair, outcome in _each(partial(_simulate, part, longer_px), list(enumerate(pairs))):
-            done += 1
-            watch(done / total)
             if isinstance(outcome, Refusal):
                 left_out.append(outcome)
                 continue
@@ -147,8 +141,7 @@ def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pi
     except PhotographRefused as refused:
         return refused.refusal
     height, width = pixels.shape[:2]
-    scale = min(1.0, longer_px / max(height, width))
-    small = resize(pixels, (max(1, round(height * scale)), max(1, round(width * scale))))
+    small = resize(pixels, fit_size(height, width, min(longer_px, max(height, width))))
     clean = to_pixels(linear_to_srgb(decode(small) * np.float32(EXPOSURE)), np.uint8)
     damaged, mask = add_glare(clean, np.random.default_rng((GLARE_SEED, part, index)))
     if not (has_color(clean) and has_color(damaged)):
@@ -177,11 +170,7 @@ def toned(pictures: Pictures, dose: int, params: Params) -> Path:
     As much contrast as the filter's, but a curve cannot tell light from detail.
     """
 
-    def fill(folder: Path) -> None:
-        for file, pixels in _each(partial(_toned, params), sorted(dosed(pictures, dose).iterdir())):
-            write_photo(folder / file.name, pixels)
-
-    return _made_once(pictures.folder / f"toned_{dose:03d}-{_of_params(params)}", fill)
+    return _derived("toned", partial(_toned, params), pictures, dose, params)
 
 
 def _toned(params: Params, file: Path) -> Pixels:
@@ -204,11 +193,7 @@ def match_histograms(pixels_hwc: Pixels, model_hwc: Pixels) -> Pixels:
 def placebo(pictures: Pictures, dose: int, params: Params) -> Path:
     """Masks as the detector of `params` finds them, mirrored and moved by half the picture: equal area, wrong place."""
 
-    def fill(folder: Path) -> None:
-        for file, pixels in _each(partial(_misplaced, params), sorted(dosed(pictures, dose).iterdir())):
-            write_photo(folder / file.name, pixels)
-
-    return _made_once(pictures.folder / f"placebo_{dose:03d}-{_of_params(params)}", fill)
+    return _derived("placebo", partial(_misplaced, params), pictures, dose, params)
 
 
 def _misplaced(params: Params, file: Path) -> Pixels:
@@ -217,9 +202,16 @@ def _misplaced(params: Params, file: Path) -> Pixels:
     return to_pixels(np.roll(alpha_hw[:, ::-1], (height // 2, width // 2), (0, 1)), np.uint8)
 
 
-def _of_params(params: Params) -> str:
+def _derived(kind: str, work: Callable[[Path], Pixels], pictures: Pictures, dose: int, params: Params) -> Path:
+    """A folder of what `work` makes of each training photograph, named after the rows and the code it depends on."""
+
+    def fill(folder: Path) -> None:
+        for file, pixels in _each(work, sorted(dosed(pictures, dose).iterdir())):
+            write_photo(folder / file.name, pixels)
+
     rows = json.dumps(params.model_copy(update={"seed": 0}).model_dump(exclude_defaults=True), sort_keys=True)
-    return hashlib.sha256((rows + glare_version()).encode()).hexdigest()[:8]
+    digest = hashlib.sha256((rows + glare_version()).encode()).hexdigest()[:8]
+    return _made_once(pictures.folder / f"{kind}_{dose:03d}-{digest}", fill)
 
 
 def _made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
@@ -244,7 +236,7 @@ def _link(source: Path, target: Path) -> None:
 
 def _each(work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """Each item with what `work` makes of it, in order; some at a time on all processors."""
-    threads = min(8, os.cpu_count() or 1)
+    threads = min(8, cores())
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(items), 4 * threads):
             part = items[start : start + 4 * threads]

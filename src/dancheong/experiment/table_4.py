@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from dancheong.data.prepare import channels, prepare, target_to_network, to_network
+from dancheong.experiment.findings import Interval, t_interval
 from dancheong.experiment.one_run import Result
-from dancheong.experiment.statistics import Interval, t_interval
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.imaging.resize import resize, working_shape
 from dancheong.params import Params
@@ -36,6 +36,16 @@ class Row:
     with_filter: Interval
     without: Interval
     change: Interval
+
+    @property
+    def direction(self) -> str:
+        """Of its change, beside the paper's."""
+        theirs = paper_change(self.name)
+        if theirs is None:
+            return "–"
+        if self.change.known and self.change.low <= 0 <= self.change.high:
+            return "neither way"
+        return "the same" if (self.change.mean < 0) == (theirs < 0) else "the opposite"
 
 
 def table_4(with_filter: Sequence[Result], without: Sequence[Result]) -> list[Row]:

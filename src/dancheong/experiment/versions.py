@@ -1,39 +1,46 @@
-"""Hashes of the program's own code, so that a result is never taken for one of another version."""
+"""Hashes of the program's own files, so that a result is never taken for one of another version."""
 
 import hashlib
 from functools import cache
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parents[2]
-# What a run's numbers can depend on.
-_RUN = ("artifact", "data", "glare", "imaging", "models", "params", "prediction", "training")
-_PICTURES = ("glare/simulate.py", "glare/light.py", "imaging/color.py", "imaging/resize.py", "experiment/pictures.py")
-_NO_PART = ("data/scenes", "data/doctor.py", "data/near_duplicates.py", "params/sources")
+PACKAGE = Path(__file__).resolve().parents[1]
+# What a run's numbers can depend on. The rest of the program is left out because a changed page or command would repeat
+# days of training for nothing.
+_RUN = (
+    "artifact", "data", "experiment/judge.py", "experiment/one_run.py", "glare", "imaging", "models", "params", "prediction",
+    "runtime", "system", "training",
+)
+_PICTURES = ("experiment/pictures.py", "glare/light.py", "glare/simulate.py", "imaging/color.py", "imaging/resize.py")
 
 
-def run_version() -> str:
-    """sha256 of the code that trains, predicts and judges."""
-    return _hash((*_RUN, "experiment/judge.py", "experiment/one_run.py"))
+def run_version(package: Path = PACKAGE) -> str:
+    """sha256 of what trains, predicts and judges."""
+    return _hash(package, _RUN)
 
 
-def pictures_version() -> str:
-    """sha256 of the code that simulates glare and makes the experiment's photographs."""
-    return _hash(_PICTURES)
+def pictures_version(package: Path = PACKAGE) -> str:
+    """sha256 of what simulates glare and makes the experiment's photographs."""
+    return _hash(package, _PICTURES)
 
 
-def glare_version() -> str:
-    """sha256 of the code that finds and filters light reflection."""
-    return _hash(("glare",))
+def glare_version(package: Path = PACKAGE) -> str:
+    """sha256 of what finds and filters light reflection."""
+    return _hash(package, ("glare",))
 
 
 @cache
-def _hash(parts: tuple[str, ...]) -> str:
+def _hash(package: Path, parts: tuple[str, ...]) -> str:
+    """Of every file under `parts`, networks and data included; only Python's caches do not count.
+
+    Raises:
+        FileNotFoundError: a part that is not there, because a hash of nothing would never change.
+    """
     whole = hashlib.sha256()
     for part in parts:
-        place = _PACKAGE / part
-        files = sorted(place.rglob("*")) if place.is_dir() else [place] if place.is_file() else []
+        place = package / part
+        files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place]
         for file in files:
-            name = file.relative_to(_PACKAGE).as_posix()
-            if file.suffix in (".py", ".npz") and not name.startswith(_NO_PART):
-                whole.update(name.encode() + b"\0" + file.read_bytes())
+            if file.parent.name != "__pycache__":
+                whole.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
     return whole.hexdigest()

@@ -227,3 +227,9 @@ def _sample(array: Array, size_hw: tuple[int, int], interpolation: int) -> Array
     size = cv2.resize(np.ascontiguousarray(array), (size_hw[1], size_hw[0]), interpolation=interpolation)
     # OpenCV drops an axis of one channel.
     return np.asarray(size).reshape(*size_hw, *array.shape[2:])
+
+
+def fit_size(height_px: int, width_px: int, longer_px: int) -> tuple[int, int]:
+    """(height, width) at which the longer side has `longer_px`, the aspect kept. No side is below 1."""
+    scale = longer_px / max(height_px, width_px)
+    return max(1, round(height_px * scale)), max(1, round(width_px * scale))

@@ -1,1 +1,1 @@
-"""What the machine offers: cores, files written whole, sessions of ONNX Runtime."""
+"""What the machine offers: cores, files written whole, sessions of ONNX Runtime, and text for other programs."""
