@@ -212,6 +212,7 @@ def test_a_setting_is_used_and_one_out_of_range_is_refused_in_words(visit, photo
     (photographs / "gray.png").write_bytes(content)
     result = read_photo(photographs / "gray.png").pixels
     assert np.ptp(result.astype(int), axis=-1).max() <= 1
+    page.click("[role=tabpanel]:visible >> text=Advanced and expert parameters")
     page.click("text=Light reflection: where it is")
     put(page, "det_levels", 999)
     until(lambda: page.click("#color"), lambda **limit: page.wait_for_selector("#status .bad", **limit))
