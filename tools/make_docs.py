@@ -21,7 +21,8 @@ USE_YN`; a `COMMENTS` column is kept. Order of force: `--set` > category > `COMM
 
 The **basic** parameters are those that the photographs, the machine or the wish at hand decide. **Advanced** ones change what
 is learned or done, from defaults that have been measured. **Expert** ones change how something is computed. `dancheong params
-show` lists the basic ones and what differs from the defaults, `dancheong params show --all` all of them."""
+show` lists the basic ones and what differs from the defaults, `dancheong params show --all` all of them. Below, the basic
+ones come first; the sections after them hold the others."""
 TABLE_HEAD = ["| name | default | paper | range | meaning | source | level |", "|---|---|---|---|---|---|---|"]
 
 
@@ -31,7 +32,7 @@ def parameters_markdown() -> str:
     lines = [PARAMETERS_HEAD, "", "## Basic", "", *_table(basic)]
     for section in SECTIONS:
         names = [name for name in by_level() if name in section.model_fields and name not in basic]
-        lines += ["", f"## {section_title(section)}: the others", "", *_table(names)]
+        lines += ["", f"## {section_title(section)}", "", *_table(names)]
     lines += ["", "## No parameters any more", "",
               "A table or model file that names one of these can still be read: the row counts for nothing, which is said.", ""]
     lines += [f"- {name.upper()}: {reason}." for name, reason in REMOVED.items()]
