@@ -289,6 +289,17 @@ def test_parameters_of_a_newer_version_are_refused_by_name(model: Path) -> None:
         read_artifact(model)
 
 
+def test_a_file_with_parameters_of_an_earlier_version_is_read(model: Path) -> None:
+    def add(file: h5py.File) -> None:
+        table = json.loads(file["params"][()].tobytes())
+        table["SR_PATCH"] = {"value": 12, "origin": "--set"}
+        put(file, "params", data=np.frombuffer(json.dumps(table).encode(), np.uint8))
+
+    before = read_artifact(model).params
+    forge(model, add)
+    assert read_artifact(model).params == before
+
+
 def test_a_parameter_out_of_range_is_refused_by_name(model: Path) -> None:
     def spoil(file: h5py.File) -> None:
         table = json.loads(file["params"][()].tobytes())

@@ -20,8 +20,7 @@ from dancheong.artifact.seal import BLOCK_BYTES, seal
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import Photo, PhotoError, read_photo, read_size, write_photo
 from dancheong.params import DancheongError, ParamError, Params, resolve
-from dancheong.params.sources import read_table, write_table
-from dancheong.params.table import TableRow
+from dancheong.params.sources import TableRow, read_table, write_table
 from dancheong.scenes import scene
 
 _BYTES = (0, 1, 2, 4, 7, 8, 16, 32, 64, 127, 128, 129, 254, 255)

@@ -2,10 +2,78 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
-from dancheong.app.reference import commands_markdown, parameters_markdown
+from typer.main import get_command
+
+from dancheong.app.main import app
+from dancheong.params.schema import REMOVED, ROWS, SECTIONS, by_level, format_value, section_title
+from dancheong.params.table import PRESETS, resolve
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+PARAMETERS_HEAD = """\
+# Parameters
+
+Generated from the schema (`python tools/make_docs.py`). A table has the columns `CATEGORY, PARAM_NAME, PARAM_VALUE,
+USE_YN`; a `COMMENTS` column is kept. Order of force: `--set` > category > `COMMON` > preset. *Paper* is the value of
+`--preset paper` where it is another one.
+
+The **basic** parameters are those that the photographs, the machine or the wish at hand decide. **Advanced** ones change what
+is learned or done, from defaults that have been measured. **Expert** ones change how something is computed. `dancheong params
+show` lists the basic ones and what differs from the defaults, `dancheong params show --all` all of them. Below, the basic
+ones come first; the sections after them hold the others."""
+TABLE_HEAD = ["| name | default | paper | range | meaning | source | level |", "|---|---|---|---|---|---|---|"]
+
+
+def parameters_markdown() -> str:
+    """docs/parameters.md: every parameter with defaults of both presets, range and unit, meaning and source."""
+    basic = [name for name in by_level() if ROWS[name].level == "basic"]
+    lines = [PARAMETERS_HEAD, "", "## Basic", "", *_table(basic)]
+    for section in SECTIONS:
+        names = [name for name in by_level() if name in section.model_fields and name not in basic]
+        lines += ["", f"## {section_title(section)}", "", *_table(names)]
+    lines += ["", "## No parameters any more", "",
+              "A table or model file that names one of these can still be read: the row counts for nothing, which is said.", ""]
+    lines += [f"- {name.upper()}: {reason}." for name, reason in REMOVED.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _table(names: list[str]) -> list[str]:
+    default, paper = (resolve(preset=preset).params for preset in PRESETS)
+    lines = list(TABLE_HEAD)
+    for name in names:
+        info = ROWS[name]
+        value, of_paper = (format_value(getattr(preset, name)) for preset in (default, paper))
+        reach = info.range_text + (f" {info.unit}" if info.unit else "")
+        cells = [name.upper(), value, of_paper if of_paper != value else "", reach, info.meaning, info.source, info.level]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return lines
+
+
+def commands_markdown() -> str:
+    """docs/cli.md: the help of every command."""
+    lines = ["# Commands", "", "Generated from `--help` (`python tools/make_docs.py`)."]
+    for name, command in sorted(all_commands().items()):
+        lines += ["", f"## {name}", "", (command.help or "").strip(), "", "| argument or option | meaning |", "|---|---|"]
+        for parameter in command.params:
+            metavar = parameter.metavar or ""
+            spellings = ", ".join([*parameter.opts, *parameter.secondary_opts])
+            shown = metavar or parameter.name if parameter.param_type_name == "argument" else f"{spellings} {metavar}"
+            meaning = (parameter.help or "").replace("|", "\\|")
+            lines.append(f"| `{shown.strip()}` | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def all_commands(command: Any = None, name: str = "dancheong") -> dict[str, Any]:
+    """Every command by its words, such as `dancheong params init`."""
+    command = get_command(app) if command is None else command
+    children = getattr(command, "commands", None)
+    if not children:
+        return {name: command}
+    return {words: leaf for word, child in children.items() for words, leaf in all_commands(child, f"{name} {word}").items()}
+
+
 PAGES = {"parameters.md": parameters_markdown, "cli.md": commands_markdown}
 
 if __name__ == "__main__":

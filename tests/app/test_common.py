@@ -5,16 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from typer.main import get_command
+from make_docs import all_commands
 
 from dancheong.app import options
 from dancheong.app.console import emit
-from dancheong.app.main import app
-from dancheong.app.reference import _leaves
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, TableRow, complete_rows, write_table
 
-COMMANDS = {" ".join(words[1:]): command for words, command in _leaves(get_command(app), ("dancheong",))}
+COMMANDS = {name.removeprefix("dancheong "): command for name, command in all_commands().items()}
 SETTINGS = [
     f"--set={setting}"
     for setting in ("RESOL=32", "NGF=4", "NDF=4", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
@@ -134,7 +132,7 @@ def test_of_a_table_only_what_prediction_may_change_is_taken(command, trained, t
 def test_a_preset_under_a_complete_table_is_not_ignored_in_silence(command, tmp_path):
     table = tmp_path / "t.csv"
     write_table(table, complete_rows())
-    words = ("params", "show", "--params", table, "--preset", "paper")
+    words = ("params", "show", "--all", "--params", table, "--preset", "paper")
     said = command(*words)
     assert "values of --preset paper are overridden by rows of" in said.stderr
     assert said.stderr.count("\n") == 1

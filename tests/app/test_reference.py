@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from make_docs import commands_markdown, parameters_markdown
 
-from dancheong.app.reference import commands_markdown, parameters_markdown
 from dancheong.imaging.files import write_photo
 from dancheong.params import complete_rows, write_table
 from dancheong.scenes import write_scenes

@@ -7,6 +7,8 @@ from collections import namedtuple
 import pytest
 
 from dancheong.app.main import main
+from dancheong.params import read_table
+from dancheong.params.schema import BASIC, ROWS
 
 Said = namedtuple("Said", "stdout stderr")
 
@@ -47,32 +49,42 @@ def test_nothing_is_overwritten_in_silence(run, tmp_path, name):
 
 def test_passwords_stay_out_of_messages(run, tmp_path):
     place = "postgresql://kim:Geheim@localhost:1/base?connect_timeout=2"
-    for words in (("check", place), ("init", place), ("copy", place, tmp_path / "t.csv"), ("runs", place)):
+    for words in (("check", place), ("init", place), ("copy", place, tmp_path / "t.csv")):
         done = run(*words, code=2)
         assert "Geheim" not in done.stdout + done.stderr
         assert "kim:***@localhost" in done.stderr
 
 
-def test_runs_need_a_database(run, tmp_path):
-    assert "sqlite:///" in run("runs", tmp_path / "t.csv", code=2).stderr
+def test_the_basic_parameters_come_first_and_the_rest_on_request(run, tmp_path):
+    said = run("show")
+    names = [line.split()[0].lower() for line in said.stdout.splitlines()]
+    assert sorted(names) == sorted(BASIC)
+    assert f"{len(ROWS) - len(BASIC)} more parameters" in said.stderr
+    said = run("show", "--all")
+    names = [line.split()[0].lower() for line in said.stdout.splitlines()]
+    assert (set(names[: len(BASIC)]), set(names)) == (set(BASIC), set(ROWS))
+    assert said.stderr == ""
+    run("init", tmp_path / "t.csv")
+    assert [row.name.lower() for row in read_table(tmp_path / "t.csv")] == names
 
 
-def test_an_evaluation_is_recorded_with_the_model_and_the_photographs(command, trained, tmp_path):
-    url = f"sqlite:///{(tmp_path / '기록.db').as_posix()}"
-    command("params", "init", url)
-    said = command("evaluate", trained / "model.h5", trained / "photos", "--params", url, "--json").stdout
-    (run,) = command("params", "runs", url, "--json").stdout["runs"]
-    inspected = command("inspect", trained / "model.h5", "--json").stdout
-    assert run["model_hash"] == inspected["digest"]
-    # The same photographs have the same fingerprint, trained on or evaluated.
-    assert run["data_fingerprint"] == inspected["data"]["fingerprint"]
-    assert run["scores"]["delta_e_2000"] == pytest.approx(said["delta_e_2000"])
-    assert run["command"].startswith("dancheong evaluate ")
+def test_what_differs_from_the_defaults_is_shown_with_the_basic_parameters(run):
+    lines = {line.split()[0]: line for line in run("show", "--set", "HF_ORDER=2", "--preset", "paper").stdout.splitlines()}
+    assert lines["HF_ORDER"].split()[1:] == ["2.0", "expert", "--set"]
+    assert lines["HF_BORDER"].split()[1:] == ["none", "expert", "preset", "paper"]
+    assert "HF_EPSILON" not in lines
 
 
-def test_a_table_in_a_file_keeps_no_history(command, trained, tmp_path):
-    command("params", "init", tmp_path / "t.csv")
-    before = (tmp_path / "t.csv").read_bytes()
-    command("evaluate", trained / "model.h5", trained / "test", "--params", tmp_path / "t.csv", "--quiet")
-    assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]
-    assert (tmp_path / "t.csv").read_bytes() == before
+def test_a_table_that_names_a_removed_parameter_is_told_so(run, tmp_path):
+    table = tmp_path / "old.csv"
+    rows = "COMMON,SR_PATCH,12,Y\nCOMMON,NGF,8,Y\nCOMMON,SR_LR,1,N\n"
+    table.write_text("CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\n" + rows, "utf-8")
+    for words in (("show", "--params", table), ("check", table)):
+        said = run(*words)
+        assert "old.csv row 2: SR_PATCH is no parameter any more" in said.stderr
+        assert "always has 48 px" in said.stderr
+        assert "SR_LR" not in said.stderr
+    assert run("show", "--params", table, "--quiet").stderr == ""
+    run("copy", table, tmp_path / "copy.csv")
+    assert [row.name for row in read_table(tmp_path / "copy.csv")] == ["SR_PATCH", "NGF", "SR_LR"]
+    assert "SR_PATCH is no parameter any more" in run("show", "--set", "SR_PATCH=12", code=2).stderr

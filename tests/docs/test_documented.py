@@ -6,26 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.main import get_command
+from make_docs import all_commands, commands_markdown, parameters_markdown
 
-from dancheong.app.main import app
-from dancheong.app.reference import commands_markdown, parameters_markdown
 from dancheong.params import Params
+from dancheong.params.schema import BASIC, LEVELS, REMOVED
 from dancheong.scenes import write_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "README.ko.md"])
 # Pages that tell a person what to type today; a log tells what was typed then.
 HOW_TO = [page for page in PAGES if page.name not in ("log.md", "cli.md") and page.parent.name != "decisions"]
-
-
-def commands(command=None, words=("dancheong",)):
-    """Every command by its words, as the program has them."""
-    command = get_command(app) if command is None else command
-    children = getattr(command, "commands", None)
-    if not children:
-        return {" ".join(words): command}
-    return {name: one for word, child in children.items() for name, one in commands(child, (*words, word)).items()}
 
 
 def sections():
@@ -35,9 +25,9 @@ def sections():
 
 def test_every_command_and_option_is_in_the_reference_with_its_meaning():
     documented = sections()
-    assert documented.keys() == commands().keys()
+    assert documented.keys() == all_commands().keys()
     assert {"dancheong train", "dancheong params copy"} <= documented.keys()
-    for name, command in commands().items():
+    for name, command in all_commands().items():
         assert (command.help or "").strip(), name
         for parameter in command.params:
             spelling = next(iter(parameter.opts)) if parameter.param_type_name == "option" else parameter.metavar
@@ -47,12 +37,16 @@ def test_every_command_and_option_is_in_the_reference_with_its_meaning():
 
 def test_every_parameter_is_in_the_reference_with_its_meaning():
     rows = [line.split(" | ") for line in parameters_markdown().splitlines() if re.match(r"\| [A-Z]", line)]
-    assert [row[0].strip("| ").lower() for row in rows] == list(Params.model_fields)
+    names = [row[0].strip("| ").lower() for row in rows]
+    assert sorted(names) == sorted(Params.model_fields)
+    assert set(names[: len(BASIC)]) == set(BASIC)
     for row in rows:
-        assert len(row) == 6
-        default, _, reach, meaning, source = (cell.strip(" |") for cell in row[1:])
+        assert len(row) == 7
+        default, _, reach, meaning, source, level = (cell.strip(" |") for cell in row[1:])
         assert min(len(default), len(reach), len(source)) > 0, row
         assert len(meaning) > 8, row
+        assert level in LEVELS
+    assert all(f"- {name.upper()}: " in parameters_markdown() for name in REMOVED)
 
 
 def typed(page):
@@ -68,7 +62,7 @@ def typed(page):
 
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.name)
 def test_commands_that_are_told_exist_with_their_options(page):
-    known, documented = commands(), sections()
+    known, documented = all_commands(), sections()
     for line in typed(page):
         words = shlex.split(line, posix="\\" not in line)
         if words[1] == "params" and len(words) == 2:
@@ -90,7 +84,7 @@ def test_settings_that_are_told_are_in_range(page):
             Params(**{name.lower(): value})
 
 
-def test_both_readmes_tell_the_same_commands():
+def test_both_readmes_tell_the_same_all_commands():
     english, korean = ([line.split()[1] for line in typed(ROOT / name)] for name in ("README.md", "README.ko.md"))
     assert set(korean) <= set(english)
     assert {"train", "predict", "evaluate", "doctor", "params"} <= set(korean)

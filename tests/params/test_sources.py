@@ -66,3 +66,9 @@ def test_written_rows_read_back(tmp_path_factory, rows):
 def test_load_is_the_short_way(tmp_path):
     path = table(tmp_path, HEADER + "COMMON,RESOL,128,Y,\nGOGUNG,NGF,16,Y,\n")
     assert Params.load(path, category="GOGUNG", KSIZE=5) == Params(resol=128, ngf=16, ksize=5)
+
+
+def test_load_warns_of_rows_of_earlier_versions(tmp_path):
+    path = table(tmp_path, HEADER + "COMMON,SR_LR,.1,Y,\n")
+    with pytest.warns(UserWarning, match="row 2: SR_LR is no parameter any more"):
+        assert Params.load(path) == Params()

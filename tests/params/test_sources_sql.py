@@ -1,13 +1,11 @@
 """Databases: the same behavior in SQLite and PostgreSQL; PostgreSQL is skipped where there is none."""
 
 import itertools
-import json
 import os
 import re
 import shutil
 import subprocess
 import uuid
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from typer.testing import CliRunner
 
 from dancheong.app.table_commands import app
 from dancheong.params import ExtraMissing, ParamError, TableRow, complete_rows, read_table, resolve, write_table
-from dancheong.params.sources import shown, sql, table_exists, table_hash
+from dancheong.params.sources import redact_password, sql, table_exists
 
 ROWS = [TableRow("COMMON", "RESOL", "128", True, "해상도"), TableRow("GOGUNG", "NGF", "16", False, "it's \"quoted\"; --")]
 NO_POSTGRES = "no PostgreSQL: set DANCHEONG_TEST_POSTGRES to a URL, or install Debian's postgresql and postgresql-common"
@@ -49,12 +47,11 @@ def place(request, tmp_path):
         yield f"sqlite:///{tmp_path}/파라미터 표.db"
         return
     url = make_url(request.getfixturevalue("postgres"))
-    names = {"table": f"t_{uuid.uuid4().hex}", "runs": f"r_{uuid.uuid4().hex}"}
-    yield url.update_query_dict(names).render_as_string(hide_password=False)
+    name = f"t_{uuid.uuid4().hex}"
+    yield with_table(url, name)
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        for name in names.values():
-            connection.execute(sa.text(f"DROP TABLE IF EXISTS {name} CASCADE"))
+        connection.execute(sa.text(f"DROP TABLE IF EXISTS {name} CASCADE"))
     engine.dispose()
 
 
@@ -62,14 +59,13 @@ def with_table(place, name):
     return make_url(place).update_query_dict({"table": name}).render_as_string(hide_password=False)
 
 
-def names_of(place):
-    at = sql.parse_place(place)
-    return at.params.name, at.runs.name
+def name_of(place):
+    return sql.parse_location(place).name
 
 
 def execute(place, *statements):
     """What an administrator does with the database's own tools."""
-    engine = sa.create_engine(sql.parse_place(place).url)
+    engine = sa.create_engine(sql.parse_location(place).url)
     try:
         with engine.begin() as connection:
             for statement in statements:
@@ -95,7 +91,7 @@ def test_written_rows_read_back_in_order_with_their_place(place):
     assert table_exists(place)
     rows = read_table(place)
     assert plain(rows) == complete_rows()
-    assert rows[0].where == f"table {names_of(place)[0]} row 1 (RESOL)"
+    assert rows[0].where == f"table {name_of(place)} row 1 (RESOL)"
     write_table(place, ROWS)
     assert plain(read_table(place)) == ROWS
     write_table(place, [])
@@ -104,7 +100,7 @@ def test_written_rows_read_back_in_order_with_their_place(place):
 
 def test_a_bad_row_is_named_by_its_id(place):
     write_table(place, ROWS)
-    table = names_of(place)[0]
+    table = name_of(place)
     execute(
         place,
         f"INSERT INTO {table} (category, param_name, param_value, comments) VALUES ('COMMON', 'RESOLL', '1', '')",
@@ -121,7 +117,7 @@ def test_a_bad_row_is_named_by_its_id(place):
 def test_the_database_itself_refuses_what_is_neither_y_nor_n(place):
     write_table(place, ROWS)
     with pytest.raises(sa.exc.IntegrityError):
-        execute(place, f"UPDATE {names_of(place)[0]} SET use_yn = 'x'")
+        execute(place, f"UPDATE {name_of(place)} SET use_yn = 'x'")
 
 
 def test_a_failed_write_leaves_everything_as_it_was(place):
@@ -139,7 +135,7 @@ def test_a_failed_write_leaves_everything_as_it_was(place):
 
 def test_a_view_of_ones_own_with_values_of_any_type(place):
     write_table(place, ROWS)
-    table, view = names_of(place)[0], f"V_{uuid.uuid4().hex}"
+    table, view = name_of(place), f"V_{uuid.uuid4().hex}"
     execute(
         place,
         f'CREATE VIEW "{view}" AS '
@@ -158,7 +154,7 @@ def test_a_view_of_ones_own_with_values_of_any_type(place):
 
 
 def test_a_table_of_ones_own(place):
-    table = names_of(place)[0]
+    table = name_of(place)
     columns = '"CATEGORY" text, "PARAM_NAME" text, "PARAM_VALUE" text, "USE_YN" char(3)'
     execute(place, f"CREATE TABLE {table} ({columns})")
     without_comments = [TableRow("COMMON", "RESOL", "64")]
@@ -172,44 +168,16 @@ def test_a_table_of_ones_own(place):
     assert plain(read_table(place)) == without_comments
     execute(place, f'ALTER TABLE {table} RENAME COLUMN "USE_YN" TO used')
     assert "USE_YN is missing" in refusal(place)
+    with pytest.raises(ParamError, match="USE_YN is missing"):
+        write_table(place, without_comments)
 
 
 def test_no_such_table_names_the_nearest(place):
     write_table(place, ROWS)
-    table = names_of(place)[0]
+    table = name_of(place)
     message = refusal(with_table(place, table[:-1] + "_"))
     assert f"did you mean {table.upper()}?" in message
     assert "password" not in message
-
-
-def test_runs_are_recorded(place):
-    write_table(place, ROWS)
-    assert sql.list_runs(place) == []
-    before = datetime.now(UTC) - timedelta(seconds=1)
-    scores = {"psnr": float("inf"), "delta_e_2000": 7.25, "gray": {"ssim": 0.9}, "note": "가"}
-    command = ["dancheong", "train", "my photos", "--params", "postgresql://user:geheim@host/base"]
-    first = sql.record_run(place, command=command, rows=read_table(place), data_fingerprint="ab" * 32, model_hash="cd" * 32,
-                           scores=scores)
-    sql.record_run(place, command="dancheong evaluate", rows=ROWS[::-1])
-    runs = sql.list_runs(place)
-    assert runs[0] == first
-    assert before <= runs[0].when_utc <= datetime.now(UTC)
-    assert runs[0].when_utc.utcoffset() == timedelta(0)
-    assert runs[0].command == "dancheong train 'my photos' --params 'postgresql://user:***@host/base'"
-    assert runs[0].scores == {"psnr": None, "delta_e_2000": 7.25, "gray": {"ssim": 0.9}, "note": "가"}
-    assert runs[1].scores == {}
-    assert runs[0].table_hash == runs[1].table_hash == table_hash(ROWS)
-    (row,) = execute(place, f"SELECT count(*) FROM {names_of(place)[1]} WHERE model_hash LIKE 'cdcd%'")
-    assert row[0] == 1
-
-
-def test_a_foreign_table_called_runs_is_left_alone(place):
-    runs = names_of(place)[1]
-    execute(place, f"CREATE TABLE {runs} (distance integer)")
-    for attempt in (lambda: sql.record_run(place, command="x", rows=[]), lambda: sql.create_runs(place)):
-        with pytest.raises(ParamError, match=r"\?runs=NAME"):
-            attempt()
-    assert execute(place, f"SELECT * FROM {runs}") == []
 
 
 def test_csv_to_xlsx_to_postgresql_to_sqlite_to_csv(postgres, tmp_path):
@@ -221,9 +189,9 @@ def test_csv_to_xlsx_to_postgresql_to_sqlite_to_csv(postgres, tmp_path):
         done = CliRunner().invoke(app, ["copy", str(source), str(destination)], catch_exceptions=False)
         assert done.exit_code == 0
         assert make_url(postgres).password not in done.output
-        assert table_hash(read_table(destination)) == table_hash(read_table(original))
+        assert plain(read_table(destination)) == plain(read_table(original))
     assert way[-1].read_bytes() == original.read_bytes()
-    execute(base, f"DROP TABLE {names_of(base)[0]}")
+    execute(base, f"DROP TABLE {name_of(base)}")
 
 
 def test_a_schema_in_the_name(postgres):
@@ -283,21 +251,9 @@ def test_a_missing_driver_is_named():
 @pytest.mark.parametrize(
     "text", ["postgresql://u:pa:s/s@h/b", "x --params=postgresql+psycopg://u:pass@h:1/b?table=t", "postgresql://h/b?password=pass"]
 )
-def test_passwords_are_not_shown(text):
-    assert "***" in shown(text)
-    assert "pa" not in shown(text).replace("params", "").replace("password", "")
-
-
-def test_the_history_on_the_command_line(tmp_path):
-    place = f"sqlite:///{tmp_path}/a.db"
-    run = CliRunner().invoke
-    assert run(app, ["init", place]).exit_code == 0
-    assert "no runs" in run(app, ["runs", place]).output
-    sql.record_run(place, command="dancheong train", rows=ROWS, model_hash="ab" * 32, scores={"psnr": 20.123456})
-    assert all(word in run(app, ["runs", place]).output for word in ("abababab", "psnr=20.12", "dancheong train"))
-    (record,) = json.loads(run(app, ["runs", place, "--json"]).output)["runs"]
-    assert record["scores"] == {"psnr": 20.123456}
-    assert datetime.fromisoformat(record["when_utc"]).utcoffset() == timedelta(0)
+def test_passwords_are_not_redact_password(text):
+    assert "***" in redact_password(text)
+    assert "pa" not in redact_password(text).replace("params", "").replace("password", "")
 
 
 DOCS = Path(__file__).parents[2] / "docs" / "tables.md"
@@ -307,16 +263,14 @@ def code_blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
 
 
-def test_the_documented_tables_are_the_ones_made(tmp_path):
+def test_the_documented_table_is_the_one_made(tmp_path):
     place, documented = f"sqlite:///{tmp_path}/a.db", f"sqlite:///{tmp_path}/b.db"
     CliRunner().invoke(app, ["init", place], catch_exceptions=False)
     (ddl,) = code_blocks("sql")
     execute(documented, *re.sub("--.*", "", ddl).strip().rstrip(";").split(";"))
-    for table in ("dancheong_params", "runs"):
-        made, told = (execute(one, f"SELECT name FROM pragma_table_info('{table}')") for one in (place, documented))
-        assert made == told
+    columns = "SELECT name FROM pragma_table_info('dancheong_params')"
+    assert execute(place, columns) == execute(documented, columns) != []
     write_table(documented, ROWS)
-    sql.record_run(documented, command="x", rows=ROWS)
 
 
 def test_the_documented_python_runs(tmp_path, monkeypatch):
@@ -329,4 +283,3 @@ def test_the_documented_python_runs(tmp_path, monkeypatch):
     exec(code, names)
     assert (names["params"].resol, names["params"].ngf) == (512, 16)
     assert plain(read_table("sqlite:///params.db?table=trial")) == rows
-    assert sql.list_runs("sqlite:///params.db")[0].scores == {"delta_e_2000": 8.1}

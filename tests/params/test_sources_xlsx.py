@@ -179,7 +179,7 @@ def test_a_written_workbook_explains_itself(tmp_path):
     assert any('"Y,N"' in found.formula1 and "D2" in found.sqref for found in sheet.data_validations.dataValidation)
     for row in rows:
         note = sheet.cell(line[row.name], 2).comment.text
-        assert all(word in note for word in ("Range: ", "Default: "))
+        assert all(word in note for word in ("Range: ", "Default: ", "Level: "))
         assert Params.model_fields[row.name.lower()].description in note
     assert "Unit: px" in sheet.cell(line["RESOL"], 2).comment.text
     # Numbers are numbers, so that the range is checked and formulas may use them.

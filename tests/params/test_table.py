@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.params import ParamError, Params, TableRow, complete_rows, parse_settings, resolve
-from dancheong.params.table import format_value
+from dancheong.params.schema import BASIC, EXPERT, REMOVED, ROWS, format_value
+from dancheong.params.table import removed_notes
 
 
 def row(name, value, category="COMMON", use=True, where="table row 2"):
@@ -147,3 +148,22 @@ def test_levels_follow_from_resol_where_depth_is_zero():
 def test_parameters_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Params().resol = 64
+
+
+def test_levels_name_rows_once_and_at_most_twenty_are_basic():
+    assert len(BASIC) <= 20
+    assert not set(BASIC) & set(EXPERT)
+    assert set(BASIC) | set(EXPERT) <= set(ROWS) == set(Params.model_fields)
+    assert len({*BASIC, *EXPERT}) == len(BASIC) + len(EXPERT)
+    assert not set(REMOVED) & set(ROWS)
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_a_removed_row_counts_for_nothing_and_is_told(name):
+    old = row(name.upper(), "any")
+    assert resolve([old, row("NGF", "8")]).params == Params(ngf=8)
+    (note,) = removed_notes([old, row(name, "1", use=False)])
+    assert note.startswith(f"table row 2: {name.upper()} is no parameter any more")
+    assert REMOVED[name] in note
+    with pytest.raises(ParamError, match=f"--set: {name.upper()} is no parameter any more"):
+        resolve(settings={name: "1"})

@@ -8,9 +8,8 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.app.history import record
 from dancheong.app.training_log import kept_log
-from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, read_table, resolve
+from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, resolve
 
 if TYPE_CHECKING:
     from dancheong.data.photographs import Refusal
@@ -55,7 +54,7 @@ def train_categories(
     from dancheong.training.loop import check_training
 
     require_extra()
-    rows = read_table(table) if table else None
+    rows = options.table_rows(table, quiet)
     kinds = _kinds(photos, test, rows, parse_settings(settings or []), preset)
     for kind in kinds:
         check_training(kind.resolved.params)
@@ -119,8 +118,6 @@ def _train(kind: _Kind, model: Path, table: str | None, resume: bool, quiet: boo
         )
         if result.is_first_process:
             log.finish(result)
-            record(table, ["train-categories", str(kind.photos), "-o", str(model)], fingerprint=result.fingerprint,
-                   digest=result.digest, scores=result.val or result.losses)
     return _told(kind.name, model, read_artifact(model).data, result.refusals, result.stopped)
 
 

@@ -73,7 +73,9 @@ def compare(
     from dancheong.experiment.experiment import Plan
     from dancheong.experiment.experiment import compare as run
 
-    own_arms = [own_arm(name, read_table(place), category) for name, place in map(_name_and_table, own or [])]
+    own_arms = [
+        own_arm(name, options.table_rows(place, quiet) or [], category) for name, place in map(_name_and_table, own or [])
+    ]
     curve = _numbers(doses or ("0,50" if quick else "0,25,50,100"))
     plan = Plan(
         base, chosen_arms([name.strip() for name in arms.split(",") if name.strip()], own_arms),

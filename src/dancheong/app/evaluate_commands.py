@@ -7,8 +7,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.app.history import record
-from dancheong.params import parse_settings, read_table
+from dancheong.params import parse_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -60,8 +59,6 @@ def evaluate(
     for name, error in result.failures:
         say(f"failed: {name}: {error}")
     scores = result.record()
-    record(table, ["evaluate", str(model), str(photos)], fingerprint=result.fingerprint, digest=colorizer.digest,
-           scores={name: scores[name] for name in ("images", *vars(result.mean), "gray")})
     names = ("delta_e_2000", "psnr", "ssim", "colorfulness", "colorfulness_truth")
     lines = [f"{'':<20}{'result':>10}{'gray':>10}"]
     lines += [f"{name:<20}{getattr(result.mean, name):>10.3f}{getattr(result.gray, name):>10.3f}" for name in names]
@@ -89,7 +86,7 @@ def demo(
     """The main job on built-in scenes: train, predict unseen ones, evaluate, report. Minutes on two cores."""
     from dancheong.app.demo import demo_params, run_demo
 
-    resolved = demo_params(read_table(table) if table else None, category, parse_settings(settings or []))
+    resolved = demo_params(options.table_rows(table, quiet), category, parse_settings(settings or []))
     with progress_bar("demo", 1.0, quiet) as bar:
         result = run_demo(output, resolved, lambda text: say(text, quiet), bar)
     emit(result, as_json, [

@@ -8,7 +8,7 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import emit
 from dancheong.params import ParamError
-from dancheong.params.table import format_value
+from dancheong.params.schema import format_value
 
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")]
 

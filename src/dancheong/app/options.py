@@ -8,8 +8,8 @@ import typer
 from dancheong.app.console import say
 from dancheong.params import ParamError, Resolved, TableRow, parse_settings, read_table, resolve
 from dancheong.params.schema import AT_PREDICTION
-from dancheong.params.sources import shown
-from dancheong.params.table import PRESETS
+from dancheong.params.sources import redact_password
+from dancheong.params.table import PRESETS, removed_notes
 
 Table = Annotated[str | None, typer.Option("--params", help="Parameter table: .csv, .xlsx or a database URL.", metavar="TABLE")]
 PredictionTable = Annotated[
@@ -21,13 +21,27 @@ PredictionTable = Annotated[
 ]
 Category = Annotated[str | None, typer.Option("--category", help="Category whose rows override COMMON.", metavar="NAME")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Override one parameter; repeatable.", metavar="NAME=VALUE")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE",
+        help="Override one parameter; repeatable. `dancheong params show` lists the basic parameters, with --all the others.",
+    ),
 ]
 Preset = Annotated[str, typer.Option("--preset", help="Values to start from: default, or paper (the source paper's).")]
 Json = Annotated[bool, typer.Option("--json", help="The last line of stdout is one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars, no messages but those of failures.")]
 OutputDir = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.", metavar="DIR")]
 Runtime = Annotated[str, typer.Option("--runtime", help="auto, onnx, openvino (extra fast) or torch.")]
+
+
+def table_rows(table: str | None, quiet: bool = False) -> list[TableRow] | None:
+    """The rows of the table that --params names, None without one; of rows that are no parameters any more it is said so."""
+    if not table:
+        return None
+    rows = read_table(table)
+    for note in removed_notes(rows):
+        say(f"dancheong: {note}", quiet)
+    return rows
 
 
 def effective(
@@ -37,7 +51,7 @@ def effective(
 
     A table that `params init` wrote has a row for everything, so nothing of a preset is left: that is said.
     """
-    rows = read_table(table) if table else None
+    rows = table_rows(table, quiet)
     resolved = resolve(rows, category, parse_settings(settings or []), preset)
     if table and preset != "default":
         values = PRESETS[preset]
@@ -48,7 +62,7 @@ def effective(
         if lost:
             say(
                 f"dancheong: {len(lost)} of the {len(values)} values of --preset {preset} are overridden by rows of "
-                f"{shown(table)} ({', '.join(name.upper() for name in lost[:3])}{', ...' if lost[3:] else ''}): "
+                f"{redact_password(table)} ({', '.join(name.upper() for name in lost[:3])}{', ...' if lost[3:] else ''}): "
                 f"take these rows out, or write the table with `dancheong params init --preset {preset}`", quiet,
             )
     return resolved, rows
@@ -61,6 +75,6 @@ def at_prediction(table: str | None, category: str | None, settings: list[str] |
     given = {name.lower(): value for name, value in parse_settings(settings or []).items()}
     if not table:
         return given
-    resolved = resolve(read_table(table), category)
+    resolved = resolve(table_rows(table), category)
     rows = {name: getattr(resolved.params, name) for name in AT_PREDICTION if resolved.origins[name] != "default"}
     return {**rows, **given}

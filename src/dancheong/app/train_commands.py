@@ -8,7 +8,6 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import Bar, emit, progress_bar, say
-from dancheong.app.history import record
 from dancheong.app.training_log import TrainingLog, is_first_process, kept_log, tensorboard_there
 from dancheong.params import Params
 
@@ -81,8 +80,6 @@ def train(
         page = log.finish(result) if result.is_first_process else None
     if page is None:
         raise typer.Exit
-    record(table, ["train", str(photos), "-o", str(output)], fingerprint=result.fingerprint, digest=result.digest,
-           scores=result.val or result.losses)
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     if result.stopped:

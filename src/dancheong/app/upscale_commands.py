@@ -7,7 +7,6 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import Bar, emit, progress_bar, say
-from dancheong.app.history import record
 from dancheong.app.predict_commands import Inputs, Overwrite
 from dancheong.app.training_log import kept_log
 
@@ -107,8 +106,6 @@ def train_upscaler(
         page = log.finish(result) if result.is_first_process else None
     if page is None:
         raise typer.Exit
-    record(table, ["train-upscaler", str(photos), "-o", str(output)], fingerprint=result.fingerprint, digest=result.digest,
-           scores=result.val or result.losses)
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     if result.stopped:

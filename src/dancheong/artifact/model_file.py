@@ -30,6 +30,7 @@ from dancheong.artifact.seal import (
     seal,
 )
 from dancheong.params import Params
+from dancheong.params.schema import REMOVED
 from dancheong.system.whole_file import whole_file
 
 MAX_JSON_BYTES = 64 << 20
@@ -299,6 +300,8 @@ def _artifact(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Arti
 
 def _read_table(table: dict[str, Any]) -> tuple[Params, dict[str, str]]:
     """The effective table. A name it lacks is one that came later: its default is what the file was made with."""
+    # Rows of earlier versions: none of them touches a prediction (docs/decisions/0010).
+    table = {name: row for name, row in table.items() if name.lower() not in REMOVED}
     unknown = sorted(name for name in table if name.lower() not in Params.model_fields or name != name.upper())
     if unknown:
         raise ArtifactError(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dancheong.params import ParamError, Params, TableRow, resolve
-from dancheong.params.table import PRESETS, nearest
+from dancheong.params.schema import nearest
+from dancheong.params.table import PRESETS
 
 Role = Literal["untreated", "reference", "treatment", "control"]
 Photos = Literal["simulated", "toned"]

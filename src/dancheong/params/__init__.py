@@ -1,9 +1,8 @@
-"""The parameter table: schema, rows, and the places tables are kept."""
+"""The parameter table: schema, rows, and the locations where tables are kept."""
 
-from dancheong.params.errors import DancheongError, ExtraMissing
-from dancheong.params.schema import Params
-from dancheong.params.sources import read_table, write_table
-from dancheong.params.table import COMMON, ParamError, Resolved, TableRow, complete_rows, parse_settings, resolve
+from dancheong.params.errors import DancheongError, ExtraMissing, ParamError
+from dancheong.params.sources import TableRow, read_table, write_table
+from dancheong.params.table import COMMON, Params, Resolved, complete_rows, parse_settings, resolve
 
 __all__ = [
     "COMMON",

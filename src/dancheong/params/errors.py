@@ -1,4 +1,4 @@
-"""What every error that a user can mend has in common."""
+"""The errors that a user can mend: what came, what was expected, how to mend it."""
 
 
 class DancheongError(Exception):
@@ -9,5 +9,11 @@ class DancheongError(Exception):
 
 class ExtraMissing(DancheongError):
     """An optional part of the installation is needed and not there; the message says which and how to get it."""
+
+    exit_code = 2
+
+
+class ParamError(DancheongError, ValueError):
+    """A parameter table or setting that cannot be used; the message has a line for each problem."""
 
     exit_code = 2

@@ -1,12 +1,16 @@
 """The one table of everything a user may change: a row is a name, a type, a range, a default, a unit, a meaning and a source.
 
-A name in the table is the attribute's name in upper case: ``RESOL`` is ``params.resol``.
+A name in the table is the attribute's name in upper case: ``RESOL`` is ``params.resol``. A new parameter is one more row of
+a section below; documentation, forms, workbooks and checks follow from it.
 """
 
-from pathlib import Path
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 PIX2PIX = "Isola et al. 2017"
 SOURCE_PAPER = "source paper"
@@ -30,7 +34,7 @@ def row(
 
 
 class _Rows(BaseModel):
-    """Of pydantic's work only what is used is done: a section's rows are looked at, `Params` alone is filled."""
+    """A section of the table. Its validator is never built, because only `Params`, which has all sections, is instantiated."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -131,7 +135,8 @@ class PredictionRows(_Rows):
     )
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
     input_half: Literal["auto", "yes", "no"] = row(
-        "auto", "side_by_side models: the input is one half of a pair; auto: where it is exactly twice as wide as high"
+        "auto", "side_by_side models: a file is a pair, and its input half alone is predicted from; auto: where the "
+        "file is exactly twice as wide as high"
     )
     tile_px: int = row(0, "height of the strips a large photograph is finished in; 0: chosen by the program", unit="px",
                        ge=0, le=16384)
@@ -148,16 +153,12 @@ class UpscalerRows(_Rows):
     sr_planes: Literal["luma", "rgb"] = row(
         "luma", "luma: lightness through the network, chroma along its edges; rgb: color through the network"
     )
-    sr_features: int = row(32, "channels of each layer", ge=4, le=256, source=COMPACT)
-    sr_layers: int = row(10, "layers between the first and the last", ge=1, le=64, source=COMPACT)
     sr_images: int = row(150000, "patches trained on; 0 stores the weights of --init as they are", unit="images", ge=0,
                          le=10**9)
-    sr_lr: float = row(1e-3, "learning rate of Adam", gt=0, le=1)
     sr_lambda_gan: float = row(
         0.0, "weight of the adversarial loss beside L1, from GAN_START on; 0 trains no discriminator; above, the last weights "
         "are kept, not the best by PSNR", ge=0, le=100, source=COMPACT,
     )
-    sr_patch: int = row(48, "side of a patch as the network sees it", unit="px", ge=8, le=512)
     sr_degradation: Literal["clean", "realistic", "mixed"] = row(
         "mixed", "how patches are made smaller; clean: bicubic; realistic: blur, several kernels, noise, grain, JPEG; mixed: "
         "half of each", source="docs/upscaling.md",
@@ -245,69 +246,105 @@ class CorrectionRows(_Rows):
                              source=GLARE)
 
 
-class Params(
-    CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows
-):
-    """Effective parameters: immutable, validated, complete. Make them with `dancheong.params.resolve`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _choice_in_any_case(cls, value: Any, info: Any) -> Any:
-        """A spreadsheet writes `lab`, `Batch` or `Y`; a choice is recognized in any case."""
-        choices = choices_of(info.field_name)
-        if choices and isinstance(value, str | int):
-            return next((choice for choice in choices if choice.lower() == str(value).strip().lower()), value)
-        return value.strip() if isinstance(value, str) else value
-
-    @field_validator("fix_illuminant")
-    @classmethod
-    def _three_positive_numbers(cls, value: str) -> str:
-        try:
-            numbers = [float(part) for part in value.split()]
-        except ValueError:
-            numbers = []
-        if len(numbers) != 3 or not all(0 < number < 1e6 for number in numbers):
-            raise ValueError(f"three numbers above 0 were expected, such as '1 1 1', not {value!r}")
-        return value
-
-    @classmethod
-    def load(cls, table: str | Path | None = None, category: str | None = None, **settings: Any) -> "Params":
-        """Effective parameters from a table (none: the defaults) and settings, such as ``RESOL=512``.
-
-        Raises:
-            ParamError: naming the row and the nearest valid name.
-        """
-        from dancheong.params.sources import read_table
-        from dancheong.params.table import resolve
-
-        return resolve(None if table is None else read_table(table), category, settings).params
-
-    @property
-    def illuminant(self) -> tuple[float, float, float]:
-        """FIX_ILLUMINANT as numbers."""
-        red, green, blue = (float(part) for part in self.fix_illuminant.split())
-        return red, green, blue
-
-    @property
-    def levels(self) -> int:
-        """Levels of the U-Net: DEPTH, or as often as RESOL can be halved (docs/decisions: any RESOL is padded)."""
-        return self.depth or self.resol.bit_length() - 1
-
-
 SECTIONS: tuple[type[BaseModel], ...] = (
     NetworkRows, TrainingRows, DataRows, PredictionRows, UpscalerRows, GlareRows, DetectorRows, CorrectionRows,
 )
-
 
 # What may still be changed once a model is trained.
 AT_PREDICTION: tuple[str, ...] = tuple(
     name for section in (PredictionRows, GlareRows, DetectorRows, CorrectionRows) for name in section.model_fields
 )
 
+Level = Literal["basic", "advanced", "expert"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 
-def choices_of(field_name: str) -> tuple[str, ...]:
-    """The words a choice parameter allows; empty for the others."""
-    annotation = Params.model_fields[field_name].annotation
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
+# What the photographs, the machine or the wish at hand decide; everywhere these rows come first (docs/decisions/0010).
+BASIC = (
+    "resol", "ngf", "color_space", "batch_size", "epochs", "lr", "lambda_gan", "seed", "device", "pairing", "direction",
+    "vivid", "memory_gb", "sr_scale", "sr_images", "sr_degradation", "glare_mode", "det_confidence", "fix_strength",
+)
+# How something is computed: the defaults follow from a measurement or from mathematics, and the other values serve
+# experiments, the paper's preset and tests. What is neither basic nor expert is advanced.
+EXPERT = (
+    "beta1", "lr_decay_start", "gan_start", "d_spectral", "compile", "workers", "cache", "predict_dropout", "tile_px",
+    "hf_transfer", "hf_order", "hf_dog_ratio", "hf_dc_keep", "hf_channel", "hf_space",
+    "hf_epsilon", "hf_border", "hf_backend", "hf_max_gain", "hf_renorm", "det_core_level", "det_core_prominence",
+    "det_flank_floor", "det_flank_prominence", "det_max_area", "det_min_area_px", "det_clip_level", "det_levels",
+    "det_work_size", "fix_detail_sigma", "fix_inpaint_radius", "fix_illuminant", "veil_window", "veil_smooth", "veil_gate",
+    "loss_mask_weight",
+)
+
+# Rows of earlier versions, each with what holds instead: tables and model files that name them can still be read.
+REMOVED = {
+    "sr_features": "a new upscaler always has 32 features; to train another size, begin with weights of that size (--init)",
+    "sr_layers": "a new upscaler always has 10 layers; to train another size, begin with weights of that size (--init)",
+    "sr_lr": "the upscaler's learning rate always begins at .001, and LR_DECAY_START says when it falls",
+    "sr_patch": "a patch always has 48 px as the network sees it, twice what decides one of its pixels",
+}
+
+
+@dataclass(frozen=True)
+class RowInfo:
+    """A row of the table as documentation, forms and sources need it; `name` is lower case.
+
+    `low` and `high` are the bounds of a number: `high` is allowed itself, `low` unless `above_low`; None is no bound.
+    """
+
+    name: str
+    kind: type
+    choices: tuple[str, ...]
+    low: float | None
+    above_low: bool
+    high: float | None
+    default: Any
+    unit: str
+    meaning: str
+    source: str
+    level: Level
+
+    @property
+    def range_text(self) -> str:
+        """The type and range in words, such as ``a whole number from 16 to 4096``."""
+        if self.choices:
+            return ", ".join(self.choices)
+        words = {int: "a whole number", float: "a number", bool: "Y or N"}.get(self.kind, "text")
+        low = "" if self.low is None else f" {'above' if self.above_low else 'from'} {self.low:g}"
+        return words + low + ("" if self.high is None else f" to {self.high:.10g}")
+
+
+def _info(name: str, field: FieldInfo) -> RowInfo:
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    kind: Any = str if choices else field.annotation
+    bounds = {bound: getattr(item, bound) for item in field.metadata for bound in ("ge", "gt", "le") if hasattr(item, bound)}
+    extra: Any = field.json_schema_extra
+    return RowInfo(
+        name, kind, choices, bounds.get("ge", bounds.get("gt")), "gt" in bounds, bounds.get("le"), field.default,
+        extra["unit"], str(field.description), extra["source"],
+        "basic" if name in BASIC else "expert" if name in EXPERT else "advanced",
+    )
+
+
+ROWS: dict[str, RowInfo] = {
+    name: _info(name, field) for section in SECTIONS for name, field in section.model_fields.items()
+}
+
+
+def section_title(section: type[BaseModel]) -> str:
+    """The heading of a section."""
+    return (section.__doc__ or "").strip().rstrip(".")
+
+
+def by_level() -> list[str]:
+    """The names of all rows, the basic ones first, the expert ones last."""
+    return sorted(ROWS, key=lambda name: LEVELS.index(ROWS[name].level))
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """`` (did you mean RESOL?)``, or nothing where no name is near."""
+    close = difflib.get_close_matches(name.upper(), [word.upper() for word in valid], n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def format_value(value: Any) -> str:
+    """A value as a table shows it; reading it back gives the same value."""
+    return ("Y" if value else "N") if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)

@@ -1,14 +1,30 @@
 """From rows of a table to effective parameters, every problem reported with its row and the nearest valid name."""
 
-import difflib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError, field_validator
 
-from dancheong.params.errors import DancheongError
-from dancheong.params.schema import Params, choices_of
+from dancheong.params.errors import ParamError
+from dancheong.params.schema import (
+    REMOVED,
+    ROWS,
+    CorrectionRows,
+    DataRows,
+    DetectorRows,
+    GlareRows,
+    NetworkRows,
+    PredictionRows,
+    TrainingRows,
+    UpscalerRows,
+    by_level,
+    format_value,
+    nearest,
+)
+from dancheong.params.sources import TableRow, read_table
 
 COMMON = "COMMON"
 
@@ -29,22 +45,57 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class ParamError(DancheongError, ValueError):
-    """A parameter table or setting that cannot be used; the message has a line a problem."""
+class Params(
+    CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows
+):
+    """Effective parameters: immutable, validated, complete. Make them with `Params.load` or `dancheong.params.resolve`."""
 
-    exit_code = 2
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _choice_in_any_case(cls, value: Any, info: Any) -> Any:
+        """A spreadsheet writes `lab`, `Batch` or `Y`; a choice is recognized in any case."""
+        choices = ROWS[info.field_name].choices
+        if choices and isinstance(value, str | int):
+            return next((choice for choice in choices if choice.lower() == str(value).strip().lower()), value)
+        return value.strip() if isinstance(value, str) else value
 
-@dataclass(frozen=True)
-class TableRow:
-    """One row of a parameter table. `where` tells a person which row it is, such as ``params.csv row 7``."""
+    @field_validator("fix_illuminant")
+    @classmethod
+    def _three_positive_numbers(cls, value: str) -> str:
+        try:
+            numbers = [float(part) for part in value.split()]
+        except ValueError:
+            numbers = []
+        if len(numbers) != 3 or not all(0 < number < 1e6 for number in numbers):
+            raise ValueError(f"three numbers above 0 were expected, such as '1 1 1', not {value!r}")
+        return value
 
-    category: str
-    name: str
-    value: str
-    use: bool = True
-    comment: str = ""
-    where: str = ""
+    @classmethod
+    def load(cls, table: str | Path | None = None, category: str | None = None, **settings: Any) -> "Params":
+        """Effective parameters from a table (none: the defaults) and settings, such as ``RESOL=512``.
+
+        Warns of rows that were parameters of an earlier version.
+
+        Raises:
+            ParamError: naming the row and the nearest valid name.
+        """
+        rows = None if table is None else read_table(table)
+        for note in removed_notes(rows or ()):
+            warnings.warn(note, stacklevel=2)
+        return resolve(rows, category, settings).params
+
+    @property
+    def illuminant(self) -> tuple[float, float, float]:
+        """FIX_ILLUMINANT as numbers."""
+        red, green, blue = (float(part) for part in self.fix_illuminant.split())
+        return red, green, blue
+
+    @property
+    def levels(self) -> int:
+        """Levels of the U-Net: DEPTH, or as often as RESOL can be halved (docs/decisions: any RESOL is padded)."""
+        return self.depth or self.resol.bit_length() - 1
 
 
 @dataclass(frozen=True)
@@ -59,15 +110,13 @@ class Resolved:
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     """``["RESOL=128"]`` as ``{"RESOL": "128"}``. Raises ParamError on what is not NAME=VALUE, or given twice."""
     pairs: dict[str, Any] = {}
-    seen: set[str] = set()
     for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or not name.strip():
+        name, equals, value = (part.strip() for part in setting.partition("="))
+        if not equals or not name:
             raise ParamError(f"--set {setting!r}: NAME=VALUE was expected, such as --set RESOL=256")
-        if name.strip().upper() in seen:
-            raise ParamError(f"--set {setting}: {name.strip().upper()} is set twice; keep one")
-        seen.add(name.strip().upper())
-        pairs[name.strip()] = value.strip()
+        if name.upper() in map(str.upper, pairs):
+            raise ParamError(f"--set {setting}: {name.upper()} is set twice; keep one")
+        pairs[name] = value
     return pairs
 
 
@@ -79,6 +128,8 @@ def resolve(
 ) -> Resolved:
     """The effective parameters. Force: `settings` > rows of `category` > rows of COMMON > `preset`.
 
+    Rows of the table that were parameters of an earlier version count for nothing; `removed_notes` tells of them.
+
     Raises:
         ParamError: naming every row (or setting) that is unknown, doubled or out of range, with the nearest valid name.
     """
@@ -88,27 +139,36 @@ def resolve(
     used = _used_rows(rows, category)
     problems = _doubled(used)
     values: dict[str, Any] = dict(PRESETS[preset])
-    origins = {name: f"preset {preset}" if name in values else "default" for name in Params.model_fields}
-    for level in dict.fromkeys((COMMON, category)):
-        for row in used:
-            if row.category.upper() == level.upper():
-                _take(row.name, row.value, f"{row.where} ({level})", values, origins, problems)
-    for name, value in (settings or {}).items():
-        _take(name, value, "--set", values, origins, problems)
+    origins = {name: f"preset {preset}" if name in values else "default" for name in ROWS}
     # Rows of other categories are checked too: a mistake there should not wait for the day that category is used.
-    for row in used:
-        if row.category.upper() not in (COMMON, category.upper()):
-            _take(row.name, row.value, row.where, {}, {}, problems)
-    params = None if problems else _validate(values, origins, problems)
-    if params is None:
+    by_force = {COMMON: 0, category.upper(): 1}
+    for row in sorted(used, key=lambda row: by_force.get(row.category.upper(), -1)):
+        counts = row.category.upper() in by_force
+        where = f"{row.where} ({COMMON if row.category.upper() == COMMON else category})" if counts else row.where
+        name = row.name.strip().lower()
+        problem = "" if name in REMOVED else _problem(name, row.value)
+        if problem:
+            problems.append(f"{where}: {problem}")
+        elif counts and name not in REMOVED:
+            values[name], origins[name] = row.value, where
+    for setting, value in (settings or {}).items():
+        name = setting.strip().lower()
+        problem = _problem(name, value)
+        if problem:
+            problems.append(f"--set: {problem}")
+        else:
+            values[name], origins[name] = value, "--set"
+    if problems:
         raise ParamError("\n".join(problems))
-    return Resolved(params, category, origins)
+    return Resolved(Params(**values), category, origins)
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """`` (did you mean RESOL?)``, or nothing where no name is near."""
-    close = difflib.get_close_matches(name.upper(), [word.upper() for word in valid], n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
+def removed_notes(rows: Iterable[TableRow]) -> list[str]:
+    """A sentence for each row in use that was a parameter of an earlier version: which, and what holds instead."""
+    return [
+        f"{row.where}: {row.name} is no parameter any more, and the row counts for nothing: {REMOVED[name]}; take it out"
+        for row in rows if row.use and (name := row.name.strip().lower()) in REMOVED
+    ]
 
 
 def _used_rows(rows: Sequence[TableRow] | None, category: str) -> list[TableRow]:
@@ -136,64 +196,27 @@ def _doubled(rows: Iterable[TableRow]) -> list[str]:
     return problems
 
 
-def _take(
-    name: str, value: Any, where: str, values: dict[str, Any], origins: dict[str, str], problems: list[str]
-) -> None:
-    field = name.strip().lower()
-    if field not in Params.model_fields:
-        problems.append(f"{where}: unknown parameter {name}{nearest(name, Params.model_fields)}")
-        return
+def _problem(name: str, value: Any) -> str:
+    """What is wrong with one row by itself; empty if nothing is."""
+    if name in REMOVED:
+        return f"{name.upper()} is no parameter any more: {REMOVED[name]}; leave it out"
+    if name not in ROWS:
+        return f"unknown parameter {name.upper()}{nearest(name, ROWS)}"
     try:
-        Params.__pydantic_validator__.validate_assignment(Params.model_construct(), field, value)
+        Params(**{name: value})
     except ValidationError as error:
-        problems.append(f"{where}: {_explain(field, value, error)}")
-        return
-    values[field], origins[field] = value, where
-
-
-def _validate(values: dict[str, Any], origins: dict[str, str], problems: list[str]) -> Params | None:
-    try:
-        return Params(**values)
-    except ValidationError as error:
-        for one in error.errors():
-            field = str(one["loc"][0])
-            problems.append(f"{origins.get(field, '')}: {field.upper()}: {one['msg']}")
-        return None
-
-
-def _explain(field: str, value: Any, error: ValidationError) -> str:
-    choices = choices_of(field)
-    expected = f"one of {', '.join(choices)} was expected" if choices else f"{range_text(field)} was expected"
-    custom = [one["msg"].removeprefix("Value error, ") for one in error.errors() if one["type"] == "value_error"]
-    return f"{field.upper()} = {value!r}: {custom[0] if custom else expected}"
-
-
-def range_text(field_name: str) -> str:
-    """The type and range of a parameter in words, such as ``a whole number from 16 to 4096``."""
-    choices = choices_of(field_name)
-    if choices:
-        return ", ".join(choices)
-    field = Params.model_fields[field_name]
-    words: dict[Any, str] = {int: "a whole number", float: "a number", bool: "Y or N", str: "text"}
-    kind = words.get(field.annotation, "text")
-    bounds = {type(item).__name__: item for item in field.metadata}
-    low = f" from {bounds['Ge'].ge:g}" if "Ge" in bounds else f" above {bounds['Gt'].gt:g}" if "Gt" in bounds else ""
-    high = f" to {bounds['Le'].le:.10g}" if "Le" in bounds else ""
-    return kind + low + high
+        own = [one["msg"].removeprefix("Value error, ") for one in error.errors() if one["type"] == "value_error"]
+        expected = f"{'one of ' if ROWS[name].choices else ''}{ROWS[name].range_text} was expected"
+        return f"{name.upper()} = {value!r}: {own[0] if own else expected}"
+    return ""
 
 
 def complete_rows(preset: str = "default", category: str = COMMON) -> list[TableRow]:
-    """A row for every parameter with the preset's value and a comment that says meaning, range and unit."""
+    """A row for every parameter, the basic ones first, with the preset's value and a comment that says what it is."""
     params = resolve(preset=preset).params
     rows = []
-    for name, field in Params.model_fields.items():
-        extra = field.json_schema_extra
-        unit = f" [{extra['unit']}]" if isinstance(extra, dict) and extra["unit"] else ""
-        comment = f"{field.description} ({range_text(name)}){unit}"
+    for name in by_level():
+        info = ROWS[name]
+        comment = f"{info.level}: {info.meaning} ({info.range_text})" + (f" [{info.unit}]" if info.unit else "")
         rows.append(TableRow(category, name.upper(), format_value(getattr(params, name)), True, comment))
     return rows
-
-
-def format_value(value: Any) -> str:
-    """A value as a table shows it; reading it back gives the same value."""
-    return ("Y" if value else "N") if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging.files import read_photo
-from dancheong.params import Resolved
-from dancheong.params.schema import Params
-from dancheong.params.table import format_value
+from dancheong.params import Params, Resolved
+from dancheong.params.schema import format_value
 from dancheong.report.page import Comparison, Curves, Facts, Section, Table, write_report
 
 LOSSES, PAGE = "losses.jsonl", "training.html"

@@ -14,6 +14,8 @@ from dancheong.upscaling.degrade import degrade
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
+# Side of a patch as the network sees it: nearly twice the receptive field of its 12 convolutions, 25 px.
+PATCH_PX = 48
 VALIDATION_PX = 192
 VALIDATION_PHOTOGRAPHS = 32
 
@@ -25,9 +27,9 @@ def patch_pair(record: Record, params: Params, rng: np.random.Generator) -> tupl
         record: of a cache; its last three planes are the photograph.
 
     Returns:
-        (c, SR_PATCH, SR_PATCH) as the network sees it, and the truth (c, SR_PATCH * SR_SCALE, ...); float32 in [0, 1].
+        (c, PATCH_PX, PATCH_PX) as the network sees it, and the truth (c, PATCH_PX * SR_SCALE, ...); float32 in [0, 1].
     """
-    side_px = params.sr_patch * int(params.sr_scale)
+    side_px = PATCH_PX * int(params.sr_scale)
     height, width = record.shape[:2]
     top, left = (int(rng.integers(max(size - side_px, 0) + 1)) for size in (height, width))
     truth = _filled(record[top : top + side_px, left : left + side_px, -3:], side_px)

@@ -27,10 +27,13 @@ from dancheong.training.step import Trainee, adversarial_losses
 from dancheong.training.trainer import new_discriminator, update_ema
 from dancheong.upscaling.degrade import BICUBIC, resampled
 from dancheong.upscaling.network import Compact, from_weights, initialize_compact, to_weights
-from dancheong.upscaling.patches import patch_pair, validation_pairs
+from dancheong.upscaling.patches import PATCH_PX, patch_pair, validation_pairs
 
 # Adam's own first moment, as ESRGAN and Real-ESRGAN have it in their adversarial training, too.
 BETAS = (0.9, 0.999)
+LEARNING_RATE = 1e-3  # at the beginning; LR_DECAY_START says when it falls
+# The size of a new network, that of the upscaler that comes with the program.
+FEATURES, LAYERS = 32, 10
 VALIDATIONS = 10
 PREVIEWS = 6
 
@@ -50,17 +53,17 @@ class UpscalerRun(Journal):
         torch.manual_seed(params.seed)
         if network is None:
             channels = 1 if params.sr_planes == "luma" else 3
-            network = Compact(channels, params.sr_features, params.sr_layers, int(params.sr_scale))
+            network = Compact(channels, FEATURES, LAYERS, int(params.sr_scale))
             initialize_compact(network, params.seed)
         to_channels_last(network, params.batch_size)
         self.network = network
         self.average = AveragedModel(network, multi_avg_fn=update_ema(params.ema, self._steps)) if params.ema else None
-        adam = partial(torch.optim.Adam, lr=params.sr_lr, betas=BETAS, fused=True)
+        adam = partial(torch.optim.Adam, lr=LEARNING_RATE, betas=BETAS, fused=True)
         module, optimizer = fabric.setup(network, adam(network.parameters()))
         self.discriminator: Discriminator | None = None
         d_module, d_optimizer = None, None
         if params.sr_lambda_gan > 0:
-            judged = params.model_copy(update={"resol": params.sr_patch * network.scale})
+            judged = params.model_copy(update={"resol": PATCH_PX * network.scale})
             self.discriminator = new_discriminator(judged, network.channels, fabric.world_size > 1)
             d_module, d_optimizer = fabric.setup(self.discriminator, adam(self.discriminator.parameters()))
         self.trainee = Trainee(module, optimizer, d_module, d_optimizer, self.discriminator, fabric.autocast)
@@ -81,7 +84,7 @@ class UpscalerRun(Journal):
         left = 1 - self.images_seen / total
         for optimizer in (self.trainee.generator_optimizer, self.trainee.discriminator_optimizer):
             for group in optimizer.param_groups if optimizer else ():
-                group["lr"] = self.params.sr_lr * (min(1.0, left / (1 - start)) if start < 1 else 1.0)
+                group["lr"] = LEARNING_RATE * (min(1.0, left / (1 - start)) if start < 1 else 1.0)
         small, truth = (self.fabric.to_device(tensor) for tensor in batch)
         adversarial = self.images_seen >= self.params.gan_start * total
         losses = upscale_step(self.trainee, small, truth, self.params.sr_lambda_gan, self.fabric.backward, adversarial)

@@ -10,6 +10,7 @@ from dancheong.data.photographs import Refusal
 from dancheong.params import COMMON, ParamError, Params
 from dancheong.training.engine import as_launched, launch, require_extra
 from dancheong.training.loop import Progress, TrainResult, drive, prepare_photographs
+from dancheong.upscaling.patches import PATCH_PX
 
 if TYPE_CHECKING:
     from dancheong.upscaling.network import Compact
@@ -50,7 +51,6 @@ def train_upscaler(
     if params.sr_scale == "1":
         params = params.model_copy(update={"sr_scale": "2"})
     network, params = _beginning(init, params)
-    _check_discriminator(params)
     # Whole batches only.
     total = -(-params.sr_images // params.batch_size) * params.batch_size
     fabric = launch(params)
@@ -70,7 +70,7 @@ def train_upscaler(
 
 def _view(params: Params) -> Params:
     """As the colorizer's photographs are prepared, but without treatment of light, and of a size to cut patches from."""
-    side_px = params.sr_patch * int(params.sr_scale)
+    side_px = PATCH_PX * int(params.sr_scale)
     # See `dancheong.data.cache.cached_shape`: photographs above KEPT_PX are reduced to it, others stay as they are.
     crop_scale_min = min(CROP_ASPECT * (side_px / KEPT_PX) ** 2, 0.999)
     return params.model_copy(
@@ -79,7 +79,7 @@ def _view(params: Params) -> Params:
 
 
 def _beginning(init: str | Path | None, params: Params) -> "tuple[Compact | None, Params]":
-    """The network that --init names, and the parameters with its size."""
+    """The network that --init names, and the parameters with its planes and scale."""
     if init is None:
         if params.sr_images == 0:
             raise ParamError("SR_IMAGES=0 stores the weights of --init as they are: give them, or train on more images")
@@ -87,27 +87,8 @@ def _beginning(init: str | Path | None, params: Params) -> "tuple[Compact | None
     from dancheong.upscaling.network import read_safetensors
 
     network = read_safetensors(init)
-    size = {
-        "sr_planes": "luma" if network.channels == 1 else "rgb", "sr_features": network.features,
-        "sr_layers": network.layers, "sr_scale": str(network.scale),
-    }
-    return network, params.model_copy(update=size)
-
-
-def _check_discriminator(params: Params) -> None:
-    """Refuse patches of photographs that are too small to be judged, before any photograph is read."""
-    if params.sr_lambda_gan == 0:
-        return
-    from dancheong.models.discriminator import discriminator_rows
-
-    side_px = params.sr_patch * int(params.sr_scale)
-    try:
-        discriminator_rows(params.model_copy(update={"resol": side_px}), 1)
-    except ParamError as error:
-        raise ParamError(
-            f"PATCH_SIZE={params.patch_size} is too large for the discriminator of SR_LAMBDA_GAN, which judges patches of "
-            f"SR_PATCH * SR_SCALE = {side_px} px: take a smaller PATCH_SIZE or a larger SR_PATCH"
-        ) from error
+    planes = "luma" if network.channels == 1 else "rgb"
+    return network, params.model_copy(update={"sr_planes": planes, "sr_scale": str(network.scale)})
 
 
 def _artifact(run: "UpscalerRun", refusals: list[Refusal], category: str, origins: dict[str, str]) -> Artifact:

@@ -213,6 +213,7 @@ def test_a_setting_is_used_and_one_out_of_range_is_refused_in_words(visit, photo
     (photographs / "gray.png").write_bytes(content)
     result = read_photo(photographs / "gray.png").pixels
     assert np.ptp(result.astype(int), axis=-1).max() <= 1
+    page.click("[role=tabpanel]:visible >> text=Advanced and expert parameters")
     page.click("text=Light reflection: where it is")
     put(page, "det_levels", 999)
     until(lambda: page.click("#color"), lambda **limit: page.wait_for_selector("#status .bad", **limit))
@@ -248,8 +249,9 @@ def test_train_on_a_zip_stop_go_on_and_use_the_model(visit, trained, tmp_path):
     page.click("text=All parameters")
     for row, value in (("resol", 32), ("epochs", 4000), ("batch_size", 2)):
         put(page, row, value)
-    page.click("[role=tabpanel]:visible >> text=The two networks")
     put(page, "ngf", 4)
+    page.click("[role=tabpanel]:visible >> text=Advanced and expert parameters")
+    page.click("[role=tabpanel]:visible >> text=The two networks")
     put(page, "depth", 3)
     until(lambda: page.click("#train-start"), lambda **limit: page.wait_for_selector("#train-panel .status.work", **limit))
     page.wait_for_selector("#train-panel .drawing svg")

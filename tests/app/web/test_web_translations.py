@@ -1,19 +1,61 @@
+"""Both languages are complete: each text, choice, section, parameter and unit, with the same names to be filled in."""
+
 import string
 
 import pytest
 
-from dancheong.app.web import korean
-from dancheong.app.web.translations import TEXTS, Words, language_of
-from dancheong.params import Params
+from dancheong.app.web.translations import LANGUAGES, Words, catalogue, language_of
+from dancheong.params.schema import ROWS, SECTIONS
+
+ENGLISH, *OTHERS = LANGUAGES
 
 
-@pytest.mark.parametrize("key", sorted(TEXTS))
-def test_both_languages_say_the_same(key):
-    english, korean_text = TEXTS[key]
-    names = [{field for _, field, _, _ in string.Formatter().parse(text) if field} for text in (english, korean_text)]
-    assert names[0] == names[1]
-    assert english.strip()
-    assert korean_text.strip()
+def placeholders(text):
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_language_says_everything_and_no_more(language):
+    english, other = catalogue(ENGLISH), catalogue(language)
+    assert other["texts"].keys() == english["texts"].keys()
+    for key, text in english["texts"].items():
+        assert placeholders(other["texts"][key]) == placeholders(text), key
+    assert {name: words.keys() for name, words in other["choices"].items()} == {
+        name: words.keys() for name, words in english["choices"].items()
+    }
+    assert other["meanings"].keys() == ROWS.keys()
+    assert other["units"].keys() == {info.unit for info in ROWS.values() if info.unit}
+    assert other["sections"].keys() == {section.__name__ for section in SECTIONS}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_empty(language):
+    for part in catalogue(language).values():
+        for text in part.values():
+            assert all(one.strip() for one in (text.values() if isinstance(text, dict) else [text]))
+
+
+def test_choices_with_words_of_their_own_exist():
+    for name, words in catalogue(ENGLISH)["choices"].items():
+        assert set(words) <= set(ROWS[name].choices)
+
+
+@pytest.mark.parametrize(("language", "name", "note"), [
+    ("en", "resol", "(a whole number from 16 to 4096, px)"), ("ko", "resol", "(16 ~ 4096, 픽셀)"),
+    ("ko", "lr", "(0 초과 ~ 1)"), ("ko", "val_images", "(1 이상, 장)"), ("ko", "jitter_angle", "(0 ~ 180, 도)"),
+    ("en", "patch_size", "(px)"), ("ko", "patch_size", "(픽셀)"),
+])
+def test_a_meaning_ends_with_range_and_unit(language, name, note):
+    assert Words(language).meaning(name).endswith(note)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_choices_switches_and_text_have_no_range(language):
+    words = Words(language)
+    for name, info in ROWS.items():
+        if info.kind in (bool, str) and not info.unit:
+            text = catalogue(language).get("meanings", {}).get(name, info.meaning)
+            assert words.meaning(name) == text
 
 
 @pytest.mark.parametrize(
@@ -28,9 +70,3 @@ def test_the_language_a_browser_asks_for(header, language):
 
 def test_a_language_we_do_not_speak_is_english():
     assert Words("fr").language == "en"
-
-
-def test_korean_meanings_are_of_rows_that_exist():
-    unknown = set(korean.MEANINGS) - set(Params.model_fields)
-    # Rows may go or be renamed: what is said of them goes too.
-    assert unknown == set()

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from dancheong.app.web import unpack as module
-from dancheong.app.web.translations import TEXTS, Words
+from dancheong.app.web.translations import Words, catalogue
 from dancheong.app.web.unpack import BadZip, unpack
 
 PIXELS = b"\x89PNG not looked at here"
@@ -119,7 +119,7 @@ def test_every_refusal_has_its_words():
     reasons = {"zip_broken": {"error": "e"}, "zip_many": {"count": 1, "limit": 2}, "zip_path": {"name": "n"}, "zip_large": {},
                "zip_empty": {"suffixes": ".png"}}
     for reason, details in reasons.items():
-        assert reason in TEXTS
+        assert reason in catalogue("en")["texts"]
         for language in ("en", "ko"):
             text = Words(language)(reason, **details)
             assert all(str(value) in text for value in details.values())

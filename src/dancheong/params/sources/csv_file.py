@@ -5,13 +5,22 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from dancheong.params.sources.layout import ALL_COLUMNS, COLUMNS, check_columns, make_rows, read_whole, recognize, write_whole
-from dancheong.params.table import ParamError, TableRow
+from dancheong.params.errors import ParamError
+from dancheong.params.sources.layout import (
+    ALL_COLUMNS,
+    COLUMNS,
+    TableRow,
+    check_columns,
+    make_rows,
+    read_file,
+    recognize,
+    write_file,
+)
 
 
 def read_rows(path: Path) -> list[TableRow]:
     """The rows of a .csv file: UTF-8, or the Korean code page that spreadsheets write. Raises ParamError."""
-    lines = _lines(_decode(read_whole(path), path), path.name)
+    lines = _lines(_decode(read_file(path), path), path.name)
     if not lines:
         raise ParamError(f"{path.name}: the table is empty; columns {', '.join(COLUMNS)} were expected")
     number, header = lines[0]
@@ -30,11 +39,9 @@ def _where(name: str, number: int) -> Callable[[str], str]:
 def write_rows(path: Path, rows: list[TableRow]) -> None:
     """Write a .csv file. Raises ParamError."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(ALL_COLUMNS)
-    writer.writerows((row.category, row.name, row.value, "Y" if row.use else "N", row.comment) for row in rows)
+    csv.writer(text, lineterminator="\n").writerows([ALL_COLUMNS, *(row.cells for row in rows)])
     # The byte order mark lets spreadsheets recognize UTF-8, so that Korean comments stay readable.
-    write_whole(path, text.getvalue().encode("utf-8-sig"))
+    write_file(path, text.getvalue().encode("utf-8-sig"))
 
 
 def _decode(data: bytes, path: Path) -> str:

@@ -1,15 +1,14 @@
-"""The form that all sources share: columns and their names, one row, and how a place is shown."""
+"""The form that all sources share: a row, the columns and their names, and how a location is shown."""
 
-import hashlib
-import json
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from dancheong.params.schema import Params
-from dancheong.params.table import ParamError, TableRow, nearest
+from dancheong.params.errors import ParamError
+from dancheong.params.schema import ROWS, nearest
+from dancheong.system.whole_file import whole_file
 
 COLUMNS = ("CATEGORY", "PARAM_NAME", "PARAM_VALUE", "USE_YN")
 COMMENT_COLUMN = "COMMENTS"
@@ -34,15 +33,34 @@ _PASSWORDS = (
     re.compile(r"([?&](?:password|passwd|pwd|sslpassword)=)[^&\s]*", re.IGNORECASE),
 )
 
+# A line of a table: its texts by column, and a function that tells a person where a column's text stands.
+Line = tuple[Mapping[str, str], Callable[[str], str]]
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row of a parameter table. `where` tells a person which row it is, such as ``params.csv row 7``."""
+
+    category: str
+    name: str
+    value: str
+    use: bool = True
+    comment: str = ""
+    where: str = ""
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """The texts of ALL_COLUMNS."""
+        return self.category, self.name, self.value, "Y" if self.use else "N", self.comment
+
 
 def recognize(header: Sequence[str]) -> dict[str, int]:
     """Which cell of a header is which column, in English or Korean; the first of its kind counts."""
     found: dict[str, int] = {}
     for position, cell in enumerate(header):
         plain = re.sub(r"[\s_]+", "", unicodedata.normalize("NFC", cell)).upper()
-        column = _COLUMN_OF.get(plain)
-        if column is not None:
-            found.setdefault(column, position)
+        if plain in _COLUMN_OF:
+            found.setdefault(_COLUMN_OF[plain], position)
     return found
 
 
@@ -55,8 +73,8 @@ def check_columns(found: Mapping[str, int], header: Sequence[str], where: str) -
         raise ParamError(f"{where}: column {', '.join(missing)} is missing{hints}; {', '.join(COLUMNS)} were expected")
 
 
-def make_rows(lines: Iterable[tuple[Mapping[str, str], Callable[[str], str]]]) -> list[TableRow]:
-    """Rows of lines: the texts by column, and what tells a person where a column's text stands.
+def make_rows(lines: Iterable[Line]) -> list[TableRow]:
+    """The rows of the lines of a table.
 
     Raises:
         ParamError: with a line for every problem.
@@ -80,38 +98,30 @@ def _row(cells: Mapping[str, str], where: Callable[[str], str]) -> TableRow:
     if use not in ("Y", "N"):
         raise ParamError(f"{where('USE_YN')}: USE_YN is {cells['USE_YN']!r}; Y or N was expected")
     category, name, value = (cells[column].strip() for column in COLUMNS[:3])
-    # The place of what is wrong with a row: its name if there is no such parameter, else its value.
-    at = "PARAM_VALUE" if name.lower() in Params.model_fields else "PARAM_NAME"
+    # A problem with a row is a problem with its name if there is no such parameter, else with its value.
+    at = "PARAM_VALUE" if name.lower() in ROWS else "PARAM_NAME"
     comment = cells.get(COMMENT_COLUMN, "").replace("\r\n", "\n").strip()
     return TableRow(category, name, value, use == "Y", comment, where(at))
 
 
-def table_hash(rows: Iterable[TableRow]) -> str:
-    """sha256 (hex) over what a table says, wherever it is kept: neither the order of rows nor comments count."""
-    said = sorted((row.category.upper(), row.name.upper(), row.value, row.use) for row in rows)
-    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
-
-
-def shown(text: str | Path) -> str:
-    """A place (or a command line with one) as messages show it: passwords are `***`."""
+def redact_password(text: str | Path) -> str:
+    """A location (or a text with one) as messages show it: passwords are `***`."""
     text = str(text)
     for password in _PASSWORDS:
         text = password.sub(r"\1***", text)
     return text
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Write a file whole or not at all. Raises ParamError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(data)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ParamError(f"{path}: the parameter table cannot be written: {error.strerror}") from error
 
 
-def read_whole(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """The bytes of a file. Raises ParamError."""
     try:
         # A pipe would block the reader.

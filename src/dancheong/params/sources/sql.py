@@ -1,53 +1,71 @@
-"""Parameter tables in a database, and the history of runs beside them."""
+"""Parameter tables in databases, by SQLAlchemy URL.
 
-import json
-import math
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+``?table=NAME`` (or ``?table=SCHEMA.NAME``) in a URL names a table other than ``dancheong_params``.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from dancheong.params.errors import ExtraMissing
-from dancheong.params.sources.database import Found, Place, TableName, connect, find, missing, parse_place
+from dancheong.params.errors import ExtraMissing, ParamError
 
 try:
     import sqlalchemy as sa
-    from sqlalchemy.dialects.postgresql import JSONB
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import URL, Connection, Engine, make_url
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 except ModuleNotFoundError as error:
     raise ExtraMissing(f"a database needs {error.name}: pip install 'dancheong[tables]'") from error
 
+from dancheong.params.schema import nearest
 from dancheong.params.sources.layout import (
     ALL_COLUMNS,
     COMMENT_COLUMN,
+    TableRow,
     check_columns,
     make_rows,
     recognize,
-    shown,
-    table_hash,
+    redact_password,
 )
-from dancheong.params.table import ParamError, TableRow
 
+PARAMS_TABLE = "dancheong_params"
 _ID = "id"
+_CONNECT_SECONDS = 10
+_LOCK_SECONDS = 30
+_EXAMPLES = "sqlite:///params.db or postgresql+psycopg://user:password@host/base"
 
 
 @dataclass(frozen=True)
-class Run:
-    """One entry of the history: when (UTC), by which command, from which table and photographs, which model, how good.
+class Location:
+    """A URL taken apart: where to connect, which table is asked for, and the URL as messages show it."""
 
-    The hashes are hex, empty where there is none; `model_hash` is the model file's digest. `scores` is what was measured.
-    """
+    url: URL
+    schema: str | None
+    name: str
+    text: str
 
-    when_utc: datetime
-    command: str
-    table_hash: str
-    data_fingerprint: str
-    model_hash: str
-    scores: dict[str, Any]
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of a SQLite database; None for other databases."""
+        if self.url.get_backend_name() != "sqlite" or "uri" in self.url.query:
+            return None
+        if not self.url.database or self.url.database == ":memory:":
+            raise ParamError(f"{self.text}: a database in memory is gone at once; write sqlite:///FILE")
+        return Path(self.url.database)
 
 
-def read_rows(place: str) -> list[TableRow]:
+@dataclass(frozen=True)
+class Found:
+    """The table or view that is there: what it is called, and how its columns are spelled."""
+
+    table: Any  # a sqlalchemy TableClause
+    is_view: bool
+    columns: dict[str, str]  # its own name of each column of a parameter table that it has
+
+
+def read_rows(location: str) -> list[TableRow]:
     """The rows of a table or view, in the order of its column `id` where it has one.
 
     A row's `where` is such as ``table dancheong_params row 7 (RESOL)``; the number is the `id`, or counted from 1.
@@ -56,117 +74,163 @@ def read_rows(place: str) -> list[TableRow]:
         ParamError: no such database or table, or naming each row that is not of the table's form.
         ExtraMissing: the database's driver is not installed.
     """
-    at = parse_place(place)
-    with connect(at, writing=False) as connection:
-        found = find(connection, at.params)
+    at = parse_location(location)
+    with _connect(at, writing=False) as connection:
+        found = _find(connection, at)
         if found is None:
-            raise missing(connection, at, at.params)
-        columns = _columns(found)
-        clause = found.clause
-        order = next((clause.c[name] for name in found.columns if name.lower() == _ID), None)
-        chosen = [clause.c[name].label(column) for column, name in columns.items()]
-        numbered = sa.select(*chosen) if order is None else sa.select(*chosen, order.label(_ID)).order_by(order)
-        records = [dict(record) for record in connection.execute(numbered).mappings()]
+            hint = nearest(at.name, _names(connection, at.schema))
+            hint = hint or "; `dancheong params init` makes it, ?table=NAME names another"
+            raise ParamError(f"{at.text}: there is no table {f'{at.schema}.' if at.schema else ''}{at.name}{hint}")
+        columns = found.table.c
+        order = next((column for column in columns if column.name.lower() == _ID), None)
+        wanted = [columns[own].label(column) for column, own in found.columns.items()]
+        chosen = sa.select(*wanted) if order is None else sa.select(*wanted, order.label(_ID)).order_by(order)
+        records = [dict(record) for record in connection.execute(chosen).mappings()]
     lines = []
     for count, record in enumerate(records, start=1):
-        cells = {column: _text(record[column]) for column in columns}
-        place_of_row = f"table {found.title} row {record.get(_ID, count)} ({cells['PARAM_NAME'] or 'no name'})"
-        lines.append((cells, lambda _, said=place_of_row: said))
+        cells = {column: _text(record[column]) for column in found.columns}
+        where = f"table {found.table.fullname} row {record.get(_ID, count)} ({cells['PARAM_NAME'] or 'no name'})"
+        lines.append((cells, lambda _, where=where: where))
     return make_rows(lines)
 
 
-def write_rows(place: str, rows: Sequence[TableRow]) -> None:
+def write_rows(location: str, rows: Sequence[TableRow]) -> None:
     """Replace the rows of the table in one transaction; make the table if it is not there.
 
     Raises:
         ParamError: it is a view, it has columns of its own (which would be lost), or the database refuses.
         ExtraMissing: as `read_rows`.
     """
-    at = parse_place(place)
-    with connect(at, writing=True) as connection:
-        found = find(connection, at.params) or _create_params(connection, at.params)
-        columns = _writable(found, rows)
-        connection.execute(sa.delete(found.clause))
+    at = parse_location(location)
+    with _connect(at, writing=True) as connection:
+        if _find(connection, at) is None:
+            _new_table(at).create(connection)
+        found = _find(connection, at)
+        assert found is not None
+        _check_writable(found, rows)
+        connection.execute(sa.delete(found.table))
+        own = found.columns
         records = [
-            {columns[column]: text for column, text in zip(ALL_COLUMNS, _cells(row), strict=True) if column in columns}
-            for row in rows
+            {own[column]: text for column, text in zip(ALL_COLUMNS, row.cells, strict=True) if column in own} for row in rows
         ]
         if records:
-            connection.execute(sa.insert(found.clause), records)
+            connection.execute(sa.insert(found.table), records)
 
 
-def table_exists(place: str) -> bool:
+def table_exists(location: str) -> bool:
     """Whether the table or view of parameters is there. Raises as `read_rows`."""
-    at = parse_place(place)
+    at = parse_location(location)
     if at.sqlite_file is not None and not at.sqlite_file.exists():
         return False
-    with connect(at, writing=False) as connection:
-        return find(connection, at.params) is not None
+    with _connect(at, writing=False) as connection:
+        return _find(connection, at) is not None
 
 
-def create_runs(place: str) -> None:
-    """Make the table of runs if it is not there. Raises as `write_rows`."""
-    at = parse_place(place)
-    with connect(at, writing=True) as connection:
-        if _find_runs(connection, at) is None:
-            _runs_table(at.runs).create(connection)
+def parse_location(location: str) -> Location:
+    """Take a URL apart. Raises ParamError."""
+    text = redact_password(location)
+    try:
+        url = make_url(location)
+    except (ArgumentError, ValueError) as error:
+        raise ParamError(f"{text}: not a database URL; expected {_EXAMPLES}") from error
+    # Written without a driver, the name means another one in each version of SQLAlchemy.
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    title = url.query.get("table", PARAMS_TABLE)
+    schema, _, name = title.rpartition(".") if isinstance(title, str) else ("", "", "")
+    if not name:
+        raise ParamError(f"{text}: table is to be one name: ?table={PARAMS_TABLE}")
+    return Location(url.difference_update_query(["table"]), schema or None, name, text)
 
 
-def record_run(
-    place: str,
-    *,
-    command: str | Sequence[str],
-    rows: Iterable[TableRow],
-    data_fingerprint: str = "",
-    model_hash: str = "",
-    scores: Mapping[str, Any] | None = None,
-) -> Run:
-    """Add a run to the history in the database that the parameters came from.
-
-    Args:
-        place: the URL of the parameter table.
-        command: the command line, or its words; passwords in it are left out.
-        rows: the parameter table as read; its `table_hash` is stored.
-        scores: numbers by name, nested as one likes; those that are not finite become null, as JSON has no others.
+@contextmanager
+def _connect(at: Location, writing: bool) -> Iterator[Connection]:
+    """A connection in one transaction, committed at the end, rolled back on any error.
 
     Raises:
-        ParamError: a table of the name `runs` is something else, or the database refuses.
+        ParamError: whatever the database refuses, in its own words and without the password.
+        ExtraMissing: the driver is not installed.
     """
-    words = command if isinstance(command, str) else shlex.join(shown(word) for word in command)
-    run = Run(
-        datetime.now(UTC).replace(microsecond=0), shown(words), table_hash(rows), data_fingerprint, model_hash,
-        json.loads(json.dumps(_finite(dict(scores or {})))),
-    )  # fmt: skip
-    at = parse_place(place)
-    with connect(at, writing=True) as connection:
-        table = _runs_table(at.runs)
-        found = _find_runs(connection, at)
-        if found is None:
-            table.create(connection)
-        else:
-            table = _runs_table(found.title)
-        connection.execute(sa.insert(table), [asdict(run)])
-    return run
+    file = at.sqlite_file
+    if file is not None and not writing and not file.exists():
+        raise ParamError(f"{at.text}: there is no such file")
+    try:
+        engine = _engine(at.url, writing)
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(
+            f"{at.text} needs the driver {error.name}: pip install 'dancheong[tables]' for SQLite and PostgreSQL, "
+            f"pip install {error.name} for others"
+        ) from error
+    except (NoSuchModuleError, ArgumentError) as error:
+        raise ParamError(f"{at.text}: there is no database {at.url.drivername!r}; expected {_EXAMPLES}") from error
+    except SQLAlchemyError as error:
+        # Without a cause: a driver may quote the password.
+        raise ParamError(f"{at.text}: {_message(error, at.url)}") from None
 
 
-def list_runs(place: str) -> list[Run]:
-    """The history, oldest first; empty where nothing was recorded. Raises as `read_rows`."""
-    at = parse_place(place)
-    with connect(at, writing=False) as connection:
-        found = _find_runs(connection, at)
-        if found is None:
-            return []
-        table = _runs_table(found.title)
-        names = list(Run.__dataclass_fields__)
-        records = connection.execute(sa.select(*(table.c[name] for name in names)).order_by(table.c[_ID])).mappings()
-        # SQLite keeps no time zone; what is stored is UTC.
-        return [Run(**{**record, "when_utc": _utc(record["when_utc"])}) for record in records]
+def _engine(url: URL, writing: bool) -> Engine:
+    arguments: dict[str, Any] = {}
+    if url.get_backend_name() == "sqlite":
+        arguments = {"timeout": _LOCK_SECONDS}
+    elif url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
+        arguments = {"connect_timeout": _CONNECT_SECONDS}
+    engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
+    if url.get_backend_name() == "sqlite":
+        # Python's driver would commit each CREATE TABLE on its own (SQLAlchemy, "Transactions with SQLite"). A writer
+        # takes its lock at once: two that read first and then both wanted to write would block each other.
+        begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
+        sa.event.listen(engine, "connect", lambda driver, _: setattr(driver, "isolation_level", None))
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
 
 
-def _params_table(title: TableName) -> sa.Table:
+def _message(error: SQLAlchemyError, url: URL) -> str:
+    """What the driver says, without secrets."""
+    cause: object = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    text = " ".join(str(cause).split())[:500]
+    for secret in (url.password, *(value for key, value in url.query.items() if "pass" in key or "pwd" in key)):
+        if isinstance(secret, str) and secret:
+            text = text.replace(secret, "***")
+    return redact_password(text)
+
+
+def _names(connection: Connection, schema: str | None) -> dict[str, bool]:
+    """The name of each table and view, and whether it is a view."""
+    inspector = sa.inspect(connection)
+    views = list(inspector.get_view_names(schema))
+    if connection.dialect.name == "postgresql":
+        views += inspector.get_materialized_view_names(schema)
+    return dict.fromkeys(inspector.get_table_names(schema), False) | dict.fromkeys(views, True)
+
+
+def _find(connection: Connection, at: Location) -> Found | None:
+    """The table or view that is asked for; in other case if there is only one such.
+
+    Its columns have no type, because a user's own may be of any, and each value is read as the driver gives it.
+
+    Raises:
+        ParamError: it has not the columns of a parameter table.
+    """
+    names = _names(connection, at.schema)
+    chosen = [name for name in names if name == at.name] or [name for name in names if name.casefold() == at.name.casefold()]
+    if len(chosen) != 1:
+        return None
+    own = [column["name"] for column in sa.inspect(connection).get_columns(chosen[0], schema=at.schema)]
+    table = sa.table(chosen[0], *map(sa.column, own), schema=at.schema)
+    positions = recognize(own)
+    check_columns(positions, own, f"table {table.fullname}")
+    return Found(table, names[chosen[0]], {column: own[position] for column, position in positions.items()})
+
+
+def _new_table(at: Location) -> sa.Table:
     return sa.Table(
-        title.name,
-        sa.MetaData(schema=title.schema),
+        at.name,
+        sa.MetaData(schema=at.schema),
         sa.Column(_ID, sa.Integer, primary_key=True),
         sa.Column("category", sa.Text, nullable=False),
         sa.Column("param_name", sa.Text, nullable=False),
@@ -176,57 +240,19 @@ def _params_table(title: TableName) -> sa.Table:
     )
 
 
-def _runs_table(title: TableName) -> sa.Table:
-    return sa.Table(
-        title.name,
-        sa.MetaData(schema=title.schema),
-        sa.Column(_ID, sa.Integer, primary_key=True),
-        sa.Column("when_utc", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("command", sa.Text, nullable=False),
-        sa.Column("table_hash", sa.String(64), nullable=False),
-        sa.Column("data_fingerprint", sa.String(64), nullable=False),
-        sa.Column("model_hash", sa.String(64), nullable=False),
-        sa.Column("scores", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
-    )
-
-
-def _create_params(connection: Connection, title: TableName) -> Found:
-    table = _params_table(title)
-    table.create(connection)
-    return Found(title, False, tuple(table.columns.keys()))
-
-
-def _find_runs(connection: Connection, at: Place) -> Found | None:
-    found = find(connection, at.runs)
-    if found is not None and not set(_runs_table(at.runs).columns.keys()) <= set(found.columns):
-        raise ParamError(f"{at.text}: the table {found.title} there is no history of runs; name another with ?runs=NAME")
-    return found
-
-
-def _columns(found: Found) -> dict[str, str]:
-    """The spelling of each column in this table."""
-    positions = recognize(found.columns)
-    check_columns(positions, found.columns, f"table {found.title}")
-    return {column: found.columns[position] for column, position in positions.items()}
-
-
-def _writable(found: Found, rows: Sequence[TableRow]) -> dict[str, str]:
-    columns = _columns(found)
+def _check_writable(found: Found, rows: Sequence[TableRow]) -> None:
+    title = found.table.fullname
     if found.is_view:
-        raise ParamError(f"{found.title} is a view, which can be read only; name a table with ?table=NAME")
-    others = [name for name in found.columns if name not in columns.values() and name.lower() != _ID]
+        raise ParamError(f"{title} is a view, which can be read only; name a table with ?table=NAME")
+    known = set(found.columns.values())
+    others = [column.name for column in found.table.c if column.name not in known and column.name.lower() != _ID]
     if others:
         raise ParamError(
-            f"table {found.title} has columns of its own ({', '.join(others)}), whose contents would be lost; "
+            f"table {title} has columns of its own ({', '.join(others)}), whose contents would be lost; "
             "it can be read only; name another with ?table=NAME"
         )
-    if COMMENT_COLUMN not in columns and any(row.comment for row in rows):
-        raise ParamError(f"table {found.title} has no column comments for the comments of the rows; add one of type text")
-    return columns
-
-
-def _cells(row: TableRow) -> tuple[str, str, str, str, str]:
-    return row.category, row.name, row.value, "Y" if row.use else "N", row.comment
+    if COMMENT_COLUMN not in found.columns and any(row.comment for row in rows):
+        raise ParamError(f"table {title} has no column comments for the comments of the rows; add one of type text")
 
 
 def _text(value: Any) -> str:
@@ -236,19 +262,3 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "Y" if value else "N"
     return repr(value) if isinstance(value, float) else str(value).strip()
-
-
-def _finite(value: Any) -> Any:
-    """Scores as JSON can hold them."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
-def _utc(when: datetime) -> datetime:
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)

@@ -5,12 +5,13 @@ import math
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from dancheong.params.errors import ExtraMissing
+from dancheong.params.errors import ExtraMissing, ParamError
 
 try:
     from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
@@ -21,9 +22,18 @@ try:
 except ModuleNotFoundError as error:
     raise ExtraMissing(f"a workbook (.xlsx) needs {error.name}: pip install 'dancheong[tables]'") from error
 
-from dancheong.params.schema import Params, choices_of
-from dancheong.params.sources.layout import ALL_COLUMNS, COLUMNS, check_columns, make_rows, read_whole, recognize, write_whole
-from dancheong.params.table import ParamError, TableRow, format_value, range_text
+from dancheong.params.schema import ROWS, RowInfo, format_value
+from dancheong.params.sources.layout import (
+    ALL_COLUMNS,
+    COLUMNS,
+    Line,
+    TableRow,
+    check_columns,
+    make_rows,
+    read_file,
+    recognize,
+    write_file,
+)
 
 SHEET = "Parameters"
 # People put a title above a table; the header is looked for in so many rows.
@@ -36,8 +46,7 @@ _MAX_ROWS, _MAX_UNPACKED_BYTES = 20_000, 64 << 20
 _PROMPT_LETTERS, _TITLE_LETTERS, _ERROR_LETTERS, _LIST_LETTERS, _CELL_LETTERS = 255, 32, 224, 255, 32767
 # Signs that XML cannot hold, or that come back as others.
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
-_FIXED = re.compile(r"0\.(0+)")
-_WIDTHS = {"CATEGORY": 14, "PARAM_NAME": 24, "PARAM_VALUE": 22, "USE_YN": 9, "COMMENTS": 100}
+_WIDTHS = (14, 24, 22, 9, 100)
 
 
 def read_rows(path: Path) -> list[TableRow]:
@@ -48,9 +57,12 @@ def read_rows(path: Path) -> list[TableRow]:
     Raises:
         ParamError: no workbook, no such sheet, or a line for each cell that holds nothing usable.
     """
-    data = read_whole(path)
+    data = read_file(path)
     try:
-        lines, problems = _cells(data, path)
+        # openpyxl warns of decoration that it does not know, which is none of a table's business.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            lines, problems = _lines(data, path)
     except ParamError:
         raise
     except Exception as error:  # a damaged workbook raises about every kind there is, also long after it was opened
@@ -63,26 +75,27 @@ def read_rows(path: Path) -> list[TableRow]:
     return make_rows(lines)
 
 
-def _cells(data: bytes, path: Path) -> tuple[list[tuple[dict[str, str], Callable[[str], str]]], list[str]]:
-    """The texts of each row by column, with a function that tells where they stand; and what is wrong with cells."""
+def _lines(data: bytes, path: Path) -> tuple[list[Line], list[str]]:
+    """The lines of the table, and what is wrong with cells."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        unpacked = sum(member.file_size for member in archive.infolist())
-    if unpacked > _MAX_UNPACKED_BYTES:
-        raise ParamError(f"{path}: unpacked it is larger than {_MAX_UNPACKED_BYTES >> 20} MB, which no parameter table is")
-    with closing(_open(data, data_only=True)) as values, closing(_open(data, data_only=False)) as formulas:
+        if sum(member.file_size for member in archive.infolist()) > _MAX_UNPACKED_BYTES:
+            raise ParamError(f"{path}: unpacked it is larger than {_MAX_UNPACKED_BYTES >> 20} MB, which no parameter table is")
+    # openpyxl gives either the results of formulas or the formulas: a formula without a result shows in both together.
+    opened = (load_workbook(io.BytesIO(data), read_only=True, data_only=data_only) for data_only in (True, False))
+    with closing(next(opened)) as values, closing(next(opened)) as formulas:
         sheet, header_number, found = _find_table(values, path)
+        lines: list[Line] = []
         problems: list[str] = []
-        lines = []
-        pairs = zip(_rows(sheet), _rows(formulas[sheet.title]), strict=False)
-        for number, (cells, sources) in enumerate(pairs, start=1):
-            if number <= header_number:
-                continue
+        for number, (cells, sources) in enumerate(zip(_rows(sheet), _rows(formulas[sheet.title]), strict=False), start=1):
             if number > _MAX_ROWS:
                 raise ParamError(f"{path}: the sheet has more than {_MAX_ROWS} rows, which no parameter table has")
+            if number <= header_number:
+                continue
             where = _where(f"{path.name} {sheet.title}", found, number)
+            pairs = list(zip_longest(cells, sources))
             texts = {}
             for column, position in found.items():
-                texts[column], problem = _text(_at(cells, position), _at(sources, position))
+                texts[column], problem = _text(*pairs[position]) if position < len(pairs) else ("", "")
                 if problem:
                     problems.append(f"{where(column)}: {problem}")
             if any(texts.values()):
@@ -90,65 +103,30 @@ def _cells(data: bytes, path: Path) -> tuple[list[tuple[dict[str, str], Callable
     return lines, problems
 
 
-def write_rows(path: Path, rows: list[TableRow]) -> None:
-    """Write a workbook whose cells explain themselves and refuse what is out of range. Raises ParamError."""
-    if path.suffix.lower() != ".xlsx":
-        raise ParamError(f"{path}: a workbook is written as .xlsx, not {path.suffix}")
-    for row in rows:
-        _check_text(path, row)
-    workbook = Workbook()
-    sheet = workbook.active
-    sheet.title = SHEET
-    _write_header(sheet)
-    for number, row in enumerate(rows, start=2):
-        _write_row(sheet, number, row)
-    last = len(rows) + 1 + _SPARE_ROWS
-    use = DataValidation("list", '"Y,N"', sqref=f"D2:D{last}", showErrorMessage=True, error="Y or N")
-    sheet.add_data_validation(use)
-    stream = io.BytesIO()
-    workbook.save(stream)
-    write_whole(path, stream.getvalue())
-
-
-def _open(data: bytes, data_only: bool) -> Any:
-    # openpyxl warns of decoration that it does not know, which is none of a table's business.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
-
-
-def _rows(sheet: Any) -> Any:
+def _rows(sheet: Any) -> Iterator[Any]:
     # What a workbook says of its own size may be wrong.
     sheet.reset_dimensions()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield from sheet.iter_rows()
+    yield from sheet.iter_rows()
 
 
 def _find_table(workbook: Any, path: Path) -> tuple[Any, int, dict[str, int]]:
     """The sheet, the number of its header row, and which column stands where."""
-    best: tuple[dict[str, int], list[str], str] | None = None
+    best: tuple[dict[str, int], list[str], str] = {}, [], ""
     for sheet in workbook.worksheets:
-        for number, cells in enumerate(_rows(sheet), start=1):
-            if number > _HEADER_ROWS:
-                break
+        for number, cells in zip(range(1, _HEADER_ROWS + 1), _rows(sheet), strict=False):
             header = [str(cell.value or "") for cell in cells]
             found = recognize(header)
             if all(column in found for column in COLUMNS):
                 return sheet, number, found
-            if any(header) and (best is None or len(found) > len(best[0])):
+            if any(header) and (not best[1] or len(found) > len(best[0])):
                 best = found, header, f"{path.name} {sheet.title}!A{number}"
-    if best is not None:
+    if best[1]:
         check_columns(*best)
     raise ParamError(f"{path.name}: the workbook is empty; columns {', '.join(COLUMNS)} were expected")
 
 
-def _where(place: str, found: Mapping[str, int], number: int) -> Callable[[str], str]:
-    return lambda column: f"{place}!{get_column_letter(found.get(column, 0) + 1)}{number}"
-
-
-def _at(cells: Sequence[Any], position: int) -> Any:
-    return cells[position] if position < len(cells) else None
+def _where(sheet: str, found: Mapping[str, int], number: int) -> Callable[[str], str]:
+    return lambda column: f"{sheet}!{get_column_letter(found.get(column, 0) + 1)}{number}"
 
 
 def _text(cell: Any, source: Any) -> tuple[str, str]:
@@ -161,7 +139,7 @@ def _text(cell: Any, source: Any) -> tuple[str, str]:
     if cell.data_type == "e":
         return "", f"the cell holds the error {value}; a value was expected"
     if isinstance(value, bool):
-        return ("Y" if value else "N"), ""
+        return format_value(value), ""
     if isinstance(value, int | float):
         return _number_text(value, cell.number_format), ""
     if isinstance(value, str):
@@ -171,107 +149,97 @@ def _text(cell: Any, source: Any) -> tuple[str, str]:
 
 def _number_text(number: int | float, number_format: str) -> str:
     """A number as it is written in other tables; with the decimals that are shown where they lose nothing."""
-    fixed = _FIXED.fullmatch(number_format)
     if not math.isfinite(number):
         return repr(number)
-    if fixed and float(f"{number:.{len(fixed[1])}f}") == number:
-        return f"{number:.{len(fixed[1])}f}"
+    decimals = re.fullmatch(r"0\.(0+)", number_format)
+    if decimals and float(fixed := f"{number:.{len(decimals[1])}f}") == number:
+        return fixed
     return str(int(number)) if number == int(number) and abs(number) < 1e15 else repr(number)
 
 
 def _as_number(text: str) -> tuple[int | float, str] | None:
     """The number and number format of a cell that reads back as exactly this text; None where there is none."""
-    if not re.fullmatch(r"-?\d+(\.\d+)?(e[+-]?\d+)?", text, re.ASCII):
+    if not re.fullmatch(r"-?\d{1,300}(\.\d+)?(e[+-]?\d+)?", text, re.ASCII):
         return None
-    try:
-        stored = f"{float(text):.16g}"  # as openpyxl writes it
-        number = float(stored) if any(sign in stored for sign in ".e") else int(stored)
-        _, _, decimals = text.partition(".")
-        for number_format in ("General", f"0.{'0' * len(decimals)}"):
-            if _number_text(number, number_format) == text:
-                return number, number_format
-    except (ValueError, OverflowError):
+    stored = f"{float(text):.16g}"  # as openpyxl writes it
+    if "inf" in stored:
         return None
-    return None
+    number = float(stored) if any(sign in stored for sign in ".e") else int(stored)
+    formats = ("General", f"0.{'0' * len(text.partition('.')[2])}")
+    return next(((number, form) for form in formats if _number_text(number, form) == text), None)
+
+
+def write_rows(path: Path, rows: list[TableRow]) -> None:
+    """Write a workbook whose cells explain themselves and refuse what is out of range. Raises ParamError."""
+    if path.suffix.lower() != ".xlsx":
+        raise ParamError(f"{path}: a workbook is written as .xlsx, not {path.suffix}")
+    workbook = Workbook()
+    sheet = workbook.active
+    sheet.title = SHEET
+    for position, (column, width) in enumerate(zip(ALL_COLUMNS, _WIDTHS, strict=True), start=1):
+        cell = sheet.cell(1, position, column)
+        cell.font, cell.fill = Font(bold=True, color="FFFFFF"), PatternFill("solid", fgColor="2F5D50")
+        sheet.column_dimensions[get_column_letter(position)].width = width
+    sheet.freeze_panes = "A2"
+    for number, row in enumerate(rows, start=2):
+        _check_text(path, row)
+        _write_row(sheet, number, row)
+    last = len(rows) + 1 + _SPARE_ROWS
+    sheet.add_data_validation(DataValidation("list", '"Y,N"', sqref=f"D2:D{last}", showErrorMessage=True, error="Y or N"))
+    stream = io.BytesIO()
+    workbook.save(stream)
+    write_file(path, stream.getvalue())
 
 
 def _check_text(path: Path, row: TableRow) -> None:
-    for text in (row.category, row.name, row.value, row.comment):
+    for text in row.cells:
         if _NOT_IN_XML.search(text):
             raise ParamError(f"{row.where or path}: {row.name!r} holds a control character, which a workbook cannot hold")
         if len(text) > _CELL_LETTERS:
             raise ParamError(f"{row.where or path}: {row.name!r} holds {len(text)} letters; a cell holds {_CELL_LETTERS}")
 
 
-def _write_header(sheet: Any) -> None:
-    for position, column in enumerate(ALL_COLUMNS, start=1):
-        cell = sheet.cell(1, position, column)
-        cell.font = Font(bold=True, color="FFFFFF")
-        cell.fill = PatternFill("solid", fgColor="2F5D50")
-        sheet.column_dimensions[get_column_letter(position)].width = _WIDTHS[column]
-    sheet.freeze_panes = "A2"
-
-
 def _write_row(sheet: Any, number: int, row: TableRow) -> None:
-    for position, text in enumerate((row.category, row.name, row.value, "Y" if row.use else "N", row.comment), start=1):
+    for position, text in enumerate(row.cells, start=1):
         cell = sheet.cell(number, position, text)
         if text:
             cell.data_type = "s"  # not a formula, whatever the text begins with
-    field = row.name.lower()
-    value_cell = sheet.cell(number, 3)
-    value_cell.alignment = Alignment(horizontal="left")
-    if field not in Params.model_fields:
+    value = sheet.cell(number, 3)
+    value.alignment = Alignment(horizontal="left")
+    info = ROWS.get(row.name.lower())
+    if info is None:
         return
-    as_number = _as_number(row.value) if Params.model_fields[field].annotation is not str else None
+    # A number is stored as a number, so that the range is checked and formulas may use it.
+    as_number = _as_number(row.value) if info.kind is not str or info.choices else None
     if as_number is not None:
-        value_cell.value, value_cell.number_format = as_number
-    sheet.cell(number, 2).comment = Comment(_meaning(field), "dancheong", height=140, width=320)
-    rule = _rule(field, value_cell.coordinate)
+        value.value, value.number_format = as_number
+    lines = (
+        f"{info.name.upper()}: {info.meaning}", f"Range: {info.range_text}", info.unit and f"Unit: {info.unit}",
+        f"Default: {format_value(info.default)}", f"Source: {info.source}", f"Level: {info.level}",
+    )
+    sheet.cell(number, 2).comment = Comment("\n".join(filter(None, lines)), "dancheong", height=140, width=320)
+    rule = _rule(info, value.coordinate)
     if rule is not None:
+        rule.showInputMessage = rule.showErrorMessage = True
+        rule.promptTitle = rule.errorTitle = info.name.upper()[:_TITLE_LETTERS]
+        rule.prompt = f"{info.range_text}\n{info.meaning}"[:_PROMPT_LETTERS]
+        rule.error = f"{info.range_text} was expected"[:_ERROR_LETTERS]
         sheet.add_data_validation(rule)
 
 
-def _meaning(field: str) -> str:
-    """A parameter in the words of its comment."""
-    info = Params.model_fields[field]
-    extra: Any = info.json_schema_extra
-    lines = [
-        f"{field.upper()}: {info.description}",
-        f"Range: {range_text(field)}",
-        f"Unit: {extra['unit']}" if extra["unit"] else "",
-        f"Default: {format_value(info.default)}",
-        f"Source: {extra['source']}",
-    ]
-    return "\n".join(line for line in lines if line)
-
-
-def _rule(field: str, cell: str) -> Any:
+def _rule(info: RowInfo, cell: str) -> Any:
     """What a spreadsheet checks when a person types into the cell; None for free text."""
-    info = Params.model_fields[field]
-    kind = info.annotation
-    choices = ("Y", "N") if kind is bool else choices_of(field)
+    choices = ("Y", "N") if info.kind is bool else info.choices
     if choices and len(listed := f'"{",".join(choices)}"') <= _LIST_LETTERS:
-        rule = DataValidation("list", listed, sqref=cell)
-    elif kind is int or kind is float:
-        rule = _number_rule("whole" if kind is int else "decimal", info.metadata, cell)
-    else:
+        return DataValidation("list", listed, sqref=cell)
+    if info.kind not in (int, float):
         return None
-    rule.showInputMessage = rule.showErrorMessage = True
-    rule.promptTitle = rule.errorTitle = field.upper()[:_TITLE_LETTERS]
-    rule.prompt = f"{range_text(field)}\n{info.description}"[:_PROMPT_LETTERS]
-    rule.error = f"{range_text(field)} was expected"[:_ERROR_LETTERS]
-    return rule
-
-
-def _number_rule(kind: str, metadata: Sequence[Any], cell: str) -> Any:
-    bounds = {
-        name: f"{getattr(item, name):.15g}" for item in metadata for name in ("ge", "gt", "le", "lt") if hasattr(item, name)
-    }
-    if bounds.keys() == {"ge", "le"}:
-        return DataValidation(kind, bounds["ge"], bounds["le"], operator="between", sqref=cell)
+    low, high = ("" if bound is None else f"{bound:.15g}" for bound in (info.low, info.high))
+    if low and high and not info.above_low:
+        return DataValidation("whole" if info.kind is int else "decimal", low, high, operator="between", sqref=cell)
     # The plain rules know no range with an open end.
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    tests = [f"ISNUMBER({cell})", *(f"{cell}{signs[name]}{bound}" for name, bound in bounds.items())]
-    if kind == "whole":
-        tests.append(f"{cell}=INT({cell})")
-    return DataValidation("custom", f"AND({','.join(tests)})", sqref=cell)
+    tests = [
+        f"ISNUMBER({cell})", low and f"{cell}{'>' if info.above_low else '>='}{low}", high and f"{cell}<={high}",
+        f"{cell}=INT({cell})" if info.kind is int else "",
+    ]
+    return DataValidation("custom", f"AND({','.join(filter(None, tests))})", sqref=cell)
