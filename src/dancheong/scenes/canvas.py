@@ -118,11 +118,9 @@ class View:
         cv2.copyTo(cv2.LUT(np.ascontiguousarray(region), table), mask, region)
 
     def _to_camera(self, points: Points) -> Points:
-        turned = np.cos(self.yaw), np.sin(self.yaw)
-        x, z = points[..., 0] - self.eye[0], points[..., 2] - self.eye[2]
-        return np.stack(
-            [turned[0] * x - turned[1] * z, points[..., 1] - self.eye[1], turned[1] * x + turned[0] * z], axis=-1
-        )
+        c, s = math.cos(self.yaw), math.sin(self.yaw)
+        x, y, z = np.moveaxis(points - self.eye, -1, 0)
+        return np.stack([c * x - s * z, y, s * x + c * z], axis=-1)
 
     def _visible(self, polygons: ArrayLike) -> tuple[list[NDArray[np.int32]], float]:
         """Polygons (n, k, 3) -> what is in front of the camera, in fixed point; and the depth of the first, for the haze."""

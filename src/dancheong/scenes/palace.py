@@ -118,10 +118,11 @@ def _draw_board(view: View, hall: Hall, y: float, distance: float) -> None:
     z = -distance - 0.3
     view.fill_in_shade(rectangles(-1.25, 1.25, y - 0.1, y + 0.95, z), OCHER, 0.9)
     view.fill_in_shade(rectangles(-1.12, 1.12, y + 0.02, y + 0.83, z - 0.02), scaled(INK, 0.9), 0.9)
-    strokes = ((-0.22, 0.22, 0.62, 0.70), (-0.05, 0.05, 0.16, 0.70), (-0.22, 0.22, 0.38, 0.46), (-0.18, 0.18, 0.14, 0.21))
+    x0, x1 = np.array([-0.22, -0.05, -0.22, -0.18]), np.array([0.22, 0.05, 0.22, 0.18])
+    y0, y1 = np.array([0.62, 0.16, 0.38, 0.14]), np.array([0.70, 0.70, 0.46, 0.21])
     for x in (-0.7, 0.0, 0.7):
-        for x0, x1, y0, y1 in strokes:
-            view.fill_in_shade(rectangles(x + x0, x + x1, y + y0, y + y1, z - 0.03), WHITE, 0.9)
+        strokes = rectangles(x + x0, x + x1, y + y0, y + y1, z - 0.03)
+        view.fill(strokes, WHITE, lamp=0.9, lit=False, overlap=True)
 
 
 def _draw_masonry(view: View, rng: np.random.Generator, half_x: float, low: float, high: float, z: float, stone: Rgb) -> None:
