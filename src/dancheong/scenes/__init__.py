@@ -1,8 +1,14 @@
-"""Built-in scenes: palaces drawn by program, with exact color truth, for the demo and the tests."""
+"""Built-in scenes: palaces drawn by program, with exact color truth, for the demo and the tests.
+
+`composition` decides where things stand; `ground_plan`, `palace` (with `roof` and `woodwork`), `nature` and `backdrop`
+draw them as polygons through the camera of `canvas`, in the colors of `light`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +22,8 @@ from dancheong.scenes.noise import draw_noise
 
 LIGHTS = (("day", 0.46), ("golden", 0.18), ("dusk", 0.20), ("overcast", 0.16))
 SEASON_NAMES = (("spring", 0.25), ("summer", 0.35), ("autumn", 0.28), ("winter", 0.12))
+
+T = TypeVar("T")
 
 
 def scene(seed: int, width_px: int, height_px: int, light: str | None = None) -> NDArray[np.uint8]:
@@ -35,45 +43,42 @@ def scene(seed: int, width_px: int, height_px: int, light: str | None = None) ->
     if width_px < 1 or height_px < 1 or seed < 0:
         raise ValueError(f"scene(seed={seed}, {width_px} x {height_px}): expected a seed of 0 or more and sides of 1 or more")
     rng = np.random.default_rng([seed, 0xDAC])
-    drawn = LIGHTS[_choose(rng, [share for _, share in LIGHTS])][0]
-    season = SEASON_NAMES[_choose(rng, [share for _, share in SEASON_NAMES])][0]
-    composition = COMPOSITIONS[_choose(rng, [share for _, share in COMPOSITIONS])][0]
-    factor = _supersampling(max(width_px, height_px))
+    drawn, season, compose = _choose(rng, LIGHTS), _choose(rng, SEASON_NAMES), _choose(rng, COMPOSITIONS)
+    # Fine drawing needs some 700 pixels in all, so small pictures are drawn on a canvas several times their size.
+    longer_px = max(width_px, height_px)
+    factor = int(np.clip(round(700 / longer_px), 2, 6)) if longer_px <= 1400 else 1
     canvas = np.zeros((height_px * factor, width_px * factor, 3), np.uint8)
     # Light has its own numbers, so that the same scene can be had at another hour.
     hour = draw_light(np.random.default_rng([seed, 0x11E]), light or drawn)
-    composition(scenery := Scenery(canvas, np.zeros_like(canvas), hour, season, draw_noise(rng), rng))
+    scenery = Scenery(canvas, np.zeros_like(canvas), hour, season, draw_noise(rng), rng)
+    compose(scenery)
     return _develop(scenery, width_px, height_px)
 
 
-def _choose(rng: np.random.Generator, weights: list[float]) -> int:
-    share = np.array(weights)
-    return int(rng.choice(len(share), p=share / share.sum()))
-
-
-def _supersampling(longer_px: int) -> int:
-    """Canvas pixels per picture pixel: fine drawing needs some 700 pixels in all, large pictures twice their own."""
-    return int(np.clip(round(700 / longer_px), 2, 6)) if longer_px <= 1400 else 1
+def _choose(rng: np.random.Generator, options: Sequence[tuple[T, float]]) -> T:
+    """One of these, each with its weight."""
+    share = np.array([weight for _, weight in options])
+    return options[int(rng.choice(len(share), p=share / share.sum()))][0]
 
 
 def _develop(scenery: Scenery, width: int, height: int) -> NDArray[np.uint8]:
     """From canvas to photograph: weathered surfaces, glow around lamps, a vignette, grain."""
-    canvas = cv2.resize(scenery.pixels_hwc, (width, height), interpolation=cv2.INTER_AREA)
-    backdrop = cv2.resize(scenery.backdrop_hwc, (width, height), interpolation=cv2.INTER_AREA)
-    built = cv2.absdiff(canvas, backdrop).max(axis=2).astype(np.float32)
+    size = (width, height)
+    canvas, backdrop = (
+        cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) for pixels in (scenery.pixels_hwc, scenery.backdrop_hwc)
+    )
+    # How far a pixel shows something that stands before the backdrop, 0 to 1.
+    built = np.minimum(cv2.absdiff(canvas, backdrop).max(axis=2).astype(np.float32) / 30, 1)
     picture = canvas.astype(np.float32)
     if scenery.light.lamp[0] > 0:
-        sigma = max(1.0, 0.012 * max(height, width))
-        lamps = np.maximum(picture - 150, 0) * np.minimum(built / 30, 1)[..., None]
-        picture += 0.35 * cv2.GaussianBlur(lamps, (0, 0), sigma)
-    stains, wear = (
-        cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
-        for field in (scenery.noise.coarse, scenery.noise.fine)
-    )
-    grain = np.random.default_rng(int(scenery.rng.integers(1 << 62))).standard_normal((height, width), dtype=np.float32)
+        lamps = np.maximum(picture - 150, 0) * built[..., None]
+        picture += 0.35 * cv2.GaussianBlur(lamps, (0, 0), max(1.0, 0.012 * max(size)))
+    stains = cv2.resize(scenery.noise.coarse, size, interpolation=cv2.INTER_LINEAR)
+    wear = cv2.resize(scenery.noise.fine, size, interpolation=cv2.INTER_LINEAR)
+    grain = scenery.fork().standard_normal((height, width), dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]
-    weathered = np.minimum(built / 30, 1) * (0.020 * stains + 0.040 * wear)
+    weathered = built * (0.020 * stains + 0.040 * wear)
     picture *= ((1 - 0.06 * (x * x + y * y)) * (1 + weathered + 0.012 * grain))[..., None]
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Rgb = tuple[float, float, float]
+Rgb = tuple[float, ...]
 Vector = NDArray[np.float64]
 
 # Pigments of dancheong and the materials around it: albedo, sRGB-coded, 0 to 255.
@@ -31,8 +31,23 @@ BRICK: Rgb = (168, 104, 78)
 
 
 @dataclass(frozen=True)
+class Finish:
+    """What a building is made of: painted or plain timber, the colors of its wood and tiles, the share of snow on its roof."""
+
+    painted: bool
+    white_ridge: bool
+    pillar: Rgb
+    frame: Rgb
+    tile: Rgb
+    snow: float
+
+
+@dataclass(frozen=True)
 class Light:
-    """Light of one hour, as linear RGB factors; `sky` runs from the horizon to the zenith, sRGB-coded."""
+    """Light of one hour: sun, ambient, bounce and lamp in linear RGB factors, the rest sRGB-coded; angles in radians.
+
+    `sky` has three colors, from the horizon to the zenith. `haze_m` is the distance at which haze hides 63 % of a color.
+    """
 
     name: str
     sun: Rgb
@@ -56,20 +71,17 @@ def direction(light: Light) -> Vector:
     )
 
 
-def linear(color: Rgb) -> Rgb:
-    """sRGB-coded 0 to 255 -> linear 0 to 1, by the power 2.2."""
-    return ((color[0] / 255) ** 2.2, (color[1] / 255) ** 2.2, (color[2] / 255) ** 2.2)
+def linear(code: float) -> float:
+    """An sRGB code, 0 to 255 -> linear light, 0 to 1, by the power 2.2."""
+    return math.pow(code / 255, 2.2)
 
 
-def coded(color: Rgb) -> Rgb:
-    """Linear light -> sRGB-coded 0 to 255, with a soft shoulder so that bright stone keeps its drawing."""
-    out = []
-    for value in color:
-        value = max(value, 0.0)
-        if value > 0.7:
-            value = 0.7 + 0.3 * (1 - math.exp(-(value - 0.7) / 0.3))
-        out.append(255 * value ** (1 / 2.2))
-    return (out[0], out[1], out[2])
+def coded(light: float) -> float:
+    """Linear light -> an sRGB code, 0 to 255; a soft shoulder keeps the drawing of bright stone."""
+    light = max(light, 0.0)
+    if light > 0.7:
+        light = 0.7 + 0.3 * (1 - math.exp(-(light - 0.7) / 0.3))
+    return 255 * math.pow(light, 1 / 2.2)
 
 
 def mix(a: Rgb, b: Rgb, share: float) -> Rgb:
@@ -86,20 +98,21 @@ def shade(light: Light, albedo: Rgb, normal: Vector, sun: Vector, depth_m: float
     """Coded color of a matte surface: sky from above, bounce from below, sun by the cosine, haze with distance."""
     facing = max(0.0, float(normal[0] * sun[0] + normal[1] * sun[1] + normal[2] * sun[2])) if lit else 0.0
     surround = mix(light.bounce, light.ambient, 0.5 + 0.5 * float(normal[1]))
-    veil = 1 - math.exp(-depth_m / light.haze_m)
-    base, haze = linear(albedo), linear(light.haze)
-    out = [
-        base[i] * (surround[i] + light.sun[i] * facing + light.lamp[i] * lamp) * (1 - veil) + haze[i] * veil for i in range(3)
-    ]
-    return coded((out[0], out[1], out[2]))
+    haze = 1 - math.exp(-depth_m / light.haze_m)
+    return tuple(
+        coded(
+            linear(albedo[i]) * (surround[i] + light.sun[i] * facing + light.lamp[i] * lamp) * (1 - haze)
+            + linear(light.haze[i]) * haze
+        )
+        for i in range(3)
+    )
 
 
 def shadow_ratio(light: Light, normal: Vector, sun: Vector) -> Rgb:
     """Linear light in shadow over light in the sun, per channel, for a surface that faces `normal`."""
     facing = max(0.0, float(normal @ sun))
     surround = mix(light.bounce, light.ambient, 0.5 + 0.5 * float(normal[1]))
-    ratio = [surround[i] / max(1e-6, surround[i] + light.sun[i] * facing) for i in range(3)]
-    return (ratio[0], ratio[1], ratio[2])
+    return tuple(surround[i] / max(1e-6, surround[i] + light.sun[i] * facing) for i in range(3))
 
 
 def draw_light(rng: np.random.Generator, name: str) -> Light:
