@@ -194,7 +194,7 @@ def test_the_same_command_begins_goes_on_and_knows_its_end(photos, tmp_path):
 def test_a_loss_that_is_no_number_stops_with_a_clear_word(photos, tmp_path, monkeypatch):
     model = tmp_path / "m.h5"
     model.write_bytes(b"the old model")
-    monkeypatch.setattr("dancheong.training.trainer.lr_factor", lambda epoch, params: float("nan"))
+    monkeypatch.setattr("dancheong.training.colorizer_trainer.lr_factor", lambda epoch, params: float("nan"))
     with pytest.raises(TrainingDiverged, match="lower LR"):
         train(photos, model, tiny())
     assert model.read_bytes() == b"the old model"

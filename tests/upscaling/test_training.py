@@ -12,9 +12,9 @@ from dancheong.imaging.files import list_photos
 from dancheong.params import ParamError, Params
 from dancheong.scenes import write_scenes
 from dancheong.training.checkpoint import ResumeError
-from dancheong.training.step import Trainee
+from dancheong.training.step import Networks
 from dancheong.training.trainer import new_discriminator
-from dancheong.upscaling import trainer as upscale_run
+from dancheong.upscaling import trainer as upscaler_trainer
 from dancheong.upscaling.network import Compact, from_weights, initialize_compact
 from dancheong.upscaling.trainer import upscale_step
 from dancheong.upscaling.training import train_upscaler
@@ -83,7 +83,7 @@ def test_weights_are_chosen_by_psnr_only_where_l1_alone_is_learned(photos, tmp_p
     train_upscaler(photos, tmp_path / "alone.h5", params)
     found = iter([30.0, 20.0])
     picture = np.zeros((9, 9), np.uint8)
-    monkeypatch.setattr(upscale_run, "score", lambda network, pairs: ({"val_psnr": next(found)}, [[picture] * 4]))
+    monkeypatch.setattr(upscaler_trainer, "score", lambda network, pairs: ({"val_psnr": next(found)}, [[picture] * 4]))
     result = train_upscaler(photos, tmp_path / "val.h5", params, val=photos)
     assert result.val["val_psnr"] == kept
     is_last = same_weights(*(read_artifact(tmp_path / name) for name in ("alone.h5", "val.h5")))
@@ -98,10 +98,10 @@ def test_each_network_is_frozen_while_the_other_learns():
     seen = []
     judge.register_forward_hook(lambda module, given, out: seen.append((given[0].requires_grad, _trains(judge), given[0])))
     optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (network, judge)]
-    trainee = Trainee(network, optimizers[0], judge, optimizers[1], judge)
+    networks = Networks(network, optimizers[0], judge, optimizers[1], judge)
     small, truth = torch.rand(2, 1, 12, 12), torch.rand(2, 1, 24, 24)
     before = [tensor.clone() for tensor in network.parameters()]
-    losses = upscale_step(trainee, small, truth, 0.5, lambda loss: loss.backward(), True)
+    losses = upscale_step(networks, small, truth, 0.5, lambda loss: loss.backward(), True)
     # The fake detached, the truth, then the fake for the generator: pictures alone, in [-1, 1].
     assert [entry[:2] for entry in seen] == [(False, True), (False, True), (True, False)]
     torch.testing.assert_close(seen[1][2], truth * 2 - 1)

@@ -7,7 +7,6 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.app.history import record
 from dancheong.params import parse_settings, read_table
 
 
@@ -60,8 +59,6 @@ def evaluate(
     for name, error in result.failures:
         say(f"failed: {name}: {error}")
     scores = result.record()
-    record(table, ["evaluate", str(model), str(photos)], fingerprint=result.fingerprint, digest=colorizer.digest,
-           scores={name: scores[name] for name in ("images", *vars(result.mean), "gray")})
     names = ("delta_e_2000", "psnr", "ssim", "colorfulness", "colorfulness_truth")
     lines = [f"{'':<20}{'result':>10}{'gray':>10}"]
     lines += [f"{name:<20}{getattr(result.mean, name):>10.3f}{getattr(result.gray, name):>10.3f}" for name in names]
