@@ -60,15 +60,6 @@ def test_train_says_what_it_did(place):
     assert said["losses"]["l1"] > 0
 
 
-def test_a_run_with_parameters_from_a_database_is_recorded(place, tmp_path):
-    url = f"sqlite:///{(tmp_path / 'params.db').as_posix()}"
-    run("params", "init", url)
-    run("train", place / "photos", "-o", tmp_path / "m.h5", "--params", url, *TINY)
-    runs = run_json("params", "runs", url)["runs"]
-    assert len(runs) == 1
-    assert runs[0]["model_hash"] == run_json("inspect", tmp_path / "m.h5")["digest"]
-
-
 def test_predict_keeps_size_names_and_originals(place, tmp_path):
     gray = np.linspace(0, 65535, 70 * 33).reshape(33, 70).astype(np.uint16)
     (tmp_path / "in").mkdir()

@@ -57,19 +57,6 @@ def test_runs_need_a_database(run, tmp_path):
     assert "sqlite:///" in run("runs", tmp_path / "t.csv", code=2).stderr
 
 
-def test_an_evaluation_is_recorded_with_the_model_and_the_photographs(command, trained, tmp_path):
-    url = f"sqlite:///{(tmp_path / '기록.db').as_posix()}"
-    command("params", "init", url)
-    said = command("evaluate", trained / "model.h5", trained / "photos", "--params", url, "--json").stdout
-    (run,) = command("params", "runs", url, "--json").stdout["runs"]
-    inspected = command("inspect", trained / "model.h5", "--json").stdout
-    assert run["model_hash"] == inspected["digest"]
-    # The same photographs have the same fingerprint, trained on or evaluated.
-    assert run["data_fingerprint"] == inspected["data"]["fingerprint"]
-    assert run["scores"]["delta_e_2000"] == pytest.approx(said["delta_e_2000"])
-    assert run["command"].startswith("dancheong evaluate ")
-
-
 def test_a_table_in_a_file_keeps_no_history(command, trained, tmp_path):
     command("params", "init", tmp_path / "t.csv")
     before = (tmp_path / "t.csv").read_bytes()

@@ -1,6 +1,7 @@
 """The colorizer's recipe: Pix2Pix on gray and color, scored by Delta E 2000 at working size."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -37,6 +38,8 @@ class ColorizerTrainer(Trainer):
     columns = ("gray", "predicted", "truth")
 
     def __init__(self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None) -> None:
+        # Whole batches only: batch statistics of a short last batch would differ from all others.
+        images_total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
         c_in, c_out = channels(params)
         # Weights come from generators of their own; this seeds what is left: dropout.
         torch.manual_seed(params.seed)
@@ -44,7 +47,8 @@ class ColorizerTrainer(Trainer):
         initialize(generator, params.seed)
         discriminator = new_discriminator(params, c_in + c_out, fabric.world_size > 1) if params.lambda_gan > 0 else None
         super().__init__(
-            fabric, params, cache, val_cache, generator, discriminator, params.lr, (params.beta1, 0.999)
+            fabric, params, cache, val_cache, images_total, params.val_images, generator, discriminator, params.lr,
+            (params.beta1, 0.999),
         )
         self._initial = {
             "initial_generator": weights_digest(generator),
@@ -52,20 +56,17 @@ class ColorizerTrainer(Trainer):
             "order": order_digest(cache.names, params.seed),
         }
 
-    def batches(self, total: int) -> Iterator[Batch]:
-        where = self.images_seen, total, self.fabric.global_rank, self.fabric.world_size
+    def batches(self) -> Iterator[Batch]:
+        where = self.images_seen, self.images_total, self.fabric.global_rank, self.fabric.world_size
         if belongs_on_device(self.cache, self.params, self.fabric.device):
             return gpu_batches(self.cache, self.params, self.fabric.device, *where)
         return batches(self.cache, self.params, *where)
 
-    def learning_rate(self, total: int) -> float:
+    def learning_rate(self) -> float:
         return self.params.lr * lr_factor(self.images_seen // len(self.cache) + 1, self.params)
 
     def train_step(self, batch: tuple[Tensor, ...], adversarial: bool) -> dict[str, Tensor]:
         return train_step(self.networks, Batch(*batch), self.params, self.fabric.backward, adversarial)
-
-    def validation_interval(self, total: int) -> int:
-        return self.params.val_images
 
     def score(self, network: Generator) -> tuple[Scores, list[list[Pixels]]]:
         samples = validation_samples(self.val_cache or self.cache, self.params, None if self.val_cache else 4)

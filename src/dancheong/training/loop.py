@@ -82,20 +82,18 @@ def train(
         cache, refusals = prepare_photographs(Path(photos), params, drawn_masks=drawn_masks)
         stack.enter_context(cache)
         val_cache = stack.enter_context(prepare_photographs(Path(val), params, "predict")[0]) if val is not None else None
-        # Whole batches only: batch statistics of a short last batch would differ from all others.
-        total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
-        return run_training(ColorizerTrainer(fabric, params, cache, val_cache), total, session, refusals)
+        return run_training(ColorizerTrainer(fabric, params, cache, val_cache), session, refusals)
 
 
-def run_training(trainer: "Trainer", total: int, session: TrainingSession, refusals: list[Refusal]) -> TrainResult:
-    """Take a training to `total` images, or to where it is asked to stop, and write its model file; see `train`."""
+def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Refusal]) -> TrainResult:
+    """Take a training to its end, or to where it is asked to stop, and write its model file; see `train`."""
     # Go on from the checkpoint, or begin.
     if session.resume and (session.checkpoint.exists() or session.model.exists()):
         counters = load_checkpoint(session.checkpoint, trainer.modules, trainer.params, trainer.fingerprints)
         trainer.restore_counters(counters)
     with session:
         session.begin(trainer.history, trainer.columns)
-        stopped = _loop(trainer, total, session)
+        stopped = _loop(trainer, session)
 
         # Write the model file; the checkpoint is needed only for a training that goes on.
         if stopped:
@@ -114,15 +112,15 @@ def run_training(trainer: "Trainer", total: int, session: TrainingSession, refus
     )
 
 
-def _loop(trainer: "Trainer", total: int, session: TrainingSession) -> bool:
+def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
     """Step to the end, or until a signal or whoever watches asks to stop (True)."""
-    if not total:
+    if trainer.images_total == 0:
         _validate(trainer, session)
     began, seconds_before, images_before = time.monotonic(), trainer.seconds, trainer.images_seen
     with stop_requests() as stop_asked:
-        for step, batch in enumerate(trainer.batches(total)):
+        for step, batch in enumerate(trainer.batches()):
             # Execute one step of the optimizers.
-            trainer.step(batch, total)
+            trainer.step(batch)
             trainer.seconds = seconds_before + time.monotonic() - began
 
             # Ask whether to stop. Several processes ask each other now and then only: their hosts wait for their devices.
@@ -131,21 +129,21 @@ def _loop(trainer: "Trainer", total: int, session: TrainingSession) -> bool:
 
             # Log, and validate and save where it is due; before a stop, too: a resumed training must log and validate
             # where the unbroken one does.
-            if trainer.time_to_log(total):
+            if trainer.time_to_log():
                 losses = trainer.mean_losses()
                 session.record(trainer.add_to_history({"seconds": round(trainer.seconds, 2), **losses}))
                 _check_finite(losses, trainer.images_seen)
                 message = _advice(trainer, losses)
-                if trainer.time_to_validate(total):
+                if trainer.time_to_validate():
                     _validate(trainer, session)
                     _save(trainer, session)
                 rate = (trainer.images_seen - images_before) / max(trainer.seconds - seconds_before, 1e-9)
                 shown = {**losses, **trainer.val}
-                progress = Progress(trainer.images_seen, total, trainer.seconds, rate, shown, message)
+                progress = Progress(trainer.images_seen, trainer.images_total, trainer.seconds, rate, shown, message)
                 stop = stop or trainer.agreed(session.progress(progress))
 
             # After the last step there is nothing to stop.
-            if stop and trainer.images_seen < total:
+            if stop and not trainer.finished:
                 return True
     return False
 

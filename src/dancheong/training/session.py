@@ -53,7 +53,7 @@ class TrainResult:
 
 
 class TrainingSession:
-    """Writes what is shown of one training, and passes its progress on. Used as a context, as it may hold an open file.
+    """Writes what is shown of one training, and passes its progress on. A context, as it may hold an open file.
 
     Args:
         model: the model file; log_dir: None for the folder beside it.

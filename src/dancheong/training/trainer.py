@@ -36,16 +36,18 @@ class Trainer(ABC):
         kind: of the model file.
         columns: of a preview, from left to right.
         images_seen: the position; all that a step draws at random depends on it and on SEED.
+        images_total: where the training ends. It is validated each `validation_interval` images.
     """
 
     kind: ClassVar[Literal["colorizer", "upscaler"]]
     columns: ClassVar[tuple[str, ...]]
 
     def __init__(
-        self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None, generator: Any,
-        discriminator: Discriminator | None, learning_rate: float, betas: tuple[float, float],
+        self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None, images_total: int, validation_interval: int,
+        generator: Any, discriminator: Discriminator | None, learning_rate: float, betas: tuple[float, float],
     ) -> None:
         self.fabric, self.params, self.cache, self.val_cache = fabric, params, cache, val_cache
+        self.images_total, self.validation_interval = images_total, validation_interval
         self.images_seen, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
         self.last_losses: dict[str, float] = {}
@@ -80,20 +82,16 @@ class Trainer(ABC):
     # -- what a recipe says ---------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def batches(self, total: int) -> Iterator[tuple[Tensor, ...]]:
-        """Batches from the current position to `total` images."""
+    def batches(self) -> Iterator[tuple[Tensor, ...]]:
+        """Batches from the current position to the end."""
 
     @abstractmethod
-    def learning_rate(self, total: int) -> float:
+    def learning_rate(self) -> float:
         """At the current position."""
 
     @abstractmethod
     def train_step(self, batch: tuple[Tensor, ...], adversarial: bool) -> dict[str, Tensor]:
         """Update the networks on a batch that lies on the device; the losses."""
-
-    @abstractmethod
-    def validation_interval(self, total: int) -> int:
-        """In images."""
 
     @abstractmethod
     def score(self, network: Any) -> tuple[Scores, list[list[Any]]]:
@@ -113,12 +111,12 @@ class Trainer(ABC):
 
     # -- stepping -------------------------------------------------------------------------------------------------------
 
-    def step(self, batch: tuple[Tensor, ...], total: int) -> None:
+    def step(self, batch: tuple[Tensor, ...]) -> None:
         """One step of each optimizer, then the average."""
         for optimizer in (self.networks.generator_optimizer, self.networks.discriminator_optimizer):
             for group in optimizer.param_groups if optimizer else ():
-                group["lr"] = self.learning_rate(total)
-        adversarial = self.images_seen >= self.params.gan_start * total
+                group["lr"] = self.learning_rate()
+        adversarial = self.images_seen >= self.params.gan_start * self.images_total
         losses = self.train_step(tuple(self.fabric.to_device(tensor) for tensor in batch), adversarial)
         if self.average is not None:
             self.average.update_parameters(self.generator)
@@ -136,14 +134,19 @@ class Trainer(ABC):
 
     # -- losses and scores ----------------------------------------------------------------------------------------------
 
-    def time_to_log(self, total: int) -> bool:
-        """Some HISTORY_ENTRIES times in a training, and at its end; the same points however often it was stopped."""
-        interval = max(total // HISTORY_ENTRIES, self.params.batch_size)
-        return self.images_seen - self.logged_at >= interval or self.images_seen >= total
+    @property
+    def finished(self) -> bool:
+        """Whether the position is the end."""
+        return self.images_seen >= self.images_total
 
-    def time_to_validate(self, total: int) -> bool:
+    def time_to_log(self) -> bool:
+        """Some HISTORY_ENTRIES times in a training, and at its end; the same points however often it was stopped."""
+        interval = max(self.images_total // HISTORY_ENTRIES, self.params.batch_size)
+        return self.images_seen - self.logged_at >= interval or self.finished
+
+    def time_to_validate(self) -> bool:
         """Each `validation_interval`, and at the end."""
-        return self.images_seen - self.validated_at >= self.validation_interval(total) or self.images_seen >= total
+        return self.images_seen - self.validated_at >= self.validation_interval or self.finished
 
     def mean_losses(self) -> dict[str, float]:
         """Mean losses since the last call, over all processes."""

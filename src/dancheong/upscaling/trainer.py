@@ -23,7 +23,7 @@ from dancheong.upscaling.patches import patch_pair, validation_pairs
 
 # Adam's own first moment, as ESRGAN and Real-ESRGAN have it in their adversarial training, too.
 BETAS = (0.9, 0.999)
-VALIDATIONS = 10
+VALIDATIONS = 10  # in a training: VAL_IMAGES counts photographs, and patches are smaller
 PREVIEW_ROWS = 6
 
 
@@ -46,24 +46,25 @@ class UpscalerTrainer(Trainer):
             # It judges whole patches as the network enlarges them.
             judged = params.model_copy(update={"resol": params.sr_patch * network.scale})
             discriminator = new_discriminator(judged, network.channels, fabric.world_size > 1)
-        super().__init__(fabric, params, cache, val_cache, network, discriminator, params.sr_lr, BETAS)
+        # Whole batches only.
+        images_total = -(-params.sr_images // params.batch_size) * params.batch_size
+        interval = max(images_total // VALIDATIONS, 1)
+        super().__init__(
+            fabric, params, cache, val_cache, images_total, interval, network, discriminator, params.sr_lr, BETAS
+        )
 
-    def batches(self, total: int) -> Iterator[tuple[Tensor, ...]]:
+    def batches(self) -> Iterator[tuple[Tensor, ...]]:
         samples = Samples(self.cache, self.params, patch_pair)
-        return sample_batches(samples, self.images_seen, total, self.fabric.global_rank, self.fabric.world_size)
+        return sample_batches(samples, self.images_seen, self.images_total, self.fabric.global_rank, self.fabric.world_size)
 
-    def learning_rate(self, total: int) -> float:
+    def learning_rate(self) -> float:
         """SR_LR; from LR_DECAY_START on it falls linearly to 0."""
-        start, left = self.params.lr_decay_start, 1 - self.images_seen / total
+        start, left = self.params.lr_decay_start, 1 - self.images_seen / self.images_total
         return self.params.sr_lr * (min(1.0, left / (1 - start)) if start < 1 else 1.0)
 
     def train_step(self, batch: tuple[Tensor, ...], adversarial: bool) -> dict[str, Tensor]:
         small, truth = batch
         return upscale_step(self.networks, small, truth, self.params.sr_lambda_gan, self.fabric.backward, adversarial)
-
-    def validation_interval(self, total: int) -> int:
-        """VAL_IMAGES counts photographs, and patches are smaller: some VALIDATIONS times in a training."""
-        return max(total // VALIDATIONS, 1)
 
     def score(self, network: Compact) -> tuple[Scores, list[list[Any]]]:
         return score(network, validation_pairs(self.val_cache or self.cache, self.params))

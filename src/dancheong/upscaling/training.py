@@ -62,9 +62,7 @@ def train_upscaler(
         cache, refusals = prepare_photographs(Path(photos), to_patches)
         stack.enter_context(cache)
         val_cache = stack.enter_context(prepare_photographs(Path(val), to_patches)[0]) if val is not None else None
-        # Whole batches only.
-        total = -(-params.sr_images // params.batch_size) * params.batch_size
-        return run_training(UpscalerTrainer(fabric, params, cache, val_cache, network), total, session, refusals)
+        return run_training(UpscalerTrainer(fabric, params, cache, val_cache, network), session, refusals)
 
 
 def _cached_for_patches(params: Params) -> Params:
