@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -271,6 +272,19 @@ def test_what_training_needs_is_asked_for_before_it_begins(photos, tmp_path, mon
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ExtraMissing, match=rf"{missing}.*dancheong\[train\]"):
         train(photos, tmp_path / "m.h5", tiny())
+
+
+def test_without_torch_train_can_be_imported_and_says_what_is_missing():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import dancheong.app.web.trainer, dancheong.upscaling.training\n"
+        "from dancheong import train\n"
+        "from dancheong.params import ExtraMissing\n"
+        "try:\n    train('photos', 'm.h5')\n"
+        "except ExtraMissing as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "dancheong[train]" in done.stdout, done.stderr
 
 
 def test_masks_drawn_by_hand_are_trained_with(photos, tmp_path):

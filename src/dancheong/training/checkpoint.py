@@ -1,13 +1,12 @@
 """The checkpoint: all that the next step depends on, so that a stopped training goes on bit for bit.
 
-It lies beside the model file and is no part of it. Its format may change between versions.
+It lies beside the model file and is no part of it. Its format may change between versions. torch is imported only where a
+checkpoint is written or read: what imports `train` runs without it, too.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
-
-import torch
 
 from dancheong.params import DancheongError, Params
 from dancheong.system.whole_file import whole_file
@@ -42,6 +41,8 @@ def save_checkpoint(
         counters: plain values and tensors beside them.
         fingerprints: of the photographs, and of those for validation ("" where there are none).
     """
+    import torch
+
     checkpoint = {
         "version": CHECKPOINT_VERSION,
         "params": params.model_dump(mode="json"),
@@ -70,6 +71,8 @@ def load_checkpoint(
             f"{path}: there is no state to resume although the model is there: that run has finished; "
             "train without --resume, or under another name"
         )
+    import torch
+
     try:
         checkpoint: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises a dozen kinds for a damaged file; each means the same to a person
