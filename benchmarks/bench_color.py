@@ -179,14 +179,14 @@ def trained(
     The canonical ways are validated on the test photographs, so that the best they ever had there is known, too: an
     advantage that our default does not get.
     """
-    from dancheong.training.checkpoint import state_path
+    from dancheong.training.checkpoint import checkpoint_path
     from dancheong.training.loop import train
 
     photographs = len(list_photos(arguments.photos))
     epochs = max(1, round(budget * images_per_second / photographs))
     model = arguments.out / f"{name.replace(' ', '_')}_{round(budget)}s_seed{seed}.h5"
     params = params.model_copy(update={"seed": seed, "epochs": epochs, "val_images": arguments.look})
-    state, kept = state_path(model), model.with_name(f"{model.stem}_last.h5.resume")
+    state, kept = checkpoint_path(model), model.with_name(f"{model.stem}_last.h5.resume")
     val = None if name == "default" else arguments.test
 
     def watch(progress: Any) -> bool:

@@ -33,7 +33,7 @@ from dancheong.models.discriminator import Discriminator, discriminator_rows
 from dancheong.models.generator import Generator, generator_rows
 from dancheong.params import Params, resolve
 from dancheong.training.engine import launch, precision_here
-from dancheong.training.step import Trainee, train_step
+from dancheong.training.step import Networks, train_step
 
 MATRIX = 4096
 
@@ -129,10 +129,10 @@ def our_step(params: Params, device: str) -> Callable[[], None]:
         to_channels_last(network, params.batch_size)
         optimizer = torch.optim.Adam(network.parameters(), lr=params.lr, betas=(params.beta1, 0.999), fused=True)
         pairs.append(fabric.setup(network, optimizer))
-    trainee = Trainee(*pairs[0], *pairs[1], discriminator, fabric.autocast)
+    networks = Networks(*pairs[0], *pairs[1], discriminator, fabric.autocast)
     weight = torch.ones(params.batch_size, 1, params.resol, params.resol, device=device)
     batch = Batch(*example(params.batch_size, params.resol, device), weight)
-    return lambda: void(train_step(trainee, batch, params, fabric.backward, adversarial=True))
+    return lambda: void(train_step(networks, batch, params, fabric.backward, adversarial=True))
 
 
 def void(_: object) -> None:

@@ -28,14 +28,14 @@ import torch
 from dancheong.artifact import read_artifact
 from dancheong.params import Params, resolve
 from dancheong.scenes import write_scenes
-from dancheong.training.checkpoint import state_path
+from dancheong.training.checkpoint import checkpoint_path
 from dancheong.training.engine import launch
 from dancheong.training.loop import train
 
 TINY = {
     "RESOL": 16, "NGF": 2, "NDF": 2, "DEPTH": 2, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "DROPOUT": 0.5, "GAN_START": 0.2,
     "VAL_IMAGES": 4, "DEVICE": "cpu", "EPOCHS": 16,
-    "WORKERS": 0, "CACHE": "memory", "PRECISION": "32-true",
+    "WORKERS": 0, "PRECISION": "32-true",
 }
 MOMENTS = ("at a random moment", "at a random moment", "at a random moment", "politely")
 _SIGNALS = {"at a random moment": signal.SIGKILL, "politely": signal.SIGTERM}
@@ -62,7 +62,7 @@ def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, An
     """Runs one after the other, each killed until it comes to its end, until `kills` kills have been done."""
     rng = random.Random(seed)
     # Loaded before the first fork: else most attempts would die while they import.
-    for module in ("dancheong.training.trainer", "dancheong.models.export", "dancheong.models.onnx_graph", "h5py"):
+    for module in ("dancheong.training.colorizer_trainer", "dancheong.models.export", "dancheong.models.onnx_graph", "h5py"):
         import_module(module)
     launch(resolve(settings=TINY).params)
     write_scenes(folder / "train", 6, 1, 48, 32)
@@ -78,14 +78,14 @@ def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, An
         if not in_fork(partial(_train, folder, whole, params)):
             raise RuntimeError("the uninterrupted run failed")
         longest_s = time.monotonic() - started
-        while not (parts.exists() and not state_path(parts).exists()):
+        while not (parts.exists() and not checkpoint_path(parts).exists()):
             point = rng.choice(POINTS) if rng.random() < SHARE_IN_SAVES else rng.choice(MOMENTS)
             if died.total() >= kills:
                 point = "never"
             number, delay_s = rng.randint(1, 6), rng.uniform(0, LONGEST_LIFE * longest_s)
             killed_by = _SIGNALS.get(point, 0)
             if in_fork(partial(_die, folder, parts, params, point, number), killed_by, delay_s):
-                stopped += point == "politely" and state_path(parts).exists()
+                stopped += point == "politely" and checkpoint_path(parts).exists()
             else:
                 died[point] += 1
                 print(f"\r{died.total()} kills, {runs} runs", end="", file=sys.stderr, flush=True)

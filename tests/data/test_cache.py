@@ -12,14 +12,14 @@ from PIL import Image
 
 from dancheong.data import cache as cache_module
 from dancheong.data import prepare as prepare_module
-from dancheong.data.cache import available_memory_bytes, build_cache, cached_shape
+from dancheong.data.cache import build_cache, cached_shape, free_memory_bytes
 from dancheong.data.photographs import NoPhotographs, find_masks, find_pairs
 from dancheong.data.prepare import prepare
 from dancheong.glare.control import GlareResult
 from dancheong.imaging.color import gray_of
 from dancheong.params import Params
 
-FIXED = Params(resol=32, crop_scale_min=1, glare_mode="off", cache="memory")
+FIXED = Params(resol=32, crop_scale_min=1, glare_mode="off")
 
 
 def view(seed, height=48, width=64):
@@ -51,50 +51,37 @@ def with_(params, **settings):
     return params.model_copy(update=settings)
 
 
-def test_memory_and_mapped_file_hold_the_same_and_the_file_is_removed(photos, tmp_path):
-    pairs = pairs_of(photos)
-    in_memory, _ = build_cache(pairs, FIXED)
-    with build_cache(pairs, with_(FIXED, cache="disk"))[0] as on_disk:
-        assert in_memory.file is None
-        assert list((tmp_path / "tmp").iterdir()) == [on_disk.file]
-        assert on_disk.names == in_memory.names == ("a.png", "b.png", "c.png")
-        assert on_disk.fingerprint == in_memory.fingerprint
-        for index in range(3):
-            assert np.array_equal(in_memory[index], on_disk[index])
-            assert not in_memory[index].flags.writeable
-            assert not on_disk[index].flags.writeable
+def test_the_mapped_file_is_removed_and_nobody_writes_to_it(photos, tmp_path):
+    with build_cache(pairs_of(photos), FIXED)[0] as cache:
+        assert list((tmp_path / "tmp").iterdir()) == [cache.file]
+        assert cache.names == ("a.png", "b.png", "c.png")
+        assert cache.file.read_bytes() == b"".join(record.tobytes() for record in cache)
+        assert not any(record.flags.writeable for record in cache)
     assert list((tmp_path / "tmp").iterdir()) == []
-    on_disk.close()
-    in_memory.close()
+    cache.close()
     with pytest.raises(IndexError):
-        in_memory[0]
+        cache[0]
 
 
 def test_a_forgotten_cache_removes_its_file(photos, tmp_path):
-    cache, _ = build_cache(pairs_of(photos), with_(FIXED, cache="disk"))
+    cache, _ = build_cache(pairs_of(photos), FIXED)
     assert cache.file.exists()
     del cache
     gc.collect()
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_auto_moves_to_a_file_when_memory_runs_short_or_workers_share_it(photos, monkeypatch):
-    pairs, auto = pairs_of(photos), with_(FIXED, cache="auto")
-    with build_cache(pairs, auto)[0] as cache:
-        assert cache.file is None
-        expected = [cache[index] for index in range(3)]
-    monkeypatch.setattr(cache_module, "available_memory_bytes", lambda: 2 * expected[0].nbytes / 0.3)
-    with build_cache(pairs, auto)[0] as cache:
-        assert cache.file is not None
-        assert all(np.array_equal(cache[index], expected[index]) for index in range(3))
-    monkeypatch.undo()
-    with build_cache(pairs, with_(auto, workers=1))[0] as cache:
-        assert cache.file is not None
-    assert available_memory_bytes() > 2**20
+@pytest.mark.parametrize(("limit", "expected"), [("300", 100), ("100", 0), ("max", None)])
+def test_a_container_s_limit_counts_where_there_is_one(tmp_path, monkeypatch, limit, expected):
+    for name, text in (("max", limit), ("current", "200")):
+        (tmp_path / name).write_text(text + "\n", "ascii")
+    monkeypatch.setattr(cache_module, "_CONTAINER_MEMORY", [(tmp_path / "max", tmp_path / "current"), ("none", "none")])
+    found = free_memory_bytes()
+    assert found > 2**20 if expected is None else found == expected
 
 
 def test_a_worker_maps_the_same_file_and_leaves_it(photos):
-    with build_cache(pairs_of(photos), with_(FIXED, cache="disk"))[0] as cache:
+    with build_cache(pairs_of(photos), FIXED)[0] as cache:
         pickled = pickle.dumps(cache)
         assert len(pickled) < 2000
         other = pickle.loads(pickled)
@@ -145,7 +132,7 @@ def test_too_little_undamaged_area_is_left_out_and_the_rest_keeps_its_alpha(phot
         return GlareResult(pixels, FakeMask(alpha))
 
     monkeypatch.setattr(prepare_module, "control_glare", control_glare)
-    params = Params(resol=48, crop_scale_min=1, cache="disk")
+    params = Params(resol=48, crop_scale_min=1)
     cache, refusals = build_cache(pairs_of(photos), params)
     assert [refusal.kind for refusal in refusals] == ["glare"]
     assert len(cache) == 2
@@ -153,8 +140,8 @@ def test_too_little_undamaged_area_is_left_out_and_the_rest_keeps_its_alpha(phot
     assert np.array_equal(np.unique(cache[0][..., 4]), [0, 255])
     assert cache[0][..., 4].mean() == pytest.approx(255 / 4)
     cache.close()
-    without, _ = build_cache(pairs_of(photos), with_(params, loss_mask="off", cache="memory"))
-    assert [without[index].shape[2] for index in range(3)] == [4, 4, 4]
+    with build_cache(pairs_of(photos), with_(params, loss_mask="off"))[0] as without:
+        assert [record.shape[2] for record in without] == [4, 4, 4]
     with pytest.raises(NoPhotographs, match="3 glare"):
         build_cache(pairs_of(photos), with_(params, loss_min_kept=0.9))
     assert list((tmp_path / "tmp").iterdir()) == []
@@ -170,7 +157,7 @@ def test_a_photograph_of_which_most_is_glare_is_left_out_though_the_detector_abs
         return GlareResult(pixels, mask)
 
     monkeypatch.setattr(prepare_module, "control_glare", control_glare)
-    params = Params(resol=48, crop_scale_min=1, cache="memory")
+    params = Params(resol=48, crop_scale_min=1)
     cache, refusals = build_cache(pairs_of(photos), params)
     assert [refusal.kind for refusal in refusals] == ["glare"]
     assert "only 20%" in refusals[0].reason
@@ -185,7 +172,7 @@ def test_drawn_masks_are_used_and_told_by_the_fingerprint(photos, tmp_path):
     (tmp_path / "masks").mkdir()
     Image.fromarray(drawn).save(tmp_path / "masks" / "B.PNG")
     Image.fromarray(drawn[1:]).save(tmp_path / "masks" / "c.png")
-    params = Params(resol=48, crop_scale_min=1, cache="memory", glare_mode="lossmask")
+    params = Params(resol=48, crop_scale_min=1, glare_mode="lossmask")
     pairs = pairs_of(photos)
     cache, refusals = build_cache(pairs, params, masks=find_masks(tmp_path / "masks"))
     assert [(refusal.file.name, refusal.kind) for refusal in refusals] == [("c.png", "misaligned")]
@@ -210,7 +197,7 @@ def test_a_file_that_somebody_still_looks_at_does_not_stop_the_program(photos, m
     later = []
     monkeypatch.setattr(cache_module.atexit, "register", lambda function, *args: later.append((function, args)))
     for looked_at in (False, True):
-        cache, _ = build_cache(pairs_of(photos), with_(FIXED, cache="disk"))
+        cache, _ = build_cache(pairs_of(photos), FIXED)
         file, base = cache.file, cache[0]
         while isinstance(base.base, np.ndarray):
             base = base.base
@@ -250,13 +237,13 @@ def test_sixteen_bit_photographs_are_rounded_to_the_nearest_code(photos, tmp_pat
 
 def test_halves_are_kept_as_three_and_three_planes(tmp_path):
     Image.fromarray(np.hstack([view(1, 48, 48), view(2, 48, 48)])).save(tmp_path / "pair.png")
-    params = Params(resol=40, jitter=8, crop_scale_min=1, pairing="side_by_side", color_space="RGB", cache="memory")
+    params = Params(resol=40, jitter=8, crop_scale_min=1, pairing="side_by_side", color_space="RGB")
     cache, _ = build_cache(find_pairs(tmp_path, params)[0], params)
     assert np.array_equal(cache[0], np.dstack([view(1, 48, 48), view(2, 48, 48)]))
 
 
 def test_for_validation_the_gray_is_treated_as_prediction_does_and_the_truth_stays(photos):
-    params = Params(resol=48, glare_mode="global", cache="memory")
+    params = Params(resol=48, glare_mode="global")
     cache, _ = build_cache(pairs_of(photos), params, stage="predict")
     assert np.array_equal(cache[0][..., 1:], view(0))
     assert np.array_equal(cache[0][..., :1], prepare(gray_of(view(0)), params, "predict").input_hwc)

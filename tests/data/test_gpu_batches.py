@@ -6,7 +6,7 @@ import torch
 
 from dancheong.data.batches import batches
 from dancheong.data.cache import Cache
-from dancheong.data.gpu_batches import GpuBatches, belongs_on_device
+from dancheong.data.gpu_batches import belongs_on_device, gpu_batches
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.params import ParamError, Params
@@ -35,7 +35,7 @@ HALVES = cache_of(*(np.dstack([scene(seed, 50, 40), scene(seed + 9, 50, 40)]) fo
 
 def both(cache, params, start=0, stop=20, **where):
     """(input, target, weight) of the host and of the device."""
-    resident = GpuBatches(cache, params, CPU).batches(start, stop, **where)
+    resident = gpu_batches(cache, params, CPU, start, stop, **where)
     host = batches(cache, params, start, stop, **where)
     return [[torch.cat(parts) for parts in zip(*made, strict=True)] for made in (host, resident)]
 
@@ -95,7 +95,7 @@ def test_sample_k_depends_on_seed_and_k_alone_and_ranks_share_a_step():
     assert torch.equal(parts[0], whole[0::2])
     assert torch.equal(parts[1], whole[1::2])
     with pytest.raises(ParamError, match="BATCH_SIZE"):
-        GpuBatches(FIVE, params, CPU).batches(0, 8, 0, 3)
+        gpu_batches(FIVE, params, CPU, 0, 8, 0, 3)
 
 
 def test_auto_stays_on_the_host_where_nothing_is_gained():
@@ -123,6 +123,6 @@ def test_a_training_on_the_device_resumes_bit_for_bit_and_learns_what_the_host_d
     assert stopped.stopped
     again = train(photographs, tmp_path / "parts.h5", params, resume=True)
     assert again.losses == whole.losses
-    host = train(photographs, tmp_path / "host.h5", params.model_copy(update={"cache": "memory"}))
+    host = train(photographs, tmp_path / "host.h5", params.model_copy(update={"cache": "auto"}))
     assert host.losses["l1"] == pytest.approx(whole.losses["l1"], rel=0.05)
     assert host.losses != whole.losses

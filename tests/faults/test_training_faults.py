@@ -55,10 +55,10 @@ def weights(model: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(1, errno.ENOSPC), (3, errno.EROFS), (7, errno.ENOSPC), (13, errno.EDQUOT)]
+    ("number", "code"), [(1, errno.ENOSPC), (3, errno.EROFS), (9, errno.ENOSPC), (19, errno.EDQUOT)]
 )
 def test_a_disk_that_refuses_a_write(place, whole, tmp_path, monkeypatch, number, code):
-    """Files of a training are synced in turn, each with its folder: preview, state, ..., model. One of them is refused."""
+    """Files of a training are synced in turn, each with its folder: preview, state, page, ..., model. One is refused."""
     sync, calls = os.fsync, []
 
     def refusing(handle: int) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -194,7 +195,7 @@ def test_the_same_command_begins_goes_on_and_knows_its_end(photos, tmp_path):
 def test_a_loss_that_is_no_number_stops_with_a_clear_word(photos, tmp_path, monkeypatch):
     model = tmp_path / "m.h5"
     model.write_bytes(b"the old model")
-    monkeypatch.setattr("dancheong.training.trainer.lr_factor", lambda epoch, params: float("nan"))
+    monkeypatch.setattr("dancheong.training.colorizer_trainer.lr_factor", lambda epoch, params: float("nan"))
     with pytest.raises(TrainingDiverged, match="lower LR"):
         train(photos, model, tiny())
     assert model.read_bytes() == b"the old model"
@@ -271,6 +272,19 @@ def test_what_training_needs_is_asked_for_before_it_begins(photos, tmp_path, mon
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ExtraMissing, match=rf"{missing}.*dancheong\[train\]"):
         train(photos, tmp_path / "m.h5", tiny())
+
+
+def test_without_torch_train_can_be_imported_and_says_what_is_missing():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import dancheong.app.web.trainer, dancheong.upscaling.training\n"
+        "from dancheong import train\n"
+        "from dancheong.params import ExtraMissing\n"
+        "try:\n    train('photos', 'm.h5')\n"
+        "except ExtraMissing as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "dancheong[train]" in done.stdout, done.stderr
 
 
 def test_masks_drawn_by_hand_are_trained_with(photos, tmp_path):

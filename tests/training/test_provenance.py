@@ -1,30 +1,24 @@
-"""What two comparable runs have in common, as hashes."""
+"""What comparable trainings have in common, as hashes."""
 
 import torch
 
-from dancheong.params import Params
-from dancheong.training.provenance import start_of
+from dancheong.training.colorizer_trainer import order_digest, weights_digest
 
 NAMES = [f"{index}.png" for index in range(9)]
 
 
-def networks(seed):
+def network(seed):
     torch.manual_seed(seed)
-    return torch.nn.Conv2d(1, 3, 3), torch.nn.Conv2d(4, 1, 3)
+    return torch.nn.Conv2d(1, 3, 3)
 
 
-def test_the_same_start_has_the_same_hashes_and_each_part_shows_for_itself():
-    first = start_of(*networks(1), NAMES, Params(seed=1))
-    assert first == start_of(*networks(1), NAMES, Params(seed=1, glare_mode="off", ngf=8))
-    other_order = start_of(*networks(1), NAMES, Params(seed=2))
-    assert {name for name in first if first[name] != other_order[name]} == {"order"}
-    assert start_of(*networks(1), NAMES[::-1], Params(seed=1))["order"] != first["order"]
-    other_weights = start_of(*networks(2), NAMES, Params(seed=1))
-    assert {name for name in first if first[name] != other_weights[name]} == {"initial_generator", "initial_discriminator"}
-    assert start_of(networks(1)[0], None, NAMES, Params(seed=1))["initial_discriminator"] == ""
+def test_the_same_weights_have_the_same_hash_wherever_they_lie_in_memory():
+    first = weights_digest(network(1))
+    assert first == weights_digest(network(1)) == weights_digest(network(1).to(memory_format=torch.channels_last))
+    assert first != weights_digest(network(2))
 
 
-def test_the_place_in_memory_of_the_weights_does_not_count():
-    generator, discriminator = networks(1)
-    expected = start_of(generator, discriminator, NAMES, Params())
-    assert start_of(generator.to(memory_format=torch.channels_last), discriminator, NAMES, Params()) == expected
+def test_the_order_of_photographs_shows_seed_and_names():
+    first = order_digest(NAMES, 1)
+    assert first == order_digest(NAMES, 1)
+    assert len({first, order_digest(NAMES, 2), order_digest(NAMES[::-1], 1)}) == 3

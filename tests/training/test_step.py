@@ -12,12 +12,12 @@ from dancheong.models.blocks import initialize
 from dancheong.models.discriminator import Discriminator, discriminator_rows
 from dancheong.models.generator import Generator, generator_rows
 from dancheong.params import Params, resolve
-from dancheong.training.step import Trainee, lr_factor, train_step
+from dancheong.training.step import Networks, lr_factor, train_step
 
 TINY = {"resol": 32, "ngf": 4, "ndf": 4, "patch_size": "16", "dropout": 0.0}
 
 
-def trainee_of(params, seed=0, eps=1e-8):
+def networks_of(params, seed=0, eps=1e-8):
     generator = Generator(generator_rows(params, 1, 3))
     discriminator = Discriminator(discriminator_rows(params, 4))
     initialize(generator, seed)
@@ -26,7 +26,7 @@ def trainee_of(params, seed=0, eps=1e-8):
         torch.optim.Adam(network.parameters(), lr=params.lr, betas=(params.beta1, 0.999), eps=eps)
         for network in (generator, discriminator)
     ]
-    return Trainee(generator, optimizers[0], discriminator, optimizers[1], discriminator)
+    return Networks(generator, optimizers[0], discriminator, optimizers[1], discriminator)
 
 
 def batch_of(size=32, count=2, weight=None):
@@ -55,14 +55,14 @@ def test_learning_rate_never_reaches_zero_or_rises():
 
 
 def test_losses_at_the_start():
-    losses = train_step(trainee_of(paper()), batch_of(), paper(), backward, True)
+    losses = train_step(networks_of(paper()), batch_of(), paper(), backward, True)
     for name in ("d_real", "d_fake", "g_gan"):
         assert float(losses[name]) == pytest.approx(0.69, abs=0.15), name
 
 
 def test_each_network_is_frozen_while_the_other_learns(monkeypatch):
     params = paper()
-    trainee = trainee_of(params)
+    networks = networks_of(params)
     order = []
 
     def watch(name, optimizer, other):
@@ -79,18 +79,18 @@ def test_each_network_is_frozen_while_the_other_learns(monkeypatch):
 
         monkeypatch.setattr(optimizer, "step", watched)
 
-    watch("discriminator", trainee.discriminator_optimizer, trainee.generator)
-    watch("generator", trainee.generator_optimizer, trainee.discriminator)
-    train_step(trainee, batch_of(), params, backward, True)
+    watch("discriminator", networks.discriminator_optimizer, networks.generator)
+    watch("generator", networks.generator_optimizer, networks.discriminator)
+    train_step(networks, batch_of(), params, backward, True)
     assert order == ["discriminator", "generator"]
     # The generator's step must leave no gradient in the discriminator: it was frozen.
-    assert all(not parameter.requires_grad for parameter in trainee.discriminator.parameters())
+    assert all(not parameter.requires_grad for parameter in networks.discriminator.parameters())
 
 
 def test_one_step_equals_a_plain_derivation():
     params = paper()
     # A first step of Adam is the gradient's sign, and a sign of nearly 0 is rounding noise: a larger eps shows the gradient.
-    ours, plain = trainee_of(params, eps=1e-2), trainee_of(params, eps=1e-2)
+    ours, plain = networks_of(params, eps=1e-2), networks_of(params, eps=1e-2)
     batch = batch_of()
     losses = train_step(ours, batch, params, backward, True)
 
@@ -127,9 +127,9 @@ def damage():
 def test_damaged_pixels_teach_nothing(adversarial):
     """No gradient reaches the generator's picture where it is damaged, with and without the adversary."""
     params, weight = paper(loss_mask="l1+gan", norm="channel"), damage()
-    trainee, pictures = trainee_of(params), []
-    trainee.generator.register_forward_hook(lambda _module, _inputs, out: out.retain_grad() or pictures.append(out))
-    losses = train_step(trainee, batch_of(weight=weight), params, backward, adversarial)
+    networks, pictures = networks_of(params), []
+    networks.generator.register_forward_hook(lambda _module, _inputs, out: out.retain_grad() or pictures.append(out))
+    losses = train_step(networks, batch_of(weight=weight), params, backward, adversarial)
     assert ("g_gan" in losses) is adversarial
     (picture,) = pictures
     lost = weight.expand_as(picture) == 0
@@ -139,9 +139,9 @@ def test_damaged_pixels_teach_nothing(adversarial):
 
 def test_the_adversary_does_see_damage_where_the_loss_mask_is_for_l1_only():
     params, pictures = paper(loss_mask="l1", norm="channel"), []
-    trainee = trainee_of(params)
-    trainee.generator.register_forward_hook(lambda _module, _inputs, out: out.retain_grad() or pictures.append(out))
-    train_step(trainee, batch_of(weight=damage()), params, backward, True)
+    networks = networks_of(params)
+    networks.generator.register_forward_hook(lambda _module, _inputs, out: out.retain_grad() or pictures.append(out))
+    train_step(networks, batch_of(weight=damage()), params, backward, True)
     assert (pictures[0].grad[damage().expand_as(pictures[0]) == 0] != 0).any()
 
 
@@ -151,17 +151,17 @@ def test_what_stands_in_damaged_pixels_of_the_target_does_not_matter_to_l1():
     damaged.target_bchw[:, :, 8:20, 8:20] = 1.0
     gradients = []
     for batch in (clean, damaged):
-        trainee = trainee_of(params)
-        train_step(trainee, batch, params, backward, False)
-        gradients.append([parameter.grad.clone() for parameter in trainee.generator.parameters()])
+        networks = networks_of(params)
+        train_step(networks, batch, params, backward, False)
+        gradients.append([parameter.grad.clone() for parameter in networks.generator.parameters()])
     for first, second in zip(*gradients, strict=True):
         assert torch.equal(first, second)
 
 
 def test_warm_up_leaves_the_discriminator_alone():
     params = paper()
-    trainee = trainee_of(params)
-    before = copy.deepcopy(trainee.discriminator.state_dict())
-    losses = train_step(trainee, batch_of(), params, backward, False)
+    networks = networks_of(params)
+    before = copy.deepcopy(networks.discriminator.state_dict())
+    losses = train_step(networks, batch_of(), params, backward, False)
     assert set(losses) == {"l1", "g"}
-    assert all(torch.equal(value, before[name]) for name, value in trainee.discriminator.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in networks.discriminator.state_dict().items())

@@ -14,9 +14,10 @@ from dancheong.models.discriminator import discriminator_rows
 from dancheong.params import ParamError, Params
 from dancheong.scenes import write_scenes
 from dancheong.training.checkpoint import ResumeError
-from dancheong.training.step import Trainee
+from dancheong.training.step import Networks
 from dancheong.training.trainer import new_discriminator
-from dancheong.upscaling import trainer as upscale_run
+from dancheong.upscaling import trainer as trainer_module
+from dancheong.upscaling import trainer as upscaler_trainer
 from dancheong.upscaling.network import Compact, from_weights, initialize_compact
 from dancheong.upscaling.patches import PATCH_PX
 from dancheong.upscaling.trainer import upscale_step
@@ -28,8 +29,8 @@ ADVERSARIAL = TINY.model_copy(update={"sr_lambda_gan": 0.1, "gan_start": 0.1, "n
 
 @pytest.fixture(autouse=True)
 def _tiny_network(monkeypatch):
-    monkeypatch.setattr(upscale_run, "FEATURES", 8)
-    monkeypatch.setattr(upscale_run, "LAYERS", 1)
+    monkeypatch.setattr(trainer_module, "FEATURES", 8)
+    monkeypatch.setattr(trainer_module, "LAYERS", 1)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_weights_are_chosen_by_psnr_only_where_l1_alone_is_learned(photos, tmp_p
     train_upscaler(photos, tmp_path / "alone.h5", params)
     found = iter([30.0, 20.0])
     picture = np.zeros((9, 9), np.uint8)
-    monkeypatch.setattr(upscale_run, "score", lambda network, pairs: ({"val_psnr": next(found)}, [[picture] * 4]))
+    monkeypatch.setattr(upscaler_trainer, "score", lambda network, pairs: ({"val_psnr": next(found)}, [[picture] * 4]))
     result = train_upscaler(photos, tmp_path / "val.h5", params, val=photos)
     assert result.val["val_psnr"] == kept
     is_last = same_weights(*(read_artifact(tmp_path / name) for name in ("alone.h5", "val.h5")))
@@ -104,10 +105,10 @@ def test_each_network_is_frozen_while_the_other_learns():
     seen = []
     judge.register_forward_hook(lambda module, given, out: seen.append((given[0].requires_grad, _trains(judge), given[0])))
     optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (network, judge)]
-    trainee = Trainee(network, optimizers[0], judge, optimizers[1], judge)
+    networks = Networks(network, optimizers[0], judge, optimizers[1], judge)
     small, truth = torch.rand(2, 1, 12, 12), torch.rand(2, 1, 24, 24)
     before = [tensor.clone() for tensor in network.parameters()]
-    losses = upscale_step(trainee, small, truth, 0.5, lambda loss: loss.backward(), True)
+    losses = upscale_step(networks, small, truth, 0.5, lambda loss: loss.backward(), True)
     # The fake detached, the truth, then the fake for the generator: pictures alone, in [-1, 1].
     assert [entry[:2] for entry in seen] == [(False, True), (False, True), (True, False)]
     torch.testing.assert_close(seen[1][2], truth * 2 - 1)
@@ -153,7 +154,7 @@ def test_every_discriminator_can_judge_a_patch(patch_size):
 
 
 def test_weights_of_others_are_stored_as_they_are_or_trained_on(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(upscale_run, "FEATURES", 4)
+    monkeypatch.setattr(trainer_module, "FEATURES", 4)
     train_upscaler(photos, tmp_path / "first.h5", changed(sr_images=4, sr_planes="rgb"))
     network = from_weights(read_artifact(tmp_path / "first.h5").weights)
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, tmp_path / "w.safetensors")

@@ -13,29 +13,26 @@ import sklearn.datasets
 from dancheong.artifact import Artifact, ArtifactError, write_artifact
 from dancheong.imaging.color import float01, gray_of, rgb_to_lab, to_pixels
 from dancheong.imaging.metrics import mean_delta_e_2000, psnr
-from dancheong.models.onnx_graph import compact_model
 from dancheong.params import Params
 from dancheong.scenes import scene
 from dancheong.upscaling import upscaler as module
 from dancheong.upscaling.degrade import BICUBIC, LANCZOS, degrade, resampled
-from dancheong.upscaling.network import Compact, architecture, initialize_compact
-from dancheong.upscaling.trainer import as_finished
+from dancheong.upscaling.network import Compact, initialize_compact
+from dancheong.upscaling.trainer import export_network
 from dancheong.upscaling.upscaler import Upscaler, open_artifact, shipped
 
 
 def made(channels=1, scale=2, layers=2, seed=1):
     network = Compact(channels, 6, layers, scale)
     initialize_compact(network, seed)
-    network, weights, example, answer = as_finished(network)
     return Artifact(
-        kind="upscaler", params=Params(sr_scale=str(scale)), origins={}, category="COMMON", architecture=architecture(network),
-        graph=compact_model(network).SerializeToString(deterministic=True), weights=weights, history=[], data={}, scores={},
-        selftest_input=example, selftest_output=answer,
+        kind="upscaler", params=Params(sr_scale=str(scale)), origins={}, category="COMMON", history=[], data={}, scores={},
+        **export_network(network),
     )
 
 
 def opened(artifact):
-    return Upscaler(open_artifact(artifact, threads=1))
+    return open_artifact(artifact, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +62,8 @@ def test_tiles_meet_without_a_seam(photo, channels, monkeypatch):
     difference = np.abs(upscaler(deep).astype(int) - whole.astype(int))
     # Far below one of 256 levels, which is 257 here.
     assert difference.max() <= 4
-    monkeypatch.setattr(upscaler, "_radius_px", 1)
     # A seam would be seen: this is what too little overlap does.
-    assert np.abs(upscaler(deep).astype(int) - whole.astype(int)).max() > 257
+    assert np.abs(replace(upscaler, radius_px=1)(deep).astype(int) - whole.astype(int)).max() > 257
 
 
 def test_sixteen_bits_are_not_made_of_eight(photo):

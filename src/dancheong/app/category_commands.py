@@ -8,12 +8,11 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.app.training_log import kept_log
+from dancheong.app.train_commands import progress_shown
 from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, resolve
 
 if TYPE_CHECKING:
     from dancheong.data.photographs import Refusal
-    from dancheong.training.loop import Progress
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def train_categories(
     output.mkdir(parents=True, exist_ok=True)
     models: list[dict[str, Any]] = []
     for kind in kinds:
-        models.append(_train(kind, output / f"{kind.name}.h5", table, resume, quiet))
+        models.append(_train(kind, output / f"{kind.name}.h5", resume, quiet))
         if models[-1]["stopped"]:
             say("stopped; the same command with --resume goes on", quiet)
             emit({"models": models, "scores": None}, as_json, _model_lines(models))
@@ -95,35 +94,26 @@ def _kinds(
     return [*kinds, _Kind(COMMON, resolve(rows, None, settings, preset), photos, test)]
 
 
-def _train(kind: _Kind, model: Path, table: str | None, resume: bool, quiet: bool) -> dict[str, Any]:
+def _train(kind: _Kind, model: Path, resume: bool, quiet: bool) -> dict[str, Any]:
     from dancheong.artifact import read_artifact
-    from dancheong.training.checkpoint import state_path
+    from dancheong.training.checkpoint import checkpoint_path
     from dancheong.training.loop import train
 
-    unfinished = state_path(model).exists()
-    if resume and model.exists() and not unfinished:
+    is_unfinished = checkpoint_path(model).exists()
+    refusals: list[Refusal] = []
+    stopped = False
+    if resume and model.exists() and not is_unfinished:
         say(f"{kind.name}: {model} is there", quiet)
-        return _told(kind.name, model, read_artifact(model).data, [], False)
-    log_dir, goes_on = model.with_name(model.stem + "_log"), resume and unfinished
-    with kept_log(log_dir, model, kind.resolved, resume=goes_on) as log, progress_bar(kind.name, 1.0, quiet) as bar:
-
-        def watch(progress: "Progress") -> bool:
-            log.look(progress)
-            bar(progress.images_seen / progress.images_total, f"{progress.images_per_second:.0f}/s")
-            return False
-
-        result = train(
-            kind.photos, model, kind.resolved.params, log_dir=log_dir, category=kind.name, origins=kind.resolved.origins,
-            resume=goes_on, watch=watch,
-        )
-        if result.is_first_process:
-            log.finish(result)
-    return _told(kind.name, model, read_artifact(model).data, result.refusals, result.stopped)
-
-
-def _told(category: str, model: Path, data: dict[str, Any], refusals: list["Refusal"], stopped: bool) -> dict[str, Any]:
+    else:
+        with progress_shown(kind.name, quiet) as watch:
+            result = train(
+                kind.photos, model, kind.resolved.params, category=kind.name, origins=kind.resolved.origins,
+                resume=resume and is_unfinished, watch=watch,
+            )
+        refusals, stopped = result.refusals, result.stopped
+    data = read_artifact(model).data
     return {
-        "category": category, "model": str(model), "photographs": data["photographs"], "images_seen": data["images_seen"],
+        "category": kind.name, "model": str(model), "photographs": data["photographs"], "images_seen": data["images_seen"],
         "seconds": data["seconds"], "left_out": [vars(refusal) for refusal in refusals], "stopped": stopped,
     }
 

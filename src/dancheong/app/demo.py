@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from dancheong.app.console import Bar
-from dancheong.app.training_log import kept_log
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.evaluation.pages import write_demo_page
 from dancheong.params import COMMON, Resolved, TableRow, resolve
@@ -38,7 +37,8 @@ def run_demo(
 ) -> dict[str, Any]:
     """Run the demo in `out_dir`; returns the JSON object of `dancheong demo`. `scenes`: how many to train and to test on."""
     from dancheong.scenes import write_scenes
-    from dancheong.training.loop import Progress, train
+    from dancheong.training.loop import train
+    from dancheong.training.session import Progress
 
     began = time.monotonic()
     train_dir, test_dir = out_dir / "scenes_train", out_dir / "scenes_test"
@@ -48,16 +48,13 @@ def run_demo(
         write_scenes(folder, count, first_seed, WIDTH_PX, HEIGHT_PX)
     say(f"{scenes[0]} scenes to train on and {scenes[1]} unseen ones written to {out_dir}; training ...")
     model, log_dir = out_dir / "demo.h5", out_dir / "log"
-    with kept_log(log_dir, model, resolved) as log:
 
-        def watch(progress: Progress) -> bool:
-            log.look(progress)
-            bar(0.9 * progress.images_seen / progress.images_total, f"{progress.images_per_second:.0f} images/s")
-            return False
+    def watch(progress: Progress) -> bool:
+        bar(0.9 * progress.images_seen / progress.images_total, f"{progress.images_per_second:.0f} images/s")
+        return False
 
-        trained = train(train_dir, model, resolved.params, category=resolved.category, origins=resolved.origins,
-                        log_dir=log_dir, watch=watch)
-        log.finish(trained)
+    trained = train(train_dir, model, resolved.params, category=resolved.category, origins=resolved.origins,
+                    log_dir=log_dir, watch=watch)
     say("predicting and scoring the unseen scenes ...")
     result = evaluate(model, test_dir, out_dir / "results")
     report = out_dir / "report.html"

@@ -1,18 +1,18 @@
 """`dancheong train`."""
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import Bar, emit, progress_bar, say
-from dancheong.app.training_log import TrainingLog, is_first_process, kept_log, tensorboard_there
+from dancheong.app.console import emit, progress_bar, say
 from dancheong.params import Params
 
 if TYPE_CHECKING:
-    from dancheong.training.loop import Progress
+    from dancheong.training.session import Progress, Remark, TrainResult
 
 
 def register(app: typer.Typer) -> None:
@@ -53,66 +53,85 @@ def train(
     Ctrl-C saves and exits with code 130; --resume goes on.
     """
     resolved, _ = options.effective(table, category, settings, preset, quiet)
-    from dancheong.training.engine import require_extra
+    from dancheong.training.engine import is_first_process, require_extra
     from dancheong.training.loop import check_training
     from dancheong.training.loop import train as run
+    from dancheong.training.session import tensorboard_installed
 
     require_extra()
     check_training(resolved.params)
-    events = tensorboard_there() and log_dir is not None if tensorboard is None else tensorboard
-    # As `dancheong.training.loop.train` places it.
-    log_dir = log_dir or output.with_name(output.stem + "_log")
-    with kept_log(log_dir, output, resolved, events, resume) as log:
-        counts = None
-        if doctor and not resume and is_first_process():
-            counts = _summary(photos, val, resolved.params, log, quiet)
-        with progress_bar("training", 1.0, quiet) as bar:
+    counts: dict[str, int] | None = None
+    remarks: list[Remark] = []
+    if doctor and not resume and is_first_process():
+        counts, remarks = _diagnosis(photos, val, resolved.params, quiet)
+    events = tensorboard_installed() and log_dir is not None if tensorboard is None else tensorboard
+    with progress_shown("training", quiet) as watch:
+        result = run(
+            photos, output, resolved.params, val=val, log_dir=log_dir, resume=resume, category=resolved.category,
+            origins=resolved.origins, drawn_masks=drawn_masks, watch=watch, tensorboard=events, remarks=remarks,
+        )
+    emit_result(result, "images", as_json, quiet, {"doctor": counts})
 
-            def watch(progress: "Progress") -> bool:
-                log.look(progress)
-                _show(progress, bar, quiet)
-                return False
 
-            result = run(
-                photos, output, resolved.params, val=val, log_dir=log_dir, resume=resume, category=resolved.category,
-                origins=resolved.origins, drawn_masks=drawn_masks, watch=watch,
+@contextmanager
+def progress_shown(title: str, quiet: bool) -> Iterator[Callable[["Progress"], bool]]:
+    """A `watch` for a training that shows losses and speed beside a bar, and never stops it."""
+    shown = {"D": ("d_real", "d_fake"), "G": ("g_gan",), "L1": ("l1",), "dE": ("val_delta_e_2000",), "PSNR": ("val_psnr",)}
+    with progress_bar(title, 1.0, quiet) as bar:
+
+        def watch(progress: "Progress") -> bool:
+            losses = progress.losses
+            text = " ".join(
+                f"{label} {'/'.join(f'{losses[name]:.3g}' for name in names)}"
+                for label, names in shown.items() if names[0] in losses
             )
-        page = log.finish(result) if result.is_first_process else None
-    if page is None:
+            bar(progress.images_seen / progress.images_total, f"{text} {progress.images_per_second:.0f}/s")
+            if progress.message:
+                say(progress.message, quiet)
+            return False
+
+        yield watch
+
+
+def emit_result(result: "TrainResult", unit: str, as_json: bool, quiet: bool, more: dict[str, Any] | None = None) -> None:
+    """Say what a training did and leave the program: exit code 130 where it was stopped, else 0.
+
+    Args:
+        unit: of what was seen, in the plural.
+        more: entries of the JSON object beside those of the result.
+
+    Raises:
+        typer.Exit: always.
+    """
+    # Of several processes one speaks.
+    if not result.is_first_process:
         raise typer.Exit
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     if result.stopped:
-        say(f"stopped after {result.images_seen} images; the same command with --resume goes on", quiet)
+        say(f"stopped after {result.images_seen} {unit}; the same command with --resume goes on", quiet)
+    speed = f"{result.images_per_second:.1f} {unit}/s"
     summary = {
         "model": str(result.model), "images_seen": result.images_seen, "seconds": round(result.seconds, 2),
         "images_per_second": round(result.images_per_second, 2), "losses": result.losses, "val": result.val or None,
-        "left_out": [vars(refusal) for refusal in result.refusals], "stopped": result.stopped, "page": str(page),
-        "doctor": counts,
+        "left_out": [vars(refusal) for refusal in result.refusals], "stopped": result.stopped, "page": str(result.page),
+        **(more or {}),
     }
     emit(summary, as_json, [
-        f"{result.model}: {result.images_seen} images in {result.seconds:.0f} s ({result.images_per_second:.1f} images/s)",
+        f"{result.model}: {result.images_seen} {unit} in {result.seconds:.0f} s ({speed})",
         *(f"{name}: {value:.4f}" for name, value in {**result.losses, **result.val}.items()),
-        f"curves and previews: {page} (open it in a browser)",
+        f"curves and previews: {result.page} (open it in a browser)",
     ])
     raise typer.Exit(130 if result.stopped else 0)
 
 
-def _show(progress: "Progress", bar: Bar, quiet: bool) -> None:
-    """Losses and speed beside the bar."""
-    losses = progress.losses
-    shown = {"D": ("d_real", "d_fake"), "G": ("g_gan",), "L1": ("l1",), "dE": ("val_delta_e_2000",)}
-    text = " ".join(
-        f"{label} {'/'.join(f'{losses[name]:.2g}' for name in names)}"
-        for label, names in shown.items() if names[0] in losses
-    )
-    bar(progress.images_seen / progress.images_total, f"{text} {progress.images_per_second:.0f}/s")
-    if progress.message:
-        say(progress.message, quiet)
+def _diagnosis(
+    photos: Path, val: Path | None, params: Params, quiet: bool
+) -> tuple[dict[str, int] | None, "list[Remark]"]:
+    """What the doctor finds, as counts by kind and as lines for the page.
 
-
-def _summary(photos: Path, val: Path | None, params: Params, log: TrainingLog, quiet: bool) -> dict[str, int] | None:
-    """What the doctor finds, in a line a kind; None where there is nothing to look at, which the training says better."""
+    None where there is nothing to look at, which the training says better.
+    """
     from dancheong.data.doctor import ADVICE, count_photographs, diagnose
     from dancheong.data.photographs import NoPhotographs
 
@@ -120,12 +139,10 @@ def _summary(photos: Path, val: Path | None, params: Params, log: TrainingLog, q
         # Light reflection is looked for by the training itself, photograph by photograph.
         diagnosis = diagnose(photos, params, val, progress=bar, glare=False)
         counts = diagnosis.counts()
-        for kind, count in counts.items():
-            log.remark(kind, count, ADVICE[kind])
         if counts:
             command = f"dancheong doctor {photos}" + (f" --test {val}" if val else "")
             say(f"doctor: {diagnosis.photographs} photographs; `{command}` names the files", quiet)
             for kind, count in counts.items():
                 say(f"  {kind}: {count} -> {ADVICE[kind]}", quiet)
-        return counts
-    return None
+        return counts, [(kind, count, ADVICE[kind]) for kind, count in counts.items()]
+    return None, []

@@ -1,17 +1,14 @@
 """`dancheong upscale` and `dancheong train-upscaler`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import Bar, emit, progress_bar, say
+from dancheong.app.console import emit, progress_bar, say
 from dancheong.app.predict_commands import Inputs, Overwrite
-from dancheong.app.training_log import kept_log
-
-if TYPE_CHECKING:
-    from dancheong.training.loop import Progress
+from dancheong.app.train_commands import emit_result, progress_shown
 
 Scale = Annotated[Literal["2", "4"] | None, typer.Option(help="Enlargement; as --set SR_SCALE.")]
 
@@ -89,44 +86,9 @@ def train_upscaler(
     resolved, _ = options.effective(table, category, given)
     from dancheong.upscaling.training import train_upscaler as run
 
-    log_dir = log_dir or output.with_name(output.stem + "_log")
-    with (
-        kept_log(log_dir, output, resolved, resume=resume, columns=("given", "bicubic", "network", "truth")) as log,
-        progress_bar("training", 1.0, quiet) as bar,
-    ):
-
-        def watch(progress: "Progress") -> bool:
-            log.look(progress)
-            return _show(progress, bar, quiet)
-
+    with progress_shown("training", quiet) as watch:
         result = run(
             photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, category=resolved.category,
             origins=resolved.origins, watch=watch,
         )
-        page = log.finish(result) if result.is_first_process else None
-    if page is None:
-        raise typer.Exit
-    for refusal in result.refusals:
-        say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
-    if result.stopped:
-        say(f"stopped after {result.images_seen} patches; the same command with --resume goes on", quiet)
-    scores = {**result.losses, **result.val}
-    emit(
-        {"model": str(result.model), "images_seen": result.images_seen, "seconds": round(result.seconds, 2),
-         "losses": result.losses, "val": result.val or None, "left_out": [vars(one) for one in result.refusals],
-         "stopped": result.stopped, "page": str(page)},
-        as_json,
-        [f"{result.model}: {result.images_seen} patches in {result.seconds:.0f} s",
-         *(f"{name}: {value:.4f}" for name, value in scores.items())],
-    )
-    raise typer.Exit(130 if result.stopped else 0)
-
-
-def _show(progress: "Progress", bar: Bar, quiet: bool) -> bool:
-    if progress.message:
-        say(progress.message, quiet)
-    losses = progress.losses
-    shown = [f"D {losses['d_real']:.2g}/{losses['d_fake']:.2g}"] if "d_real" in losses else []
-    shown += [f"L1 {losses['l1']:.4f}"] + ([f"PSNR {losses['val_psnr']:.2f}"] if "val_psnr" in losses else [])
-    bar(progress.images_seen / progress.images_total, f"{' '.join(shown)} {progress.images_per_second:.0f}/s")
-    return False
+    emit_result(result, "patches", as_json, quiet)

@@ -56,10 +56,10 @@ def batches(cache: Cache, params: Params, start_image: int, stop_image: int, ran
     Raises:
         ParamError: if BATCH_SIZE is not a multiple of `world`.
     """
-    return (Batch(*part) for part in drawn(Samples(cache, params, augmented), start_image, stop_image, rank, world))
+    return (Batch(*part) for part in sample_batches(Samples(cache, params, augmented), start_image, stop_image, rank, world))
 
 
-def drawn(
+def sample_batches(
     samples: "Samples", start_image: int, stop_image: int, rank: int = 0, world: int = 1
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Batches of any samples, in the order that `batches` describes."""

@@ -1,6 +1,7 @@
 """Prepared photographs between epochs: each is decoded, treated and shrunk exactly once, then kept as uint8.
 
-They are kept in memory, or in a temporary file that is mapped into memory and removed with the cache.
+They lie in one temporary file that is mapped into memory and removed with the cache. The system keeps the file in memory
+while there is room, and worker processes share it.
 """
 
 import atexit
@@ -11,11 +12,12 @@ import tempfile
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,17 +27,21 @@ from dancheong.data.prepare import Prepared, Stage, prepare, uses_loss_mask
 from dancheong.imaging.color import float01, gray_of, to_pixels
 from dancheong.imaging.resize import resize, working_shape
 from dancheong.params import Params
+from dancheong.system.cores import cores
 
 Record = NDArray[np.uint8]
 
 # The narrowest random crop: its height and width differ by up to this factor (Szegedy et al. 2015).
 CROP_ASPECT = 4 / 3
-# CACHE=auto leaves the rest of the free memory to the networks and to the system's own file cache.
-MEMORY_SHARE = 0.3
 LOG_SECONDS = 5.0
 # A large photograph takes about this much while it is prepared.
 _BYTES_A_THREAD = 2**30
 _MAX_THREADS = 8
+# Limit and use of a container: of cgroups 2 and 1.
+_CONTAINER_MEMORY = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
 
 
 class Cache:
@@ -44,25 +50,29 @@ class Cache:
     `cache[i]` is uint8 (h, w, c): the input's 1 or 3 planes, then the target's 3 (RGB), then, only where light has
     damaged the picture and the loss must know, alpha (255: fully damaged). Read it, never write to it.
     `fingerprint`: sha256 over the names and pixels of the photographs as decoded, whatever the parameters, and over the
-    masks that were drawn for them. `glare_shares`: damaged share of each picture. `file`: the mapped file, None for a
-    cache in memory.
+    masks that were drawn for them. `glare_shares`: damaged share of each picture. `file`: the mapped file, None where
+    `records` are arrays of the caller's.
     """
 
     def __init__(
-        self, records: list[Record], names: list[str], glare_shares: list[float], fingerprint: str, file: Path | None
+        self, records: Sequence[Record], names: Sequence[str], glare_shares: Sequence[float], fingerprint: str,
+        file: Path | None = None,
     ) -> None:
-        self._records = records
+        self._records = list(records)
         self.names, self.glare_shares = tuple(names), tuple(glare_shares)
         self.fingerprint, self.file = fingerprint, file
         self._shapes = tuple(record.shape for record in records)
         # Also runs when the cache is forgotten and when the program ends.
-        self._removed = weakref.finalize(self, _release, file, records) if file is not None else None
+        self._removed = weakref.finalize(self, _release, file, self._records) if file is not None else None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Record:
         return self._records[index]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
 
     def __enter__(self) -> "Cache":
         return self
@@ -71,13 +81,13 @@ class Cache:
         self.close()
 
     def close(self) -> None:
-        """Let the memory go and remove the mapped file; reading afterwards is an IndexError. May be called twice."""
+        """Remove the mapped file; reading afterwards is an IndexError. May be called twice."""
         self._records.clear()
         if self._removed is not None:
             self._removed()
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker process maps the same file; only a cache in memory is copied to it. Removing is the owner's.
+        # A worker process maps the same file. Removing it is the owner's.
         state = {**self.__dict__, "_removed": None}
         return state if self.file is None else {**state, "_records": []}
 
@@ -89,11 +99,13 @@ class Cache:
 
 @dataclass(frozen=True)
 class _Kept:
+    """A prepared photograph. `digest`: of its decoded pixels; `mask_digest`: of the mask drawn for it, empty without one."""
+
     record: Record
     digest: bytes
+    mask_digest: bytes
     glare_share: float
     abstained: bool
-    drawn: bytes
 
 
 def build_cache(
@@ -118,24 +130,44 @@ def build_cache(
 
     Raises:
         NoPhotographs: if none is left.
+        OSError: no room in the folder of temporary files (TMPDIR names another).
     """
     began = time.monotonic()
-    store = _Store(params)
+    handle, name = tempfile.mkstemp(prefix="dancheong-", suffix=".cache")
+    file = Path(name)
     refusals: list[Refusal] = []
+    kept_as: dict[bytes, str] = {}
+    shapes: list[tuple[int, ...]] = []
+    glare_shares: list[float] = []
+    named_digests: list[tuple[str, bytes]] = []
+    abstained = 0
     try:
-        for pair, outcome in _outcomes(pairs, params, stage, log, masks or {}):
-            refusal = outcome if isinstance(outcome, Refusal) else store.add(pair, outcome)
-            if refusal is not None:
-                refusals.append(refusal)
-        if not store.kept_as:
+        with os.fdopen(handle, "wb") as stream:
+            for pair, outcome in _outcomes(pairs, params, stage, log, masks or {}):
+                if isinstance(outcome, Refusal):
+                    refusals.append(outcome)
+                elif outcome.digest in kept_as:
+                    same = f"it shows the same pixels as {kept_as[outcome.digest]}"
+                    refusals.append(Refusal(pair.color, "duplicate", same))
+                else:
+                    stream.write(outcome.record.data)
+                    kept_as[outcome.digest] = pair.name
+                    shapes.append(outcome.record.shape)
+                    glare_shares.append(outcome.glare_share)
+                    named_digests.append((pair.name, outcome.digest + outcome.mask_digest))
+                    abstained += outcome.abstained
+        if not shapes:
             raise nothing_left(refusals)
-        cache = store.finish()
+        cache = Cache(_mapped(file, shapes), list(kept_as.values()), glare_shares, fingerprint_of(named_digests), file)
     except BaseException:
-        store.discard()
+        _remove(file)
         raise
-    if store.abstained:
-        log(f"light reflection: {store.abstained} photographs have so much of it that they were left as they are")
-    log(_summary(cache, store.total_bytes, len(refusals), time.monotonic() - began))
+    if abstained:
+        log(f"light reflection: {abstained} photographs have so much of it that they were left as they are")
+    log(
+        f"{len(cache)} photographs prepared in {time.monotonic() - began:.1f} s, {file.stat().st_size / 2**20:.0f} MB in "
+        f"{file.parent}; {len(refusals)} left out; light reflection in {sum(share > 0 for share in glare_shares)}"
+    )
     return cache, refusals
 
 
@@ -153,95 +185,13 @@ def cached_shape(height: int, width: int, params: Params, stage: Stage) -> tuple
     return (height, width) if min(height, width) <= needed_px else working_shape(height, width, needed_px)
 
 
-def available_memory_bytes() -> int:
-    """Memory that can still be taken: the system's, or less where the container is limited."""
-    found = []
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        lines = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines() if ":" in line)
-        if "MemAvailable" in lines:
-            found.append(int(lines["MemAvailable"].split()[0]) * 1024)
-    for limit, used in _CGROUP_FILES:
-        if limit.exists() and used.exists():
-            words = limit.read_text(encoding="ascii").strip(), used.read_text(encoding="ascii").strip()
-            if all(word.isdigit() for word in words):
-                found.append(max(0, int(words[0]) - int(words[1])))
-    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-    return min(found, default=2**30)
-
-
-_CGROUP_FILES = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (
-        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ),
-)
-
-
-class _Store:
-    """Takes records one by one: in memory, or in a file from the first record that no longer fits."""
-
-    def __init__(self, params: Params) -> None:
-        if params.cache == "memory":
-            self.budget_bytes = math.inf
-        elif params.cache == "disk" or params.workers > 0:
-            # Worker processes share a mapped file, but would each copy a cache in memory.
-            self.budget_bytes = 0.0
-        else:
-            self.budget_bytes = MEMORY_SHARE * available_memory_bytes() / params.devices
-        self.records: list[Record] = []
-        self.shapes: list[tuple[int, ...]] = []
-        self.glare_shares: list[float] = []
-        self.kept_as: dict[bytes, str] = {}
-        self.drawn: list[bytes] = []
-        self.abstained = 0
-        self.total_bytes = 0
-        self.file: Path | None = None
-        self._stream: BinaryIO | None = None
-
-    def add(self, pair: Pair, kept: _Kept) -> Refusal | None:
-        """Keep it, unless the same pixels are there already."""
-        if kept.digest in self.kept_as:
-            return Refusal(pair.color, "duplicate", f"it shows the same pixels as {self.kept_as[kept.digest]}")
-        self.kept_as[kept.digest] = pair.name
-        self.drawn.append(kept.drawn)
-        self.glare_shares.append(kept.glare_share)
-        self.abstained += kept.abstained
-        self.shapes.append(kept.record.shape)
-        self.records.append(kept.record)
-        self.total_bytes += kept.record.nbytes
-        if self.total_bytes > self.budget_bytes:
-            if self._stream is None:
-                handle, name = tempfile.mkstemp(prefix="dancheong-", suffix=".cache")
-                self.file, self._stream = Path(name), os.fdopen(handle, "wb")
-            for waiting in self.records:
-                self._stream.write(waiting.data)
-            self.records = []
-        return None
-
-    def finish(self) -> Cache:
-        if self._stream is not None and self.file is not None:
-            self._stream.close()
-            self.records = _mapped(self.file, self.shapes)
-        digests = zip(self.kept_as.values(), self.kept_as, self.drawn, strict=True)
-        fingerprint = fingerprint_of((name, digest + of_drawing) for name, digest, of_drawing in digests)
-        return Cache(self.records, list(self.kept_as.values()), self.glare_shares, fingerprint, self.file)
-
-    def discard(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        if self.file is not None:
-            _remove(self.file)
-
-
 def _outcomes(
     pairs: list[Pair], params: Params, stage: Stage, log: Callable[[str], None], masks: Mapping[str, Path]
 ) -> Iterator[tuple[Pair, _Kept | Refusal]]:
     """Each pair with what became of it, in order, prepared by several threads."""
     logged = time.monotonic()
-    with ThreadPoolExecutor(max_workers=_threads()) as pool:
+    threads = max(1, min(cores(), _MAX_THREADS, free_memory_bytes() // _BYTES_A_THREAD))
+    with ThreadPoolExecutor(max_workers=threads) as pool:
         waiting = deque(pool.submit(_prepare_one, pair, params, stage, mask_of(masks, pair.name)) for pair in pairs)
         try:
             for done, pair in enumerate(pairs):
@@ -253,6 +203,21 @@ def _outcomes(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def free_memory_bytes() -> int:
+    """Memory that can still be taken: the system's, or less where the container is limited."""
+    found = []
+    with suppress(OSError, KeyError, ValueError):
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text("ascii").splitlines())
+        found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    for limit, used in _CONTAINER_MEMORY:
+        # No such files, or "max": no limit.
+        with suppress(OSError, ValueError):
+            found.append(max(0, int(Path(limit).read_text("ascii")) - int(Path(used).read_text("ascii"))))
+    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    return min(found, default=2**30)
 
 
 def _mapped(file: Path, shapes: Iterable[tuple[int, ...]]) -> list[Record]:
@@ -279,11 +244,6 @@ def _remove(file: Path, again_at_exit: bool = True) -> None:
             atexit.register(_remove, file, False)
 
 
-def _threads() -> int:
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(processors, _MAX_THREADS, available_memory_bytes() // _BYTES_A_THREAD))
-
-
 def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) -> _Kept | Refusal:
     try:
         source, target = read_pair(pair, params)
@@ -303,8 +263,8 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
         if kept_share < params.loss_min_kept:
             reason = f"only {kept_share:.0%} of it is free of light reflection (LOSS_MIN_KEPT={params.loss_min_kept})"
             return Refusal(pair.color, "glare", reason)
-    of_drawing = b"" if drawn is None else hashlib.sha256(np.ascontiguousarray(drawn).data).digest()
-    return _Kept(_record(prepared, params, stage), digest, prepared.glare_share, prepared.abstained, of_drawing)
+    mask_digest = b"" if drawn is None else hashlib.sha256(np.ascontiguousarray(drawn).data).digest()
+    return _Kept(_record(prepared, params, stage), digest, mask_digest, prepared.glare_share, prepared.abstained)
 
 
 def _record(prepared: Prepared, params: Params, stage: Stage) -> Record:
@@ -314,9 +274,7 @@ def _record(prepared: Prepared, params: Params, stage: Stage) -> Record:
     planes = [_to_uint8(resize(array, shape)) for array in (prepared.input_hwc, prepared.target_hwc)]
     if stage == "train" and uses_loss_mask(params) and prepared.alpha_hw is not None and prepared.alpha_hw.any():
         planes.append(to_pixels(resize(prepared.alpha_hw, shape), np.uint8))
-    record: Record = np.dstack(planes)
-    record.setflags(write=False)
-    return record
+    return np.dstack(planes)
 
 
 def _to_uint8(pixels: NDArray[Any]) -> Record:
@@ -339,12 +297,3 @@ def fingerprint_of(digests: Iterable[tuple[str, bytes]]) -> str:
     for name, digest in sorted(digests):
         whole.update(name.encode() + b"\0" + digest)
     return whole.hexdigest()
-
-
-def _summary(cache: Cache, total_bytes: int, left_out: int, seconds: float) -> str:
-    place = "memory" if cache.file is None else f"a mapped file in {cache.file.parent}"
-    touched = sum(share > 0 for share in cache.glare_shares)
-    return (
-        f"{len(cache)} photographs prepared in {seconds:.1f} s, {total_bytes / 2**20:.0f} MB in {place}; "
-        f"{left_out} left out; light reflection in {touched}"
-    )

@@ -14,12 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dancheong.data.batches import Batch, Variation, augmented, draw, photograph_at, steps_of
-from dancheong.data.cache import MEMORY_SHARE, Cache
+from dancheong.data.cache import Cache
 from dancheong.data.prepare import AB_SCALE, channels, tone_table
 from dancheong.imaging.color import LINEAR_RGB_TO_RELATIVE_XYZ, decode
 from dancheong.params import Params
 
 _LAB_DELTA = 6 / 29
+# CACHE=auto leaves the rest of the device's memory to the networks.
+_MEMORY_SHARE = 0.3
 
 
 def belongs_on_device(cache: Cache, params: Params, device: torch.device) -> bool:
@@ -29,67 +31,68 @@ def belongs_on_device(cache: Cache, params: Params, device: torch.device) -> boo
     if device.type != "cuda" or params.workers or params.jitter_blur or params.jitter_grain:
         return False
     free_bytes, _ = torch.cuda.mem_get_info(device)
-    return sum(cache[index].nbytes for index in range(len(cache))) < MEMORY_SHARE * free_bytes
+    return sum(record.nbytes for record in cache) < _MEMORY_SHARE * free_bytes
 
 
-class GpuBatches:
-    """`batches` of photographs that lie on `device`. They stay there as long as this lives."""
+def gpu_batches(
+    cache: Cache, params: Params, device: torch.device, start_image: int, stop_image: int, rank: int = 0, world: int = 1
+) -> Iterator[Batch]:
+    """As `dancheong.data.batches.batches`, with tensors on the device; the photographs are copied there first."""
+    steps = steps_of(params, start_image, stop_image, rank, world)
+    photographs = [torch.tensor(np.ascontiguousarray(np.moveaxis(record, -1, 0)), device=device) for record in cache]
+    light_of_code = _to(torch.from_numpy(decode(np.arange(256, dtype=np.uint8)).copy()), device)
 
-    def __init__(self, cache: Cache, params: Params, device: torch.device) -> None:
-        self._cache, self._params, self._device = cache, params, device
-        planes = (np.ascontiguousarray(np.moveaxis(cache[index], -1, 0)) for index in range(len(cache)))
-        self._photographs = [torch.tensor(photograph, device=device) for photograph in planes]
-        self._linear = _to(torch.from_numpy(decode(np.arange(256, dtype=np.uint8)).copy()), device)
-        self._matrix = LINEAR_RGB_TO_RELATIVE_XYZ.tolist()
-
-    def batches(self, start_image: int, stop_image: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-        """As `dancheong.data.batches.batches`, with tensors on the device."""
-        return (self._batch(step) for step in steps_of(self._params, start_image, stop_image, rank, world))
-
-    def _batch(self, images: list[int]) -> Batch:
-        params = self._params
-        chosen = [photograph_at(image, len(self._cache), params.seed) for image in images]
-        shapes = [self._cache[index].shape for index in chosen]
-        drawn = [
+    def batch(images: list[int]) -> Batch:
+        chosen = [photograph_at(image, len(cache), params.seed) for image in images]
+        shapes = [cache[index].shape for index in chosen]
+        variations = [
             draw(shape[0], shape[1], params, np.random.default_rng((params.seed, image)))
             for image, shape in zip(images, shapes, strict=True)
         ]
         # One small copy for the whole step, which the host does not wait for.
-        places = _to(torch.tensor([_place(*both) for both in zip(drawn, shapes, strict=True)]), self._device)
-        tables = self._tone_tables(drawn)
+        matrices = _to(torch.tensor([_place(*both) for both in zip(variations, shapes, strict=True)]), device)
+        tables = _tone_tables(variations, params, device)
         parts = []
-        for number, (image, index, one) in enumerate(zip(images, chosen, drawn, strict=True)):
+        for number, (image, index, one) in enumerate(zip(images, chosen, variations, strict=True)):
             if one.with_glare or params.jitter_blur or params.jitter_grain:
-                sample = augmented(self._cache[index], params, np.random.default_rng((params.seed, image)))
-                parts.append(tuple(_to(torch.from_numpy(plane), self._device) for plane in sample))
+                sample = augmented(cache[index], params, np.random.default_rng((params.seed, image)))
+                parts.append(tuple(_to(torch.from_numpy(plane), device) for plane in sample))
             else:
-                cut_chw = _cut(self._photographs[index], places[number], one, params.resol)
-                parts.append(self._sample(cut_chw, None if tables is None else tables[number]))
+                codes_chw = _cut(photographs[index], matrices[number], one, params.resol)
+                parts.append(_sample(codes_chw, None if tables is None else tables[number], light_of_code, params))
         return Batch(*(torch.stack(planes) for planes in zip(*parts, strict=True)))
 
-    def _tone_tables(self, drawn: list[Variation]) -> Tensor | None:
-        """What each gray code is to the network, under the light of each sample (samples, 256); None: all as 2 x - 1."""
-        if channels(self._params)[0] == 3:
-            return None
-        tables = np.stack([tone_table(self._params.color_space, "uint8", *one.light) for one in drawn])
-        return _to(torch.from_numpy(tables), self._device)
+    return (batch(step) for step in steps)
 
-    def _sample(self, codes_chw: Tensor, table: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Input, target and weight of whole codes (c, h, w), int64."""
-        c_in, c_out = channels(self._params)
-        input_chw = _symmetric(codes_chw[:c_in]) if table is None else table[codes_chw[:1]]
-        rgb = codes_chw[c_in : c_in + 3]
-        target_chw = _symmetric(rgb) if c_out == 3 else self._chroma(rgb)
-        weight = torch.ones_like(input_chw[:1])
-        if len(codes_chw) > c_in + 3:
-            weight = 1 - (1 - self._params.loss_mask_weight) / 255 * codes_chw[c_in + 3 :]
-        return input_chw, target_chw, weight
 
-    def _chroma(self, rgb: Tensor) -> Tensor:
-        """a*/110, b*/110 (2, h, w) of sRGB codes (3, h, w); see `dancheong.imaging.color.rgb_to_lab`."""
-        red, green, blue = self._linear[rgb]
-        x, y, z = (_cube_root(row[0] * red + row[1] * green + row[2] * blue) for row in self._matrix)
-        return torch.stack([(x - y) * (500 / AB_SCALE), (y - z) * (200 / AB_SCALE)]).clamp(-1, 1)
+def _tone_tables(variations: list[Variation], params: Params, device: torch.device) -> Tensor | None:
+    """What each gray code is to the network, under the light of each sample (samples, 256); None: all as 2 x - 1."""
+    if channels(params)[0] == 3:
+        return None
+    tables = np.stack([tone_table(params.color_space, "uint8", *one.light) for one in variations])
+    return _to(torch.from_numpy(tables), device)
+
+
+def _sample(
+    codes_chw: Tensor, table: Tensor | None, light_of_code: Tensor, params: Params
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Input, target and weight of whole codes (c, h, w), int64. `light_of_code`: linear light of each sRGB code (256)."""
+    c_in, c_out = channels(params)
+    input_chw = _symmetric(codes_chw[:c_in]) if table is None else table[codes_chw[:1]]
+    rgb = codes_chw[c_in : c_in + 3]
+    target_chw = _symmetric(rgb) if c_out == 3 else _chroma(light_of_code[rgb])
+    weight = torch.ones_like(input_chw[:1])
+    if len(codes_chw) > c_in + 3:
+        weight = 1 - (1 - params.loss_mask_weight) / 255 * codes_chw[c_in + 3 :]
+    return input_chw, target_chw, weight
+
+
+def _chroma(linear_rgb: Tensor) -> Tensor:
+    """a*/110, b*/110 (2, h, w) of linear light (3, h, w); see `dancheong.imaging.color.rgb_to_lab`."""
+    red, green, blue = linear_rgb
+    matrix = LINEAR_RGB_TO_RELATIVE_XYZ.tolist()
+    x, y, z = (_cube_root(row[0] * red + row[1] * green + row[2] * blue) for row in matrix)
+    return torch.stack([(x - y) * (500 / AB_SCALE), (y - z) * (200 / AB_SCALE)]).clamp(-1, 1)
 
 
 def _place(one: Variation, shape: tuple[int, ...]) -> list[list[float]]:

@@ -123,7 +123,8 @@ class DataRows(_Rows):
                               ge=0, le=0.5)
     cache: Literal["auto", "memory", "disk", "device"] = row(
         "auto", "where prepared photographs are kept between epochs; device: with the networks, which also vary them there, "
-        "rounding differently; auto: so on a CUDA device with room and WORKERS=0, else memory, else disk"
+        "rounding differently; memory and disk: in a temporary file, which the system holds in memory while there is room; "
+        "auto: device on a CUDA device with room and WORKERS=0, else in the file"
     )
 
 

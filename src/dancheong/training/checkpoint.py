@@ -1,70 +1,113 @@
-"""What a stopped training needs to go on bit for bit. May change between versions; the model file does not contain it."""
+"""The checkpoint: all that the next step depends on, so that a stopped training goes on bit for bit.
 
+It lies beside the model file and is no part of it. Its format may change between versions. torch is imported only where a
+checkpoint is written or read: what imports `train` runs without it, too.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import Any, Protocol
 
 from dancheong.params import DancheongError, Params
 from dancheong.system.whole_file import whole_file
 
-STATE_VERSION = 2
+CHECKPOINT_VERSION = 3
+
+
+class Stateful(Protocol):
+    """A network, an optimizer, or whatever else has a state to keep."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
 
 
 class ResumeError(DancheongError):
-    """A training cannot be continued from the state that was found; the message says why."""
+    """A training cannot be continued from the checkpoint that was found; the message says why."""
 
 
-def state_path(model_path: Path) -> Path:
-    """The resume state lies beside the model file."""
+def checkpoint_path(model_path: Path) -> Path:
+    """Where the checkpoint of a model file lies."""
     return model_path.with_name(model_path.name + ".resume")
 
 
-def save_state(path: Path, state: dict[str, Any], params: Params, fingerprint: str, val_fingerprint: str = "") -> None:
-    """Write the state whole or not at all. Fingerprints: of the photographs, and of those for validation where there are."""
-    # Epochs may be raised between runs only by starting anew: the schedule is part of the state.
-    record = {
-        "version": STATE_VERSION, "params": params.model_dump(mode="json"), "fingerprint": fingerprint,
-        "val_fingerprint": val_fingerprint, **state,
+def save_checkpoint(
+    path: Path, modules: Mapping[str, Stateful], counters: Mapping[str, Any], params: Params, fingerprints: tuple[str, str]
+) -> None:
+    """Write a checkpoint whole or not at all.
+
+    Args:
+        modules: networks, optimizers and the like by name.
+        counters: plain values and tensors beside them.
+        fingerprints: of the photographs, and of those for validation ("" where there are none).
+    """
+    import torch
+
+    checkpoint = {
+        "version": CHECKPOINT_VERSION,
+        "params": params.model_dump(mode="json"),
+        "fingerprints": fingerprints,
+        "modules": {name: module.state_dict() for name, module in modules.items()},
+        "counters": dict(counters),
+        "rng": torch.get_rng_state(),
+        "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
     with whole_file(path) as temporary:
-        torch.save(record, temporary)
+        torch.save(checkpoint, temporary)
 
 
-def load_state(path: Path, params: Params, fingerprint: str, val_fingerprint: str = "") -> dict[str, Any]:
-    """The state at `path`, refused where parameters or photographs have changed since.
+def load_checkpoint(
+    path: Path, modules: Mapping[str, Stateful], params: Params, fingerprints: tuple[str, str]
+) -> dict[str, Any]:
+    """Bring `modules` and the random numbers back to the checkpoint's state, and return its counters.
+
+    Only tensors and plain values are read: no code of the file runs.
 
     Raises:
-        ResumeError: naming what differs. Only tensors and plain values are read (no code of the file runs).
+        ResumeError: there is no checkpoint, it is damaged, or parameters or photographs have changed since.
     """
     if not path.exists():
         raise ResumeError(
             f"{path}: there is no state to resume although the model is there: that run has finished; "
             "train without --resume, or under another name"
         )
+    import torch
+
     try:
-        record: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        checkpoint: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises a dozen kinds for a damaged file; each means the same to a person
         raise ResumeError(f"{path}: the resume state is damaged ({error}); delete it and train anew") from error
-    if record.get("version") != STATE_VERSION:
-        raise ResumeError(f"{path}: state version {record.get('version')}, this program reads {STATE_VERSION}; train anew")
-    # These change how fast a run goes or what it shows, not its result (another kind of device rounds differently).
+    if checkpoint.get("version") != CHECKPOINT_VERSION:
+        version = checkpoint.get("version")
+        raise ResumeError(f"{path}: state version {version}, this program reads {CHECKPOINT_VERSION}; train anew")
+    _check_same_training(path, checkpoint, params, fingerprints)
+    for name, module in modules.items():
+        module.load_state_dict(checkpoint["modules"][name])
+    torch.set_rng_state(checkpoint["rng"])
+    if checkpoint["rng_cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(checkpoint["rng_cuda"])
+    counters: dict[str, Any] = checkpoint["counters"]
+    return counters
+
+
+def _check_same_training(path: Path, checkpoint: dict[str, Any], params: Params, fingerprints: tuple[str, str]) -> None:
+    """Refuse a checkpoint of other parameters or photographs: going on would be neither of the two trainings."""
+    before, now = checkpoint["params"], params.model_dump(mode="json")
+    # These change how fast a training goes or what it shows, not its result (another kind of device rounds differently).
     free = {"workers", "devices", "device"}
-    if "device" not in (params.cache, record["params"].get("cache")):
+    if "device" not in (params.cache, before.get("cache")):
         free.add("cache")
-    if not val_fingerprint:
+    if not fingerprints[1]:
         # Without validation photographs it only says when to draw previews; with them, which weights are kept.
         free.add("val_images")
-    ours = params.model_dump(mode="json")
-    differing = [name.upper() for name, value in record["params"].items() if name not in free and ours.get(name) != value]
+    differing = [name.upper() for name, value in before.items() if name not in free and now.get(name) != value]
     if differing:
         raise ResumeError(f"{path}: {', '.join(differing)} changed since the run began; set as before, or train anew")
-    if record["fingerprint"] != fingerprint:
+    if checkpoint["fingerprints"][0] != fingerprints[0]:
         raise ResumeError(
             f"{path}: the photographs changed since the run began, or the masks drawn for them; restore them, or train anew"
         )
-    if record["val_fingerprint"] != val_fingerprint:
+    if checkpoint["fingerprints"][1] != fingerprints[1]:
         raise ResumeError(
             f"{path}: the photographs for validation changed since the run began; give the same as --val, or train anew"
         )
-    return record

@@ -9,6 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 from dancheong.params import ExtraMissing, ParamError, Params
 
+# What the launchers of several processes number them with.
+_RANKS = ("LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID")
+
 
 def require_extra() -> None:
     """See that all of the extra `train` is there, before a training and not only where it would write its model.
@@ -38,8 +41,8 @@ def launcher(environment: Mapping[str, str] = os.environ) -> Launcher | None:
         ParamError: not as many tasks on each machine.
     """
     if "TORCHELASTIC_RUN_ID" in environment:
-        here, total = int(environment["LOCAL_WORLD_SIZE"]), int(environment["WORLD_SIZE"])
-        return Launcher("torchrun", here, total // here)
+        here = int(environment["LOCAL_WORLD_SIZE"])
+        return Launcher("torchrun", here, int(environment["WORLD_SIZE"]) // here)
     # The shell of a batch script knows the number of tasks, too, but is none of them: srun starts steps.
     if "SLURM_STEP_ID" in environment and int(environment.get("SLURM_NTASKS", "1")) > 1:
         tasks, machines = int(environment["SLURM_NTASKS"]), int(environment["SLURM_NNODES"])
@@ -47,6 +50,11 @@ def launcher(environment: Mapping[str, str] = os.environ) -> Launcher | None:
             raise ParamError(f"srun started {tasks} tasks on {machines} machines: give --ntasks-per-node, as many on each")
         return Launcher("srun", tasks // machines, machines)
     return None
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for a training of several, on one machine or more; to ask before `launch`."""
+    return all(os.environ.get(name, "0") == "0" for name in _RANKS)
 
 
 def as_launched(params: Params) -> Params:
@@ -81,13 +89,13 @@ def launch(params: Params) -> Any:
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
-    started = launcher()
-    # Named, as what the engine would find by itself is not always so: it takes the shell of a batch script for a task.
-    kinds: dict[str, Any] = {"torchrun": TorchElasticEnvironment, "srun": SLURMEnvironment}
     if params.device == "cuda" and not torch.cuda.is_available():
         raise ParamError("DEVICE=cuda: no CUDA device is visible to torch here; use DEVICE=auto or DEVICE=cpu")
     if params.device == "mps" and not torch.backends.mps.is_available():
         raise ParamError("DEVICE=mps: no Apple GPU is visible to torch here; use DEVICE=auto or DEVICE=cpu")
+    started = launcher()
+    # Named, as what the engine would find by itself is not always so: it takes the shell of a batch script for a task.
+    environments: dict[str, Any] = {"torchrun": TorchElasticEnvironment, "srun": SLURMEnvironment}
     # Fabric advises on hardware it sees, and tells its settings; what is used is what the table says.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
@@ -98,7 +106,7 @@ def launch(params: Params) -> Any:
             num_nodes=started.machines if started else 1,
             precision=precision_here(params),
             strategy="ddp" if started or params.devices > 1 else "auto",
-            plugins=(kinds[started.name] if started else LightningEnvironment)(),
+            plugins=(environments[started.name] if started else LightningEnvironment)(),
         )
         fabric.launch()
     return fabric

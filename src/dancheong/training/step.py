@@ -14,7 +14,7 @@ from dancheong.params import Params
 
 
 @dataclass
-class Trainee:
+class Networks:
     """Both networks and their optimizers, as the engine has set them up. No discriminator where LAMBDA_GAN is 0.
 
     `bare_discriminator` is the discriminator without the engine's wrapper, whose gradient exchange would wait for
@@ -31,7 +31,7 @@ class Trainee:
 
 
 def train_step(
-    trainee: Trainee, batch: Any, params: Params, backward: Any, adversarial: bool
+    networks: Networks, batch: Any, params: Params, backward: Any, adversarial: bool
 ) -> dict[str, Tensor]:
     """Update the discriminator on the detached fake, then the generator against the updated discriminator.
 
@@ -40,14 +40,14 @@ def train_step(
     """
     condition, target, weight = batch.input_bchw, batch.target_bchw, batch.weight_b1hw
     gan_weight = weight if params.loss_mask == "l1+gan" else torch.ones_like(weight)
-    fake = trainee.generator(condition)
+    fake = networks.generator(condition)
     out: dict[str, Tensor] = {}
 
-    if adversarial and trainee.bare_discriminator:
+    if adversarial and networks.bare_discriminator:
         judged = losses.compose(fake, target, gan_weight)
         pair_fake, pair_real = torch.cat([condition, judged], 1), torch.cat([condition, target], 1)
-        patch_weight = losses.pool_weight(gan_weight, trainee.bare_discriminator.field)
-        out = adversarial_losses(trainee, pair_fake, pair_real, patch_weight, backward)
+        patch_weight = losses.pool_weight(gan_weight, networks.bare_discriminator.field)
+        out = adversarial_losses(networks, pair_fake, pair_real, patch_weight, backward)
 
     out["l1"] = losses.l1(fake, target, weight)
     if params.loss == "color":
@@ -55,15 +55,15 @@ def train_step(
     loss_g = params.lambda_l1 * out[params.loss]
     if "g_gan" in out:
         loss_g = loss_g + params.lambda_gan * out["g_gan"]
-    trainee.generator_optimizer.zero_grad(set_to_none=True)
+    networks.generator_optimizer.zero_grad(set_to_none=True)
     backward(loss_g)
-    trainee.generator_optimizer.step()
+    networks.generator_optimizer.step()
     out["g"] = loss_g
     return {name: value.detach() for name, value in out.items()}
 
 
 def adversarial_losses(
-    trainee: Trainee, fake: Tensor, real: Tensor, patch_weight: Tensor | None, backward: Any
+    networks: Networks, fake: Tensor, real: Tensor, patch_weight: Tensor | None, backward: Any
 ) -> dict[str, Tensor]:
     """Update the discriminator on the detached fake; then what the generator is to minimize, as the updated one sees it.
 
@@ -74,23 +74,23 @@ def adversarial_losses(
     Returns:
         d_fake and d_real of before the update; g_gan, through which gradients reach what made the fake.
     """
-    assert trainee.discriminator
-    assert trainee.discriminator_optimizer
-    assert trainee.bare_discriminator
+    assert networks.discriminator
+    assert networks.discriminator_optimizer
+    assert networks.bare_discriminator
     # The discriminator learns while the generator is frozen: the fake is detached.
-    set_frozen(trainee.discriminator, False)
-    logits_fake, logits_real = trainee.discriminator(fake.detach()), trainee.discriminator(real)
+    set_frozen(networks.discriminator, False)
+    logits_fake, logits_real = networks.discriminator(fake.detach()), networks.discriminator(real)
     d_fake = losses.adversarial(logits_fake, False, patch_weight)
     d_real = losses.adversarial(logits_real, True, patch_weight)
-    trainee.discriminator_optimizer.zero_grad(set_to_none=True)
+    networks.discriminator_optimizer.zero_grad(set_to_none=True)
     # Halved: Isola et al. 2017, section 3.3.
     backward(0.5 * (d_real + d_fake))
-    trainee.discriminator_optimizer.step()
+    networks.discriminator_optimizer.step()
 
     # The generator learns while the discriminator is frozen.
-    set_frozen(trainee.discriminator, True)
-    with trainee.autocast():
-        logits = trainee.bare_discriminator(fake)
+    set_frozen(networks.discriminator, True)
+    with networks.autocast():
+        logits = networks.bare_discriminator(fake)
     return {"d_fake": d_fake, "d_real": d_real, "g_gan": losses.adversarial(logits, True, patch_weight)}
 
 

@@ -1,170 +1,234 @@
-"""The state of one training run: networks, optimizers, average, position. Everything here is saved and restored."""
+"""The state of one training, whatever it trains: networks, optimizers, average, counters. All of it is saved and restored."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from dancheong.artifact import as_stored
-from dancheong.data.batches import Batch, batches, validation_samples
+from dancheong.artifact import Artifact
 from dancheong.data.cache import Cache
-from dancheong.data.gpu_batches import GpuBatches, belongs_on_device
-from dancheong.data.prepare import channels
-from dancheong.models.batchnorm_recalibration import recalibrate
+from dancheong.imaging.sheet import sheet
 from dancheong.models.blocks import initialize, sync_batch_norm, to_channels_last
 from dancheong.models.discriminator import Discriminator, discriminator_rows, limit
-from dancheong.models.export import load_generator, to_weights
-from dancheong.models.generator import Generator, architecture, generator_rows
-from dancheong.params import Params
-from dancheong.training.checkpoint import load_state, save_state
-from dancheong.training.preview import score, write_previews
-from dancheong.training.provenance import start_of
-from dancheong.training.run_log import Journal
-from dancheong.training.step import Trainee, lr_factor, train_step
+from dancheong.params import Params, Resolved
+from dancheong.training.checkpoint import Stateful
+from dancheong.training.step import Networks
 
-# Enough for means and variances over many pixels each; more only costs time before every validation.
-RECALIBRATION_IMAGES = 128
+HISTORY_ENTRIES = 400
+# What a training counts, as its checkpoint keeps it.
+_COUNTERS = ("images_seen", "seconds", "history", "last_losses", "val", "best", "loss_sums", "loss_steps", "logged_at",
+             "validated_at", "won_since", "warned")
+Scores = dict[str, float]
 
 
-class Run(Journal):
-    """One training run. Holds open files and weights, so it is a class; `loop.train` drives it."""
+class Trainer(ABC):
+    """A training of a generator, against a discriminator or without. `loop.run_training` drives it.
+
+    A recipe (the colorizer's, the upscaler's) derives from this and says what is built, what a step does, and how results
+    are scored and drawn. It calls `__init__` with its networks, made after `torch.manual_seed`.
+
+    Attributes:
+        kind: of the model file.
+        columns: of a preview, from left to right.
+        images_seen: the position; all that a step draws at random depends on it and on SEED.
+        images_total: where the training ends. It is validated each `validation_interval` images.
+    """
+
+    kind: ClassVar[Literal["colorizer", "upscaler"]]
+    columns: ClassVar[tuple[str, ...]]
 
     def __init__(
-        self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None, model_path: Path, log_dir: Path
+        self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None, images_total: int, validation_interval: int,
+        generator: Any, discriminator: Discriminator | None, learning_rate: float, betas: tuple[float, float],
     ) -> None:
-        super().__init__(fabric, params, cache, val_cache, model_path, log_dir)
-        c_in, c_out = channels(params)
-        # Weights come from generators of their own; this seeds what is left: dropout.
-        torch.manual_seed(params.seed)
-        self.generator = Generator(generator_rows(params, c_in, c_out))
-        initialize(self.generator, params.seed)
-        to_channels_last(self.generator, params.batch_size)
-        sync_batch_norm(self.generator, fabric.world_size > 1)
-        self.average = AveragedModel(self.generator, multi_avg_fn=update_ema(params.ema, self._steps)) if params.ema else None
-        self.discriminator: Discriminator | None = None
-        adam = partial(torch.optim.Adam, lr=params.lr, betas=(params.beta1, 0.999), fused=True)
-        g_module, g_optimizer = fabric.setup(compiled(self.generator, params), adam(self.generator.parameters()))
-        d_module, d_optimizer = None, None
-        if params.lambda_gan > 0:
-            self.discriminator = new_discriminator(params, c_in + c_out, fabric.world_size > 1)
-            d_module, d_optimizer = fabric.setup(compiled(self.discriminator, params), adam(self.discriminator.parameters()))
-        if self.average is not None:
+        self.fabric, self.params, self.cache, self.val_cache = fabric, params, cache, val_cache
+        self.images_total, self.validation_interval = images_total, validation_interval
+        self.images_seen, self.seconds = 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self.last_losses: dict[str, float] = {}
+        self.val: Scores = {}
+        self.best: dict[str, Any] | None = None
+        self.loss_sums: dict[str, Tensor] = {}
+        self.loss_steps: dict[str, int] = {}
+        self.logged_at, self.validated_at = 0, 0
+        self.won_since, self.warned = 0, False
+
+        # The generator and its average.
+        to_channels_last(generator, params.batch_size)
+        sync_batch_norm(generator, fabric.world_size > 1)
+        self.generator = generator
+        self.average: AveragedModel | None = None
+        if params.ema:
+            steps_done: Callable[[], int] = lambda: self.images_seen // params.batch_size  # noqa: E731
+            self.average = AveragedModel(generator, multi_avg_fn=update_ema(params.ema, steps_done))
             self.average.to(fabric.device)
             # Its count is read each step: on the device that would make the host wait.
             self.average.n_averaged = self.average.n_averaged.cpu()
-        self.trainee = Trainee(g_module, g_optimizer, d_module, d_optimizer, self.discriminator, fabric.autocast)
-        self.resident = (
-            GpuBatches(cache, params, fabric.device) if belongs_on_device(cache, params, fabric.device) else None
+
+        # Placed and wrapped by the engine, with their optimizers.
+        adam = partial(torch.optim.Adam, lr=learning_rate, betas=betas, fused=True)
+        placed: Callable[[Any], Any] = lambda network: fabric.setup(  # noqa: E731
+            torch.compile(network) if params.compile else network, adam(network.parameters())
         )
-        self.start = start_of(self.generator, self.discriminator, cache.names, params)
+        g_module, g_optimizer = placed(generator)
+        d_module, d_optimizer = placed(discriminator) if discriminator is not None else (None, None)
+        self.networks = Networks(g_module, g_optimizer, d_module, d_optimizer, discriminator, fabric.autocast)
+
+    # -- what a recipe says ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def batches(self) -> Iterator[tuple[Tensor, ...]]:
+        """Batches from the current position to the end."""
+
+    @abstractmethod
+    def learning_rate(self) -> float:
+        """At the current position."""
+
+    @abstractmethod
+    def train_step(self, batch: tuple[Tensor, ...], adversarial: bool) -> dict[str, Tensor]:
+        """Update the networks on a batch that lies on the device; the losses."""
+
+    @abstractmethod
+    def score(self, network: Any) -> tuple[Scores, list[list[Any]]]:
+        """Scores on the validation photographs, or where there are none on those of the training, and rows of a preview."""
+
+    @abstractmethod
+    def is_better(self, scores: Scores, best: Scores | None) -> bool:
+        """Whether weights with `scores` are to be kept rather than those with `best` (None: of none yet)."""
+
+    @abstractmethod
+    def export(self, network: Any) -> dict[str, Any]:
+        """The fields of the model file that describe a network: its graph, its weights, a self-test."""
+
+    def initial_digests(self) -> dict[str, str]:
+        """What else the model file keeps of where it comes from."""
+        return {}
 
     # -- stepping -------------------------------------------------------------------------------------------------------
 
-    def batches(self, total: int) -> Iterator[Batch]:
-        """Batches from the current position to `total` images."""
-        where = self.fabric.global_rank, self.fabric.world_size
-        if self.resident is not None:
-            return self.resident.batches(self.images_seen, total, *where)
-        return batches(self.cache, self.params, self.images_seen, total, *where)
-
-    def _steps(self) -> int:
-        return self.images_seen // self.params.batch_size
-
-    def step(self, batch: Batch, total: int) -> None:
-        """One optimizer step of each network, then the average."""
-        epoch = self.images_seen // len(self.cache) + 1
-        for optimizer in (self.trainee.generator_optimizer, self.trainee.discriminator_optimizer):
+    def step(self, batch: tuple[Tensor, ...]) -> None:
+        """One step of each optimizer, then the average."""
+        for optimizer in (self.networks.generator_optimizer, self.networks.discriminator_optimizer):
             for group in optimizer.param_groups if optimizer else ():
-                group["lr"] = self.params.lr * lr_factor(epoch, self.params)
-        adversarial = self.images_seen >= self.params.gan_start * total
-        moved = Batch(*(self.fabric.to_device(tensor) for tensor in batch))
-        losses = train_step(self.trainee, moved, self.params, self.fabric.backward, adversarial)
+                group["lr"] = self.learning_rate()
+        adversarial = self.images_seen >= self.params.gan_start * self.images_total
+        losses = self.train_step(tuple(self.fabric.to_device(tensor) for tensor in batch), adversarial)
         if self.average is not None:
             self.average.update_parameters(self.generator)
-        self.count(losses)
+        # Sums stay on the device: reading them each step would make the host wait.
+        for name, value in losses.items():
+            self.loss_sums[name] = self.loss_sums[name] + value if name in self.loss_sums else value
+            self.loss_steps[name] = self.loss_steps.get(name, 0) + 1
+        self.images_seen += self.params.batch_size
 
-    # -- looking --------------------------------------------------------------------------------------------------------
+    def agreed(self, stop: bool) -> bool:
+        """Whether any process wants to stop: one that went alone would leave the others waiting for its gradients."""
+        if self.fabric.world_size == 1:
+            return stop
+        return bool(self.fabric.all_reduce(torch.tensor(float(stop), device=self.fabric.device), reduce_op="max"))
 
-    def validate(self) -> None:
-        """Score the averaged generator on the validation photographs, draw previews, remember the best weights."""
-        self._validated_at = self.images_seen
-        if not self.fabric.is_global_zero:
-            return
-        generator = self._calibrated()
-        samples = validation_samples(self.val_cache or self.cache, self.params, None if self.val_cache else 4)
-        scores, pictures = score(generator, samples, self.params)
-        write_previews(self.log_dir / f"preview_{self.images_seen:08d}.png", pictures)
+    # -- losses and scores ----------------------------------------------------------------------------------------------
+
+    @property
+    def finished(self) -> bool:
+        """Whether the position is the end."""
+        return self.images_seen >= self.images_total
+
+    def time_to_log(self) -> bool:
+        """Some HISTORY_ENTRIES times in a training, and at its end; the same points however often it was stopped."""
+        interval = max(self.images_total // HISTORY_ENTRIES, self.params.batch_size)
+        return self.images_seen - self.logged_at >= interval or self.finished
+
+    def time_to_validate(self) -> bool:
+        """Each `validation_interval`, and at the end."""
+        return self.images_seen - self.validated_at >= self.validation_interval or self.finished
+
+    def mean_losses(self) -> dict[str, float]:
+        """Mean losses since the last call, over all processes."""
+        sums = self.fabric.all_reduce(torch.stack(list(self.loss_sums.values())), reduce_op="mean").tolist()
+        # Each by its own steps: the adversarial losses may have begun within the interval.
+        self.last_losses = {name: value / steps for (name, steps), value in zip(self.loss_steps.items(), sums, strict=True)}
+        self.loss_sums, self.loss_steps, self.logged_at = {}, {}, self.images_seen
+        return self.last_losses
+
+    def add_to_history(self, values: dict[str, float]) -> dict[str, float]:
+        """Add an entry to the history, with the position; returns it."""
+        self.history.append({"images": self.images_seen, **values})
+        return self.history[-1]
+
+    def validate(self) -> tuple[Scores, Any]:
+        """Score the network that would be stored now, and remember the best weights.
+
+        Returns:
+            The scores ({} without validation photographs) and a preview (h, w, 3).
+        """
+        network = self.averaged()
+        scores, rows = self.score(network)
+        preview_hwc = sheet(rows, self.columns)
         if self.val_cache is None:
-            return
-        self.record({"images": self.images_seen, **scores})
-        if self.best is None or scores["val_delta_e_2000"] < self.best["scores"]["val_delta_e_2000"]:
-            weights = {name: tensor.detach().clone() for name, tensor in generator.state_dict().items()}
+            return {}, preview_hwc
+        if self.is_better(scores, self.best and self.best["scores"]):
+            weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
             self.best = {"weights": weights, "scores": scores, "images": self.images_seen}
         self.val = scores
+        return scores, preview_hwc
 
-    # -- the generator that is stored -----------------------------------------------------------------------------------
+    # -- the network that is stored -------------------------------------------------------------------------------------
 
-    def _calibrated(self) -> Generator:
-        """A copy of the averaged generator with frozen statistics measured for exactly its weights."""
-        generator = copy.deepcopy(self.generator if self.average is None else cast(Generator, self.average.module)).eval()
-        # The first process does this alone.
-        sync_batch_norm(generator, False)
-        # In batches of the training's size: the weights have learned under statistics of such batches (docs/decisions/0002).
-        params = self.params.model_copy(update={"workers": 0})
-        stop = max(min(RECALIBRATION_IMAGES, 4 * len(self.cache)) // params.batch_size, 1) * params.batch_size
-        recalibrate(generator, (self.fabric.to_device(one.input_bchw) for one in batches(self.cache, params, 0, stop)))
-        return generator
+    def averaged(self) -> Any:
+        """A copy of the averaged generator as it would be stored now."""
+        return copy.deepcopy(self.generator if self.average is None else self.average.module).eval()
 
-    def finished_generator(self) -> tuple[Generator, dict[str, Any], Any, Any]:
-        """The generator to store (the best on validation, else the current), its weights as stored, a self-test pair."""
-        generator = self._calibrated()
+    def artifact(self, resolved: Resolved, left_out: int) -> Artifact:
+        """The content of the model file: the best network on validation, else the current one.
+
+        Args:
+            resolved: category and origins of the parameters.
+            left_out: photographs that could not be used.
+        """
+        network = self.averaged()
         if self.best is not None:
-            generator.load_state_dict(self.best["weights"])
+            network.load_state_dict(self.best["weights"])
             self.val = {**self.best["scores"], "val_images": float(self.best["images"])}
-        # The self-test must hold for the weights as they are stored.
-        weights = {name: as_stored(array) for name, array in to_weights(generator).items()}
-        generator = load_generator(architecture(generator), weights).eval()
-        side, c_in = 2**self.params.levels, channels(self.params)[0]
-        ramp = torch.linspace(-1, 1, side)
-        example = (0.5 * ramp[:, None] + 0.5 * ramp[None, :] ** 3).expand(1, c_in, side, side).contiguous()
-        with torch.no_grad():
-            answer = generator(example)
-        return generator, weights, example.numpy(), answer.numpy()
+        return Artifact(
+            kind=self.kind, params=self.params, origins=resolved.origins, category=resolved.category, history=self.history,
+            data={"photographs": len(self.cache), "left_out": left_out, "fingerprint": self.cache.fingerprint,
+                  "images_seen": self.images_seen, "seconds": round(self.seconds, 1), **self.initial_digests()},
+            scores=dict(self.val), **self.export(network),
+        )
 
     # -- stop and resume ------------------------------------------------------------------------------------------------
 
-    def save_state(self) -> None:
-        """Everything that the next step depends on, beside the model file."""
-        if not self.fabric.is_global_zero:
-            return
-        trainee = self.trainee
-        state = {
-            "generator": self.generator.state_dict(),
-            "generator_optimizer": trainee.generator_optimizer.state_dict(),
-            "discriminator": self.discriminator.state_dict() if self.discriminator else None,
-            "discriminator_optimizer":
-                trainee.discriminator_optimizer.state_dict() if trainee.discriminator_optimizer else None,
-            "average": self.average.state_dict() if self.average else None,
-            **self.engine_state(),
+    @property
+    def modules(self) -> dict[str, Stateful]:
+        """All that has a state of its own, by its name in the checkpoint."""
+        found = {
+            "generator": self.generator, "generator_optimizer": self.networks.generator_optimizer,
+            "discriminator": self.networks.bare_discriminator,
+            "discriminator_optimizer": self.networks.discriminator_optimizer,
+            "average": self.average, "precision": self.fabric.strategy.precision,
         }
-        save_state(self.state_file, state, self.params, *self.fingerprints)
+        return {name: module for name, module in found.items() if module is not None}
 
-    def restore(self) -> None:
-        """Go back to the saved state. Raises ResumeError where it does not fit."""
-        state = load_state(self.state_file, self.params, *self.fingerprints)
-        self.generator.load_state_dict(state["generator"])
-        self.trainee.generator_optimizer.load_state_dict(state["generator_optimizer"])
-        if self.discriminator and self.trainee.discriminator_optimizer:
-            self.discriminator.load_state_dict(state["discriminator"])
-            self.trainee.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.restore_engine(state)
+    @property
+    def counters(self) -> dict[str, Any]:
+        """What the checkpoint keeps beside the modules."""
+        return {name: getattr(self, name) for name in _COUNTERS}
+
+    def restore_counters(self, counters: dict[str, Any]) -> None:
+        """The inverse of `counters`."""
+        for name in _COUNTERS:
+            setattr(self, name, counters[name])
+
+    @property
+    def fingerprints(self) -> tuple[str, str]:
+        """Of the photographs, and of those for validation ("" where there are none)."""
+        return self.cache.fingerprint, self.val_cache.fingerprint if self.val_cache is not None else ""
 
 
 def new_discriminator(params: Params, c_pair: int, across_processes: bool) -> Discriminator:
@@ -178,11 +242,6 @@ def new_discriminator(params: Params, c_pair: int, across_processes: bool) -> Di
     return discriminator
 
 
-def compiled(network: nn.Module, params: Params) -> Any:
-    """The network, its passes to be compiled at their first use where COMPILE asks for it; its weights stay the same ones."""
-    return torch.compile(network) if params.compile else network
-
-
 def update_ema(decay: float, steps_done: Callable[[], int]) -> Any:
     """Exponential average whose memory grows from the first step on, so that short runs do not keep the initial noise.
 
@@ -190,8 +249,17 @@ def update_ema(decay: float, steps_done: Callable[[], int]) -> Any:
     """
 
     @torch.no_grad()
-    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], count: torch.Tensor | int) -> None:
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
         steps = steps_done()
         torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1 + steps) / (10 + steps)))
 
     return update
+
+
+def self_test(network: nn.Module, c_in: int, side_px: int, lowest: float) -> dict[str, Any]:
+    """A picture for `network`, with values from `lowest` to 1, and what the network makes of it, for the model file."""
+    ramp = torch.linspace(lowest, 1, side_px)
+    example = (0.5 * ramp[:, None] + 0.5 * ramp[None, :] ** 3).expand(1, c_in, side_px, side_px).contiguous()
+    with torch.no_grad():
+        answer = network(example)
+    return {"selftest_input": example.numpy(), "selftest_output": answer.numpy()}

@@ -1,20 +1,19 @@
-"""Training the upscaler: photographs in, one model file out. The loop, the engine and the state are those of `loop`."""
+"""Training the upscaler: photographs in, one model file out, by the loop of `dancheong.training.loop`."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dancheong.artifact import Artifact
 from dancheong.data.cache import CROP_ASPECT
-from dancheong.data.photographs import Refusal
-from dancheong.params import COMMON, ParamError, Params
+from dancheong.params import COMMON, ParamError, Params, Resolved
 from dancheong.training.engine import as_launched, launch, require_extra
-from dancheong.training.loop import Progress, TrainResult, drive, prepare_photographs
+from dancheong.training.loop import prepare_photographs, run_training
+from dancheong.training.session import Progress, TrainingSession, TrainResult
 from dancheong.upscaling.patches import PATCH_PX
 
 if TYPE_CHECKING:
     from dancheong.upscaling.network import Compact
-    from dancheong.upscaling.trainer import UpscalerRun
 
 # Larger photographs are made smaller, their shorter side to this: what is sharp in every pixel is worth learning from.
 KEPT_PX = 1024
@@ -50,26 +49,24 @@ def train_upscaler(
     params = as_launched(params or Params())
     if params.sr_scale == "1":
         params = params.model_copy(update={"sr_scale": "2"})
-    network, params = _beginning(init, params)
-    # Whole batches only.
-    total = -(-params.sr_images // params.batch_size) * params.batch_size
+    network, params = _initial_network(init, params)
     fabric = launch(params)
-    from dancheong.upscaling.trainer import UpscalerRun  # torch is there: it was required
+    from dancheong.upscaling.trainer import UpscalerTrainer  # torch is there: it was required
 
-    view = _view(params)
-    cache, refusals = prepare_photographs(Path(photos), view)
-    val_cache = prepare_photographs(Path(val), view)[0] if val is not None else None
-    model = Path(model)
-    log = Path(log_dir) if log_dir is not None else model.with_name(model.stem + "_log")
-    with UpscalerRun(fabric, params, cache, val_cache, model, log, network) as run:
-        if not total:
-            run.open_log()
-            run.validate()
-        return drive(run, total, model, lambda: _artifact(run, refusals, category, origins or {}), refusals, resume, watch)
+    session = TrainingSession(
+        Path(model), log_dir, Resolved(params, category, origins or {}), resume=resume, writes=fabric.is_global_zero,
+        watch=watch,
+    )
+    with ExitStack() as stack:
+        to_patches = _cached_for_patches(params)
+        cache, refusals = prepare_photographs(Path(photos), to_patches)
+        stack.enter_context(cache)
+        val_cache = stack.enter_context(prepare_photographs(Path(val), to_patches)[0]) if val is not None else None
+        return run_training(UpscalerTrainer(fabric, params, cache, val_cache, network), session, refusals)
 
 
-def _view(params: Params) -> Params:
-    """As the colorizer's photographs are prepared, but without treatment of light, and of a size to cut patches from."""
+def _cached_for_patches(params: Params) -> Params:
+    """Photographs are prepared as the colorizer's, but with light left as it is, and of a size to cut patches from."""
     side_px = PATCH_PX * int(params.sr_scale)
     # See `dancheong.data.cache.cached_shape`: photographs above KEPT_PX are reduced to it, others stay as they are.
     crop_scale_min = min(CROP_ASPECT * (side_px / KEPT_PX) ** 2, 0.999)
@@ -78,7 +75,7 @@ def _view(params: Params) -> Params:
     )
 
 
-def _beginning(init: str | Path | None, params: Params) -> "tuple[Compact | None, Params]":
+def _initial_network(init: str | Path | None, params: Params) -> "tuple[Compact | None, Params]":
     """The network that --init names, and the parameters with its planes and scale."""
     if init is None:
         if params.sr_images == 0:
@@ -89,26 +86,3 @@ def _beginning(init: str | Path | None, params: Params) -> "tuple[Compact | None
     network = read_safetensors(init)
     planes = "luma" if network.channels == 1 else "rgb"
     return network, params.model_copy(update={"sr_planes": planes, "sr_scale": str(network.scale)})
-
-
-def _artifact(run: "UpscalerRun", refusals: list[Refusal], category: str, origins: dict[str, str]) -> Artifact:
-    network, weights, example, answer = run.finished()
-    from dancheong.models.onnx_graph import compact_model
-    from dancheong.upscaling.network import architecture
-
-    graph: bytes = compact_model(network).SerializeToString(deterministic=True)
-    return Artifact(
-        kind="upscaler",
-        params=run.params,
-        origins=origins,
-        category=category,
-        architecture=architecture(network),
-        graph=graph,
-        weights=weights,
-        history=run.history,
-        data={"photographs": len(run.cache), "left_out": len(refusals), "fingerprint": run.cache.fingerprint,
-              "images_seen": run.images_seen, "seconds": round(run.seconds, 1)},
-        scores=dict(run.val),
-        selftest_input=example,
-        selftest_output=answer,
-    )

@@ -43,11 +43,20 @@ CONVERT = (
 _CHROMA_REACH_PX = 4
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A network that enlarges: (1, channels, h, w) sRGB-coded in [0, 1] -> (1, channels, scale h, scale w), about [0, 1].
+@dataclass(frozen=True, eq=False)
+class Upscaler:
+    """Enlarges photographs of any size; holds the network of one file. Made with `Upscaler.open`.
 
-    `radius_px`: how far a pixel of the result looks to each side. `tile_bytes`: memory for a pixel of a tile.
+    Where the network takes luminance, the lightness of the result is the network's, and its chroma is the photograph's own,
+    brought to the new size along the edges of the new lightness. Where it takes RGB, all of the result is the network's.
+
+    Attributes:
+        network: (1, channels, h, w) sRGB-coded in [0, 1] -> (1, channels, scale h, scale w), about [0, 1].
+        digest: identifies the model's content.
+        channels: 1 or 3.
+        scale: 2 or 4.
+        radius_px: how far a pixel of the result looks to each side.
+        tile_bytes: memory for a pixel of a tile.
     """
 
     network: Network
@@ -57,25 +66,8 @@ class Opened:
     radius_px: int
     tile_bytes: float
 
-
-class Upscaler:
-    """Enlarges photographs of any size; holds the network of one file. Made with `Upscaler.open`.
-
-    Where the network takes luminance, the lightness of the result is the network's, and its chroma is the photograph's own,
-    brought to the new size along the edges of the new lightness. Where it takes RGB, all of the result is the network's.
-
-    Attributes:
-        scale: 2 or 4.
-        digest: identifies the model's content.
-    """
-
-    def __init__(self, opened: Opened) -> None:
-        self.scale, self.digest = opened.scale, opened.digest
-        self._network, self._channels = opened.network, opened.channels
-        self._radius_px, self._tile_bytes = opened.radius_px, opened.tile_bytes
-
-    @classmethod
-    def open(cls, path: str | Path | None = None, *, threads: int | None = None) -> "Upscaler":
+    @staticmethod
+    def open(path: str | Path | None = None, *, threads: int | None = None) -> "Upscaler":
         """Open what `dancheong train-upscaler` wrote, check it and run its self-test; or a network of others.
 
         Args:
@@ -95,10 +87,10 @@ class Upscaler:
                 f"Convert it: {CONVERT}"
             )
         if path.suffix.lower() == ".safetensors":
-            return cls(_foreign(path, threads))
+            return _foreign(path, threads)
         artifact = read_artifact(path)
         try:
-            return cls(open_artifact(artifact, threads))
+            return open_artifact(artifact, threads)
         except ArtifactError as error:
             raise ArtifactError(f"{path}: {error}") from error
 
@@ -132,9 +124,9 @@ class Upscaler:
         width, height = last * extent.width_px, last * extent.height_px
         given = width * height * (3 if extent.color else 1) * (2 if extent.deep else 1)
         result = given * self.scale**2
-        side = TILE_PX + 2 * self._radius_px
+        side = TILE_PX + 2 * self.radius_px
         strip = min(height, side) * width * (STRIP_BYTES + STRIP_BYTES_PER_PIXEL * self.scale**2)
-        tile = round(side**2 * self._tile_bytes)
+        tile = round(side**2 * self.tile_bytes)
         return given + max(result + strip + tile, WRITING * result)
 
     def __call__(self, pixels: Pixels) -> Pixels:
@@ -155,8 +147,8 @@ class Upscaler:
             raise ValueError(f"a photograph is (h, w) or (h, w, 3), not {pixels.shape}")
         height, width = (self.scale * size for size in pixels.shape[:2])
         result = np.empty((height, width, *pixels.shape[2:]), pixels.dtype)
-        keeps_chroma = pixels.ndim == 3 and self._channels == 1
-        for strip in strips(pixels.shape[0], TILE_PX, max(self._radius_px, _CHROMA_REACH_PX)):
+        keeps_chroma = pixels.ndim == 3 and self.channels == 1
+        for strip in strips(pixels.shape[0], TILE_PX, max(self.radius_px, _CHROMA_REACH_PX)):
             read = pixels[strip.read_start : strip.read_stop]
             planes = self._enlarged(read)
             first = self.scale * (strip.keep_start - strip.read_start)
@@ -173,17 +165,17 @@ class Upscaler:
     def _enlarged(self, pixels: Pixels) -> FloatArray:
         """Through the network, tile by tile: (channels, rows, columns) in about [0, 1].
 
-        A pixel of the result sees `_radius_px` to each side, and tiles read as much more: they meet without a seam, or of a
+        A pixel of the result sees `radius_px` to each side, and tiles read as much more: they meet without a seam, or of a
         network of others nearly so.
         """
-        planes = planes_of(pixels, self._channels)
+        planes = planes_of(pixels, self.channels)
         rows, width = pixels.shape[:2]
-        enlarged = np.empty((self._channels, self.scale * rows, self.scale * width), np.float32)
-        for tile in strips(width, TILE_PX, self._radius_px):
+        enlarged = np.empty((self.channels, self.scale * rows, self.scale * width), np.float32)
+        for tile in strips(width, TILE_PX, self.radius_px):
             given = np.ascontiguousarray(planes[None, :, :, tile.read_start : tile.read_stop])
             first = self.scale * (tile.keep_start - tile.read_start)
             columns = self.scale * (tile.keep_stop - tile.keep_start)
-            enlarged[..., self.scale * tile.keep_start : self.scale * tile.keep_stop] = self._network(given)[
+            enlarged[..., self.scale * tile.keep_start : self.scale * tile.keep_stop] = self.network(given)[
                 0, :, :, first : first + columns
             ]
         return enlarged
@@ -226,8 +218,8 @@ def shipped(threads: int | None = None) -> Upscaler:
     return Upscaler.open(threads=threads)
 
 
-def open_artifact(artifact: Artifact, threads: int | None = None) -> Opened:
-    """The network of a model file, checked. Raises ArtifactError."""
+def open_artifact(artifact: Artifact, threads: int | None = None) -> Upscaler:
+    """The upscaler of a model file, checked. Raises ArtifactError."""
     if artifact.kind != "upscaler":
         raise ArtifactError(f"an upscaler was expected, the model is of kind {artifact.kind!r}: give another file")
     channels, features, radius_px, scale = _shape(artifact.architecture)
@@ -235,10 +227,10 @@ def open_artifact(artifact: Artifact, threads: int | None = None) -> Opened:
     if given[1] != channels or answer != (*given[:2], scale * given[2], scale * given[3]):
         raise ArtifactError(f"the self-test {given} -> {answer} does not fit the architecture: train it again")
     network = open_network(artifact, "onnx", threads)
-    return Opened(network, artifact.digest, channels, scale, radius_px, features * TILE_BYTES_PER_FEATURE)
+    return Upscaler(network, artifact.digest, channels, scale, radius_px, features * TILE_BYTES_PER_FEATURE)
 
 
-def _foreign(path: Path, threads: int | None) -> Opened:
+def _foreign(path: Path, threads: int | None) -> Upscaler:
     try:
         from dancheong.upscaling.spandrel_networks import open_foreign
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
@@ -251,7 +243,7 @@ def _foreign(path: Path, threads: int | None) -> Opened:
     found = open_foreign(path, threads)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Opened(found.run, digest, 3, found.scale, FOREIGN_REACH_PX, found.bytes_per_pixel * FOREIGN_BYTES)
+    return Upscaler(found.run, digest, 3, found.scale, FOREIGN_REACH_PX, found.bytes_per_pixel * FOREIGN_BYTES)
 
 
 def _shape(architecture: dict[str, Any]) -> tuple[int, int, int, int]:

@@ -13,8 +13,8 @@ TINY = {"resol": 32, "ngf": 4, "ndf": 4, "depth": 3, "patch_size": "16", "batch_
 
 
 def wait(trainer, *states):
-    while trainer.look.state not in states:
-        assert trainer.look.state not in {"stopped", "failed", "done"}, trainer.look
+    while trainer.status.state not in states:
+        assert trainer.status.state not in {"stopped", "failed", "done"}, trainer.status
         time.sleep(0.02)
 
 
@@ -54,7 +54,7 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
         assert images == sorted(images)
         assert images[-1] == 240
         assert trainer.preview().name == "preview_00000240.png"
-        panel = training_panel(Words("ko"), trainer.look, trainer.history(), trainer.preview().name, False)
+        panel = training_panel(Words("ko"), trainer.status, trainer.history(), trainer.preview().name, False)
         assert "<svg" in panel
         assert "/training/preview?preview_00000240.png" in panel
         assert "Finished after 240 images" in (tmp_path / "m_log" / "training.html").read_text("utf-8")
@@ -66,7 +66,7 @@ def test_a_training_that_fails_says_why_without_paths(tmp_path):
     with Trainer() as trainer:
         trainer.start(Order("<b>", tmp_path / "photos", tmp_path / "m.h5", Params(**TINY)))
         wait(trainer, "failed")
-        panel = training_panel(Words("en"), trainer.look, [], None, True)
+        panel = training_panel(Words("en"), trainer.status, [], None, True)
     assert "no usable photograph" in panel
     assert str(tmp_path) not in panel
     assert "<b>" not in panel

@@ -81,7 +81,7 @@ def add_routes(app: FastAPI, services: Services) -> None:
 
     @app.get("/training/model")
     def model(request: Request) -> Response:
-        order = services.trainer.look.order
+        order = services.trainer.status.order
         if order is None or services.trainer.active or not order.model.exists():
             return _gone(request)
         return FileResponse(order.model, filename=order.model.name, headers=_FRESH)

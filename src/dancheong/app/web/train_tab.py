@@ -111,7 +111,7 @@ def _fields(words: Words, services: Services) -> _Fields:
 def _panel(words: Words, services: Services) -> str:
     preview = services.trainer.preview()
     return training_panel(
-        words, services.trainer.look, services.trainer.history(), preview.name if preview else None, services.models_are_kept
+        words, services.trainer.status, services.trainer.history(), preview.name if preview else None, services.models_are_kept
     )
 
 
@@ -149,7 +149,7 @@ def _begin(
         raise Refused(words("name_wrong", name=str(name or "")))
     if services.trainer.active:
         raise Occupied("running")
-    former = services.trainer.look.order
+    former = services.trainer.status.order
     if resumed and former is not None and former.model == model and former.photos.is_dir():
         services.trainer.start(former, resume=True)
         return

@@ -1,17 +1,16 @@
 """One training at a time, started, watched, stopped and resumed from the page. The work itself is `train`."""
 
-import json
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dancheong.app.training_log import kept_log
 from dancheong.imaging.files import list_photos
-from dancheong.params import COMMON, DancheongError, Params, Resolved
-from dancheong.training.loop import Progress, train
+from dancheong.params import DancheongError, Params
+from dancheong.report.training_page import read_losses
+from dancheong.training.loop import train
+from dancheong.training.session import Progress
 
 State = Literal["idle", "running", "stopping", "stopped", "done", "failed"]
 PREVIEWS = 20  # in a run, where VAL_IMAGES is left as it is
@@ -32,8 +31,8 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Look:
-    """One look at the training. `history` has the entries of losses.jsonl; `refusals`: (file, reason) of what was left out."""
+class Status:
+    """How the training stands. `refusals`: (file, reason) of the photographs that were left out."""
 
     state: State = "idle"
     order: Order | None = None
@@ -46,7 +45,7 @@ class Trainer:
     """The training of this server. Used as a context; at its end a running one is stopped, resumable."""
 
     def __init__(self) -> None:
-        self._look = Look()
+        self._status = Status()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -60,22 +59,22 @@ class Trainer:
             self._thread.join(timeout=30)
 
     @property
-    def look(self) -> Look:
-        """What is going on."""
-        return self._look
+    def status(self) -> Status:
+        """How the training stands."""
+        return self._status
 
     @property
     def active(self) -> bool:
         """Whether a training has not ended yet."""
-        return self._look.state in ("running", "stopping")
+        return self._status.state in ("running", "stopping")
 
     def start(self, order: Order, resume: bool = False) -> None:
         """Begin, or go on where the same order was stopped. Raises Occupied while another runs."""
         with self._lock:
             if self.active:
-                raise Occupied(f"{self._look.order.name if self._look.order else ''} is being trained")
+                raise Occupied(f"{self._status.order.name if self._status.order else ''} is being trained")
             self._stop.clear()
-            self._look = Look("running", order)
+            self._status = Status("running", order)
         self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
         self._thread.start()
 
@@ -83,39 +82,24 @@ class Trainer:
         """Stop after the current step; what was learned is saved."""
         with self._lock:
             self._stop.set()
-            if self._look.state == "running":
-                self._look = replace(self._look, state="stopping")
+            if self._status.state == "running":
+                self._status = replace(self._status, state="stopping")
 
     def history(self) -> list[dict[str, float]]:
         """The entries of losses.jsonl so far."""
-        order = self._look.order
-        if order is None:
-            return []
-        entries: list[dict[str, float]] = []
-        # Nothing written yet, or the last line only half.
-        with suppress(OSError, json.JSONDecodeError):
-            for line in (log_folder(order) / "losses.jsonl").read_text(encoding="utf-8").splitlines():
-                entries.append(json.loads(line))
-        return entries
+        order = self._status.order
+        return [] if order is None else read_losses(log_folder(order))
 
     def preview(self) -> Path | None:
         """The newest preview: gray | predicted | truth."""
-        order = self._look.order
+        order = self._status.order
         return None if order is None else max(log_folder(order).glob("preview_*.png"), default=None)
 
     def _run(self, order: Order, resume: bool) -> None:
         try:
-            params, folder = _with_previews(order), log_folder(order)
-            usual = Params()
+            params, usual = _with_previews(order), Params()
             origins = {name: "default" if value == getattr(usual, name) else "set on the page" for name, value in params}
-            with kept_log(folder, order.model, Resolved(params, COMMON, origins), resume=resume) as log:
-
-                def watch(progress: Progress) -> bool:
-                    log.look(progress)
-                    return self._watch(progress)
-
-                result = train(order.photos, order.model, params, log_dir=folder, resume=resume, watch=watch, origins=origins)
-                log.finish(result)
+            result = train(order.photos, order.model, params, resume=resume, watch=self._watch, origins=origins)
             refusals = [(refusal.file.name, refusal.reason) for refusal in result.refusals]
             self._set(state="stopped" if result.stopped else "done", refusals=refusals)
         except Exception as error:  # whatever happens, the page says it
@@ -124,12 +108,12 @@ class Trainer:
             self._set(state="failed", message=text.replace(str(order.photos), order.photos.name))
 
     def _watch(self, progress: Progress) -> bool:
-        self._set(progress=progress, message=progress.message or self._look.message)
+        self._set(progress=progress, message=progress.message or self._status.message)
         return self._stop.is_set()
 
     def _set(self, **changes: Any) -> None:
         with self._lock:
-            self._look = replace(self._look, **changes)
+            self._status = replace(self._status, **changes)
 
 
 def log_folder(order: Order) -> Path:

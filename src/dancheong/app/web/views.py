@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from dancheong.app.web.coloring import Photograph
 from dancheong.app.web.sessions import Session
-from dancheong.app.web.trainer import Look
+from dancheong.app.web.trainer import Status
 from dancheong.app.web.translations import Words
 from dancheong.report.chart import line_chart
 
@@ -82,7 +82,7 @@ def table(head: list[str], rows: list[list[str]], note: str = "") -> str:
 
 
 def training_panel(
-    words: Words, look: Look, history: list[dict[str, float]], preview: str | None, models_are_kept: bool
+    words: Words, look: Status, history: list[dict[str, float]], preview: str | None, models_are_kept: bool
 ) -> str:
     """All that is known of the training: how far, losses as charts, the newest preview, what was left out.
 
@@ -120,7 +120,7 @@ def training_panel(
     return "".join(lines)
 
 
-def _training_status(words: Words, look: Look) -> str:
+def _training_status(words: Words, look: Status) -> str:
     name = look.order.name if look.order else ""
     if look.state == "failed":
         return status(words("train_failed", name=name, reason=look.message), "bad")
@@ -139,6 +139,6 @@ def _training_status(words: Words, look: Look) -> str:
     return status(text, "work", _share(look)) + advice
 
 
-def _share(look: Look) -> float | None:
+def _share(look: Status) -> float | None:
     progress = look.progress
     return None if progress is None else progress.images_seen / max(progress.images_total, 1)

@@ -1,0 +1,144 @@
+"""The colorizer's recipe: Pix2Pix on gray and color, scored by Delta E 2000 at working size."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dancheong.artifact import as_stored
+from dancheong.data.batches import Batch, batches, photograph_at, validation_samples
+from dancheong.data.cache import Cache
+from dancheong.data.gpu_batches import belongs_on_device, gpu_batches
+from dancheong.data.prepare import channels, from_network
+from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
+from dancheong.imaging.resize import pad_to_multiple
+from dancheong.models.batchnorm_recalibration import recalibrate
+from dancheong.models.blocks import initialize, sync_batch_norm
+from dancheong.models.export import as_predicted, load_generator, to_graph, to_weights
+from dancheong.models.generator import Generator, architecture, generator_rows
+from dancheong.params import Params
+from dancheong.training.step import lr_factor, train_step
+from dancheong.training.trainer import Scores, Trainer, new_discriminator, self_test
+
+Pixels = NDArray[Any]
+# Enough for means and variances over many pixels each; more only costs time before every validation.
+RECALIBRATION_IMAGES = 128
+PREVIEW_ROWS = 6
+
+
+class ColorizerTrainer(Trainer):
+    """A training of the colorizer."""
+
+    kind = "colorizer"
+    columns = ("gray", "predicted", "truth")
+
+    def __init__(self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None) -> None:
+        # Whole batches only: batch statistics of a short last batch would differ from all others.
+        images_total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
+        c_in, c_out = channels(params)
+        # Weights come from generators of their own; this seeds what is left: dropout.
+        torch.manual_seed(params.seed)
+        generator = Generator(generator_rows(params, c_in, c_out))
+        initialize(generator, params.seed)
+        discriminator = new_discriminator(params, c_in + c_out, fabric.world_size > 1) if params.lambda_gan > 0 else None
+        super().__init__(
+            fabric, params, cache, val_cache, images_total, params.val_images, generator, discriminator, params.lr,
+            (params.beta1, 0.999),
+        )
+        self._initial = {
+            "initial_generator": weights_digest(generator),
+            "initial_discriminator": "" if discriminator is None else weights_digest(discriminator),
+            "order": order_digest(cache.names, params.seed),
+        }
+
+    def batches(self) -> Iterator[Batch]:
+        where = self.images_seen, self.images_total, self.fabric.global_rank, self.fabric.world_size
+        if belongs_on_device(self.cache, self.params, self.fabric.device):
+            return gpu_batches(self.cache, self.params, self.fabric.device, *where)
+        return batches(self.cache, self.params, *where)
+
+    def learning_rate(self) -> float:
+        return self.params.lr * lr_factor(self.images_seen // len(self.cache) + 1, self.params)
+
+    def train_step(self, batch: tuple[Tensor, ...], adversarial: bool) -> dict[str, Tensor]:
+        return train_step(self.networks, Batch(*batch), self.params, self.fabric.backward, adversarial)
+
+    def score(self, network: Generator) -> tuple[Scores, list[list[Pixels]]]:
+        samples = validation_samples(self.val_cache or self.cache, self.params, None if self.val_cache else 4)
+        return score(network, samples, self.params)
+
+    def is_better(self, scores: Scores, best: Scores | None) -> bool:
+        return best is None or scores["val_delta_e_2000"] < best["val_delta_e_2000"]
+
+    def averaged(self) -> Generator:
+        """With frozen statistics of batch norm, measured for exactly these weights."""
+        generator: Generator = super().averaged()
+        # The first process does this alone.
+        sync_batch_norm(generator, False)
+        # In batches of the training's size: the weights have learned under statistics of such batches (docs/decisions/0002).
+        params = self.params.model_copy(update={"workers": 0})
+        stop = max(min(RECALIBRATION_IMAGES, 4 * len(self.cache)) // params.batch_size, 1) * params.batch_size
+        recalibrate(generator, (self.fabric.to_device(one.input_bchw) for one in batches(self.cache, params, 0, stop)))
+        return generator
+
+    def export(self, network: Generator) -> dict[str, Any]:
+        # The self-test must hold for the weights as they are stored.
+        weights = {name: as_stored(array) for name, array in to_weights(network).items()}
+        stored = load_generator(architecture(network), weights).eval()
+        return {
+            "architecture": architecture(stored), "graph": to_graph(stored), "weights": weights,
+            **self_test(stored, channels(self.params)[0], 2**self.params.levels, -1),
+        }
+
+    def initial_digests(self) -> dict[str, str]:
+        """What two trainings must have in common to be compared: the weights they begin with, the order of photographs."""
+        return self._initial
+
+
+def score(
+    generator: Generator, samples: Iterable[tuple[str, Pixels, Pixels]], params: Params
+) -> tuple[Scores, list[list[Pixels]]]:
+    """Mean scores over (name, input_chw, target_chw) samples and rows gray | predicted | truth of the first few.
+
+    The generator is put into the state in which it will predict: the scores are those of its predictions.
+    """
+    network = as_predicted(generator, predict_dropout=params.predict_dropout, seed=params.seed)
+    rows: list[list[Pixels]] = []
+    found: list[Scores] = []
+    for _, input_chw, target_chw in samples:
+        padded_hwc, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), 2**generator.levels)
+        output_chw = network(np.moveaxis(padded_hwc, -1, 0)[None])[0, :, :height, :width]
+        predicted = from_network(input_chw, output_chw, params)
+        truth = from_network(input_chw, target_chw, params)
+        found.append({
+            "val_l1": float(np.abs(output_chw - target_chw).mean()),
+            "val_delta_e_2000": mean_delta_e_2000(predicted, truth),
+            "val_colorfulness": colorfulness(predicted),
+            "val_colorfulness_truth": colorfulness(truth),
+        })
+        if len(rows) < PREVIEW_ROWS:
+            rows.append([np.rint((np.moveaxis(input_chw, 0, -1) + 1) * 127.5).astype(np.uint8), predicted, truth])
+    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}, rows
+
+
+def weights_digest(network: nn.Module) -> str:
+    """sha256 (hex) of a network's weights as values, whatever memory format and device the engine has chosen."""
+    whole = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        array = tensor.detach().cpu().contiguous().numpy()
+        whole.update(f"{name} {array.shape} {array.dtype}\0".encode())
+        whole.update(array.tobytes())
+    return whole.hexdigest()
+
+
+def order_digest(names: Sequence[str], seed: int) -> str:
+    """sha256 (hex) of the photographs' names in the order of the first epoch; later epochs follow from the same seed."""
+    order = hashlib.sha256()
+    for image in range(len(names)):
+        order.update(names[photograph_at(image, len(names), seed)].encode() + b"\0")
+    return order.hexdigest()

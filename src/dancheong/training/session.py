@@ -1,0 +1,192 @@
+"""What a training shows while it runs and leaves beside its model: losses.jsonl, previews, the page, TensorBoard events."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+
+from dancheong.data.photographs import Refusal
+from dancheong.imaging.files import PhotoError, read_photo, write_photo
+from dancheong.params import ExtraMissing, Params, Resolved
+from dancheong.report.training_page import LOSSES, TrainingState, preview_times, write_training_page
+from dancheong.training.checkpoint import checkpoint_path
+
+# A line for the page: the kind of photograph, how many there are, what to do about them.
+Remark = tuple[str, int, str]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running training is, at one of its log intervals. `message`: advice for the person who watches."""
+
+    images_seen: int
+    images_total: int
+    seconds: float
+    images_per_second: float
+    losses: dict[str, float]
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training did. `stopped`: it was asked to stop before the end.
+
+    `is_first_process`: of several processes only the first has written the files. `fingerprint` identifies the photographs,
+    `digest` the content of the model file; `page` is the HTML page of curves and previews.
+    """
+
+    model: Path
+    images_seen: int
+    seconds: float
+    images_per_second: float
+    losses: dict[str, float]
+    val: dict[str, float]
+    refusals: list[Refusal] = field(default_factory=list)
+    stopped: bool = False
+    is_first_process: bool = True
+    fingerprint: str = ""
+    digest: str = ""
+    page: Path = Path()
+
+
+class TrainingSession:
+    """Writes what is shown of one training, and passes its progress on. A context, as it may hold an open file.
+
+    Args:
+        model: the model file; log_dir: None for the folder beside it.
+        resolved: parameters, category and where each value came from; without origins, each is `default` or `set`.
+        resume: the training may go on from its checkpoint, and what lies in `log_dir` is its own.
+        writes: False in all but the first of several processes: nothing is written there.
+        watch: called with each `Progress`; True asks the training to stop.
+        tensorboard: write events into `log_dir`.
+        remarks: lines for the page.
+
+    Raises:
+        ExtraMissing: events are asked for and TensorBoard is not installed.
+    """
+
+    def __init__(
+        self, model: Path, log_dir: str | Path | None, resolved: Resolved, *, resume: bool = False, writes: bool = True,
+        watch: Callable[[Progress], bool] | None = None, tensorboard: bool = False, remarks: Sequence[Remark] = (),
+    ) -> None:
+        if tensorboard and not tensorboard_installed():
+            raise ExtraMissing("TensorBoard events need tensorboard: pip install 'dancheong[board]'")
+        self.model, self.checkpoint = model, checkpoint_path(model)
+        self.log_dir = model.with_name(model.stem + "_log") if log_dir is None else Path(log_dir)
+        self.resolved, self.resume = resolved, resume
+        self._watch, self._writes = watch, writes
+        self._tensorboard = tensorboard
+        self._events: Any = None
+        self._remarks = list(remarks)
+        self._columns: tuple[str, ...] = ()
+        self._earlier: dict[str, int] = {}
+        self._images_total = 0
+        self._has_progress = False
+        self._new_preview: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._events is not None:
+            self._events.close()
+        # Before the first progress the page there is another training's. A page that cannot be written, such as on a full
+        # disk, must not hide the error itself.
+        if error is not None and self._writes and self._has_progress:
+            with suppress(OSError, ValueError):
+                self._write_page(f"Ended by an error: {str(error) or type(error).__name__}")
+
+    def begin(self, history: Sequence[Mapping[str, float]], columns: tuple[str, ...]) -> None:
+        """Begin losses.jsonl with what the training has behind it: nothing, or what it had when its checkpoint was written.
+
+        Args:
+            columns: what stands side by side in a preview; the last but one is the network's.
+        """
+        self._columns = columns
+        if self._writes:
+            self._earlier = {} if self.resume else preview_times(self.log_dir)
+            self.log_dir.mkdir(parents=True, exist_ok=True)
+            lines = "".join(json.dumps(entry) + "\n" for entry in history)
+            (self.log_dir / LOSSES).write_text(lines, encoding="utf-8", newline="\n")
+
+    def record(self, entry: Mapping[str, float]) -> None:
+        """Add a line to losses.jsonl."""
+        if self._writes:
+            with (self.log_dir / LOSSES).open("a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    def write_preview(self, images_seen: int, sheet_hwc: Any) -> None:
+        """Write a preview, for which the page is written anew at the next `progress`."""
+        self._new_preview = self.log_dir / f"preview_{images_seen:08d}.png"
+        write_photo(self._new_preview, sheet_hwc)
+
+    def progress(self, progress: Progress) -> bool:
+        """Show how far the training is; whether whoever watches asks it to stop."""
+        if self._writes:
+            self._images_total, self._has_progress = progress.images_total, True
+            preview, self._new_preview = self._new_preview, None
+            if self._tensorboard:
+                self._add_events(progress, preview)
+            if preview is not None:
+                # A page that a browser or a virus scanner holds just now is no reason to end a training: the next follows.
+                with suppress(OSError, PhotoError):
+                    self._write_page(f"Running: {progress.images_seen:,} of {progress.images_total:,} images.")
+        return self._watch is not None and self._watch(progress)
+
+    def finish(self, images_seen: int, stopped: bool, refusals: Sequence[Refusal]) -> Path:
+        """Write the page of a training that has ended, or was stopped."""
+        known = {kind for kind, _, _ in self._remarks}
+        self._remarks += [remark for remark in refusal_remarks(refusals) if remark[0] not in known]
+        if not self._writes:
+            return self.log_dir
+        if stopped:
+            return self._write_page(f"Stopped after {images_seen:,} images; the same command with --resume goes on.")
+        return self._write_page(f"Finished after {images_seen:,} images.")
+
+    def _write_page(self, state: str) -> Path:
+        shown = TrainingState(str(self.model), state, self._images_total, self._remarks, self._earlier, self._columns)
+        return write_training_page(self.log_dir, _with_origins(self.resolved), shown)
+
+    def _add_events(self, progress: Progress, preview: Path | None) -> None:
+        """TensorBoard groups charts by what stands before the slash. The file is made at the first event."""
+        if self._events is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._events = SummaryWriter(str(self.log_dir))
+        values = {"speed/images_per_second": progress.images_per_second}
+        for name, value in progress.losses.items():
+            if not name.startswith("val_"):
+                values[f"loss/{name}"] = value
+            elif preview is not None:
+                # Scores are new only where a preview is: both come from a validation.
+                values[f"validation/{name.removeprefix('val_')}"] = value
+        for tag, value in values.items():
+            self._events.add_scalar(tag, value, progress.images_seen)
+        if preview is not None:
+            self._events.add_image("previews", read_photo(preview).pixels, progress.images_seen, dataformats="HWC")
+        self._events.flush()
+
+
+def tensorboard_installed() -> bool:
+    """Whether the extra `board` is there."""
+    return find_spec("tensorboard") is not None
+
+
+def refusal_remarks(refusals: Sequence[Refusal]) -> list[Remark]:
+    """A line for each kind of photograph that was left out."""
+    groups: dict[str, list[Refusal]] = {}
+    for refusal in refusals:
+        groups.setdefault(refusal.kind, []).append(refusal)
+    return [(kind, len(group), f"left out, such as {group[0].file}: {group[0].reason}") for kind, group in groups.items()]
+
+
+def _with_origins(resolved: Resolved) -> Resolved:
+    """From Python a training is given parameters and not where they came from."""
+    if resolved.origins:
+        return resolved
+    usual = Params()
+    origins = {name: "default" if value == getattr(usual, name) else "set" for name, value in resolved.params}
+    return Resolved(resolved.params, resolved.category, origins)
