@@ -244,16 +244,12 @@ def _artifact(
     run: "Run", params: Params, cache: Cache, refusals: list[Refusal], category: str, origins: dict[str, str]
 ) -> Artifact:
     generator, weights, example, answer = run.finished_generator()
-    from dancheong.models.export import to_graph
-    from dancheong.models.generator import architecture
-
     return Artifact(
         kind="colorizer",
         params=params,
         origins=origins,
         category=category,
-        architecture=architecture(generator),
-        graph=to_graph(generator),
+        architecture=generator.table,
         weights=weights,
         history=run.history,
         data={"photographs": len(cache), "left_out": len(refusals), "fingerprint": cache.fingerprint,

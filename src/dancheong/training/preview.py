@@ -12,8 +12,7 @@ from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.resize import pad_to_multiple
 from dancheong.imaging.sheet import sheet
-from dancheong.models.export import as_predicted
-from dancheong.models.generator import Generator
+from dancheong.models.network import Network, as_predictor
 from dancheong.params import Params
 
 Pixels = NDArray[Any]
@@ -21,17 +20,17 @@ PREVIEWS = 6
 
 
 def score(
-    generator: Generator, samples: Iterable[tuple[str, Pixels, Pixels]], params: Params
+    generator: Network, samples: Iterable[tuple[str, Pixels, Pixels]], params: Params
 ) -> tuple[dict[str, float], list[list[Pixels]]]:
     """Mean scores over (name, input_chw, target_chw) samples and rows input | predicted | truth of the first few.
 
     The generator is put into the state in which it will predict: the scores are those of its predictions.
     """
-    network = as_predicted(generator, predict_dropout=params.predict_dropout, seed=params.seed)
+    network = as_predictor(generator, predict_dropout=params.predict_dropout, seed=params.seed)
     rows: list[list[Pixels]] = []
     means: dict[str, list[float]] = {}
     for _, input_chw, target_chw in samples:
-        padded_hwc, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), 2**generator.levels)
+        padded_hwc, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), generator.multiple_px)
         output_chw = network(np.moveaxis(padded_hwc, -1, 0)[None])[0, :, :height, :width]
         predicted = from_network(input_chw, output_chw, params)
         truth = from_network(input_chw, target_chw, params)

@@ -17,9 +17,9 @@ from dancheong.data.gpu_batches import GpuBatches, belongs_on_device
 from dancheong.data.prepare import channels
 from dancheong.models.batchnorm_recalibration import recalibrate
 from dancheong.models.blocks import initialize, sync_batch_norm, to_channels_last
-from dancheong.models.discriminator import Discriminator, discriminator_rows, limit
-from dancheong.models.export import load_generator, to_weights
-from dancheong.models.generator import Generator, architecture, generator_rows
+from dancheong.models.discriminator import Discriminator, add_spectral_norm, discriminator_rows
+from dancheong.models.network import Network, load_network, to_weights
+from dancheong.models.table import unet_table
 from dancheong.params import Params
 from dancheong.training.checkpoint import load_state, save_state
 from dancheong.training.preview import score, write_previews
@@ -41,7 +41,7 @@ class Run(Journal):
         c_in, c_out = channels(params)
         # Weights come from generators of their own; this seeds what is left: dropout.
         torch.manual_seed(params.seed)
-        self.generator = Generator(generator_rows(params, c_in, c_out))
+        self.generator = Network(unet_table(params, c_in, c_out))
         initialize(self.generator, params.seed)
         to_channels_last(self.generator, params.batch_size)
         sync_batch_norm(self.generator, fabric.world_size > 1)
@@ -109,9 +109,9 @@ class Run(Journal):
 
     # -- the generator that is stored -----------------------------------------------------------------------------------
 
-    def _calibrated(self) -> Generator:
+    def _calibrated(self) -> Network:
         """A copy of the averaged generator with frozen statistics measured for exactly its weights."""
-        generator = copy.deepcopy(self.generator if self.average is None else cast(Generator, self.average.module)).eval()
+        generator = copy.deepcopy(self.generator if self.average is None else cast(Network, self.average.module)).eval()
         # The first process does this alone.
         sync_batch_norm(generator, False)
         # In batches of the training's size: the weights have learned under statistics of such batches (docs/decisions/0002).
@@ -120,7 +120,7 @@ class Run(Journal):
         recalibrate(generator, (self.fabric.to_device(one.input_bchw) for one in batches(self.cache, params, 0, stop)))
         return generator
 
-    def finished_generator(self) -> tuple[Generator, dict[str, Any], Any, Any]:
+    def finished_generator(self) -> tuple[Network, dict[str, Any], Any, Any]:
         """The generator to store (the best on validation, else the current), its weights as stored, a self-test pair."""
         generator = self._calibrated()
         if self.best is not None:
@@ -128,7 +128,7 @@ class Run(Journal):
             self.val = {**self.best["scores"], "val_images": float(self.best["images"])}
         # The self-test must hold for the weights as they are stored.
         weights = {name: as_stored(array) for name, array in to_weights(generator).items()}
-        generator = load_generator(architecture(generator), weights).eval()
+        generator = load_network(generator.table, weights).eval()
         side, c_in = 2**self.params.levels, channels(self.params)[0]
         ramp = torch.linspace(-1, 1, side)
         example = (0.5 * ramp[:, None] + 0.5 * ramp[None, :] ** 3).expand(1, c_in, side, side).contiguous()
@@ -173,7 +173,7 @@ def new_discriminator(params: Params, c_pair: int, across_processes: bool) -> Di
     initialize(discriminator, params.seed + 1)
     to_channels_last(discriminator, params.batch_size)
     if params.d_spectral:
-        limit(discriminator)
+        add_spectral_norm(discriminator)
     sync_batch_norm(discriminator, across_processes)
     return discriminator
 

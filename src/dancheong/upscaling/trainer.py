@@ -20,13 +20,14 @@ from dancheong.imaging.sheet import sheet
 from dancheong.models.blocks import to_channels_last
 from dancheong.models.discriminator import Discriminator
 from dancheong.models.losses import l1
+from dancheong.models.network import to_weights
 from dancheong.params import Params
 from dancheong.training.checkpoint import load_state, save_state
 from dancheong.training.run_log import Journal
 from dancheong.training.step import Trainee, adversarial_losses
 from dancheong.training.trainer import new_discriminator, update_ema
 from dancheong.upscaling.degrade import BICUBIC, resampled
-from dancheong.upscaling.network import Compact, from_weights, initialize_compact, to_weights
+from dancheong.upscaling.network import Compact, from_weights, initialize_compact
 from dancheong.upscaling.patches import patch_pair, validation_pairs
 
 # Adam's own first moment, as ESRGAN and Real-ESRGAN have it in their adversarial training, too.

@@ -112,17 +112,12 @@ def _check_discriminator(params: Params) -> None:
 
 def _artifact(run: "UpscalerRun", refusals: list[Refusal], category: str, origins: dict[str, str]) -> Artifact:
     network, weights, example, answer = run.finished()
-    from dancheong.models.onnx_graph import compact_model
-    from dancheong.upscaling.network import architecture
-
-    graph: bytes = compact_model(network).SerializeToString(deterministic=True)
     return Artifact(
         kind="upscaler",
         params=run.params,
         origins=origins,
         category=category,
-        architecture=architecture(network),
-        graph=graph,
+        architecture=network.table,
         weights=weights,
         history=run.history,
         data={"photographs": len(run.cache), "left_out": len(refusals), "fingerprint": run.cache.fingerprint,
