@@ -1,9 +1,9 @@
-"""Train the upscaler that comes with the program and write `src/dancheong/prediction/upscaler.h5`.
+"""Train the upscaler that comes with the program and write `src/dancheong/upscaling/upscaler.h5`.
 
 It learns from photographs that Python packages carry (public domain, CC0 and CC BY), at two sizes each, and from built-in
 scenes; never from china.jpg, which the documentation shows. It needs the extra `train`, scikit-image and scikit-learn.
 
-    python tools/train_upscaler.py --out src/dancheong/prediction/upscaler.h5
+    python tools/train_upscaler.py --out src/dancheong/upscaling/upscaler.h5
 """
 
 import argparse
