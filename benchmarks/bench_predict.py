@@ -27,7 +27,7 @@ from dancheong.artifact import read_artifact
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.metrics import mean_delta_e_2000
 from dancheong.imaging.resize import working_shape
-from dancheong.runtime.openvino_runtime import half_is_fast
+from dancheong.runtime.openvino_runtime import bfloat16_is_fast
 from material import Measured, gray_scenes, machine, predict_words, run_measured, untrained_model
 
 LEARNING = 100
@@ -38,11 +38,11 @@ def plain_prediction(model: str, photographs: str, out: str) -> None:
     import cv2
     import torch
 
-    from dancheong.models.export import load_generator
+    from dancheong.models.network import load_network
 
     artifact = read_artifact(model)
-    network = load_generator(artifact.architecture, artifact.weights).eval()
-    multiple, resol = 2**network.levels, artifact.params.resol
+    network = load_network(artifact.architecture, artifact.weights).eval()
+    multiple, resol = network.multiple_px, artifact.params.resol
     Path(out).mkdir()
     for path in sorted(Path(photographs).iterdir()):
         gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
@@ -65,14 +65,15 @@ def plain_prediction(model: str, photographs: str, out: str) -> None:
 
 
 def network_gflop(model: Path, height: int, width: int) -> float:
-    """Operations of the network as it is run (`dancheong.runtime.faster`: doubling and convolution in one), in 10^9."""
+    """Operations of the network as it is run (`dancheong.models.graph`: doubling and convolution in one), in 10^9."""
     artifact = read_artifact(model)
-    multiple, resol = 2 ** artifact.architecture["levels"], artifact.params.resol
+    table, resol = artifact.architecture, artifact.params.resol
+    multiple = table.multiple_px
     h, w = (-(-side // multiple) * multiple for side in working_shape(height, width, resol))
     return sum(
-        2e-9 * row["c_in"] * row["c_out"] * (row["out_px"] / resol) ** 2 * h * w
-        * (row["ksize"] ** 2 if row["step"] == "down" else (row["ksize"] + 1) ** 2 / 4)
-        for row in artifact.architecture["rows"]
+        2e-9 * row.c_in * row.c_out * float(table.scales[row.name]) ** 2 * h * w
+        * (row.ksize**2 if row.kind == "conv" else (row.ksize + 1) ** 2 / 4)
+        for row in table.rows
     )
 
 
@@ -141,7 +142,7 @@ def main() -> None:
 
     from bench_train import peak
 
-    half = half_is_fast()
+    half = bfloat16_is_fast()
     gflops = peak(torch.bfloat16 if half else torch.float32, "cpu")
     least = told["rest"]["seconds"] + count * gflop / gflops
     ratios = [plain.seconds / ours.seconds for plain, ours in zip(measured["plain"], measured["ours"], strict=True)]

@@ -30,7 +30,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from dancheong.data.batches import Batch
 from dancheong.models.blocks import initialize, to_channels_last
 from dancheong.models.discriminator import Discriminator, discriminator_rows
-from dancheong.models.generator import Generator, generator_rows
+from dancheong.models.network import Network
+from dancheong.models.table import unet_table
 from dancheong.params import Params, resolve
 from dancheong.training.engine import launch, precision_here
 from dancheong.training.step import Networks, train_step
@@ -107,7 +108,7 @@ def peak(dtype: torch.dtype, device: str) -> float:
 
 def step_gflop(params: Params) -> float:
     """Operations of one image's step: each network forward, and back through weights and inputs where it learns."""
-    generator, discriminator = Generator(generator_rows(params, 1, 3)), Discriminator(discriminator_rows(params, 4))
+    generator, discriminator = Network(unet_table(params, 1, 3)), Discriminator(discriminator_rows(params, 4))
     counted = []
     with torch.no_grad():
         for network, channels in ((generator, 1), (discriminator, 4)):
@@ -122,7 +123,7 @@ def step_gflop(params: Params) -> float:
 def our_step(params: Params, device: str) -> Callable[[], None]:
     """One step of `dancheong train`, without the reading of photographs."""
     fabric = launch(params)
-    generator, discriminator = Generator(generator_rows(params, 1, 3)), Discriminator(discriminator_rows(params, 4))
+    generator, discriminator = Network(unet_table(params, 1, 3)), Discriminator(discriminator_rows(params, 4))
     pairs = []
     for network in (generator, discriminator):
         initialize(network, 1)

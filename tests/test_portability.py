@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What Windows or macOS lacks is taken away from a Python that has the libraries loaded already: they have ways of their own.
 LESS = """
 import builtins, os, shutil, signal, sys, warnings
-import cv2, h5py, lightning_fabric, numpy, onnx, onnxruntime, PIL.Image, torch, torch.utils.data
+import cv2, h5py, lightning_fabric, numpy, onnxruntime, PIL.Image, torch, torch.utils.data
 
 for name in ("sched_getaffinity", "sysconf", "sysconf_names", "fork", "forkpty", "getuid", "geteuid", "getgid", "getpgid",
              "killpg", "setsid", "statvfs", "uname", "chown", "nice", "mkfifo", "getloadavg", "posix_fadvise", "sendfile",

@@ -6,42 +6,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 
 from dancheong.artifact import Artifact, write_artifact
+from dancheong.models.table import Row, Table
 from dancheong.params import Params
 
 LEVELS = 1
 OFF = {"glare_mode": "off"}
 
 
-def external(name: str, shape: tuple[int, ...], location: str = "weights") -> TensorProto:
-    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
-    tensor.external_data.add(key="location", value=location)
-    return tensor
+def tiny_table(c_in: int, c_out: int) -> Table:
+    return Table(c_in, (
+        Row(name="enc1", kind="conv", inputs=("input",), c_in=c_in, c_out=4, ksize=4, stride=2),
+        Row(name="dec1", kind="transposed", inputs=("enc1",), c_in=4, c_out=c_out, ksize=4, stride=2, before="leaky",
+            after="tanh", bias=True),
+    ))
 
 
-def tiny_weights(c_in: int, c_out: int) -> dict[str, np.ndarray]:
+def tiny_weights(table: Table) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(5)
-    shapes = {"enc1.conv.weight": (4, c_in, 4, 4), "dec1.conv.weight": (4, c_out, 4, 4), "dec1.conv.bias": (c_out,)}
-    return {name: rng.normal(0, 0.25, shape).astype(np.float16) for name, shape in shapes.items()}
-
-
-def tiny_model(c_in: int, c_out: int, location: str = "weights", **changes: object) -> bytes:
-    half = {"kernel_shape": [4, 4], "pads": [1] * 4, "strides": [2, 2]}
-    nodes = [
-        helper.make_node("Conv", ["input", "enc1.conv.weight"], ["enc1"], **half),
-        helper.make_node("LeakyRelu", ["enc1"], ["leaky"], alpha=0.2),
-        helper.make_node("ConvTranspose", ["leaky", "dec1.conv.weight", "dec1.conv.bias"], ["dec1"], **half),
-        helper.make_node("Tanh", ["dec1"], ["output"]),
-    ]
-    entry, leaving = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, "height", "width"])
-        for name, channels in (("input", c_in), ("output", c_out))
-    )
-    tensors = [external(name, weight.shape, location) for name, weight in tiny_weights(c_in, c_out).items()]
-    graph = helper.make_graph(changes.get("nodes", nodes), "tiny", [entry], [leaving], tensors + changes.get("extra", []))
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+    return {name: rng.normal(0, 0.25, shape).astype(np.float16) for name, shape in table.weight_shapes().items()}
 
 
 def make_artifact(**settings: object) -> Artifact:
@@ -51,9 +35,10 @@ def make_artifact(**settings: object) -> Artifact:
     params = Params(**{"resol": 16, "depth": LEVELS, "glare_mode": "off", **settings})
     c_in, c_out = (3, 3) if params.pairing == "side_by_side" else (1, 2 if params.color_space == "LAB" else 3)
     example = np.random.default_rng(1).uniform(-1, 1, (1, c_in, 8, 8)).astype(np.float32)
+    table = tiny_table(c_in, c_out)
     artifact = Artifact(
-        kind="colorizer", params=params, origins={}, category="COMMON", architecture={"levels": LEVELS},
-        graph=tiny_model(c_in, c_out), weights=tiny_weights(c_in, c_out), history=[], data={}, scores={},
+        kind="colorizer", params=params, origins={}, category="COMMON", architecture=table,
+        weights=tiny_weights(table), history=[], data={}, scores={},
         selftest_input=example, selftest_output=np.zeros((1, c_out, 8, 8), np.float32),
     )
     return replace(artifact, selftest_output=_onnx(artifact, 1)(example))

@@ -18,7 +18,7 @@ from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import as_rgb, gray_of, lab_to_rgb, rgb_to_lab, to_pixels
 from dancheong.imaging.resize import resize, working_shape
 from dancheong.imaging.sheet import sheet
-from dancheong.models.generator import UnetRow, generator_rows
+from dancheong.models.table import Row, padded_px, unet_table
 from dancheong.scenes import scene
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
@@ -59,7 +59,8 @@ def glare() -> None:
 
 def unet(params: Params) -> None:
     """The table of the generator as a drawing: encoder down on the left, decoder up on the right, skips across."""
-    rows = generator_rows(params, 1, 2)
+    table = unet_table(params, 1, 2)
+    rows, side_px = table.rows, padded_px(params.resol, table.multiple_px)
     levels = len(rows) // 2
     box, gap, top = (210, 34), 22, 54
     height = top + levels * (box[1] + gap) + 70
@@ -67,7 +68,8 @@ def unet(params: Params) -> None:
     for level in range(levels):
         y = top + level * (box[1] + gap)
         down, up = rows[level], rows[2 * levels - 1 - level]
-        parts += [_box(20, y, box, down, _DOWN), _box(590, y, box, up, _UP)]
+        parts += [_box(x, y, box, row, round(side_px * table.scales[row.name]), color)
+                  for x, row, color in ((20, down, _DOWN), (590, up, _UP))]
         if level < levels - 1:
             parts.append(f'<path d="M232 {y + 17}H586" stroke="{_SKIP}" stroke-dasharray="6 4" marker-end="url(#a)"/>')
             parts += [f'<path d="M{x} {a}V{b}" stroke="{_SOFT}" marker-end="url(#a)"/>'
@@ -89,8 +91,8 @@ def unet(params: Params) -> None:
     )
 
 
-def _box(x: int, y: int, size: tuple[int, int], row: UnetRow, color: str) -> str:
-    words = f"{row.block} · {row.c_in} → {row.c_out} · {row.out_px} px"
+def _box(x: int, y: int, size: tuple[int, int], row: Row, out_px: int, color: str) -> str:
+    words = f"{row.name} · {row.c_in} → {row.c_out} · {out_px} px"
     return (
         f'<rect x="{x}" y="{y}" width="{size[0]}" height="{size[1]}" rx="6" fill="#fff" stroke="{color}" stroke-width="1.6"/>'
         + _text(x + size[0] / 2, y + 22, words, _INK)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import random
 import struct
 import zipfile
@@ -15,8 +16,7 @@ import numpy as np
 from PIL import Image
 
 from dancheong.artifact import Artifact, read_artifact, write_artifact
-from dancheong.artifact.hdf5 import Structure
-from dancheong.artifact.seal import BLOCK_BYTES, seal
+from dancheong.artifact.index import write_index
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import Photo, PhotoError, read_photo, read_size, write_photo
 from dancheong.params import DancheongError, ParamError, Params, resolve
@@ -249,21 +249,19 @@ def _zip_changed(rng: random.Random, data: bytes) -> bytes:
 
 
 class Models(Target):
-    """Model files: damaged, damaged under a mended seal, and with hostile content under digests that all fit."""
+    """Model files: damaged, with a damaged index under right digests, and with hostile content under digests that all fit."""
 
     expected = (DancheongError,)
 
     def __init__(self, folder: Path, seed: int) -> None:
         super().__init__(folder, seed)
         self.artifacts: dict[str, Artifact] = {}
-        self.places: dict[str, dict[str, slice]] = {}
+        self.rows: dict[str, dict[str, Any]] = {}
         for name, artifact in _artifacts().items():
             write_artifact(folder / "seed.h5", artifact)
             self.seeds[name] = (folder / "seed.h5").read_bytes()
             self.artifacts[name] = read_artifact(folder / "seed.h5")
-            stored = Structure(io.BytesIO(self.seeds[name]), BLOCK_BYTES, len(self.seeds[name]), 100)
-            self.places[name] = {member: slice(one.offset, one.offset + one.size_bytes)
-                                 for member, one in stored.datasets(("selftest", "weights")).items()}
+            self.rows[name] = json.loads(self.seeds[name].split(b"\n", 2)[2].split(b"\0", 1)[0])["members"]
         self.picture = gray_of(scene(3, 40, 24))
 
     def prepare(self) -> None:
@@ -279,34 +277,45 @@ class Models(Target):
     def case(self, number: int) -> tuple[Path, bytes, Case]:
         rng, name, data = self._begin(number)
         path = self.folder / f"case_{number}.h5"
-        way = rng.choice(("damaged", "sealed", "sealed", "forged", "forged"))
-        other = self.seeds[rng.choice(sorted(self.seeds))]
+        way = rng.choice(("damaged", "index", "index", "forged", "forged"))
         if way == "damaged":
-            changed = mutated(rng, data, other)[0]
+            changed = mutated(rng, data, self.seeds[rng.choice(sorted(self.seeds))])[0]
             return path, changed, Case(name, way if changed != self.seeds[name] else "not damaged")
-        if way == "sealed":
-            manifest = bytes(data[:BLOCK_BYTES]).split(b"manifest: ")[1][:64].decode()
-            changed, _ = mutated(rng, data, other, BLOCK_BYTES)
-            path.write_bytes(changed)
-            seal(path, manifest)
-            return path, path.read_bytes(), Case(name, way)
+        if way == "index":
+            return path, self._with_index(rng, name, data, path), Case(name, way)
         return path, self._forged(rng, name, data, path), Case(name, f"{way} {rng.choice(('onnx', 'onnx', 'torch'))}")
+
+    def _with_index(self, rng: random.Random, name: str, data: bytearray, path: Path) -> bytes:
+        """A number or a word of the index changed, and its digest made right again."""
+        rows = {member: dict(row) for member, row in self.rows[name].items()}
+        row = rows[rng.choice(sorted(rows))]
+        field = rng.choice(("offset", "shape", "dtype"))
+        number = rng.choice((0, 1, 511, 1 << 31, 1 << 63, -1, 0.5, None, row["offset"] + rng.randrange(-64, 64)))
+        row[field] = number if field == "offset" else (
+            rng.choice(("uint8", "float16", "float32", "object")) if field == "dtype" else [*row["shape"], number]
+        )
+        path.write_bytes(data)
+        try:
+            write_index(path, rows)
+        except (TypeError, ValueError, KeyError):  # an index that cannot even be written
+            return bytes(data[: len(data) // 2])
+        return path.read_bytes()
 
     def _forged(self, rng: random.Random, name: str, data: bytearray, path: Path) -> bytes:
         """A member changed in its place, and every digest that covers it made right again."""
-        places = self.places[name]
-        member = rng.choice(("graph", "graph", "graph", "params", "architecture", "selftest/input", "weights"))
+        rows = {member: dict(row) for member, row in self.rows[name].items()}
+        member = rng.choice(("architecture", "architecture", "architecture", "params", "selftest/input", "weights"))
         if member == "weights":
-            member = rng.choice(sorted(one for one in places if one.startswith("weights/")))
-        place, manifest = places[member], places["manifest"]
-        content = bytes(data[place])
+            member = rng.choice(sorted(one for one in rows if one.startswith("weights/")))
+        row = rows[member]
+        size = int(np.prod(row["shape"], dtype=int)) * np.dtype(row["dtype"]).itemsize
+        content = bytes(data[row["offset"] :][:size])
         changed, _ = mutated(rng, bytearray(content), bytes(data))
-        changed = changed[: len(content)].ljust(len(content), b" " if member in ("params", "architecture") else b"\0")
-        data[place] = changed
-        before, after = (hashlib.sha256(one).hexdigest().encode() for one in (content, changed))
-        data[manifest] = bytes(data[manifest]).replace(before, after)
+        changed = changed[:size].ljust(size, b" " if member in ("params", "architecture") else b"\0")
+        data[row["offset"] : row["offset"] + size] = changed
+        row["sha256"] = hashlib.sha256(changed).hexdigest()
         path.write_bytes(data)
-        seal(path, hashlib.sha256(data[manifest]).hexdigest())
+        write_index(path, rows)
         return path.read_bytes()
 
     def _color(self, path: Path, runtime: str) -> np.ndarray[Any, Any]:
@@ -318,9 +327,9 @@ class Models(Target):
         if case.kind == "damaged":
             read_artifact(path)
             return "a damaged file was read"
-        if case.kind in ("sealed", "not damaged"):
+        if case.kind in ("index", "not damaged"):
             got, want = read_artifact(path), self.artifacts[case.seed_name]
-            equal = got.digest == want.digest and got.graph == want.graph and all(
+            equal = got.digest == want.digest and got.architecture == want.architecture and all(
                 got.weights[name].tobytes() == weight.tobytes() for name, weight in want.weights.items()
             )
             return "" if equal else "another model was read"
@@ -336,8 +345,8 @@ def _artifacts() -> dict[str, Artifact]:
     from dancheong.artifact import as_stored
     from dancheong.data.prepare import channels
     from dancheong.models.blocks import initialize
-    from dancheong.models.export import load_generator, to_graph, to_weights
-    from dancheong.models.generator import Generator, architecture, generator_rows
+    from dancheong.models.network import Network, load_network, to_weights
+    from dancheong.models.table import unet_table
 
     made = {}
     variants: dict[str, dict[str, Any]] = {
@@ -346,16 +355,16 @@ def _artifacts() -> dict[str, Artifact]:
     }
     for name, settings in variants.items():
         params = resolve(settings={"RESOL": 16, "NGF": 2, "DEPTH": 2, "GLARE_MODE": "off", **settings}).params
-        generator = Generator(generator_rows(params, *channels(params))).eval()
+        generator = Network(unet_table(params, *channels(params))).eval()
         initialize(generator, 0)
         weights = {key: as_stored(value) for key, value in to_weights(generator).items()}
-        generator = load_generator(architecture(generator), weights).eval()
+        generator = load_network(generator.table, weights).eval()
         example = torch.linspace(-1, 1, 64 * channels(params)[0]).reshape(1, channels(params)[0], 8, 8)
         with torch.no_grad():
             answer = generator(example)
         made[name] = Artifact(
-            kind="colorizer", params=params, origins={}, category="COMMON", architecture=architecture(generator),
-            graph=to_graph(generator), weights=weights, history=[], data={}, scores={},
+            kind="colorizer", params=params, origins={}, category="COMMON", architecture=generator.table,
+            weights=weights, history=[], data={}, scores={},
             selftest_input=example.numpy(), selftest_output=answer.numpy(),
         )
     return made

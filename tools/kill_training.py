@@ -62,7 +62,7 @@ def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, An
     """Runs one after the other, each killed until it comes to its end, until `kills` kills have been done."""
     rng = random.Random(seed)
     # Loaded before the first fork: else most attempts would die while they import.
-    for module in ("dancheong.training.colorizer_trainer", "dancheong.models.export", "dancheong.models.onnx_graph", "h5py"):
+    for module in ("dancheong.training.colorizer_trainer", "dancheong.models.network", "h5py"):
         import_module(module)
     launch(resolve(settings=TINY).params)
     write_scenes(folder / "train", 6, 1, 48, 32)

@@ -6,13 +6,14 @@ from torch import nn
 
 from dancheong.models.batchnorm_recalibration import recalibrate
 from dancheong.models.blocks import initialize
-from dancheong.models.generator import Generator, generator_rows
+from dancheong.models.network import Network
+from dancheong.models.table import unet_table
 from dancheong.params import Params
 
 
 @pytest.fixture
-def generator() -> Generator:
-    generator = Generator(generator_rows(Params(ngf=2, depth=6, norm="batch", dropout=0.5), 1, 2))
+def generator() -> Network:
+    generator = Network(unet_table(Params(ngf=2, depth=6, norm="batch", dropout=0.5), 1, 2))
     initialize(generator, seed=1)
     return generator
 
@@ -26,7 +27,7 @@ def statistics(generator: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in generator.named_buffers() if not name.endswith("tracked")}
 
 
-def test_statistics_are_the_average_of_the_batches(generator: Generator, images: torch.Tensor) -> None:
+def test_statistics_are_the_average_of_the_batches(generator: Network, images: torch.Tensor) -> None:
     means, variances = [], []
     norm = generator.get_submodule("enc2.norm")
     assert isinstance(norm, nn.BatchNorm2d)
@@ -42,7 +43,7 @@ def test_statistics_are_the_average_of_the_batches(generator: Generator, images:
     torch.testing.assert_close(norm.running_var, torch.stack(variances).mean(0))
 
 
-def test_the_last_smaller_batch_counts_by_its_images(generator: Generator, images: torch.Tensor) -> None:
+def test_the_last_smaller_batch_counts_by_its_images(generator: Network, images: torch.Tensor) -> None:
     recalibrate(generator, images[:4].split(4))
     four = statistics(generator)["enc2.norm.running_mean"]
     recalibrate(generator, images[4:].split(2))
@@ -51,7 +52,7 @@ def test_the_last_smaller_batch_counts_by_its_images(generator: Generator, image
     torch.testing.assert_close(statistics(generator)["enc2.norm.running_mean"], (4 * four + 2 * two) / 6)
 
 
-def test_what_was_there_before_leaves_no_trace(generator: Generator, images: torch.Tensor) -> None:
+def test_what_was_there_before_leaves_no_trace(generator: Network, images: torch.Tensor) -> None:
     recalibrate(generator, images.split(2))
     first = statistics(generator)
     for _ in range(3):
@@ -61,7 +62,7 @@ def test_what_was_there_before_leaves_no_trace(generator: Generator, images: tor
 
 
 def test_one_batch_makes_prediction_equal_training() -> None:
-    generator = Generator(generator_rows(Params(ngf=2, depth=3, norm="batch"), 1, 2))
+    generator = Network(unet_table(Params(ngf=2, depth=3, norm="batch"), 1, 2))
     initialize(generator, seed=1)
     # So many pixels that the correction n / (n - 1) of the frozen variance is slight, down to the innermost norm.
     images = torch.randn(4, 1, 192, 192, generator=torch.Generator().manual_seed(3)) * 0.4
@@ -73,7 +74,7 @@ def test_one_batch_makes_prediction_equal_training() -> None:
         torch.testing.assert_close(frozen, generator(images), rtol=0, atol=2e-3 * frozen.abs().max().item())
 
 
-def test_weights_modes_and_momentum_stay(generator: Generator, images: torch.Tensor) -> None:
+def test_weights_modes_and_momentum_stay(generator: Network, images: torch.Tensor) -> None:
     generator.train()
     generator.get_submodule("dec2").eval()
     weights = [parameter.clone() for parameter in generator.parameters()]
@@ -87,7 +88,7 @@ def test_weights_modes_and_momentum_stay(generator: Generator, images: torch.Ten
 
 
 def test_without_batch_norm_no_batch_is_taken() -> None:
-    generator = Generator(generator_rows(Params(ngf=1, depth=2, norm="channel"), 1, 2))
+    generator = Network(unet_table(Params(ngf=1, depth=2, norm="channel"), 1, 2))
 
     def batches():  # type: ignore[no-untyped-def]
         raise AssertionError("a batch was asked for")
@@ -96,7 +97,7 @@ def test_without_batch_norm_no_batch_is_taken() -> None:
     assert recalibrate(generator, batches()) == 0
 
 
-def test_no_batch_is_an_error_and_says_so(generator: Generator) -> None:
+def test_no_batch_is_an_error_and_says_so(generator: Network) -> None:
     with pytest.raises(ValueError, match="at least one batch"):
         recalibrate(generator, [])
     assert generator.training

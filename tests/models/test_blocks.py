@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from dancheong.models.blocks import ChannelNorm, activate, initialize, norm_layer, padded_px
+from dancheong.models.blocks import ChannelNorm, activate, initialize, norm_layer
 from dancheong.models.discriminator import Discriminator, discriminator_rows
-from dancheong.models.generator import Generator, generator_rows
+from dancheong.models.network import Network
+from dancheong.models.table import unet_table
 from dancheong.params import Params
 
 
@@ -29,7 +30,7 @@ def test_initial_weights_are_the_paper_s() -> None:
 def test_initial_weights_depend_on_the_seed_alone(norm: str) -> None:
     def weights(seed: int, global_seed: int) -> torch.Tensor:
         torch.manual_seed(global_seed)
-        generator = Generator(generator_rows(Params(ngf=2, depth=3, norm=norm), 1, 2))
+        generator = Network(unet_table(Params(ngf=2, depth=3, norm=norm), 1, 2))
         before = torch.get_rng_state()
         initialize(generator, seed)
         assert torch.equal(before, torch.get_rng_state())
@@ -52,8 +53,3 @@ def test_unknown_names_are_refused() -> None:
         norm_layer("layer", 4)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'gelu'"):
         activate(torch.zeros(1), "gelu")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(("size_px", "levels", "padded"), [(256, 8, 256), (257, 8, 512), (1, 3, 8), (200, 3, 200)])
-def test_padded_size_is_the_next_multiple(size_px: int, levels: int, padded: int) -> None:
-    assert padded_px(size_px, levels) == padded

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from dancheong.models.blocks import count_parameters, initialize
-from dancheong.models.discriminator import Discriminator, ReceptiveField, discriminator_rows, limit, receptive_field
+from dancheong.models.blocks import initialize
+from dancheong.models.discriminator import Discriminator, ReceptiveField, add_spectral_norm, discriminator_rows, receptive_field
 from dancheong.params import ParamError, Params
 
 PAPER = Params(d_spectral=False, ngf=64, ndf=64, depth=0, norm="batch", dropout=0.5, upsample="transposed", resol=256)
@@ -18,7 +18,7 @@ def on_paper(c_pair: int) -> Discriminator:
 
 @pytest.mark.parametrize(("c_pair", "count"), [(6, 2_768_705), (4, 2_766_657), (3, 2_765_633)])
 def test_canonical_count_of_parameters(c_pair: int, count: int) -> None:
-    assert count_parameters(on_paper(c_pair)) == count
+    assert sum(parameter.numel() for parameter in on_paper(c_pair).parameters()) == count
 
 
 def test_canonical_state_has_22_tensors() -> None:
@@ -96,7 +96,7 @@ def test_a_limited_discriminator_stretches_nothing() -> None:
     discriminator = Discriminator(discriminator_rows(Params(ndf=4, patch_size="16"), 3))
     initialize(discriminator, 1)
     drawn = {name: weight.clone() for name, weight in discriminator.named_parameters() if name.endswith("weight")}
-    limit(discriminator)
+    add_spectral_norm(discriminator)
     for _ in range(30):
         discriminator(torch.zeros(1, 3, 16, 16))
     for name, weight in drawn.items():

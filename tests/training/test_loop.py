@@ -267,7 +267,7 @@ def test_rows_that_do_not_go_together_are_refused_before_anything_is_read(photos
         train(photos, tmp_path / "m.h5", tiny(**change))
 
 
-@pytest.mark.parametrize("missing", ["torch", "lightning_fabric", "onnx"])
+@pytest.mark.parametrize("missing", ["torch", "lightning_fabric"])
 def test_what_training_needs_is_asked_for_before_it_begins(photos, tmp_path, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ExtraMissing, match=rf"{missing}.*dancheong\[train\]"):

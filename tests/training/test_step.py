@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from dancheong.data.batches import Batch
 from dancheong.models.blocks import initialize
 from dancheong.models.discriminator import Discriminator, discriminator_rows
-from dancheong.models.generator import Generator, generator_rows
+from dancheong.models.network import Network
+from dancheong.models.table import unet_table
 from dancheong.params import Params, resolve
 from dancheong.training.step import Networks, lr_factor, train_step
 
@@ -18,7 +19,7 @@ TINY = {"resol": 32, "ngf": 4, "ndf": 4, "patch_size": "16", "dropout": 0.0}
 
 
 def networks_of(params, seed=0, eps=1e-8):
-    generator = Generator(generator_rows(params, 1, 3))
+    generator = Network(unet_table(params, 1, 3))
     discriminator = Discriminator(discriminator_rows(params, 4))
     initialize(generator, seed)
     initialize(discriminator, seed + 1)

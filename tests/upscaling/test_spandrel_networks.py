@@ -25,7 +25,14 @@ pytestmark = pytest.mark.usefixtures("spandrel")
 
 
 def save(network, path):
-    save_file({name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}, path)
+    """Weights under the names of the community: those of Compact are its layout."""
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        if isinstance(network, Compact):
+            layer, part = name.removeprefix("conv").split(".", 1)
+            name = f"body.{2 * int(layer) + 1}.weight" if part == "slope" else f"body.{2 * int(layer)}.{part[5:]}"
+        tensors[name] = tensor.detach().clone().contiguous()
+    save_file(tensors, path)
     return path
 
 

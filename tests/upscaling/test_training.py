@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from dancheong.artifact import read_artifact
 from dancheong.imaging.files import list_photos
 from dancheong.models.discriminator import discriminator_rows
+from dancheong.models.table import compact_table
 from dancheong.params import ParamError, Params
 from dancheong.scenes import write_scenes
 from dancheong.training.checkpoint import ResumeError
@@ -142,7 +143,7 @@ def test_the_file_says_what_it_is_and_answers_its_self_test(photos, tmp_path):
     train_upscaler(photos, tmp_path / "m.h5", changed(sr_scale="4", sr_planes="rgb", sr_images=4), category="PALACE")
     artifact = read_artifact(tmp_path / "m.h5")
     assert (artifact.kind, artifact.category, artifact.params.sr_scale) == ("upscaler", "PALACE", "4")
-    assert artifact.architecture == {"network": "compact", "channels": 3, "features": 8, "layers": 1, "scale": 4}
+    assert artifact.architecture == compact_table(3, 8, 1, 4)
     with torch.no_grad():
         answer = from_weights(artifact.weights)(torch.from_numpy(artifact.selftest_input))
     np.testing.assert_array_equal(answer.numpy(), artifact.selftest_output)
@@ -162,12 +163,12 @@ def test_weights_of_others_are_stored_as_they_are_or_trained_on(photos, tmp_path
     kept = train_upscaler(photos, tmp_path / "kept.h5", changed(sr_images=0), **given)
     stored = read_artifact(tmp_path / "kept.h5")
     assert same_weights(stored, read_artifact(tmp_path / "first.h5"))
-    assert (stored.architecture["features"], stored.params.sr_planes) == (4, "rgb")
+    assert (stored.architecture.rows[0].c_out, stored.params.sr_planes) == (4, "rgb")
     assert kept.images_seen == 0
     assert kept.val["val_psnr"] > 10
     train_upscaler(photos, tmp_path / "further.h5", TINY, **given)
     further = read_artifact(tmp_path / "further.h5")
-    assert further.architecture["features"] == 4
+    assert further.architecture.rows[0].c_out == 4
     assert not same_weights(stored, further)
 
 

@@ -13,6 +13,7 @@ import sklearn.datasets
 from dancheong.artifact import Artifact, ArtifactError, write_artifact
 from dancheong.imaging.color import float01, gray_of, rgb_to_lab, to_pixels
 from dancheong.imaging.metrics import mean_delta_e_2000, psnr
+from dancheong.models.table import Row, Table, compact_table, unet_table
 from dancheong.params import Params
 from dancheong.scenes import scene
 from dancheong.upscaling import upscaler as module
@@ -98,11 +99,13 @@ def test_what_comes_along_beats_lanczos_on_a_photograph_that_it_has_not_seen(how
 def test_a_file_of_another_kind_and_a_broken_one_are_refused(tmp_path):
     with pytest.raises(ArtifactError, match="an upscaler was expected"):
         opened(replace(made(), kind="colorizer"))
-    for change in (
-        {"scale": 3}, {"layers": "2"}, {"channels": 2}, {"network": "unet"}, {"layers": 0}, {"scale": 4}, {"channels": 3},
+    plain = Row(name="conv0", kind="conv", inputs=("input",), c_in=1, c_out=1)
+    for table in (
+        compact_table(1, 6, 2, 3), compact_table(2, 6, 2, 2), compact_table(1, 6, 2, 4), compact_table(3, 6, 2, 2),
+        unet_table(Params(depth=2), 1, 1), Table(1, (plain,)),
     ):
         with pytest.raises(ArtifactError, match="train it again"):
-            opened(replace(made(), architecture={**made().architecture, **change}))
+            opened(replace(made(), architecture=table))
     artifact = made()
     write_artifact(tmp_path / "up.h5", replace(artifact, selftest_output=artifact.selftest_output + 0.01))
     with pytest.raises(ArtifactError, match=r"up\.h5.*self-test"):

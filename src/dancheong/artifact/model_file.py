@@ -1,49 +1,47 @@
 """model.h5 <-> Artifact. The file is specified in docs/artifact.md.
 
-Reading trusts nothing: first a seal over all bytes is checked, then structure, types and sizes before anything is
-allocated, then a digest for every member. The HDF5 library only writes. No code is ever stored or run.
+Reading trusts nothing: types, sizes and digests are checked, and the network's table is held to the rules of
+`dancheong.models.table`. No code is ever stored or run.
 """
 
-import hashlib
-import json
-import math
 import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from dancheong.artifact.hdf5 import Stored, Structure
-from dancheong.artifact.seal import (
+from dancheong.artifact.index import (
     AGAIN,
-    BLOCK_BYTES,
     FORMAT_VERSION,
     MAX_FILE_BYTES,
     NEWER,
     ArtifactError,
-    check_seal,
-    seal,
+    parse_json,
+    read_members,
+    read_version,
+    write_json,
+    write_members,
 )
+from dancheong.artifact.version_1 import read_members_1
+from dancheong.models.table import Table
 from dancheong.params import Params
 from dancheong.params.schema import REMOVED
 from dancheong.system.whole_file import whole_file
 
 MAX_JSON_BYTES = 64 << 20
-MAX_GRAPH_BYTES = 16 << 20
 MAX_SELFTEST_BYTES = 64 << 20
-MAX_MEMBERS = 4096
 
-_JSON_TYPES: dict[str, type] = {"params": dict, "architecture": dict, "history": list, "data": dict, "scores": dict}
-_PLAIN = {**dict.fromkeys(_JSON_TYPES, "uint8"), "graph": "uint8"}
-_GROUPS = ("selftest", "weights")
+Kind = Literal["colorizer", "upscaler"]
+_JSON_TYPES: dict[str, type] = {
+    "manifest": dict, "params": dict, "architecture": dict, "history": list, "data": dict, "scores": dict,
+}
 _SELFTEST = ("selftest/input", "selftest/output")
-_WEIGHT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
-_KINDS = ("colorizer", "upscaler")
+_WEIGHT_NAME = re.compile(r"weights/[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,20 +50,18 @@ class Artifact:
 
     Attributes:
         params: the whole effective parameter table; `origins` says where each value came from, by lower-case name.
-        architecture: a JSON object that describes the network for the torch runtime.
-        graph: an ONNX model whose initializers are external and named as `weights`.
-        weights: float arrays by name; stored as float16, or float32 where a value does not fit.
+        architecture: the network as a table of rows, from which every runtime builds it.
+        weights: exactly the float arrays of the table, by name; stored as float16, or float32 where a value does not fit.
         selftest_input, selftest_output: float32 bchw; what the network gives with the weights as stored.
-        digest: sha256 of the manifest and with it of all content; set by reading, ignored by writing.
+        digest: sha256 of all content; set by reading, ignored by writing.
         format_version: of the file that was read; writing always writes the newest.
     """
 
-    kind: Literal["colorizer", "upscaler"]
+    kind: Kind
     params: Params
     origins: dict[str, str]
     category: str
-    architecture: dict[str, Any]
-    graph: bytes
+    architecture: Table
     weights: dict[str, NDArray[np.floating[Any]]]
     history: list[dict[str, Any]]
     data: dict[str, Any]
@@ -100,23 +96,13 @@ def write_artifact(path: str | Path, artifact: Artifact) -> str:
         ArtifactError: when the content cannot be stored (a weight that is not finite, JSON that is none).
         OSError: when the disk refuses; a file that was there before is then untouched.
     """
-    import h5py  # a prediction does not need it
-
     path = Path(path)
     try:
         members = _members(artifact)
-        manifest = _manifest(artifact, members)
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
     with whole_file(path) as temporary:
-        # `earliest` keeps times out of the file; the seal comes last, over what the library wrote.
-        with h5py.File(temporary, "w", userblock_size=BLOCK_BYTES, libver="earliest") as file:
-            for name, array in {"manifest": _bytes(manifest), **members}.items():
-                file.create_dataset(name, data=array)
-        seal(temporary, hashlib.sha256(manifest).hexdigest())
-        with temporary.open("rb") as stream:  # what this reader cannot read must not take the name
-            Structure(stream, BLOCK_BYTES, temporary.stat().st_size, MAX_MEMBERS).datasets(_GROUPS)
-    return hashlib.sha256(manifest).hexdigest()
+        return write_members(temporary, members)
 
 
 def read_artifact(path: str | Path) -> Artifact:
@@ -131,8 +117,10 @@ def read_artifact(path: str | Path) -> Artifact:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ArtifactError("this is not a file; the .h5 file that `dancheong train` wrote was expected")
         with path.open("rb") as stream:
-            version, digest, file_bytes = check_seal(stream)
-            return replace(_read(stream, file_bytes, digest), format_version=version)
+            version = read_version(stream)
+            members, digest = read_members_1(stream) if version == 1 else read_members(stream)
+        _check_layout(members)
+        return replace(_artifact(members), digest=digest, format_version=version)
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
     except FileNotFoundError as error:
@@ -141,30 +129,33 @@ def read_artifact(path: str | Path) -> Artifact:
         raise ArtifactError(f"{path}: the model file cannot be read ({error}); {AGAIN}") from error
 
 
-
-# -- content and manifest --------------------------------------------------------------------------------------------
-
-
 def _members(artifact: Artifact) -> dict[str, NDArray[Any]]:
-    """Every dataset but the manifest, by its path in the file."""
-    texts = {"params": _table(artifact)} | {name: getattr(artifact, name) for name in _JSON_TYPES if name != "params"}
-    members: dict[str, NDArray[Any]]
-    members = {name: _bytes(_json(name, value, _JSON_TYPES[name])) for name, value in texts.items()}
-    members["graph"] = _bytes(artifact.graph)
+    """Every dataset of the file, by its path."""
+    _check_kind(artifact.kind)
+    _check_weights(artifact.architecture, artifact.weights)
+    texts = {
+        "manifest": {"kind": artifact.kind, "category": artifact.category}, "params": _table(artifact),
+        "architecture": artifact.architecture.to_json(), "history": artifact.history, "data": artifact.data,
+        "scores": artifact.scores,
+    }
+    members: dict[str, NDArray[Any]] = {
+        name: np.frombuffer(write_json(name, value, _JSON_TYPES[name]), np.uint8) for name, value in texts.items()
+    }
     for name, array in zip(_SELFTEST, (artifact.selftest_input, artifact.selftest_output), strict=True):
-        members[name] = np.ascontiguousarray(array, "<f4")
         if array.ndim != 4 or not np.isfinite(array).all():
             raise ArtifactError(f"{name}: finite numbers, batch x channels x height x width, were expected")
+        members[name] = np.ascontiguousarray(array, "<f4")
     for name, weight in sorted(artifact.weights.items()):
         try:
             members[f"weights/{name}"] = as_stored(weight)
         except ArtifactError as error:
             raise ArtifactError(f"{name}: {error}") from None
-    _check_layout({name: (array.dtype.name, array.shape) for name, array in members.items()})
+    _check_layout(members)
     return members
 
 
 def _table(artifact: Artifact) -> dict[str, dict[str, Any]]:
+    """The parameter table, each value with its origin."""
     defaults = Params()
     table = {}
     for name, value in artifact.params.model_dump(mode="json").items():
@@ -173,129 +164,61 @@ def _table(artifact: Artifact) -> dict[str, dict[str, Any]]:
     return table
 
 
-def _manifest(artifact: Artifact, members: Mapping[str, NDArray[Any]]) -> bytes:
-    if artifact.kind not in _KINDS:
-        raise ArtifactError(f"kind {artifact.kind!r} came; {' or '.join(_KINDS)} was expected")
-    rows = {
-        name: {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": _sha256(array)}
-        for name, array in members.items()
-    }
-    return _json("manifest", {"kind": artifact.kind, "category": artifact.category, "members": rows}, dict)
+def _check_layout(members: Mapping[str, NDArray[Any]]) -> None:
+    """The members are exactly those of the format, of its types and within its limits."""
+    missing = [name for name in (*_JSON_TYPES, *_SELFTEST) if name not in members]
+    if missing or not any(name.startswith("weights/") for name in members):
+        raise ArtifactError(f"{missing[0] if missing else 'weights'} is missing; {AGAIN}")
+    total = 0
+    for name, array in members.items():
+        types, dimensions, limit = _expected(name)
+        if array.dtype.name not in types or array.ndim != (dimensions or array.ndim):
+            raise ArtifactError(f"{name}: {array.dtype} of shape {array.shape} came, {' or '.join(types)} was expected")
+        total += array.nbytes
+        if not 0 < array.nbytes <= limit or total > MAX_FILE_BYTES:
+            raise ArtifactError(f"{name}: {array.nbytes} bytes came, 1 to {limit} were expected (all members {MAX_FILE_BYTES})")
 
 
-def _json(name: str, value: Any, expected: type) -> bytes:
-    if not isinstance(value, expected):
-        raise ArtifactError(f"{name}: a {expected.__name__} was expected, {type(value).__name__} came")
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
-    except (TypeError, ValueError) as error:
-        raise ArtifactError(f"{name}: not JSON ({error}); finite numbers, text, lists, objects are allowed") from error
-
-
-def _bytes(data: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(data, np.uint8)
-
-
-def _sha256(array: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
-
-
-def _expected(name: str) -> tuple[tuple[str, ...], int]:
-    """The types and the number of bytes that the format allows for a member."""
-    group, _, weight = name.rpartition("/")
-    if name in _PLAIN:
-        return ("uint8",), MAX_GRAPH_BYTES if name == "graph" else MAX_JSON_BYTES
+def _expected(name: str) -> tuple[tuple[str, ...], int, int]:
+    """Types, dimensions (0: any) and the most bytes that the format allows for a member."""
+    if name in _JSON_TYPES:
+        return ("uint8",), 1, MAX_JSON_BYTES
     if name in _SELFTEST:
-        return ("float32",), MAX_SELFTEST_BYTES
-    if group == "weights" and _WEIGHT_NAME.fullmatch(weight):
-        return ("float16", "float32"), MAX_FILE_BYTES
+        return ("float32",), 4, MAX_SELFTEST_BYTES
+    if _WEIGHT_NAME.fullmatch(name):
+        return ("float16", "float32"), 0, MAX_FILE_BYTES
     raise ArtifactError(f"unexpected member {name!r}; the format does not know it")
 
 
-def _check_layout(layout: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
-    """The members of a file are exactly those of the format, of its types and within its limits."""
-    missing = [name for name in (*_PLAIN, *_SELFTEST) if name not in layout]
-    if missing or not any(name.startswith("weights/") for name in layout):
-        raise ArtifactError(f"{missing[0] if missing else 'weights'} is missing; {AGAIN}")
-    total = 0
-    for name, (dtype, shape) in layout.items():
-        types, limit = _expected(name)
-        dimensions = {"uint8": 1, "float32": 4} if "weights/" not in name else {}
-        if dtype not in types or len(shape) != dimensions.get(dtype, len(shape)):
-            raise ArtifactError(f"{name}: {dtype} of shape {shape} came, {' or '.join(types)} was expected")
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        total += size
-        if not 0 < size <= limit or total > MAX_FILE_BYTES:
-            raise ArtifactError(f"{name}: {size} bytes came, 1 to {limit} were expected (all members {MAX_FILE_BYTES})")
-
-
-# -- reading ---------------------------------------------------------------------------------------------------------
-
-
-def _read(stream: BinaryIO, file_bytes: int, digest: str) -> Artifact:
-    stored = Structure(stream, BLOCK_BYTES, file_bytes, MAX_MEMBERS).datasets(_GROUPS)
-    if "manifest" not in stored:
-        raise ArtifactError(f"manifest is missing; {AGAIN}")
-    manifest_at = stored.pop("manifest")
-    if manifest_at.dtype != "uint8" or manifest_at.size_bytes > MAX_JSON_BYTES:
-        came = f"{manifest_at.dtype} {manifest_at.shape}"
-        raise ArtifactError(f"manifest: {came} came, uint8 of at most {MAX_JSON_BYTES} bytes was expected")
-    layout = {name: (one.dtype, one.shape) for name, one in stored.items()}
-    _check_layout(layout)
-    text = _array(stream, manifest_at).tobytes()
-    if hashlib.sha256(text).hexdigest() != digest:
-        raise ArtifactError(f"manifest: the digest does not fit; {AGAIN}")
-    manifest = _parse("manifest", text, dict)
-    _check_manifest(manifest, layout)
-    arrays = {}
-    for name, one in stored.items():
-        arrays[name] = _array(stream, one)
-        if _sha256(arrays[name]) != manifest["members"][name]["sha256"]:
-            raise ArtifactError(f"{name}: the digest does not fit; {AGAIN}")
-    return replace(_artifact(manifest, arrays), digest=digest)
-
-
-def _array(stream: BinaryIO, stored: Stored) -> NDArray[Any]:
-    """A dataset's numbers. It lies within the file and shares no byte with another, so the file's length bounds them."""
-    stream.seek(stored.offset)
-    data = bytearray(stream.read(stored.size_bytes))
-    return np.frombuffer(data, np.dtype(stored.dtype).newbyteorder("<")).reshape(stored.shape)
-
-
-def _check_manifest(manifest: dict[str, Any], layout: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
-    if set(manifest) != {"kind", "category", "members"} or not isinstance(manifest["category"], str):
-        raise ArtifactError("manifest: kind, category and members were expected")
-    if manifest["kind"] not in _KINDS:
-        raise ArtifactError(f"kind {manifest['kind']!r} came; {' or '.join(_KINDS)} was expected: {NEWER}")
-    declared = {name: (row["dtype"], tuple(row["shape"])) for name, row in manifest["members"].items()}
-    if declared != layout:
-        differing = sorted(name for name in {*declared, *layout} if declared.get(name) != layout.get(name))
-        raise ArtifactError(f"manifest and content differ in {', '.join(differing[:5])}; {AGAIN}")
-
-
-def _parse(name: str, text: bytes, expected: type) -> Any:
-    try:
-        value = json.loads(text.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{name}: not JSON ({error}); {AGAIN}") from error
-    if not isinstance(value, expected):
-        raise ArtifactError(f"{name}: a JSON {expected.__name__} was expected, {type(value).__name__} came")
-    return value
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON number")
-
-
-def _artifact(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Artifact:
-    texts = {name: _parse(name, arrays[name].tobytes(), expected) for name, expected in _JSON_TYPES.items()}
+def _artifact(members: Mapping[str, NDArray[Any]]) -> Artifact:
+    texts = {name: parse_json(name, members[name].tobytes(), expected) for name, expected in _JSON_TYPES.items()}
+    manifest = texts.pop("manifest")
+    if set(manifest) != {"kind", "category"} or not isinstance(manifest["category"], str):
+        raise ArtifactError("manifest: kind and category were expected")
+    _check_kind(manifest["kind"])
     params, origins = _read_table(texts.pop("params"))
-    weights = {name.removeprefix("weights/"): array for name, array in arrays.items() if name.startswith("weights/")}
+    try:
+        architecture = Table.from_json(texts.pop("architecture"))
+    except ValueError as error:
+        raise ArtifactError(f"architecture: {error}; train it again") from error
+    weights = {name.removeprefix("weights/"): array for name, array in members.items() if name.startswith("weights/")}
+    _check_weights(architecture, weights)
     return Artifact(
-        kind=manifest["kind"], params=params, origins=origins, category=manifest["category"],
-        graph=arrays["graph"].tobytes(), weights=weights,
-        selftest_input=arrays[_SELFTEST[0]], selftest_output=arrays[_SELFTEST[1]], **texts,
+        **manifest, params=params, origins=origins, architecture=architecture, weights=weights,
+        selftest_input=members[_SELFTEST[0]], selftest_output=members[_SELFTEST[1]], **texts,
     )
+
+
+def _check_weights(architecture: Table, weights: Mapping[str, NDArray[Any]]) -> None:
+    try:
+        architecture.check_weights(weights)
+    except ValueError as error:
+        raise ArtifactError(f"{error}; train it again") from error
+
+
+def _check_kind(kind: Any) -> None:
+    if kind not in get_args(Kind):
+        raise ArtifactError(f"kind {kind!r} came; {' or '.join(get_args(Kind))} was expected: {NEWER}")
 
 
 def _read_table(table: dict[str, Any]) -> tuple[Params, dict[str, str]]:

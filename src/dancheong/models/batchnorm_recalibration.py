@@ -24,7 +24,7 @@ def recalibrate(generator: nn.Module, batches: Iterable[Tensor]) -> int:
     Raises:
         ValueError: there is batch normalization and no batch.
     """
-    norms = [part for part in generator.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    norms = [part for part in generator.modules() if isinstance(part, nn.BatchNorm2d)]
     if not norms:
         return 0
     was_training = {part: part.training for part in generator.modules()}

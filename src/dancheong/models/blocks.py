@@ -1,16 +1,12 @@
-"""What both networks are made of: normalizations, activations, initial weights."""
+"""What generator and discriminator are made of: normalizations, activations, initial weights."""
 
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
-Norm = Literal["batch", "instance", "channel", "none"]
-Activation = Literal["none", "leaky", "relu"]
-
-NORM_EPSILON = 1e-5
-LEAKY_SLOPE = 0.2
+from dancheong.models.table import LEAKY_SLOPE, NORM_EPSILON, Activation, Norm
 
 
 class ChannelNorm(nn.Module):
@@ -98,7 +94,7 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
-    """The nonlinearity before a convolution: none, ReLU, or leaky ReLU with slope 0.2 (Isola et al. 2017, 6.1)."""
+    """An activation without weights; leaky ReLU has the slope 0.2 (Isola et al. 2017, section 6.1)."""
     match activation:
         case "none":
             return x
@@ -106,13 +102,9 @@ def activate(x: Tensor, activation: Activation) -> Tensor:
             return F.leaky_relu(x, LEAKY_SLOPE)
         case "relu":
             return F.relu(x)
-    raise ValueError(f"activation {activation!r} is unknown: none, leaky and relu are known")
-
-
-def padded_px(size_px: int, levels: int) -> int:
-    """The next size that can be halved `levels` times."""
-    multiple: int = 2**levels
-    return -(-size_px // multiple) * multiple
+        case "tanh":
+            return torch.tanh(x)
+    raise ValueError(f"activation {activation!r} is unknown: none, leaky, relu and tanh are known")
 
 
 @torch.no_grad()
@@ -145,8 +137,3 @@ def to_channels_last(module: nn.Module, batch_size: int) -> None:
     for parameter in module.parameters():
         if batch_size > 1 and parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Trainable numbers of a module (running statistics are not trained)."""
-    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from dancheong.models.blocks import Activation, Norm, activate, norm_layer
+from dancheong.models.blocks import activate, norm_layer
+from dancheong.models.table import Activation, Norm
 from dancheong.params import ParamError, Params
 
 # PATCH_SIZE -> convolutions of stride 2; two of stride 1 follow. "1" is the pixel discriminator, of 1 x 1 convolutions.
@@ -51,8 +52,8 @@ class ReceptiveField:
 def discriminator_rows(params: Params, c_pair: int) -> list[PatchRow]:
     """The discriminator of PATCH_SIZE as a table; `c_pair` are the channels of input and picture together.
 
-    The first and the last convolution have no normalization, and with D_SPECTRAL none has (`limit` then bounds them all).
-    A convolution has a bias exactly where no normalization follows it.
+    The first and the last convolution have no normalization; with D_SPECTRAL none has, as `add_spectral_norm` then bounds them
+    all. A convolution has a bias exactly where no normalization follows it.
 
     Raises:
         ParamError: RESOL is too small for the patch: not one logit would be left.
@@ -87,11 +88,12 @@ def discriminator_rows(params: Params, c_pair: int) -> list[PatchRow]:
     return rows
 
 
-def limit(discriminator: nn.Module) -> None:
-    """Divide each convolution's weights by their largest singular value, from now on: the logits then change gently with
-    the picture, and a discriminator that tells real from fake easily still has a slope for the generator to learn from.
+def add_spectral_norm(discriminator: nn.Module) -> None:
+    """Divide each convolution's weights by their largest singular value, from now on.
 
-    After `initialize`, whose weights it keeps. Source: Miyato et al. 2018, one power iteration a forward pass.
+    The logits then change gently with the picture, so that a discriminator that tells real from fake easily still has a slope
+    for the generator to learn from. Call it after `initialize`, whose weights it keeps. Source: Miyato et al. 2018, with one
+    power iteration a forward pass.
     """
     for part in list(discriminator.modules()):
         if isinstance(part, nn.Conv2d):

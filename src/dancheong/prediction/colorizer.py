@@ -15,7 +15,7 @@ from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import AT_PREDICTION
 from dancheong.prediction.full_resolution import color_from_chroma, enlarged_color, strip_rows
-from dancheong.runtime.network import open_network, size_multiple
+from dancheong.runtime.network import open_network
 
 Pixels = NDArray[Any]
 
@@ -43,13 +43,13 @@ class Colorizer:
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
         # Torch draws dropout from one source of random numbers for all threads.
         self.threads = None if runtime == "torch" or self.params.predict_dropout else threads
-        self._multiple = size_multiple(artifact)
+        self._multiple = artifact.architecture.multiple_px
         self._network = open_network(artifact, runtime, threads)
-        shapes = artifact.selftest_input.shape[1], artifact.selftest_output.shape[1]
-        if shapes != channels(self.params):
+        table = artifact.architecture
+        if (table.c_in, table.c_out) != channels(self.params) or table.output_scale != 1:
             raise ArtifactError(
-                f"the network has {shapes[0]} channels in and {shapes[1]} out, its parameters ask for "
-                f"{channels(self.params)}: train it again"
+                f"the network has {table.c_in} channels in and {table.c_out} out, at {table.output_scale} times the size; its "
+                f"parameters ask for {channels(self.params)} at the same size: train it again"
             )
 
     @classmethod

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError
+from dancheong.models.graph import onnx_graph, onnx_model
 from dancheong.params import ExtraMissing, ParamError
-from dancheong.runtime.faster import faster
-from dancheong.runtime.graph import check_graph, with_weights
-from dancheong.runtime.openvino_runtime import half_is_fast, half_network
+from dancheong.runtime.openvino_runtime import bfloat16_is_fast, openvino_network
 from dancheong.system.onnx_session import open_session
 from dancheong.system.whole_file import whole_file
 
@@ -21,10 +20,10 @@ Network = Callable[[FloatArray], FloatArray]
 Runtime = Literal["auto", "onnx", "openvino", "torch"]
 
 # Outputs lie in [-1, 1], where one level of 8 bits is 2/255. Processors and runtimes round sums differently, by some
-# 1e-6; a wrong weight or a runtime that computes in half precision shows beyond an eighth of a level.
+# 1e-6; a wrong weight or a runtime that computes in lower precision shows beyond an eighth of a level.
 SELFTEST_TOLERANCE = 1e-3
 # bfloat16 keeps 8 bits of each number: .0079 was the most with our own recipe, .0076 with the paper's; .0137 with any.
-HALF_TOLERANCE = 0.02
+BFLOAT16_TOLERANCE = 0.02
 
 
 def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> Network:
@@ -41,7 +40,7 @@ def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None 
         batch is predicted as if it were alone. It raises ValueError, saying which, for a size that the network cannot take.
 
     Raises:
-        ArtifactError: the graph is not one of dancheong's, or the self-test failed.
+        ArtifactError: the runtime cannot run the network, or the self-test failed.
         ParamError: an unknown runtime, or PREDICT_DROPOUT with a runtime that has no dropout.
         ExtraMissing: torch or openvino is needed and not installed.
     """
@@ -57,10 +56,10 @@ def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None 
         network = _torch(artifact, False)
         _selftest(artifact, network)
         return _torch(artifact, True) if dropout else network
-    if runtime == "openvino" or (runtime == "auto" and half_is_fast()):
+    if runtime == "openvino" or (runtime == "auto" and bfloat16_is_fast()):
         try:
-            network = _checked(half_network(artifact, threads), artifact)
-            _selftest(artifact, network, HALF_TOLERANCE)
+            network = _checked(openvino_network(artifact, threads), artifact)
+            _selftest(artifact, network, BFLOAT16_TOLERANCE)
             return network
         except ArtifactError:  # weights that bfloat16 is too coarse for, or damage: then float32 will not do either
             if runtime == "openvino":
@@ -70,14 +69,6 @@ def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None 
     return network
 
 
-def size_multiple(artifact: Artifact) -> int:
-    """What the height and the width of a network's input must be multiples of: 2**levels of a U-Net, else 1."""
-    levels = artifact.architecture.get("levels", 0)
-    if not isinstance(levels, int) or not 0 <= levels <= 16:
-        raise ArtifactError(f"the architecture has levels {levels!r}; a whole number from 0 to 16 was expected")
-    return int(2**levels)
-
-
 def export_onnx(artifact: Artifact, path: str | Path) -> float:
     """Write the network as one ordinary ONNX file, whole or not at all, and run it once.
 
@@ -85,10 +76,10 @@ def export_onnx(artifact: Artifact, path: str | Path) -> float:
         The largest difference between its answer and the self-test's, of values in [-1, 1].
 
     Raises:
-        ArtifactError: the graph is not one of dancheong's, or the exported file fails the self-test.
+        ArtifactError: the exported file fails the self-test.
     """
     properties = {"software": "dancheong", "color_space": artifact.params.color_space, "model_digest": artifact.digest}
-    model = with_weights(artifact.graph, artifact.weights, properties)
+    model = onnx_model(artifact.architecture, artifact.weights, "plain", properties)
     difference = _selftest(artifact, open_graph(model, {}, None))
     with whole_file(Path(path)) as temporary:
         temporary.write_bytes(model)
@@ -119,11 +110,7 @@ _ADVICE = "the model would not give its colors here: try the other --runtime, or
 
 
 def _onnx(artifact: Artifact, threads: int | None) -> Network:
-    names = check_graph(artifact.graph, artifact.weights)
-    graph, weights = faster(
-        artifact.graph, {name: np.ascontiguousarray(artifact.weights[name], np.float32) for name in names}
-    )
-    return open_graph(graph, weights, threads)
+    return open_graph(*onnx_graph(artifact.architecture, artifact.weights, "onnxruntime"), threads)
 
 
 def open_graph(model: bytes, weights: dict[str, FloatArray], threads: int | None) -> Network:
@@ -134,7 +121,7 @@ def open_graph(model: bytes, weights: dict[str, FloatArray], threads: int | None
         session = open_session(model, threads, arena=False, weights=weights)
         (entry,), (leaving,) = session.get_inputs(), session.get_outputs()
     except Exception as error:  # onnxruntime's errors have no common kind below this one
-        raise ArtifactError(f"the graph cannot be run ({error}); train it again") from error
+        raise ArtifactError(f"the network cannot be run ({error}); train it again") from error
 
     return partial(_run, session, entry.name, leaving.name, weights)
 
@@ -150,39 +137,31 @@ def _run(session: Any, entry: str, leaving: str, weights: dict[str, FloatArray],
 
 def _checked(network: Network, artifact: Artifact) -> Network:
     """Refuse what the network cannot take in words, instead of with a failure deep inside the runtime."""
-    multiple, c_in = size_multiple(artifact), artifact.selftest_input.shape[1]
 
     def checked(input_bchw: FloatArray) -> FloatArray:
-        shape = input_bchw.shape
-        if input_bchw.dtype != np.float32 or len(shape) != 4 or shape[1] != c_in or 0 in shape:
-            raise ValueError(f"the network takes float32 (batch, {c_in}, height, width), not {input_bchw.dtype} {shape}")
-        if shape[2] % multiple or shape[3] % multiple:
-            raise ValueError(
-                f"the network takes heights and widths that are multiples of {multiple}, not {shape[2]} x {shape[3]}: "
-                "pad the input (dancheong.imaging.resize.pad_to_multiple) and crop the output"
-            )
+        if input_bchw.dtype != np.float32:
+            raise ValueError(f"the network takes float32, not {input_bchw.dtype}")
+        artifact.architecture.check_input(input_bchw.shape)
         try:
             return network(np.ascontiguousarray(input_bchw))
         except ArtifactError:
             raise
-        except (ValueError, RuntimeError) as error:  # a description of a network that is not the one of the weights
-            raise ArtifactError(f"the network fails on an input of {shape} ({error}); {_ADVICE}") from error
+        except (ValueError, RuntimeError) as error:  # a table that torch cannot compute at this size
+            raise ArtifactError(f"the network fails on an input of {input_bchw.shape} ({error}); {_ADVICE}") from error
 
     return checked
 
 
 def _torch(artifact: Artifact, predict_dropout: bool) -> Network:
     try:
-        from dancheong.models.export import torch_network
+        from dancheong.models.network import as_predictor, load_network
     except ModuleNotFoundError as error:
         why = " (PREDICT_DROPOUT = Y needs it; or --set PREDICT_DROPOUT=N)" if artifact.params.predict_dropout else ""
         raise ExtraMissing(
             f"the torch runtime needs {error.name}, which is not installed{why}: pip install 'dancheong[train]'"
         ) from error
     try:
-        network = torch_network(
-            artifact.architecture, artifact.weights, predict_dropout=predict_dropout, seed=artifact.params.seed
-        )
+        network = load_network(artifact.architecture, artifact.weights)
     except ValueError as error:
         raise ArtifactError(f"{error}; train it again") from error
-    return _checked(network, artifact)
+    return _checked(as_predictor(network, predict_dropout=predict_dropout, seed=artifact.params.seed), artifact)

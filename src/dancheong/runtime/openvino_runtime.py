@@ -1,4 +1,4 @@
-"""The network in bfloat16 by OpenVINO, on processors that multiply it faster than float32 (extra `fast`)."""
+"""The network by OpenVINO, in bfloat16 on processors that multiply it faster than float32 (extra `fast`)."""
 
 import importlib
 import sys
@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError
+from dancheong.models.graph import onnx_model
 from dancheong.params import ExtraMissing
-from dancheong.runtime.faster import with_full_blocks
-from dancheong.runtime.graph import check_graph, with_weights
 from dancheong.system.cores import cores
 
 FloatArray = NDArray[np.float32]
@@ -26,10 +25,10 @@ _PROCESSOR = Path("/proc/cpuinfo")  # Linux: amx_bf16, avx512_bf16; bf16 on ARM
 _KEPT_PX = 1 << 17
 
 
-def half_is_fast() -> bool:
+def bfloat16_is_fast() -> bool:
     """Whether OpenVINO is installed and this processor has a unit for bfloat16."""
     with suppress(OSError):  # not on every system
-        # To load the library only to be told so takes .06 s.
+        # Loading the library only to ask it takes .06 s.
         if b"bf16" not in _PROCESSOR.read_bytes():
             return False
     try:
@@ -38,8 +37,8 @@ def half_is_fast() -> bool:
         return False
 
 
-def half_network(artifact: Artifact, threads: int | None) -> Callable[[FloatArray], FloatArray]:
-    """The network of a model file: sums in float32, what is multiplied in bfloat16 where the processor has it.
+def openvino_network(artifact: Artifact, threads: int | None) -> Callable[[FloatArray], FloatArray]:
+    """The network of a model file: it multiplies in bfloat16 where the processor does so faster, and sums in float32.
 
     Args:
         threads: of one prediction; None: all cores for one after the other.
@@ -49,48 +48,25 @@ def half_network(artifact: Artifact, threads: int | None) -> Callable[[FloatArra
         that the network cannot take must not come: it would answer with an earlier picture.
 
     Raises:
-        ArtifactError: the graph is not one of dancheong's, or cannot be run.
+        ArtifactError: the library cannot run the network.
         ExtraMissing: OpenVINO is not installed.
     """
     openvino = _openvino()
     at_once = 1 if threads is None else max(1, cores() // threads)
-    given = {
-        "INFERENCE_PRECISION_HINT": "bf16" if half_is_fast() else "f32",
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if bfloat16_is_fast() else "f32",
         "NUM_STREAMS": at_once,
         "INFERENCE_NUM_THREADS": cores() if threads is None else at_once * threads,
         # Two processes on one machine would be bound to the same cores.
         "ENABLE_CPU_PINNING": False,
     }
-    check_graph(artifact.graph, artifact.weights)
-    model = with_weights(*with_full_blocks(artifact.graph, artifact.weights), {})
+    model = onnx_model(artifact.architecture, artifact.weights, "openvino")
     try:
         core = _core(openvino)
-        compiled = core.compile_model(_deepest_at_every_place(openvino, core.read_model(model)), "CPU", given)
+        compiled = core.compile_model(core.read_model(model), "CPU", settings)
     except RuntimeError as error:
-        raise ArtifactError(f"the graph cannot be run ({error}); train it again") from error
+        raise ArtifactError(f"the network cannot be run ({error}); train it again") from error
     return partial(_run, compiled, local())
-
-
-def _deepest_at_every_place(openvino: Any, model: Any) -> Any:
-    """The same network, with the deepest convolution of stride 2 at every place, of which each second one is kept.
-
-    On processors with AMX its kernel for bfloat16 and a stride gives wrong numbers and writes beyond its memory where the
-    answer is one pixel wide and several high (oneDNN, in OpenVINO 2026.4 as in torch 2.13): at the bottom of a U-Net, of
-    tall and narrow pictures. Only there is a map so narrow, and there the products that are thrown away cost next to nothing.
-    """
-    strided = [
-        node for node in model.get_ordered_ops()
-        if node.get_type_name() == "Convolution" and node.get_attributes()["strides"] == [2, 2]
-    ]
-    for node in strided[-1:]:
-        made, operations = node.get_attributes(), openvino.opset13
-        whole = operations.convolution(
-            *node.input_values(), [1, 1], made["pads_begin"], made["pads_end"], made["dilations"], made["auto_pad"]
-        )
-        kept = operations.max_pool(whole, [2, 2], [1, 1], [0, 0], [0, 0], [1, 1])
-        for user in node.output(0).get_target_inputs():
-            user.replace_source_output(kept.output(0))
-    return model
 
 
 def _run(compiled: Any, mine: local, input_bchw: FloatArray) -> FloatArray:

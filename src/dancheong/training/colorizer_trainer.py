@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dancheong.artifact import as_stored
 from dancheong.data.batches import Batch, batches, photograph_at, validation_samples
 from dancheong.data.cache import Cache
 from dancheong.data.gpu_batches import belongs_on_device, gpu_batches
@@ -19,11 +18,11 @@ from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.resize import pad_to_multiple
 from dancheong.models.batchnorm_recalibration import recalibrate
 from dancheong.models.blocks import initialize, sync_batch_norm
-from dancheong.models.export import as_predicted, load_generator, to_graph, to_weights
-from dancheong.models.generator import Generator, architecture, generator_rows
+from dancheong.models.network import Network, as_predictor
+from dancheong.models.table import unet_table
 from dancheong.params import Params
 from dancheong.training.step import lr_factor, train_step
-from dancheong.training.trainer import Scores, Trainer, new_discriminator, self_test
+from dancheong.training.trainer import Scores, Trainer, network_fields, new_discriminator
 
 Pixels = NDArray[Any]
 # Enough for means and variances over many pixels each; more only costs time before every validation.
@@ -43,7 +42,7 @@ class ColorizerTrainer(Trainer):
         c_in, c_out = channels(params)
         # Weights come from generators of their own; this seeds what is left: dropout.
         torch.manual_seed(params.seed)
-        generator = Generator(generator_rows(params, c_in, c_out))
+        generator = Network(unet_table(params, c_in, c_out))
         initialize(generator, params.seed)
         discriminator = new_discriminator(params, c_in + c_out, fabric.world_size > 1) if params.lambda_gan > 0 else None
         super().__init__(
@@ -68,16 +67,16 @@ class ColorizerTrainer(Trainer):
     def train_step(self, batch: tuple[Tensor, ...], adversarial: bool) -> dict[str, Tensor]:
         return train_step(self.networks, Batch(*batch), self.params, self.fabric.backward, adversarial)
 
-    def score(self, network: Generator) -> tuple[Scores, list[list[Pixels]]]:
+    def score(self, network: Network) -> tuple[Scores, list[list[Pixels]]]:
         samples = validation_samples(self.val_cache or self.cache, self.params, None if self.val_cache else 4)
         return score(network, samples, self.params)
 
     def is_better(self, scores: Scores, best: Scores | None) -> bool:
         return best is None or scores["val_delta_e_2000"] < best["val_delta_e_2000"]
 
-    def averaged(self) -> Generator:
+    def averaged(self) -> Network:
         """With frozen statistics of batch norm, measured for exactly these weights."""
-        generator: Generator = super().averaged()
+        generator: Network = super().averaged()
         # The first process does this alone.
         sync_batch_norm(generator, False)
         # In batches of the training's size: the weights have learned under statistics of such batches (docs/decisions/0002).
@@ -86,14 +85,8 @@ class ColorizerTrainer(Trainer):
         recalibrate(generator, (self.fabric.to_device(one.input_bchw) for one in batches(self.cache, params, 0, stop)))
         return generator
 
-    def export(self, network: Generator) -> dict[str, Any]:
-        # The self-test must hold for the weights as they are stored.
-        weights = {name: as_stored(array) for name, array in to_weights(network).items()}
-        stored = load_generator(architecture(network), weights).eval()
-        return {
-            "architecture": architecture(stored), "graph": to_graph(stored), "weights": weights,
-            **self_test(stored, channels(self.params)[0], 2**self.params.levels, -1),
-        }
+    def export(self, network: Network) -> dict[str, Any]:
+        return network_fields(network, network.multiple_px, -1)
 
     def initial_digests(self) -> dict[str, str]:
         """What two trainings must have in common to be compared: the weights they begin with, the order of photographs."""
@@ -101,17 +94,17 @@ class ColorizerTrainer(Trainer):
 
 
 def score(
-    generator: Generator, samples: Iterable[tuple[str, Pixels, Pixels]], params: Params
+    generator: Network, samples: Iterable[tuple[str, Pixels, Pixels]], params: Params
 ) -> tuple[Scores, list[list[Pixels]]]:
     """Mean scores over (name, input_chw, target_chw) samples and rows gray | predicted | truth of the first few.
 
     The generator is put into the state in which it will predict: the scores are those of its predictions.
     """
-    network = as_predicted(generator, predict_dropout=params.predict_dropout, seed=params.seed)
+    network = as_predictor(generator, predict_dropout=params.predict_dropout, seed=params.seed)
     rows: list[list[Pixels]] = []
     found: list[Scores] = []
     for _, input_chw, target_chw in samples:
-        padded_hwc, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), 2**generator.levels)
+        padded_hwc, (height, width) = pad_to_multiple(np.moveaxis(input_chw, 0, -1), generator.multiple_px)
         output_chw = network(np.moveaxis(padded_hwc, -1, 0)[None])[0, :, :height, :width]
         predicted = from_network(input_chw, output_chw, params)
         truth = from_network(input_chw, target_chw, params)

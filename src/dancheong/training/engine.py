@@ -19,7 +19,7 @@ def require_extra() -> None:
     Raises:
         ExtraMissing: naming what is missing.
     """
-    for module in ("torch", "lightning_fabric", "onnx"):
+    for module in ("torch", "lightning_fabric"):
         try:
             import_module(module)
         except ImportError as error:

@@ -7,14 +7,15 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from dancheong.artifact import Artifact
+from dancheong.artifact import Artifact, as_stored
 from dancheong.data.cache import Cache
 from dancheong.imaging.sheet import sheet
 from dancheong.models.blocks import initialize, sync_batch_norm, to_channels_last
-from dancheong.models.discriminator import Discriminator, discriminator_rows, limit
+from dancheong.models.discriminator import Discriminator, add_spectral_norm, discriminator_rows
+from dancheong.models.network import Network, load_network, to_weights
 from dancheong.params import Params, Resolved
 from dancheong.training.checkpoint import Stateful
 from dancheong.training.step import Networks
@@ -103,7 +104,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def export(self, network: Any) -> dict[str, Any]:
-        """The fields of the model file that describe a network: its graph, its weights, a self-test."""
+        """The fields of the model file that describe a network: its table, its weights, a self-test."""
 
     def initial_digests(self) -> dict[str, str]:
         """What else the model file keeps of where it comes from."""
@@ -237,7 +238,7 @@ def new_discriminator(params: Params, c_pair: int, across_processes: bool) -> Di
     initialize(discriminator, params.seed + 1)
     to_channels_last(discriminator, params.batch_size)
     if params.d_spectral:
-        limit(discriminator)
+        add_spectral_norm(discriminator)
     sync_batch_norm(discriminator, across_processes)
     return discriminator
 
@@ -256,10 +257,18 @@ def update_ema(decay: float, steps_done: Callable[[], int]) -> Any:
     return update
 
 
-def self_test(network: nn.Module, c_in: int, side_px: int, lowest: float) -> dict[str, Any]:
-    """A picture for `network`, with values from `lowest` to 1, and what the network makes of it, for the model file."""
+def network_fields(network: Network, side_px: int, lowest: float) -> dict[str, Any]:
+    """The fields of a model file that describe a network, with a self-test that holds for the weights as they are stored.
+
+    Args:
+        side_px: of the self-test's picture, whose values go from `lowest` to 1.
+    """
+    weights = {name: as_stored(array) for name, array in to_weights(network).items()}
+    stored = load_network(network.table, weights).eval()
     ramp = torch.linspace(lowest, 1, side_px)
-    example = (0.5 * ramp[:, None] + 0.5 * ramp[None, :] ** 3).expand(1, c_in, side_px, side_px).contiguous()
+    picture = (0.5 * ramp[:, None] + 0.5 * ramp[None, :] ** 3).expand(1, stored.table.c_in, side_px, side_px).contiguous()
     with torch.no_grad():
-        answer = network(example)
-    return {"selftest_input": example.numpy(), "selftest_output": answer.numpy()}
+        answer = stored(picture)
+    return {
+        "architecture": stored.table, "weights": weights, "selftest_input": picture.numpy(), "selftest_output": answer.numpy(),
+    }

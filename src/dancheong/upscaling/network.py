@@ -1,66 +1,46 @@
-"""The upscaler's network: SRVGGNetCompact (Wang et al. 2021, the small network of Real-ESRGAN), under its own key names.
+"""The upscaler's network, SRVGGNetCompact, and its weights in the layout of the community.
 
-At 32 features, 10 layers and scale 2, on a picture of one plane:
-
-    body.0            conv     1 -> 32     body.1    PReLU
-    body.2, 4 .. 20   conv    32 -> 32     body.3, 5 .. 21   PReLU
-    body.22           conv    32 ->  4     pixels shuffled into 2 x 2 blocks, added to the nearest neighbor
-
-All convolutions are 3 x 3. So weights of the community fit as they are, and a pixel of the result sees `radius_px` of the
-input to each side and nothing else.
+`dancheong.models.table.compact_table` is its table. The community names the same weights body.0.weight
+(convolution), body.1.weight (PReLU), body.2.weight and so on.
 """
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
+from dancheong.models.network import Network, fill
+from dancheong.models.table import PRELU_SLOPE, compact_table
 from dancheong.params import ExtraMissing, ParamError
 
 SCALES = (2, 4)
 MAX_WEIGHTS_BYTES = 256 << 20
-_CONV, _SLOPE = re.compile(r"body\.(\d{1,3})\.(?:weight|bias)"), 0.25
+_COMMUNITY = re.compile(r"body\.([0-9]{1,3})\.(weight|bias)")
 
 
-class Compact(nn.Module):
-    """The network of a description; `channels` is 1 (luminance) or 3 (RGB). Weights are named ``body.0.weight`` and so on."""
+class Compact(Network):
+    """The network for `channels` planes: 1 (luminance) or 3 (RGB).
+
+    It takes and gives sRGB-coded values: in [0, 1], and about [0, 1], not clipped.
+    """
 
     def __init__(self, channels: int, features: int, layers: int, scale: int) -> None:
-        super().__init__()
+        super().__init__(compact_table(channels, features, layers, scale))
         self.channels, self.features, self.layers, self.scale = channels, features, layers, scale
-        widths = [channels, *[features] * (layers + 1)]
-        parts: list[nn.Module] = []
-        for c_in, c_out in pairwise(widths):
-            parts += [nn.Conv2d(c_in, c_out, 3, padding=1), nn.PReLU(c_out, init=_SLOPE)]
-        self.body = nn.ModuleList([*parts, nn.Conv2d(features, channels * scale**2, 3, padding=1)])
-
-    @property
-    def radius_px(self) -> int:
-        """How far, in pixels of the input, a result looks to each side."""
-        return self.layers + 2
-
-    def forward(self, x_bchw: Tensor) -> Tensor:
-        """(b, channels, h, w) sRGB-coded in [0, 1] -> (b, channels, scale h, scale w), about [0, 1], not clipped."""
-        x = x_bchw
-        for part in self.body:
-            x = part(x)
-        return F.pixel_shuffle(x, self.scale) + F.interpolate(x_bchw, scale_factor=self.scale, mode="nearest")
 
 
 @torch.no_grad()
 def initialize_compact(network: Compact, seed: int) -> None:
     """Initial weights that depend on `seed` alone: He et al. 2015 for PReLU, biases 0, the last layer a tenth of that."""
     generator = torch.Generator("cpu").manual_seed(seed)
-    convolutions = [part for part in network.body if isinstance(part, nn.Conv2d)]
+    convolutions = [part for part in network.modules() if isinstance(part, nn.Conv2d)]
     for conv in convolutions:
-        spread = (2 / ((1 + _SLOPE**2) * 9 * conv.in_channels)) ** 0.5
+        spread = (2 / ((1 + PRELU_SLOPE**2) * 9 * conv.in_channels)) ** 0.5
         if conv is convolutions[-1]:
             # The first results are then close to the nearest neighbor, which is close to the truth.
             spread *= 0.1
@@ -69,54 +49,39 @@ def initialize_compact(network: Compact, seed: int) -> None:
         conv.bias.zero_()
 
 
-def architecture(network: Compact) -> dict[str, Any]:
-    """The network as plain JSON values."""
-    return {
-        "network": "compact", "channels": network.channels, "features": network.features, "layers": network.layers,
-        "scale": network.scale,
-    }
-
-
-def to_weights(network: Compact) -> dict[str, NDArray[np.float32]]:
-    """The weights as the ONNX graph takes them: named as in the state_dict, slopes of PReLU as (features, 1, 1)."""
-    return {
-        name: tensor.detach().to("cpu", torch.float32, memory_format=torch.contiguous_format).numpy().copy().reshape(
-            (-1, 1, 1) if tensor.ndim == 1 and name.endswith(".weight") else tuple(tensor.shape)
-        )
-        for name, tensor in network.state_dict().items()
-    }
-
-
 def from_weights(weights: Mapping[str, NDArray[Any]]) -> Compact:
     """The network that these weights are of, with them, on the CPU in float32. Channels, layers and scale follow from them.
 
     Args:
-        weights: arrays by name, as from `to_weights` or from a state_dict.
+        weights: arrays by name, as from `dancheong.models.network.to_weights` or in the layout of the community.
 
     Raises:
         ValueError: they are not those of an SRVGGNetCompact with PReLU, of 1 or 3 channels and scale 2 or 4.
     """
+    weights = {_own_name(name): np.asarray(array, np.float32) for name, array in weights.items()}
     network = _shaped(weights)
-    state = network.state_dict()
-    strange = sorted(state.keys() ^ weights.keys())
-    if strange:
-        raise ValueError(f"{len(strange)} weights are missing or unknown to an SRVGGNetCompact with PReLU: {strange[0]} ...")
-    for name, tensor in state.items():
-        array = np.asarray(weights[name], np.float32)
-        if array.size != tensor.numel() or (array.ndim == 4 and array.shape != tuple(tensor.shape)):
-            raise ValueError(f"weight {name} has shape {array.shape}, {tuple(tensor.shape)} was expected")
+    network.table.check_weights(weights)
+    for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f"weight {name} holds values that are not finite")
-        tensor.copy_(torch.from_numpy(array.copy()).reshape(tensor.shape))
+    fill(network, weights)
     return network
+
+
+def _own_name(name: str) -> str:
+    """body.2.weight -> conv1.conv.weight, body.3.weight -> conv1.slope; other names stay."""
+    found = _COMMUNITY.fullmatch(name)
+    if not found:
+        return name
+    layer, is_slope = divmod(int(found[1]), 2)
+    return f"conv{layer}.slope" if is_slope and found[2] == "weight" else f"conv{layer}.conv.{found[2]}"
 
 
 def _shaped(weights: Mapping[str, NDArray[Any]]) -> Compact:
     """An empty network of the size that the names and shapes tell."""
-    places = [int(found[1]) for name in weights if (found := _CONV.fullmatch(name))]
-    last = max(places, default=0)
-    first_shape, last_shape = (np.shape(weights.get(f"body.{place}.weight", 0)) for place in (0, last))
-    if last < 4 or last % 2 or len(first_shape) != 4 or len(last_shape) != 4:
+    last = sum(name.endswith(".conv.weight") for name in weights) - 1
+    first_shape, last_shape = (np.shape(weights.get(f"conv{place}.conv.weight", 0)) for place in (0, last))
+    if last < 2 or len(first_shape) != 4 or len(last_shape) != 4:
         raise ValueError("weights body.0.weight, body.1.weight ... of an SRVGGNetCompact with PReLU were expected")
     channels, features = first_shape[1], first_shape[0]
     scale = round((last_shape[0] / max(channels, 1)) ** 0.5)
@@ -125,7 +90,7 @@ def _shaped(weights: Mapping[str, NDArray[Any]]) -> Compact:
             f"a network of 1 or 3 channels and scale 2 or 4 was expected; the first weights are {first_shape}, the last "
             f"{last_shape}"
         )
-    return Compact(channels, features, last // 2 - 1, scale)
+    return Compact(channels, features, last - 1, scale)
 
 
 def read_safetensors(path: str | Path) -> Compact:

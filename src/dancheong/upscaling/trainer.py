@@ -7,18 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dancheong.artifact import as_stored
 from dancheong.data.batches import Samples, sample_batches
 from dancheong.data.cache import Cache
 from dancheong.imaging.color import to_pixels
 from dancheong.imaging.metrics import psnr
 from dancheong.models.losses import l1
-from dancheong.models.onnx_graph import compact_model
 from dancheong.params import Params
 from dancheong.training.step import Networks, adversarial_losses
-from dancheong.training.trainer import Scores, Trainer, new_discriminator, self_test
+from dancheong.training.trainer import Scores, Trainer, network_fields, new_discriminator
 from dancheong.upscaling.degrade import BICUBIC, resampled
-from dancheong.upscaling.network import Compact, architecture, from_weights, initialize_compact, to_weights
+from dancheong.upscaling.network import Compact, initialize_compact
 from dancheong.upscaling.patches import PATCH_PX, patch_pair, validation_pairs
 
 # Adam's own first moment, as ESRGAN and Real-ESRGAN have it in their adversarial training, too.
@@ -101,13 +99,8 @@ def upscale_step(
 
 
 def export_network(network: Compact) -> dict[str, Any]:
-    """The fields of a model file that describe the network. The self-test holds for the weights as they are stored."""
-    weights = {name: as_stored(array) for name, array in to_weights(network).items()}
-    stored = from_weights(weights).eval()
-    return {
-        "architecture": architecture(stored), "graph": compact_model(stored).SerializeToString(deterministic=True),
-        "weights": weights, **self_test(stored, stored.channels, 24, 0),
-    }
+    """The fields of a model file that describe the network, with a self-test."""
+    return network_fields(network, 24, 0)
 
 
 @torch.no_grad()

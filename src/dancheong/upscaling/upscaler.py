@@ -222,12 +222,15 @@ def open_artifact(artifact: Artifact, threads: int | None = None) -> Upscaler:
     """The upscaler of a model file, checked. Raises ArtifactError."""
     if artifact.kind != "upscaler":
         raise ArtifactError(f"an upscaler was expected, the model is of kind {artifact.kind!r}: give another file")
-    channels, features, radius_px, scale = _shape(artifact.architecture)
+    table = artifact.architecture
+    channels, scale = table.c_in, int(table.output_scale)
+    if channels not in (1, 3) or scale not in (2, 4) or table.c_out != channels or table.multiple_px > 1:
+        raise ArtifactError("the architecture is not that of an upscaler this program knows: train it again")
     given, answer = artifact.selftest_input.shape, artifact.selftest_output.shape
     if given[1] != channels or answer != (*given[:2], scale * given[2], scale * given[3]):
         raise ArtifactError(f"the self-test {given} -> {answer} does not fit the architecture: train it again")
     network = open_network(artifact, "onnx", threads)
-    return Upscaler(network, artifact.digest, channels, scale, radius_px, features * TILE_BYTES_PER_FEATURE)
+    return Upscaler(network, artifact.digest, channels, scale, table.radius_px, table.rows[0].c_out * TILE_BYTES_PER_FEATURE)
 
 
 def _foreign(path: Path, threads: int | None) -> Upscaler:
@@ -244,13 +247,3 @@ def _foreign(path: Path, threads: int | None) -> Upscaler:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Upscaler(found.run, digest, 3, found.scale, FOREIGN_REACH_PX, found.bytes_per_pixel * FOREIGN_BYTES)
-
-
-def _shape(architecture: dict[str, Any]) -> tuple[int, int, int, int]:
-    """Channels, features, radius in px and scale of the description, checked."""
-    known = architecture.get("network") == "compact"
-    channels, features, layers, scale = (architecture.get(name) for name in ("channels", "features", "layers", "scale"))
-    counts = all(isinstance(count, int) and 1 <= count <= 1024 for count in (features, layers))
-    if not known or not counts or channels not in (1, 3) or scale not in (2, 4):
-        raise ArtifactError("the architecture is not that of an upscaler this program knows: train it again")
-    return int(channels), int(features or 0), int(layers or 0) + 2, int(scale)

@@ -68,7 +68,7 @@ class ModelStore:
                 artifact = with_settings(read_artifact(path), self._settings)
                 colorizer = Colorizer(artifact)
                 # The network holds its weights; for settings the rest is enough.
-                self._open[key] = colorizer, replace(artifact, weights={}, graph=b"")
+                self._open[key] = colorizer, replace(artifact, weights={})
                 while len(self._open) > OPEN_MODELS:
                     self._open.popitem(last=False)
             self._open.move_to_end(key)
