@@ -18,7 +18,7 @@ from dancheong.app.web.translations import Words
 from dancheong.app.web.views import VIEWER_WORDS, status, viewer_value
 from dancheong.imaging.files import READ_SUFFIXES
 from dancheong.params import DancheongError, ParamError, Params
-from dancheong.prediction.folder import told
+from dancheong.prediction.result import error_message
 
 MAX_PHOTOGRAPHS = 200
 LOOK_SECONDS = 0.4
@@ -70,8 +70,7 @@ def model_dropdown(words: Words, services: Services, label: str, name: str) -> A
 
 def reason(error: BaseException, folder: Path) -> str:
     """An error in words, without the folders of this machine."""
-    text = str(error) if isinstance(error, DancheongError) else told(error) if isinstance(error, Exception) else str(error)
-    return plain(text, folder)
+    return plain(error_message(error), folder)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from dancheong.imaging.files import PhotoError, read_photo, read_size, write_pho
 from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import resize
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import predict_files
-from dancheong.prediction.user_masks import why_unused
+from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.plan import why_coloring_uses_no_mask
 
 # Longer side of what the page shows: in the row of photographs, before and after a person asks for the full size.
 LONGEST_PX = {"small": 240, "view": 1600, "full": 0}
@@ -67,16 +67,14 @@ def color(colorizer: Colorizer, photograph: Photograph) -> Photograph:
     drawn = _drawing(photograph)
     # WebP would lose what the network has made; everything else keeps its format.
     suffix = ".png" if photograph.source.suffix.lower() == ".webp" else None
-    (result,) = predict_files(
-        colorizer, [photograph.source], folder / "color", overwrite=True, mask_dir=folder / "mask",
-        drawn_masks=drawn.parent if drawn.exists() else None, suffix=suffix,
+    options = FolderOptions(
+        overwrite=True, suffix=suffix, mask_dir=folder / "mask", drawn_masks=drawn.parent if drawn.exists() else None,
     )
+    (result,) = predict_files(colorizer, [photograph.source], folder / "color", options)
     shutil.rmtree(folder / "view", ignore_errors=True)
     if result.status == "failed":
         return replace(photograph, error=plain(result.error or "", folder), version=photograph.version + 1)
-    unused = why_unused(colorizer.params, "predict")
-    if colorizer.params.pairing == "side_by_side":
-        unused = "PAIRING=side_by_side"
+    unused = why_coloring_uses_no_mask(colorizer.params)
     return replace(
         photograph, name=result.output.name, result=result.output, mask=result.mask, error="", width_px=result.width,
         height_px=result.height, seconds=round(result.seconds, 2), glare_share=result.glare_share,
