@@ -111,15 +111,15 @@ def main() -> None:
         expected, found = contents(folder / "whole"), contents(folder / "out")
         rows = read_manifests([folder / "out" / "manifest.csv"])
         lines = (folder / "out" / "manifest.csv").read_text("utf-8-sig").splitlines()[1:]
-        told = {
+        record = {
             "photographs": given.photographs, "kills": len(stood), "results_at_kills": stood, "exit_code": code,
             "missing": len(expected.keys() - found.keys()), "too_many": len(found.keys() - expected.keys()),
             "different": sum(found[name] != digest for name, digest in expected.items() if name in found),
             "rows": len(rows), "lines": len(lines), "rows_without_figures": sum(row.status == "skipped" for row in rows),
             "failed": sum(row.status == "failed" for row in rows), "seconds_undisturbed": round(seconds, 2),
         }
-    wrong = code or told["missing"] or told["too_many"] or told["different"] or told["failed"]
-    print(json.dumps(told))
+    wrong = code or record["missing"] or record["too_many"] or record["different"] or record["failed"]
+    print(json.dumps(record))
     sys.exit(1 if wrong or sorted(row.output for row in rows) != sorted(expected) else 0)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dancheong.imaging.files import list_photos, read_photo, write_photo
-from dancheong.prediction.folder import FileResult, predict_files
+from dancheong.prediction.folder import FileResult, FolderOptions, predict_files
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="what POSIX systems do")
 
@@ -21,7 +21,7 @@ def statuses(results: list[FileResult]) -> list[str]:
 
 
 def run(colorizer: Any, photos: Path, out: Path, **options: Any) -> list[FileResult]:
-    return predict_files(colorizer, [photos], out, workers=1, **options)
+    return predict_files(colorizer, [photos], out, FolderOptions(workers=1, **options))
 
 
 def at_first(action: Any) -> Any:
@@ -154,7 +154,7 @@ def test_links_to_themselves_pipes_and_folders_named_as_photographs(colorizer, p
     os.mkfifo(photos / "pipe.png")
     assert [path.name for path in list_photos(photos)] == ["0.png", "1.png", "2.png", "3.png"]
     named = [photos / "loop.png", photos / "pipe.png", photos / "3.png"]
-    results = predict_files(colorizer, named, tmp_path / "out", workers=1)
+    results = predict_files(colorizer, named, tmp_path / "out", FolderOptions(workers=1))
     assert statuses(results) == ["failed", "failed", "ok"]
 
 

@@ -16,7 +16,7 @@ def test_a_folder_that_was_killed_twice_is_done_once(model):
     words = [sys.executable, str(TOOL), "--photographs", "60", "--kills", "2", "--model", str(model)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["rows"] == told["photographs"] == 60
-    assert told["kills"] == 2
-    assert told["missing"] == told["too_many"] == told["different"] == 0
+    record = json.loads(done.stdout.splitlines()[-1])
+    assert record["rows"] == record["photographs"] == 60
+    assert record["kills"] == 2
+    assert record["missing"] == record["too_many"] == record["different"] == 0

@@ -14,7 +14,7 @@ import pytest
 
 from dancheong.imaging.files import write_photo
 from dancheong.prediction import folder as folder_module
-from dancheong.prediction.folder import predict_files
+from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.scenes import scene
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="what POSIX systems do")
@@ -87,7 +87,7 @@ def test_a_run_that_is_stopped_leaves_whole_results_and_is_continued(
     else:
         assert 0 < len(whole_or_absent(tmp_path / "out")) < MANY
     manifest = tmp_path / "out" / "manifest.csv"
-    results = predict_files(colorizer, [many], tmp_path / "out", workers=1, manifest=manifest, tell=told.append)
+    results = predict_files(colorizer, [many], tmp_path / "out", FolderOptions(workers=1, manifest=manifest, tell=told.append))
     assert {result.status for result in results} == {"ok", "skipped"}
     assert len(whole_or_absent(tmp_path / "out")) == MANY
 
@@ -111,9 +111,9 @@ def test_a_clock_that_goes_back(colorizer: Any, photos: Path, tmp_path: Path, mo
     monkeypatch.setattr(time, "time", lambda: float(next(now)))
     monkeypatch.setattr(time, "time_ns", lambda: next(now) * 10**9)
     manifest = tmp_path / "out" / "manifest.csv"
-    results = folder_module.predict_files(colorizer, [photos], tmp_path / "out", workers=1, manifest=manifest)
+    results = folder_module.predict_files(colorizer, [photos], tmp_path / "out", FolderOptions(workers=1, manifest=manifest))
     assert all(result.status == "ok" and result.seconds > 0 for result in results)
     for path in photos.iterdir():
         os.utime(path, (4 * 10**9, 4 * 10**9))
-    again = folder_module.predict_files(colorizer, [photos], tmp_path / "out", workers=1, manifest=manifest)
+    again = folder_module.predict_files(colorizer, [photos], tmp_path / "out", FolderOptions(workers=1, manifest=manifest))
     assert [result.status for result in again] == ["skipped"] * 4

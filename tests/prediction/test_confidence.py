@@ -10,7 +10,7 @@ from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import ROOM, confidence_map
-from dancheong.prediction.folder import predict_files
+from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.scenes import scene, write_scenes
 
 
@@ -68,13 +68,14 @@ def test_maps_are_written_and_their_mean_is_told(tmp_path, new_artifact, photogr
     write_artifact(tmp_path / "m.h5", new_artifact(color_space="RGB"))
     (tmp_path / "in" / "안").mkdir(parents=True)
     write_photo(tmp_path / "in" / "안" / "하나.jpg", gray_of(photograph))
-    result, = predict_files(tmp_path / "m.h5", [tmp_path / "in"], tmp_path / "out", confidence_dir=tmp_path / "sure")
+    options = FolderOptions(confidence_dir=tmp_path / "sure")
+    result, = predict_files(tmp_path / "m.h5", [tmp_path / "in"], tmp_path / "out", options)
     written = read_photo(tmp_path / "sure" / "안" / "하나.png").pixels
     assert written.shape == photograph.shape[:2]
     assert result.confidence == pytest.approx(written.mean() / 255)
     assert result.record()["confidence"] == result.confidence
     with pytest.raises(ParamError, match="folder of their own"):
-        predict_files(tmp_path / "m.h5", [tmp_path / "in"], tmp_path / "out", confidence_dir=tmp_path / "out")
+        predict_files(tmp_path / "m.h5", [tmp_path / "in"], tmp_path / "out", FolderOptions(confidence_dir=tmp_path / "out"))
 
 
 def test_maps_asked_for_later_leave_the_results_alone(tmp_path, new_artifact, photograph):
@@ -82,7 +83,8 @@ def test_maps_asked_for_later_leave_the_results_alone(tmp_path, new_artifact, ph
     write_photo(tmp_path / "a.png", gray_of(photograph))
     predict_files(tmp_path / "m.h5", [tmp_path / "a.png"], tmp_path / "out")
     (tmp_path / "out" / "a.png").write_bytes(b"retouched by hand")
-    result, = predict_files(tmp_path / "m.h5", [tmp_path / "a.png"], tmp_path / "out", confidence_dir=tmp_path / "sure")
+    options = FolderOptions(confidence_dir=tmp_path / "sure")
+    result, = predict_files(tmp_path / "m.h5", [tmp_path / "a.png"], tmp_path / "out", options)
     assert result.status == "ok"
     assert (tmp_path / "sure" / "a.png").exists()
     assert (tmp_path / "out" / "a.png").read_bytes() == b"retouched by hand"
@@ -91,4 +93,4 @@ def test_maps_asked_for_later_leave_the_results_alone(tmp_path, new_artifact, ph
 def test_pairs_have_none(tmp_path, new_artifact):
     write_artifact(tmp_path / "m.h5", new_artifact(color_space="RGB", pairing="side_by_side"))
     with pytest.raises(ParamError, match="PAIRING=side_by_side has none"):
-        predict_files(tmp_path / "m.h5", [tmp_path], tmp_path / "out", confidence_dir=tmp_path / "sure")
+        predict_files(tmp_path / "m.h5", [tmp_path], tmp_path / "out", FolderOptions(confidence_dir=tmp_path / "sure"))

@@ -13,9 +13,9 @@ from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import ParamError
-from dancheong.prediction import executor as run
+from dancheong.prediction import process_file as run
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import predict_files
+from dancheong.prediction.folder import FolderOptions, predict_files
 
 
 @pytest.fixture
@@ -41,13 +41,11 @@ def contents(folder: Path) -> dict[str, str]:
 
 def test_the_same_files_as_one_after_the_other(place):
     model = Colorizer.open(place / "m.h5", threads=1)
-    options = {"mask_dir": "masks", "confidence_dir": "sure"}
     folders = {}
     for workers in (1, 2, 5):
         here = place / str(workers)
-        results = predict_files(
-            model, [place / "사진"], here / "out", workers=workers, **{name: here / folder for name, folder in options.items()}
-        )
+        options = FolderOptions(workers=workers, mask_dir=here / "masks", confidence_dir=here / "sure")
+        results = predict_files(model, [place / "사진"], here / "out", options)
         assert [result.input.name for result in results] == sorted(path.name for path in (place / "사진").iterdir())
         assert [result.status for result in results] == ["ok"] * 12 + ["failed"]
         folders[workers] = [contents(here / name) for name in ("out", "masks", "sure")]
@@ -72,10 +70,10 @@ def test_no_more_files_wait_than_threads_can_take(place, monkeypatch):
     """A list of a million files stays a list: nothing is read ahead of need."""
     begun, let_go, seen = [], threading.Event(), []
 
-    def slow(treatment, job, budget, threads):
+    def slow(processor, job, budget, threads):
         begun.append(job)
         let_go.wait()
-        return run.FileResult(job.source.path, job.output)
+        return run.FileResult(job.photo, job.output)
 
     monkeypatch.setattr(run, "process_file", slow)
 
@@ -85,11 +83,10 @@ def test_no_more_files_wait_than_threads_can_take(place, monkeypatch):
                 seen.append(job)
                 yield job
 
-    from dancheong.prediction.plan import find_sources, plan
-    from dancheong.prediction.process_file import coloring
+    from dancheong.prediction.plan import plan_folder
 
-    jobs = Jobs(plan(find_sources([place / "사진"]), place / "out"))
-    results = run.run_jobs(coloring(Colorizer.open(place / "m.h5", threads=1)), jobs, 3)
+    jobs = Jobs(plan_folder([place / "사진"], place / "out", FolderOptions()))
+    results = run.run_jobs(run.coloring(Colorizer.open(place / "m.h5", threads=1), FolderOptions()), jobs, 3)
     first = threading.Thread(target=lambda: next(results))
     first.start()
     # The last to be taken waits in line: it is taken after the first ones have begun.
@@ -108,9 +105,10 @@ def test_no_more_files_wait_than_threads_can_take(place, monkeypatch):
 
 def test_a_sheet_shows_gray_beside_color_of_this_run_and_of_those_before(place):
     model, path = Colorizer.open(place / "m.h5", threads=1), place / "sheet.png"
-    predict_files(model, [place / "사진"], place / "out", manifest=place / "out" / "manifest.csv", sheet_path=path)
+    options = FolderOptions(manifest=place / "out" / "manifest.csv", sheet_path=path)
+    predict_files(model, [place / "사진"], place / "out", options)
     page = read_photo(path).pixels
-    again = predict_files(model, [place / "사진"], place / "out", manifest=place / "out" / "manifest.csv", sheet_path=path)
+    again = predict_files(model, [place / "사진"], place / "out", options)
     assert {result.status for result in again} == {"skipped", "failed"}
     np.testing.assert_array_equal(read_photo(path).pixels, page)
     # Six cells a row; the first is gray, the one beside it is not.
@@ -127,7 +125,7 @@ def test_a_sheet_shows_gray_beside_color_of_this_run_and_of_those_before(place):
 def test_a_sheet_replaces_nothing_that_is_not_its_own(place, name, words):
     (place / "notes.png").write_bytes(b"mine")
     with pytest.raises(ParamError) as error:
-        predict_files(Colorizer.open(place / "m.h5"), [place / "사진"], place / "out", sheet_path=place / name)
+        predict_files(Colorizer.open(place / "m.h5"), [place / "사진"], place / "out", FolderOptions(sheet_path=place / name))
     assert words in str(error.value)
     assert not (place / "out").exists()
     assert (place / "notes.png").read_bytes() == b"mine"

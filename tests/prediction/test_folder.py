@@ -15,8 +15,8 @@ from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import filter_files, predict_files
-from dancheong.prediction.plan import find_sources, of_shard
+from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
+from dancheong.prediction.plan import find_photos, of_shard
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def by_name(results):
 
 def test_one_bad_file_does_not_stop_the_folder(colorizer, photos, tmp_path):
     before, seen = contents(photos), []
-    results = predict_files(colorizer, [photos], tmp_path / "결과", progress=lambda *one: seen.append(one))
+    results = predict_files(colorizer, [photos], tmp_path / "결과", FolderOptions(progress=lambda *one: seen.append(one)))
     assert [(done, total) for _, done, total in seen] == [(done, 6) for done in range(1, 7)]
     assert sorted(str(result.input) for result, _, _ in seen) == sorted(str(result.input) for result in results)
     assert {name: result.status for name, result in by_name(results).items()} == {
@@ -92,17 +92,17 @@ def test_what_is_there_is_skipped_or_replaced_when_asked(colorizer, photos, tmp_
     assert again["셋.tif"].status == "skipped"
     assert again["broken.png"].status == "failed"
     assert (out / "둘.png").read_bytes() == b"kept by hand"
-    assert by_name(predict_files(colorizer, [photos], out, overwrite=True))["둘.png"].status == "ok"
+    assert by_name(predict_files(colorizer, [photos], out, FolderOptions(overwrite=True)))["둘.png"].status == "ok"
     assert contents(out) == done
 
 
 def test_an_original_is_never_overwritten(colorizer, photos):
     before = contents(photos)
     for overwrite in (False, True):
-        results = predict_files(colorizer, [photos], photos, overwrite=overwrite)
+        results = predict_files(colorizer, [photos], photos, FolderOptions(overwrite=overwrite))
         assert {result.status for result in results} == {"failed"}
         assert "original" in by_name(results)["둘.png"].error
-    results = predict_files(colorizer, [photos / "둘.png"], photos / "근정전 안" / "..", overwrite=True)
+    results = predict_files(colorizer, [photos / "둘.png"], photos / "근정전 안" / "..", FolderOptions(overwrite=True))
     assert [result.status for result in results] == ["failed"]
     assert contents(photos) == before
 
@@ -112,14 +112,14 @@ def test_a_link_to_an_original_is_not_a_way_around(colorizer, photos, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "둘.png").symlink_to(photos / "둘.png")
     before = contents(photos)
-    results = predict_files(colorizer, [photos / "둘.png"], tmp_path / "out", overwrite=True)
+    results = predict_files(colorizer, [photos / "둘.png"], tmp_path / "out", FolderOptions(overwrite=True))
     assert [result.status for result in results] == ["failed"]
     assert contents(photos) == before
 
 
 def test_results_inside_the_folder_of_photographs_are_not_colored_again(colorizer, photos):
-    first = predict_files(colorizer, [photos], photos / "out", mask_dir=photos / "masks")
-    again = predict_files(colorizer, [photos], photos / "out", mask_dir=photos / "masks")
+    first = predict_files(colorizer, [photos], photos / "out", FolderOptions(mask_dir=photos / "masks"))
+    again = predict_files(colorizer, [photos], photos / "out", FolderOptions(mask_dir=photos / "masks"))
     assert [result.input for result in again] == [result.input for result in first]
     assert {result.status for result in again} == {"skipped", "failed"}
 
@@ -129,14 +129,15 @@ def test_names_that_would_meet_are_told_apart(colorizer, tmp_path, photograph):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write_photo(tmp_path / name, photograph[:9, :9])
     folders = [tmp_path / "one", tmp_path / "two"]
-    results = predict_files(colorizer, folders, tmp_path / "out", suffix=".png")
+    results = predict_files(colorizer, folders, tmp_path / "out", FolderOptions(suffix=".png"))
     assert [result.status for result in results] == ["ok"] * 5
     names = [result.output.name for result in results]
     assert len({name.casefold() for name in names}) == 5
     assert "b.png" in names
     assert "a_jpg.png" in names
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
-    assert {result.status for result in predict_files(colorizer, folders, tmp_path / "out", suffix=".png")} == {"skipped"}
+    again = predict_files(colorizer, folders, tmp_path / "out", FolderOptions(suffix=".png"))
+    assert {result.status for result in again} == {"skipped"}
     kept = predict_files(colorizer, [tmp_path / "one"], tmp_path / "own")
     assert [result.output.name for result in kept] == ["a.jpg", "a.png", "b.png"]
 
@@ -145,7 +146,7 @@ def test_masks_of_photographs_with_one_stem_are_told_apart(colorizer, tmp_path, 
     (tmp_path / "in").mkdir()
     write_photo(tmp_path / "in" / "a.jpg", photograph)
     write_photo(tmp_path / "in" / "a.png", photograph)
-    results = predict_files(colorizer, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks")
+    results = predict_files(colorizer, [tmp_path / "in"], tmp_path / "out", FolderOptions(mask_dir=tmp_path / "masks"))
     assert {result.mask.name for result in results} == {"a_jpg.png", "a_png.png"}
 
 
@@ -158,23 +159,24 @@ def test_inputs_that_are_missing_or_empty_are_told(colorizer, tmp_path):
 
 
 def test_the_same_photograph_twice_is_done_once(photos):
-    names = [source.path.name for source in find_sources([photos / "둘.png", photos, photos / "근정전 안"])]
+    names = [path.name for path in find_photos([photos / "둘.png", photos, photos / "근정전 안"])]
     assert len(names) == len(set(names)) == 6
 
 
 def test_shards_divide_the_work(colorizer, photos, tmp_path):
-    whole = find_sources([photos])
+    whole = list(find_photos([photos]))
     parts = [of_shard(whole, (index, 4)) for index in range(1, 5)]
-    assert {source.path for part in parts for source in part} == {source.path for source in whole}
+    assert {path for part in parts for path in part} == set(whole)
     assert all(part for part in parts)
     results = [
-        result for index in range(1, 5) for result in predict_files(colorizer, [photos], tmp_path / "out", shard=(index, 4))
+        result for index in range(1, 5)
+        for result in predict_files(colorizer, [photos], tmp_path / "out", FolderOptions(shard=(index, 4)))
     ]
     alone = predict_files(colorizer, [photos], tmp_path / "alone")
     assert sorted(result.input for result in results) == sorted(result.input for result in alone)
     assert contents(tmp_path / "out") == contents(tmp_path / "alone")
     with pytest.raises(ParamError, match="1 <= i <= n"):
-        predict_files(colorizer, [photos], tmp_path / "out", shard=(0, 4))
+        predict_files(colorizer, [photos], tmp_path / "out", FolderOptions(shard=(0, 4)))
 
 
 def test_a_fault_in_the_middle_leaves_no_half_file(colorizer, photos, tmp_path, monkeypatch):
@@ -231,9 +233,8 @@ def test_masks_are_written_and_drawn_masks_are_used(new_artifact, tmp_path, phot
     drawing = np.zeros_like(gray)
     drawing[18:26, 8:16] = 255
     write_photo(tmp_path / "drawn" / "안" / "빛.png", drawing)
-    results = by_name(
-        predict_files(model, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks", drawn_masks=tmp_path / "drawn")
-    )
+    options = FolderOptions(mask_dir=tmp_path / "masks", drawn_masks=tmp_path / "drawn")
+    results = by_name(predict_files(model, [tmp_path / "in"], tmp_path / "out", options))
     mask = read_photo(tmp_path / "masks" / "안" / "빛.png").pixels
     np.testing.assert_array_equal(mask, drawing)
     assert results["빛.tif"].mask == tmp_path / "masks" / "안" / "빛.png"
@@ -241,18 +242,18 @@ def test_masks_are_written_and_drawn_masks_are_used(new_artifact, tmp_path, phot
     np.testing.assert_array_equal(read_photo(results["빛.tif"].output).pixels, model(gray, drawing))
     assert (tmp_path / "masks" / "other.png").exists()
     write_photo(tmp_path / "drawn" / "other.png", drawing[:5])
-    failed = predict_files(model, [tmp_path / "in" / "other.png"], tmp_path / "o2", drawn_masks=tmp_path / "drawn")[0]
+    (failed,) = predict_files(model, [tmp_path / "in" / "other.png"], tmp_path / "o2", options)
     assert failed.status == "failed"
     assert "mask" in failed.error
 
 
 def test_folders_that_would_mix_are_refused(colorizer, photos, tmp_path):
     with pytest.raises(ParamError, match="folder of their own"):
-        predict_files(colorizer, [photos], tmp_path / "out", mask_dir=tmp_path / "out")
+        predict_files(colorizer, [photos], tmp_path / "out", FolderOptions(mask_dir=tmp_path / "out"))
     with pytest.raises(ParamError, match="folder of their own"):
-        predict_files(colorizer, [photos], tmp_path / "out", mask_dir=tmp_path / "d", drawn_masks=tmp_path / "d")
+        predict_files(colorizer, [photos], tmp_path / "out", FolderOptions(mask_dir=tmp_path / "d", drawn_masks=tmp_path / "d"))
     with pytest.raises(ParamError, match=r"\.gif"):
-        predict_files(colorizer, [photos], tmp_path / "out", suffix=".gif")
+        predict_files(colorizer, [photos], tmp_path / "out", FolderOptions(suffix=".gif"))
 
 
 def test_the_filter_alone(tmp_path, photograph):
@@ -262,9 +263,8 @@ def test_the_filter_alone(tmp_path, photograph):
     write_photo(tmp_path / "in" / "color.png", photograph)
     (tmp_path / "in" / "bad.png").write_bytes(b"no")
     params = Params(glare_mode="region", det_method="threshold")
-    results = by_name(
-        filter_files(params, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks", sheet_path=tmp_path / "s.png")
-    )
+    options = FolderOptions(mask_dir=tmp_path / "masks", sheet_path=tmp_path / "s.png")
+    results = by_name(filter_files(params, [tmp_path / "in"], tmp_path / "out", options))
     assert {result.status for result in results.values()} == {"ok", "failed"}
     record = results["빛.png"].record()
     assert record["glare_share"] > 0
@@ -299,11 +299,11 @@ def test_a_sheet_replaces_nothing(tmp_path, photograph, sheet, words):
     (tmp_path / "link.png").symlink_to(tmp_path / "in" / "a.png")
     before = contents(tmp_path)
     with pytest.raises(ParamError) as error:
-        filter_files(Params(), [tmp_path / "in"], tmp_path / "out", sheet_path=tmp_path / sheet)
+        filter_files(Params(), [tmp_path / "in"], tmp_path / "out", FolderOptions(sheet_path=tmp_path / sheet))
     assert words in str(error.value)
     assert contents(tmp_path) == before
     if sheet == "notes.png":
-        filter_files(Params(), [tmp_path / "in"], tmp_path / "out", overwrite=True, sheet_path=tmp_path / sheet)
+        filter_files(Params(), [tmp_path / "in"], tmp_path / "out", FolderOptions(overwrite=True, sheet_path=tmp_path / sheet))
         assert read_photo(tmp_path / sheet).pixels.ndim == 3
 
 
@@ -331,8 +331,8 @@ def test_drawn_masks_are_matched_as_people_name_them(region, tmp_path, photograp
     write_photo(tmp_path / "drawn" / "nobody.png", drawing)
     said = []
     results = predict_files(
-        region, [tmp_path / "in"], tmp_path / "out", mask_dir=tmp_path / "masks", drawn_masks=tmp_path / "drawn",
-        tell=said.append,
+        region, [tmp_path / "in"], tmp_path / "out", FolderOptions(mask_dir=tmp_path / "masks", drawn_masks=tmp_path / "drawn",
+        tell=said.append),
     )
     used = {result.input.name: bool((read_photo(result.mask).pixels == drawing).all()) for result in results}
     assert used == {"빛 Gate.tif": True, "b.png": True, "c.png": False}
@@ -343,7 +343,7 @@ def test_drawn_masks_are_matched_as_people_name_them(region, tmp_path, photograp
 def test_a_missing_folder_of_drawn_masks_stops(region, tmp_path, photograph):
     write_photo(tmp_path / "a.png", photograph)
     with pytest.raises(ParamError, match="no folder"):
-        predict_files(region, [tmp_path / "a.png"], tmp_path / "out", drawn_masks=tmp_path / "masks")
+        predict_files(region, [tmp_path / "a.png"], tmp_path / "out", FolderOptions(drawn_masks=tmp_path / "masks"))
     assert not (tmp_path / "out").exists()
 
 
@@ -352,11 +352,10 @@ def test_drawn_masks_that_are_not_used_are_told(colorizer, tmp_path, photograph)
     (tmp_path / "drawn").mkdir()
     (tmp_path / "drawn" / "a.png").write_bytes(b"not even looked at")
     said = []
+    options = FolderOptions(drawn_masks=tmp_path / "drawn", tell=said.append)
     for run in (
-        lambda out: predict_files(colorizer, [tmp_path / "a.png"], out, drawn_masks=tmp_path / "drawn", tell=said.append),
-        lambda out: filter_files(
-            Params(glare_mode="global"), [tmp_path / "a.png"], out, drawn_masks=tmp_path / "drawn", tell=said.append
-        ),
+        lambda out: predict_files(colorizer, [tmp_path / "a.png"], out, options),
+        lambda out: filter_files(Params(glare_mode="global"), [tmp_path / "a.png"], out, options),
     ):
         assert [result.status for result in run(tmp_path / f"out{len(said)}")] == ["ok"]
     assert "GLARE_MODE=off" in said[0]
@@ -390,3 +389,13 @@ def test_the_luminance_of_a_16_bit_scan_stays_within_rounding(colorizer, tmp_pat
     gray = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055) * 65535
     assert np.ptp(coded, axis=2).max() > 0.01
     assert np.abs(gray - codes).max() < 0.6
+
+
+def test_an_enlarged_photograph_says_what_enlarged_it(photograph, tmp_path):
+    from dancheong.prediction.folder import upscale_files
+    from dancheong.upscaling.upscaler import Upscaler
+
+    upscaler = Upscaler.open(threads=1)
+    write_photo(tmp_path / "a.png", photograph[:20, :30])
+    (result,) = upscale_files(upscaler, [tmp_path / "a.png"], tmp_path / "out")
+    assert upscaler.digest.encode() in read_photo(result.output).xmp

@@ -14,7 +14,7 @@ from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import predict_files
+from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.prediction.manifest import (
     LEFTOVER,
     Manifest,
@@ -138,13 +138,13 @@ def test_shards_have_manifests_of_their_own_that_are_read_together(tmp_path):
 
 def test_a_run_started_again_does_each_photograph_once(colorizer, photos, tmp_path):
     out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
-    first = predict_files(colorizer, [photos], out, manifest=path)
+    first = predict_files(colorizer, [photos], out, FolderOptions(manifest=path))
     assert sorted(result.status for result in first) == ["failed"] * 3 + ["ok"] * 4
     lines = path.read_bytes().splitlines()
     assert len(lines) == 8
     (out / "b.png").unlink()
     before = {one: one.stat().st_mtime_ns for one in out.rglob("*.png")}
-    again = predict_files(colorizer, [photos], out, manifest=path)
+    again = predict_files(colorizer, [photos], out, FolderOptions(manifest=path))
     assert {result.input.name for result in again if result.status == "ok"} == {"b.png"}
     assert {one: one.stat().st_mtime_ns for one in before} == before
     rows = {row.output: row for row in read_manifests([path])}
@@ -161,7 +161,7 @@ def test_a_result_whose_line_was_lost_gets_one(colorizer, photos, tmp_path):
     out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
     predict_files(colorizer, [photos / "a.png"], out)
     for _ in range(2):
-        predict_files(colorizer, [photos / "a.png"], out, manifest=path)
+        predict_files(colorizer, [photos / "a.png"], out, FolderOptions(manifest=path))
     row, = read_manifests([path])
     assert (row.output, row.status) == ("a.png", "skipped")
     assert path.read_bytes().count(b"\n") == 2
@@ -170,29 +170,30 @@ def test_a_result_whose_line_was_lost_gets_one(colorizer, photos, tmp_path):
 def test_a_result_of_another_photograph_is_not_taken_for_ones_own(colorizer, photos, tmp_path):
     """b.png was colored into a.png's place: whoever names it so must not lose a.png."""
     out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
-    predict_files(colorizer, [photos / "wrongly named.jpg"], out, manifest=path, suffix=".png")
+    predict_files(colorizer, [photos / "wrongly named.jpg"], out, FolderOptions(manifest=path, suffix=".png"))
     (photos / "wrongly named.jpg").rename(photos / "wrongly named.png")
-    result, = predict_files(colorizer, [photos / "wrongly named.png"], out, manifest=path)
+    result, = predict_files(colorizer, [photos / "wrongly named.png"], out, FolderOptions(manifest=path))
     assert result.status == "failed"
     assert "is the result of" in result.error
-    result, = predict_files(colorizer, [photos / "wrongly named.png"], out, manifest=path, overwrite=True)
+    result, = predict_files(colorizer, [photos / "wrongly named.png"], out, FolderOptions(manifest=path, overwrite=True))
     assert result.status == "ok"
 
 
 def test_results_of_another_model_are_told(colorizer, photos, tmp_path, new_artifact):
     out, path, said = tmp_path / "out", tmp_path / "out" / "manifest.csv", []
-    predict_files(colorizer, [photos / "a.png", photos / "b.png"], out, manifest=path)
+    predict_files(colorizer, [photos / "a.png", photos / "b.png"], out, FolderOptions(manifest=path))
     write_artifact(tmp_path / "other.h5", new_artifact(vivid=2.0))
-    predict_files(tmp_path / "other.h5", [photos / "a.png"], out, manifest=path, tell=said.append)
+    predict_files(tmp_path / "other.h5", [photos / "a.png"], out, FolderOptions(manifest=path, tell=said.append))
     assert "2 results here were made with another model" in said[0]
 
 
 def test_results_of_other_settings_are_told_but_not_of_other_memory(model, photos, tmp_path):
     out, path, said = tmp_path / "out", tmp_path / "out" / "manifest.csv", []
-    predict_files(Colorizer.open(model()), [photos / "a.png"], out, manifest=path)
-    predict_files(Colorizer.open(model(), MEMORY_GB=1, TILE_PX=8), [photos / "a.png"], out, manifest=path, tell=said.append)
+    predict_files(Colorizer.open(model()), [photos / "a.png"], out, FolderOptions(manifest=path))
+    options = FolderOptions(manifest=path, tell=said.append)
+    predict_files(Colorizer.open(model(), MEMORY_GB=1, TILE_PX=8), [photos / "a.png"], out, options)
     assert not said
-    predict_files(Colorizer.open(model(), VIVID=1.5), [photos / "a.png"], out, manifest=path, tell=said.append)
+    predict_files(Colorizer.open(model(), VIVID=1.5), [photos / "a.png"], out, FolderOptions(manifest=path, tell=said.append))
     assert "1 results here were made with another model or other settings" in said[0]
 
 
@@ -211,12 +212,12 @@ def test_half_written_files_of_a_killed_run_are_removed(colorizer, photos, tmp_p
     other = subprocess.Popen([sys.executable, "-c", code, held], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with other, other.stdout:
         other.stdout.readline()
-        predict_files(colorizer, [photos / "a.png"], out, manifest=path)
+        predict_files(colorizer, [photos / "a.png"], out, FolderOptions(manifest=path))
         assert temporary.exists(), "another run may be writing it"
         other.kill()
         other.wait()
     said = []
-    predict_files(colorizer, [photos / "a.png"], out, manifest=path, tell=said.append)
+    predict_files(colorizer, [photos / "a.png"], out, FolderOptions(manifest=path, tell=said.append))
     assert not temporary.exists()
     assert (out / ".hidden.png").exists()
     assert said == ["1 half-written files of a run that was killed were removed"]
@@ -232,7 +233,7 @@ def test_a_manifest_that_cannot_be_written_stops_the_run(colorizer, photos, tmp_
         pass
     monkeypatch.setattr(Manifest, "add", full)
     with pytest.raises(OSError, match="No space left"):
-        predict_files(colorizer, [photos], tmp_path / "out", manifest=book)
+        predict_files(colorizer, [photos], tmp_path / "out", FolderOptions(manifest=book))
 
 
 def test_the_command_reads_them_together(tmp_path):

@@ -12,16 +12,16 @@ from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.image_spec import ImageSpec, image_spec
 from dancheong.imaging.resize import resize
 from dancheong.params import ParamError, Params
-from dancheong.prediction import process_file as treatment
+from dancheong.prediction import process_file
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import predict_files
+from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.prediction.memory import Budget, bytes_needed, is_out_of_memory, rows_within
 
 MP12 = ImageSpec(4000, 3000, False, False)
 
 
-def needed_gb(extent: ImageSpec = MP12, **settings: object) -> float:
-    return bytes_needed(extent, Params(**settings)) / 1e9
+def needed_gb(spec: ImageSpec = MP12, **settings: object) -> float:
+    return bytes_needed(spec, Params(**settings)) / 1e9
 
 
 def test_memory_grows_with_what_takes_it():
@@ -60,12 +60,13 @@ def test_the_header_tells_what_a_photograph_is(tmp_path, name, mode, color, deep
 
 def test_a_map_of_confidence_looks_closer_and_takes_more():
     params = Params(resol=1024)
-    network = bytes_needed(MP12, params) - bytes_needed(MP12, params, look=1e-9)
-    assert bytes_needed(MP12, params, look=1.33) - bytes_needed(MP12, params) == pytest.approx(0.77 * network, rel=0.01)
-    tight = Params(resol=1024, memory_gb=(bytes_needed(MP12, params, look=1.1)) / 1e9)
+    network = bytes_needed(MP12, params) - bytes_needed(MP12, params, network_scale=1e-9)
+    more = bytes_needed(MP12, params, network_scale=1.33) - bytes_needed(MP12, params)
+    assert more == pytest.approx(0.77 * network, rel=0.01)
+    tight = Params(resol=1024, memory_gb=(bytes_needed(MP12, params, network_scale=1.1)) / 1e9)
     assert rows_within(MP12, tight) > 0
     with pytest.raises(ParamError, match="MEMORY_GB"):
-        rows_within(MP12, tight, look=1.5)
+        rows_within(MP12, tight, network_scale=1.5)
 
 
 def test_what_cannot_be_read_takes_nothing(tmp_path):
@@ -153,7 +154,7 @@ def test_out_of_memory_means_a_smaller_retry_and_a_loud_line(place, monkeypatch)
 
     monkeypatch.setattr(Colorizer, "color", short_of_memory)
     said = []
-    results = predict_files(model, [place / "in"], place / "out", tell=said.append, workers=2)
+    results = predict_files(model, [place / "in"], place / "out", FolderOptions(tell=said.append, workers=2))
     assert [result.status for result in results] == ["ok"] * 4
     assert len(rows_asked) == 5
     assert rows_asked.count(1) == 1
@@ -172,7 +173,7 @@ def test_out_of_memory_twice_is_a_failure_and_no_file(place, monkeypatch):
 
     monkeypatch.setattr(Colorizer, "color", bad_alloc)
     said = []
-    results = predict_files(model, [place / "in"], place / "out", tell=said.append)
+    results = predict_files(model, [place / "in"], place / "out", FolderOptions(tell=said.append))
     assert {result.status for result in results} == {"failed"}
     assert all("not enough memory" in result.error for result in results)
     assert len(said) == 4
@@ -192,23 +193,23 @@ def test_out_of_memory_in_reading_is_not_called_damage(place, monkeypatch):
 
 def test_no_more_is_in_memory_than_allowed(place, monkeypatch):
     """Photographs that take most of MEMORY_GB are done one at a time, with the threads of all."""
-    model, at_work, most, care_of = Colorizer.open(place / "m.h5", threads=1), [], [], []
-    plain = treatment._do
+    model, at_work, most, threads = Colorizer.open(place / "m.h5", threads=1), [], [], []
+    plain = process_file._process
 
-    def watched(one, job, care):
+    def watched(processor, job, resources):
         at_work.append(job)
         most.append(len(at_work))
-        care_of.append(care.threads)
+        threads.append(resources.threads)
         try:
-            return plain(one, job, care)
+            return plain(processor, job, resources)
         finally:
             at_work.remove(job)
 
-    monkeypatch.setattr(treatment, "_do", watched)
-    monkeypatch.setattr(treatment, "bytes_needed", lambda extent, params, rows=0, look=1: int(1.5e9))
-    results = predict_files(model, [place / "in"], place / "out", workers=4)
+    monkeypatch.setattr(process_file, "_process", watched)
+    monkeypatch.setattr(process_file, "bytes_needed", lambda *_: int(1.5e9))
+    results = predict_files(model, [place / "in"], place / "out", FolderOptions(workers=4))
     assert [result.status for result in results] == ["ok"] * 4
     assert max(most) == 1
     from dancheong.system.cores import cores
 
-    assert set(care_of) == {cores()}
+    assert set(threads) == {cores()}

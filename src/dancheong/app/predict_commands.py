@@ -64,13 +64,13 @@ def predict(
     quiet: options.Quiet = False,
 ) -> None:
     """Color gray (or color) photographs at their full size. Started again, it goes on where it was stopped."""
-    # One photograph is done by all cores, many by a core each.
+    # All cores work on a single photograph; of many, each core works on one.
     threads = None if runtime == "torch" or (len(inputs) == 1 and inputs[0].is_file()) else 1
     if threads == 1:
-        one_thread_each()
-    with _kept_to_the_end():
+        limit_libraries_to_one_thread()
+    with _without_garbage_collection():
         from dancheong.prediction.colorizer import Colorizer
-        from dancheong.prediction.folder import predict_files
+        from dancheong.prediction.folder import FolderOptions, predict_files
         from dancheong.prediction.manifest import manifest_name
         from dancheong.upscaling.upscaler import Upscaler
 
@@ -81,12 +81,13 @@ def predict(
     manifest = output / manifest_name(part)
     began = time.monotonic()
     with progress_bar("coloring", 1.0, quiet) as bar:
-        results = predict_files(
-            colorizer, inputs, output, overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, shard=part,
+        wanted = FolderOptions(
+            overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
-            confidence_dir=confidence, manifest=manifest, sheet_path=sheet, workers=jobs, cluster=cluster,
-            upscaler=None if upscaler is None else Upscaler.open(upscaler, threads=threads),
+            confidence_dir=confidence, manifest=manifest, workers=jobs, cluster=cluster,
         )
+        enlarger = None if upscaler is None else Upscaler.open(upscaler, threads=threads)
+        results = predict_files(colorizer, inputs, output, wanted, enlarger)
     _report(results, as_json, time.monotonic() - began, manifest)
 
 
@@ -105,14 +106,15 @@ def filter_(
 ) -> None:
     """Find and correct light reflection, without coloring. Writes the masks it used where asked."""
     resolved, _ = options.effective(table, category, settings)
-    from dancheong.prediction.folder import filter_files
+    from dancheong.prediction.folder import FolderOptions, filter_files
 
     began = time.monotonic()
     with progress_bar("filtering", 1.0, quiet) as bar:
-        results = filter_files(
-            resolved.params, inputs, output, overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet,
+        wanted = FolderOptions(
+            overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet,
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
         )
+        results = filter_files(resolved.params, inputs, output, wanted)
     _report(results, as_json, time.monotonic() - began)
 
 
@@ -125,7 +127,7 @@ def manifest(
     """Read the manifests of a folder run, all shards together: how many photographs came to what, and which failed."""
     from dancheong.prediction.manifest import manifests_in, read_manifests, summary, write_manifest
 
-    paths = [path for given in results for path in (manifests_in(given) if given.is_dir() else [given])]
+    paths = [path for result in results for path in (manifests_in(result) if result.is_dir() else [result])]
     if not paths:
         raise ParamError(f"{', '.join(map(str, results))}: no manifest there; `dancheong predict -o FOLDER` writes one")
     if output is not None and output.resolve() in {path.resolve() for path in paths}:
@@ -133,27 +135,26 @@ def manifest(
     rows = read_manifests(paths)
     if output is not None:
         write_manifest(output, rows)
-    told = summary(rows)
+    counts = summary(rows)
     failed = [row for row in rows if row.status == "failed"]
-    if not quiet:
-        for path in paths:
-            say(f"read: {path}")
+    for path in paths:
+        say(f"read: {path}", quiet)
     emit(
         {
-            "manifests": list(map(str, paths)), "summary": told,
+            "manifests": list(map(str, paths)), "summary": counts,
             "failed": [{"file": row.file, "error": row.error} for row in failed],
         },
         as_json,
         [f"failed: {row.file}: {row.error}" for row in failed] + [
-            f"{told['photographs']} photographs: {told['ok']} done, {told['skipped']} found done, {told['failed']} failed; "
-            f"light reflection in {told['with_glare']}; {told['seconds']} s of work"
+            f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} found done, "
+            f"{counts['failed']} failed; light reflection in {counts['with_glare']}; {counts['seconds']} s of work"
         ],
     )
 
 
 @contextmanager
-def _kept_to_the_end() -> Iterator[None]:
-    """What is made within is not looked through for garbage again and again, a twentieth of a folder's time."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Keep what is made within out of all later garbage collections, which would take a twentieth of a folder's time."""
     gc.disable()
     try:
         yield
@@ -162,8 +163,8 @@ def _kept_to_the_end() -> Iterator[None]:
         gc.enable()
 
 
-def one_thread_each() -> None:
-    """Photographs are done a core each: libraries that would take all cores for one stay on theirs.
+def limit_libraries_to_one_thread() -> None:
+    """Keep libraries from using all cores for one photograph, because each core has a photograph of its own.
 
     To be called before numpy is imported.
     """
@@ -177,17 +178,17 @@ def one_thread_each() -> None:
 def _report(results: list["FileResult"], as_json: bool, seconds: float, manifest: Path | None = None) -> None:
     from dancheong.prediction.manifest import summary
 
-    told = summary(results)
+    counts = summary(results)
     for result in results:
         if result.status == "failed":
             say(f"failed: {result.input}: {result.error}")
         for note in result.notes:
             say(f"note: {result.input}: {note}")
-    rate = round(told["ok"] / seconds, 3) if seconds else 0.0
-    record = {"files": [result.record() for result in results], "images_per_second": rate, "summary": told}
+    rate = round(counts["ok"] / seconds, 3) if seconds else 0.0
+    record = {"files": [result.record() for result in results], "images_per_second": rate, "summary": counts}
     closing = (
-        f"{told['photographs']} photographs: {told['ok']} done, {told['skipped']} there already, {told['failed']} failed; "
-        f"light reflection in {told['with_glare']}; {rate} images/s"
+        f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} there already, "
+        f"{counts['failed']} failed; light reflection in {counts['with_glare']}; {rate} images/s"
     )
     emit(
         record if manifest is None else {**record, "manifest": str(manifest)},
@@ -195,7 +196,7 @@ def _report(results: list["FileResult"], as_json: bool, seconds: float, manifest
         [f"{result.status}: {result.input} -> {result.output}" for result in results]
         + [closing] + ([] if manifest is None else [f"manifest: {manifest}"]),
     )
-    raise typer.Exit(1 if told["failed"] else 0)
+    raise typer.Exit(1 if counts["failed"] else 0)
 
 
 def _parse_shard(text: str | None) -> tuple[int, int] | None:

@@ -18,8 +18,8 @@ from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import told
-from dancheong.prediction.plan import Source, identity, plan
+from dancheong.prediction.plan import identity, result_names
+from dancheong.prediction.result import error_message
 from dancheong.system.whole_file import whole_file
 
 Pixels = NDArray[Any]
@@ -114,7 +114,7 @@ def evaluate(
         except OSError:  # of the disk that results go to: the next photograph would meet it too
             raise
         except Exception as error:  # whatever one photograph does, the others are scored
-            failures.append((str(pair.color), told(error)))
+            failures.append((str(pair.color), error_message(error)))
         if watch:
             watch(number, len(pairs))
     evaluation = Evaluation(
@@ -157,11 +157,11 @@ def _pictures(pairs: list[Pair], refusals: list[Refusal], folder: Path) -> list[
     """Where each result goes: a name for each, none of them an original's."""
     originals = {identity(file) for pair in pairs for file in (pair.color, pair.gray) if file is not None}
     originals |= {identity(refusal.file) for refusal in refusals}
-    jobs = plan([Source(pair.color, Path(pair.name)) for pair in pairs], folder, suffix=".png")
-    for job in jobs:
-        if identity(job.output) in originals:
-            raise ParamError(f"{job.output}: a result would replace this original photograph; choose another -o")
-    return [job.output for job in jobs]
+    pictures = [folder / name for name in result_names([Path(pair.name) for pair in pairs], ".png")]
+    for picture in pictures:
+        if identity(picture) in originals:
+            raise ParamError(f"{picture}: a result would replace this original photograph; choose another -o")
+    return pictures
 
 
 def score(result_hwc: Pixels, truth_hwc: Pixels) -> Scores:

@@ -1,12 +1,12 @@
-"""Photographs on many machines: files are handed to Dask workers, which see the same disks as this process.
+"""Photographs on many machines: this process hands files to Dask workers, which see the same disks.
 
-Each worker process opens the model once. So many files are under way that no worker waits for the next, and no more. What
-a worker that dies had in hand is done by others; a result that it finished is found there and not made again.
+Each worker process opens the model once. Two files a thread are under way, so that no worker waits for its next one. When a
+worker dies, others do its files; a result that it finished stands on the disk and is not made again.
 """
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -18,20 +18,18 @@ from typing import Any
 from dancheong.params import DancheongError, ExtraMissing
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.memory import Budget
-from dancheong.prediction.plan import Job
-from dancheong.prediction.process_file import Processor, coloring, failure, process_file
+from dancheong.prediction.plan import FolderOptions, Job, Tell
+from dancheong.prediction.process_file import Numbered, Processor, coloring, failure, process_file
 from dancheong.prediction.result import FileResult
 
-Numbered = tuple[int, FileResult]
-
 NO_WORKER_SECONDS = 60.0
-_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 2.0
 _TOPIC = "dancheong"
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker must know beside the file: the model as this process opened it, and whether to overwrite."""
+    """What a worker needs beside the file: the model as this process opened it, and whether to overwrite."""
 
     model: str
     digest: str
@@ -44,7 +42,7 @@ def task_of(model: Colorizer, overwrite: bool) -> Task:
     """The task of a model that was opened from a file.
 
     Raises:
-        DancheongError: it was not, so that no worker could open it.
+        DancheongError: the model was not opened from a file, so that no worker could open it.
     """
     if model.opened is None:
         raise DancheongError("workers open the model themselves: give a model file, or Colorizer.open of one")
@@ -53,7 +51,7 @@ def task_of(model: Colorizer, overwrite: bool) -> Task:
 
 
 def run_on_cluster(
-    address: str, task: Task, jobs: Sequence[Job], tell: Callable[[str], None]
+    address: str, task: Task, jobs: Sequence[Job], tell: Tell
 ) -> Iterator[Numbered]:
     """Do the jobs on the workers of a Dask scheduler; yields number and result as each is done.
 
@@ -80,22 +78,22 @@ def run_on_cluster(
 
 
 def _run(dask: Any, client: Any, task: Task, jobs: Sequence[Job]) -> Iterator[Numbered]:
-    run = uuid.uuid4().hex
+    run_key = uuid.uuid4().hex
     numbered = enumerate(jobs)
     pending: dict[Any, int] = {}
-    seen = time.monotonic()
+    worker_seen = time.monotonic()
     while True:
         threads = sum(client.nthreads().values())
         if threads:
-            seen = time.monotonic()
-        elif time.monotonic() - seen > NO_WORKER_SECONDS:
+            worker_seen = time.monotonic()
+        elif time.monotonic() - worker_seen > NO_WORKER_SECONDS:
             raise DancheongError(
                 f"the cluster has had no worker for {NO_WORKER_SECONDS:.0f} s: start workers (dask worker ADDRESS) and run the "
                 "same command again; it goes on where it stopped"
             )
         for number, job in islice(numbered, max(0, 2 * threads - len(pending))):
-            # A key of its own: the scheduler would answer a known one with what it remembers.
-            future = client.submit(on_worker, task, _absolute(job), key=f"dancheong-{run}-{number}", pure=False)
+            # The key is new in each run, because the scheduler answers a known key with the result it remembers.
+            future = client.submit(on_worker, task, _absolute(job), key=f"dancheong-{run_key}-{number}", pure=False)
             pending[future] = number
         if not pending and threads:
             return
@@ -105,41 +103,37 @@ def _run(dask: Any, client: Any, task: Task, jobs: Sequence[Job]) -> Iterator[Nu
 
 
 def _finished(dask: Any, client: Any, pending: dict[Any, int]) -> list[Any]:
-    """Futures that are done, after a moment at most."""
+    """Futures that are done, after at most _POLL_SECONDS."""
     if not pending:
-        time.sleep(_LOOK_SECONDS / 4)
+        time.sleep(_POLL_SECONDS / 4)
         return []
     try:
         with client.as_current():
-            return list(dask.wait(list(pending), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done)
+            return list(dask.wait(list(pending), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done)
     except (TimeoutError, dask.TimeoutError):
         return []
 
 
 def _outcome(future: Any, job: Job) -> FileResult:
-    """The result with the names that the run was given."""
+    """The worker's result, with the paths as the run was given them."""
     try:
         result: FileResult = future.result()
     except Exception as error:  # the worker was killed too often with this file in hand, or could not open the model
         return failure(job, error)
-    return replace(result, input=job.source.path, output=job.output, mask=job.mask if result.mask else None)
+    return replace(result, input=job.photo, output=job.output, mask=job.mask if result.mask else None)
 
 
 def _absolute(job: Job) -> Job:
-    """With paths that mean the same in any process's folder."""
-    extras = {
-        name: None if path is None else path.absolute()
-        for name, path in (("mask", job.mask), ("confidence", job.confidence), ("drawing", job.drawing))
-    }
-    source = replace(job.source, path=job.source.path.absolute())
-    return replace(job, source=source, output=job.output.absolute(), **extras)
+    """With absolute paths, because a worker runs in another folder."""
+    paths: dict[str, Any] = {name: path.absolute() for name, path in vars(job).items() if isinstance(path, Path)}
+    return replace(job, **paths)
 
 
 def on_worker(task: Task, job: Job) -> FileResult:
-    """What a worker does with a file."""
+    """Process a file on a worker, which opens the model at its first file."""
     with _opening:
-        treatment, budget = _opened(task)
-    return process_file(treatment, job, budget)
+        processor, budget = _opened(task)
+    return process_file(processor, job, budget)
 
 
 _opening = Lock()
@@ -150,7 +144,8 @@ def _opened(task: Task) -> tuple[Processor, Budget]:
     model = Colorizer.open(task.model, task.runtime, threads=1, **dict(task.settings))
     if model.digest != task.digest:
         raise DancheongError(f"{task.model}: a worker finds another model there; put the same file where all see it")
-    return coloring(model, task.overwrite, _tell_client), Budget(int(model.params.memory_gb * 1e9))
+    options = FolderOptions(overwrite=task.overwrite, tell=_tell_client)
+    return coloring(model, options), Budget(int(model.params.memory_gb * 1e9))
 
 
 def _tell_client(text: str) -> None:

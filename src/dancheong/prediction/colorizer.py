@@ -1,4 +1,4 @@
-"""model.h5 -> a callable that colors a photograph at its full size."""
+"""A model file as a callable that colors a photograph at its full size."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ Pixels = NDArray[Any]
 class Colorizer:
     """Colors photographs of any size; holds the network of one model file. Made with `Colorizer.open`.
 
-    ``colorize(pixels)`` gives RGB of the same height, width and dtype. With COLOR_SPACE=LAB the photograph keeps its own
+    ``colorize(photo)`` gives RGB of the same height, width and dtype. With COLOR_SPACE=LAB the photograph keeps its own
     lightness at full size and full bit depth, and only chroma is predicted; with RGB everything is repainted.
 
     Attributes:
@@ -31,7 +31,7 @@ class Colorizer:
         category: what the model was trained for.
         digest: identifies the model's content.
         threads: of one prediction; None: the runtime's own choice, and one photograph at a time.
-        opened: the file, the runtime and the settings that it was opened with; None where it was made otherwise.
+        opened: the file, the runtime and the settings that `open` got; None without `open`.
     """
 
     opened: tuple[Path, str, dict[str, Any]] | None = None
@@ -41,7 +41,7 @@ class Colorizer:
             raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
         check_together(artifact.params)
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
-        # Torch draws dropout from one source of random numbers for all threads.
+        # Dropout takes random numbers from one generator for all threads, so only one photograph may be colored at a time.
         self.threads = None if runtime == "torch" or self.params.predict_dropout else threads
         self._multiple = artifact.architecture.multiple_px
         self._network = open_network(artifact, runtime, threads)
@@ -70,7 +70,7 @@ class Colorizer:
                 together.
             ExtraMissing: torch or openvino is needed and not installed.
         """
-        # Not a daemon: a process that ends at once has to wait for it.
+        # The color tables are made meanwhile. Not a daemon, because a process that ends at once has to wait for it.
         Thread(target=make_tables).start()
         artifact = read_artifact(path)
         try:
@@ -80,13 +80,13 @@ class Colorizer:
         colorizer.opened = (Path(path), runtime, settings)
         return colorizer
 
-    def __call__(self, pixels: Pixels, drawn_mask: Pixels | None = None) -> Pixels:
+    def __call__(self, photo: Pixels, drawn_mask: Pixels | None = None) -> Pixels:
         """Color a photograph.
 
         Args:
-            pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded, any size. Of a color photograph only the
+            photo: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded, any size. Of a color photograph only the
                 gray is used.
-            drawn_mask: (h, w) uint8, white where a person saw light reflection; instead of the detector.
+            drawn_mask: (h, w) uint8, white where a person saw light reflection; it replaces the detector's mask.
 
         Returns:
             (h, w, 3) RGB of the same dtype.
@@ -94,45 +94,45 @@ class Colorizer:
         Raises:
             ValueError: another shape or dtype.
         """
-        return self.colorize_with_mask(pixels, drawn_mask)[0]
+        return self.colorize_with_mask(photo, drawn_mask)[0]
 
-    def colorize_with_mask(self, pixels: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
-        """As calling it, and what was found and done about light reflection (`Prepared.alpha_hw`, `glare_share`)."""
-        prepared = self.prepare(pixels, drawn_mask)
+    def colorize_with_mask(self, photo: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
+        """As calling it, and the light reflection that was found (`Prepared.alpha_hw`, `glare_share`)."""
+        prepared = self.prepare(photo, drawn_mask)
         return self.color(prepared.input_hwc), prepared
 
-    def prepare(self, pixels: Pixels, drawn_mask: Pixels | None = None) -> Prepared:
-        """The first half of a coloring: the gray that will be colored, with light reflection treated."""
-        return prepare(pixels, self.params, "predict", drawn_mask=drawn_mask)
+    def prepare(self, photo: Pixels, drawn_mask: Pixels | None = None) -> Prepared:
+        """The first part of a coloring: the gray to be colored, with light reflection corrected."""
+        return prepare(photo, self.params, "predict", drawn_mask=drawn_mask)
 
     def color(
         self, input_hwc: Pixels, rows: int = 0, threads: int = 1, predicted: "Predicted | None" = None
     ) -> Pixels:
-        """The second half: color for `Prepared.input_hwc`.
+        """The last part: `Prepared.input_hwc` in color, at its own size.
 
         Args:
-            rows: height of the strips that are finished at a time; 0: TILE_PX, or what is quick. Fewer take less memory.
-            threads: strips finished at the same time; the result does not depend on it.
-            predicted: what the network says of it, where that is known already.
+            rows: height of a strip; 0: TILE_PX, or what is quick. Fewer rows take less memory.
+            threads: strips at the same time; the result does not depend on it.
+            predicted: the network's answer for `input_hwc`; None: the network is asked.
         """
         height, width = input_hwc.shape[:2]
-        small = predicted or self.predict(input_hwc)
+        answer = predicted or self.predict(input_hwc)
         rows = rows or strip_rows(width, self.params.tile_px)
         if self.params.color_space == "RGB":
-            return enlarged_color(small.output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows, threads)
-        chroma_hwc = small.output_hwc * np.float32(AB_SCALE * self.params.vivid)
-        return color_from_chroma(chroma_hwc, small.lightness_hw, input_hwc[..., 0], rows, threads)
+            return enlarged_color(answer.output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows, threads)
+        chroma_hwc = answer.output_hwc * np.float32(AB_SCALE * self.params.vivid)
+        return color_from_chroma(chroma_hwc, answer.lightness_hw, input_hwc[..., 0], rows, threads)
 
     def predict(self, input_hwc: Pixels) -> "Predicted":
-        """What the network says of a prepared photograph, at the working size."""
+        """The network's answer for a prepared photograph, at the working size."""
         height, width = input_hwc.shape[:2]
-        return self.predict_as_it_is(resize(input_hwc, working_shape(height, width, self.params.resol)))
+        return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.resol)))
 
-    def predict_as_it_is(self, small: Pixels) -> "Predicted":
-        """What the network says of a prepared photograph at the size that it has."""
-        padded, (h, w) = pad_to_multiple(small, self._multiple)
+    def predict_at_size(self, input_hwc: Pixels) -> "Predicted":
+        """The network's answer for a prepared photograph at the size that it has."""
+        padded, (h, w) = pad_to_multiple(input_hwc, self._multiple)
         input_chw = to_network(padded, self.params)
-        # One photograph a call: nothing of a batch can reach it.
+        # One photograph a call, so that no other can change the result.
         output_hwc = np.moveaxis(self._network(input_chw[None])[0], 0, -1)[:h, :w]
         return Predicted(output_hwc, (input_chw[0, :h, :w] + 1) * 50)
 
@@ -141,7 +141,7 @@ class Colorizer:
 class Predicted:
     """The network's answer at the working size.
 
-    `output_hwc`: (h, w, 2) chroma or (h, w, 3) RGB in [-1, 1]; `lightness_hw`: (h, w) L* of what it saw (of LAB models).
+    `output_hwc`: (h, w, 2) chroma or (h, w, 3) RGB in [-1, 1]; `lightness_hw`: (h, w) L* of its input (of LAB models).
     """
 
     output_hwc: NDArray[np.float32]
@@ -152,18 +152,17 @@ def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:
     """The artifact with some parameters set for prediction.
 
     Raises:
-        ParamError: a name that is unknown, a value out of range, or a parameter that training has settled.
+        ParamError: an unknown name, a value out of range, or another value for a parameter of training.
     """
-    given = resolve(settings=settings).params
+    wanted = resolve(settings=settings).params
     names = [name.strip().lower() for name in settings]
-    settled = [name for name in names if name not in AT_PREDICTION and getattr(given, name) != getattr(artifact.params, name)]
-    if settled:
-        told = ", ".join(f"{name.upper()} = {getattr(artifact.params, name)}" for name in settled)
+    fixed = [name for name in names if name not in AT_PREDICTION and getattr(wanted, name) != getattr(artifact.params, name)]
+    if fixed:
+        trained_with = ", ".join(f"{name.upper()} = {getattr(artifact.params, name)}" for name in fixed)
         raise ParamError(
-            f"the model was trained with {told}, which cannot be changed at prediction: leave it out, or train with it. "
-            f"At prediction there are {', '.join(name.upper() for name in AT_PREDICTION)}"
+            f"the model was trained with {trained_with}, which cannot be changed at prediction: leave it out, or train with it."
+            f" At prediction there are {', '.join(name.upper() for name in AT_PREDICTION)}"
         )
-    changed = {name: getattr(given, name) for name in names}
+    changed = {name: getattr(wanted, name) for name in names}
     origins = {**artifact.origins, **dict.fromkeys(names, "--set at prediction")}
     return replace(artifact, params=artifact.params.model_copy(update=changed), origins=origins)
-

@@ -1,15 +1,15 @@
-r"""How sure a coloring is, pixel by pixel: what error is to be expected, without knowing the truth.
+r"""The confidence in a coloring, pixel by pixel: the error to be expected, without knowing the truth.
 
-Three things tell of it. A network that knows what it sees gives the same chroma for the mirrored photograph and for the
-photograph at other sizes; how far the answers spread is doubt. Near black and near white sRGB has no room for chroma, so
-none can be missed. And where the prediction fills much of that room it committed itself; where it stays gray it averages
-over what could be. The expected Delta E 2000 is
+Three things show it. A network that knows what it sees gives the same chroma for the mirrored photograph and for the
+photograph at other sizes; the more these answers spread, the larger is the error. Near black and near white sRGB has no
+room for chroma, so the error is small. And where the prediction fills much of that room, the network has decided on a
+color; where it stays gray, it averages over several. The expected Delta E 2000 is
 
 .. math:: E + 2 = \exp(1.216 + 0.303 \ln(R + 3) + 0.240 \ln(S + 1) - 0.556\, C / (R + 5) - 0.004\, L^*)
 
 with the room R for chroma at L*, the spread S and the predicted chroma C. The weights were fitted to the errors of two
-models on their own training photographs (docs/log.md). Spread under changes of exposure and contrast was tried: its order
-is no better than chance. Confidence is :math:`1 / (1 + (E / 8)^2)`.
+models on their own training photographs (docs/log.md). The spread under changes of exposure and contrast was tried, too:
+its order is no better than chance. Confidence is :math:`1 / (1 + (E / 8)^2)`.
 """
 
 from typing import Any
@@ -31,8 +31,8 @@ SCALES = (0.75, 1.33)
 # The largest chroma in sRGB at L* = 0, 5, ..., 100, the mean over hues.
 ROOM = (0.0, 16.5, 24.2, 30.0, 35.5, 40.8, 45.8, 50.7, 55.3, 59.1, 62.8,
         65.1, 64.1, 61.6, 58.4, 54.6, 49.9, 44.5, 36.2, 18.6, 0.0)  # fmt: skip
-_SMOOTH = 85  # the spread is smoothed over this part of the working size
-_HALF_SURE = 8.0  # the Delta E 2000 that confidence is one half at
+_SMOOTH = 85  # the spread is smoothed with a sigma of RESOL / 85
+_HALF_CONFIDENCE = 8.0  # Delta E 2000 at which confidence is one half
 
 
 def confidence_map(model: Colorizer, input_hwc: Pixels, predicted: Predicted | None = None) -> NDArray[np.uint8]:
@@ -40,14 +40,14 @@ def confidence_map(model: Colorizer, input_hwc: Pixels, predicted: Predicted | N
 
     Args:
         input_hwc: a prepared photograph (`Prepared.input_hwc`), any size.
-        predicted: what the network says of it, where that is known already.
+        predicted: the network's answer for `input_hwc`; None: the network is asked.
 
     Raises:
         ParamError: the model is of side-by-side pairs, whose truth is not a color of the input.
     """
     refuse_pairs(model)
     error_hw = expected_error(model, input_hwc, predicted)
-    levels = np.rint(255 / (1 + (error_hw / _HALF_SURE) ** 2)).astype(np.uint8)
+    levels = np.rint(255 / (1 + (error_hw / _HALF_CONFIDENCE) ** 2)).astype(np.uint8)
     return resize(levels, (input_hwc.shape[0], input_hwc.shape[1]))
 
 
@@ -74,14 +74,14 @@ def _spread(model: Colorizer, input_hwc: Pixels, chroma_hwc: FloatArray) -> Floa
     others = [_lab(model, model.predict(np.ascontiguousarray(small[:, ::-1])))[1][:, ::-1]]
     for scale in SCALES:
         scaled = resize(input_hwc, (max(1, round(h * scale)), max(1, round(w * scale))))
-        others.append(resize(_lab(model, model.predict_as_it_is(scaled))[1], (h, w)))
+        others.append(resize(_lab(model, model.predict_at_size(scaled))[1], (h, w)))
     squares = np.mean([((other - chroma_hwc) ** 2).sum(axis=-1) for other in others], axis=0, dtype=np.float32)
     sigma_px = max(model.params.resol / _SMOOTH, 0.5)
     return np.asarray(cv2.GaussianBlur(np.sqrt(squares), (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def _lab(model: Colorizer, predicted: Predicted) -> tuple[FloatArray, FloatArray]:
-    """L* (h, w), and a* and b* (h, w, 2), of the network's answer as it came: VIVID does not make it surer."""
+    """L* (h, w), and a* and b* (h, w, 2), of the network's answer, without VIVID, which adds no knowledge."""
     if model.params.color_space == "LAB":
         return predicted.lightness_hw, predicted.output_hwc * np.float32(AB_SCALE)
     lab_hwc = rgb_to_lab(np.clip(predicted.output_hwc * np.float32(0.5) + np.float32(0.5), 0, 1))

@@ -20,24 +20,24 @@ _CELL_PX = 256
 
 
 def contact_sheet(results: Sequence[FileResult]) -> Pixels | None:
-    """The first photographs that have a result, as their files are now; None where there is none.
+    """The first photographs that have a result, read from their files; None where there is no result.
 
-    Those of an earlier run are shown too, so that a run that is started again makes the sheet of the whole.
+    Results of an earlier run are shown, too, so that a run that is started again makes the sheet of the whole folder.
     """
     cells: list[tuple[Pixels, Pixels, str]] = []
     for result in results:
         if result.status == "failed" or len(cells) == PHOTOGRAPHS:
             continue
         try:
-            gray, color = (_small(path) for path in (result.input, result.output))
-        except PhotoError:  # removed or replaced since; the manifest tells of it, a sheet need not
+            photo, rgb = (_small(path) for path in (result.input, result.output))
+        except PhotoError:  # removed or replaced since then: the sheet is made without it
             continue
-        cells.append((gray_of(gray), color, result.input.name))
+        cells.append((gray_of(photo), rgb, result.input.name))
     if not cells:
         return None
     rows = [cells[start : start + _PAIRS_A_ROW] for start in range(0, len(cells), _PAIRS_A_ROW)]
     return sheet(
-        [[picture for gray, color, _ in row for picture in (gray, color)] for row in rows],
+        [[picture for gray, rgb, _ in row for picture in (gray, rgb)] for row in rows],
         ["gray", "color"] * min(_PAIRS_A_ROW, len(cells)),
         _CELL_PX,
         [[text for _, _, name in row for text in (name, "")] for row in rows],

@@ -1,4 +1,4 @@
-"""From the network's picture to the photograph's own size, strip by strip."""
+"""The network's answer at the photograph's own size, strip by strip."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +14,10 @@ from dancheong.imaging.tiling import strips
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
-# Large enough that Python's part of the work, which threads do one after the other, is small; it takes some 40 MB.
+# Large enough that the work that holds Python's lock is small; a strip takes some 40 MB.
 STRIP_PIXELS = 1 << 18
-STRIP_BYTES = 150  # a pixel of a strip, while it is finished
+STRIP_BYTES = 150  # memory a pixel of a strip
+
 
 def strip_rows(width_px: int, tile_px: int = 0) -> int:
     """Rows of a strip: TILE_PX where it is given, else as many as STRIP_PIXELS hold; at least 1."""
@@ -39,37 +40,37 @@ def color_from_chroma(
         (H, W, 3) RGB in the type of `gray_hw`; colors outside sRGB lose chroma, not lightness.
     """
     chroma_rows = guided_upsampler(chroma_hwc, guide_hw, gray_hw.shape)
-    color = np.empty((*gray_hw.shape, 3), gray_hw.dtype)
+    rgb = np.empty((*gray_hw.shape, 3), gray_hw.dtype)
 
-    def finish(part: slice) -> None:
+    def color_strip(part: slice) -> None:
         lightness = lightness_of(gray_hw[part])
-        color[part] = lab_to_pixels(lightness, chroma_rows(lightness, part.start), color.dtype)
+        rgb[part] = lab_to_pixels(lightness, chroma_rows(lightness, part.start), rgb.dtype)
 
-    _in_strips(finish, gray_hw.shape[0], rows, threads)
-    return color
+    _for_strips(color_strip, gray_hw.shape[0], rows, threads)
+    return rgb
 
 
 def enlarged_color(
     rgb_hwc: FloatArray, size_hw: tuple[int, int], dtype: DTypeLike, rows: int, threads: int = 1
 ) -> Pixels:
     """The network's own RGB (h, w, 3) in [0, 1], resized to the photograph's size as uint8 or uint16."""
-    # With a guide that shows nothing there is nothing to follow: plain resampling, in strips.
+    # Without edges in the guide, guided upsampling is plain resampling.
     rgb_rows = guided_upsampler(rgb_hwc, np.zeros(rgb_hwc.shape[:2], np.float32), size_hw)
-    color = np.empty((*size_hw, 3), dtype)
+    rgb = np.empty((*size_hw, 3), dtype)
 
-    def finish(part: slice) -> None:
+    def resize_strip(part: slice) -> None:
         blank = np.zeros((part.stop - part.start, size_hw[1]), np.float32)
-        color[part] = to_pixels(rgb_rows(blank, part.start), dtype)
+        rgb[part] = to_pixels(rgb_rows(blank, part.start), dtype)
 
-    _in_strips(finish, size_hw[0], rows, threads)
-    return color
+    _for_strips(resize_strip, size_hw[0], rows, threads)
+    return rgb
 
 
-def _in_strips(finish: Callable[[slice], None], height: int, rows: int, threads: int) -> None:
+def _for_strips(function: Callable[[slice], None], height: int, rows: int, threads: int) -> None:
     parts = [slice(strip.keep_start, strip.keep_stop) for strip in strips(height, rows, 0)]
     if threads == 1 or len(parts) == 1:
         for part in parts:
-            finish(part)
+            function(part)
         return
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(finish, parts))
+        list(pool.map(function, parts))

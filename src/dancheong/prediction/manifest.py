@@ -1,6 +1,6 @@
-"""The manifest of a folder run: a CSV with a line for each photograph, written as it is done, read to go on after a stop.
+"""The manifest of a folder run: a CSV with a line for each photograph, from which a run that was stopped goes on.
 
-A line is one write, and on the disk before the next photograph is reported. A line cut off by a loss of power is
+A line is one write, and on the disk before the next photograph is reported. A line that a loss of power cut off is
 recognized by its missing end (MODEL stands last and has a fixed length) and passed over.
 """
 
@@ -11,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -21,10 +22,8 @@ from dancheong.prediction.result import FileResult
 from dancheong.system.whole_file import whole_file
 
 MODEL_LETTERS = 12
-# What `dancheong.imaging.files.whole_file` leaves behind when its process is killed.
+# The temporary files of `dancheong.system.whole_file.whole_file`, which stay when their process is killed.
 LEFTOVER = re.compile(rf"\.[0-9a-f]{{16}}({'|'.join(map(re.escape, sorted(PHOTO_SUFFIXES)))})", re.IGNORECASE)
-_MARK = "\ufeff".encode()  # lets spreadsheets recognize UTF-8
-_LOCK_AT = 1 << 40  # a byte that no manifest reaches
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class Row:
     """A line of a manifest.
 
     `file`: the photograph as it was named; `output`: its result, below the folder of results; `glare_share` and
-    `confidence` in [0, 1], None where not computed; `seconds` of the treatment; `model`: six letters of the
-    model's digest and six of its settings'.
+    `confidence` in [0, 1], None where not computed; `seconds` of reading, processing and writing; `model`: six letters of
+    the model's digest and six of its settings'.
     """
 
     file: str
@@ -47,13 +46,28 @@ class Row:
     error: str
     model: str
 
+    def line(self) -> bytes:
+        """The row as it stands in the file."""
+        shares = ["" if value is None else f"{value:.4f}" for value in (self.glare_share, self.confidence)]
+        sizes = [str(side or "") for side in (self.width_px, self.height_px)]
+        seconds = f"{self.seconds:.3f}"
+        return _line([self.file, self.output, *sizes, *shares, seconds, self.status, self.error, self.model])
 
-COLUMNS = tuple(field.name for field in fields(Row))
+
+def _line(cells: Iterable[str]) -> bytes:
+    """Cells on one line whatever line breaks they hold, so that a line that is cut off harms no other."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(map(_one_line, cells))
+    # File names that are no UTF-8 are restored by the same error handler.
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def manifest_name(shard: tuple[int, int] | None) -> str:
-    """The name of a run's manifest; each shard has its own."""
-    return "manifest.csv" if shard is None else f"manifest-{shard[0]}-of-{shard[1]}.csv"
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+# The byte order mark lets spreadsheets recognize UTF-8.
+_HEAD = "\ufeff".encode() + _line(field.name for field in fields(Row))
 
 
 class Manifest:
@@ -78,26 +92,24 @@ class Manifest:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab+")
         try:
-            if not _held_by_us(self._file):
+            is_ours = True
+            with suppress(OSError):  # a file system without locks
+                is_ours = _lock(self._file)
+            if not is_ours:
                 raise ParamError(f"{path}: another run is writing this manifest; wait for it, or choose another folder")
-            self.rows = {row.output: row for row in self._recover()}
+            self._file.seek(0)
+            data = self._file.read()
+            if _HEAD.startswith(data):  # new, or cut off in its first line
+                self._file.truncate(0)
+                self._append(_HEAD)
+            elif not data.startswith(_HEAD):
+                raise ParamError(f"{path}: this is no manifest of dancheong; move it away, or choose another folder")
+            elif not data.endswith(b"\n"):
+                self._append(b"\n")
+            self.rows = {row.output: row for row in _rows(data)}
         except BaseException:
             self._file.close()
             raise
-
-    def _recover(self) -> list[Row]:
-        self._file.seek(0)
-        data = self._file.read()
-        head = _MARK + _line(COLUMNS)
-        if head.startswith(data):  # new, or cut off in its first line
-            self._file.truncate(0)
-            self._write(head)
-            return []
-        if not data.startswith(head):
-            raise ParamError(f"{self.path}: this is no manifest of dancheong; move it away, or choose another folder")
-        if not data.endswith(b"\n"):
-            self._write(b"\n")
-        return _rows(data)
 
     def __enter__(self) -> Self:
         return self
@@ -111,28 +123,32 @@ class Manifest:
         Raises:
             OSError: the disk.
         """
-        row = _row(result, self._name(result.output), self.model)
+        row = Row(
+            str(result.input), self._name(result.output), result.width, result.height, result.glare_share,
+            result.confidence, result.seconds, result.status, result.error or "", self.model,
+        )
         if row.status == "skipped" and row.output in self.rows:
             return
         self.rows[row.output] = row
-        self._write(_line(_cells(row)))
+        self._append(row.line())
 
-    def of_another(self, photograph: Path, output: Path) -> str:
-        """The photograph whose result stands at `output`, where that is not `photograph`; else empty."""
+    def result_of_another(self, photo: Path, output: Path) -> str:
+        """A sentence where the result of another photograph stands at `output`; else empty."""
         row = self.rows.get(self._name(output))
-        if row is None or row.status == "failed" or Path(row.file).name == photograph.name:
+        if row is None or row.status == "failed" or Path(row.file).name == photo.name:
             return ""
-        return row.file
+        return f"{output}: is the result of {row.file}; choose another folder for the results"
 
     def other_models(self) -> int:
         """How many results that stand there were made with another model or other settings."""
         return sum(row.status == "ok" and row.model != self.model for row in self.rows.values())
 
-    def sweep(self, folders: Iterable[Path]) -> int:
+    def remove_leftovers(self, folders: Iterable[Path]) -> int:
         """Remove half-written files that killed runs left in `folders`; returns how many.
 
-        Nothing is removed while another run holds a manifest beside this one: what it is writing looks the same. A run
-        holds its manifest before it writes anything, so what is listed first and held by nobody then is left over.
+        Nothing is removed while another run holds a manifest beside this one, because the files it is writing look the
+        same. A run holds its manifest before it writes anything, so files that are listed first, when nobody holds another
+        manifest afterwards, are left over.
         """
         found = [
             Path(entry.path) for folder in {*folders} if folder.is_dir() for entry in os.scandir(folder)
@@ -145,12 +161,18 @@ class Manifest:
         return len(found)
 
     def _name(self, output: Path) -> str:
-        return _flat((output.relative_to(self._out_dir) if output.is_relative_to(self._out_dir) else output).as_posix())
+        path = output.relative_to(self._out_dir) if output.is_relative_to(self._out_dir) else output
+        return _one_line(path.as_posix())
 
-    def _write(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> None:
         self._file.write(data)
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def manifest_name(shard: tuple[int, int] | None) -> str:
+    """The name of a run's manifest; each shard has its own."""
+    return "manifest.csv" if shard is None else f"manifest-{shard[0]}-of-{shard[1]}.csv"
 
 
 def manifests_in(folder: Path) -> list[Path]:
@@ -168,7 +190,7 @@ def read_manifests(paths: Sequence[Path]) -> list[Row]:
     rows: dict[str, Row] = {}
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
         data = path.read_bytes()
-        if not data.startswith(_MARK + _line(COLUMNS)):
+        if not data.startswith(_HEAD):
             raise DancheongError(f"{path}: this is no manifest of dancheong; give a folder of results, or its manifests")
         for row in _rows(data):
             if row.status != "skipped" or rows.get(row.output, row).status != "ok":
@@ -179,11 +201,11 @@ def read_manifests(paths: Sequence[Path]) -> list[Row]:
 def write_manifest(path: Path, rows: Iterable[Row]) -> None:
     """Write a manifest of these lines, whole or not at all."""
     with whole_file(path) as temporary:
-        temporary.write_bytes(_MARK + _line(COLUMNS) + b"".join(_line(_cells(row)) for row in rows))
+        temporary.write_bytes(_HEAD + b"".join(row.line() for row in rows))
 
 
 def summary(rows: Sequence[Row] | Sequence[FileResult]) -> dict[str, Any]:
-    """How many photographs came to what; seconds of all treatments; how many have light reflection."""
+    """Photographs counted by status and by light reflection, and the seconds of all of them together."""
     counts = Counter(row.status for row in rows)
     return {
         "photographs": len(rows), **{status: counts[status] for status in ("ok", "skipped", "failed")},
@@ -191,88 +213,46 @@ def summary(rows: Sequence[Row] | Sequence[FileResult]) -> dict[str, Any]:
     }
 
 
-def _row(result: FileResult, output: str, model: str) -> Row:
-    return Row(
-        str(result.input), output, result.width, result.height, result.glare_share, result.confidence, result.seconds,
-        result.status, result.error or "", model,
-    )
-
-
-def _cells(row: Row) -> list[str]:
-    shares = ["" if value is None else f"{value:.4f}" for value in (row.glare_share, row.confidence)]
-    sizes = [str(side or "") for side in (row.width_px, row.height_px)]
-    return [row.file, row.output, *sizes, *shares, f"{row.seconds:.3f}", row.status, row.error, row.model]
-
-
-def _line(cells: Sequence[str]) -> bytes:
-    """One line, whatever line breaks the cells hold, so that a line cut off harms no other."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(map(_flat, cells))
-    # A name that is no text comes back as it was.
-    return text.getvalue().encode("utf-8", "surrogateescape")
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.splitlines())
-
-
 def _rows(data: bytes) -> list[Row]:
-    lines = data.decode("utf-8-sig", "surrogateescape").split("\n")[1:]
-    return [row for row in map(_parsed, lines) if row is not None]
-
-
-def _parsed(line: str) -> Row | None:
-    """The row of a line; None where it was cut off."""
-    try:
-        (cells,) = csv.reader([line], strict=True)
-        file, output, width, height, glare, confidence, seconds, status, error, model = cells
-        if len(model) != MODEL_LETTERS:
-            return None
-        return Row(
-            file, output, int(width or 0), int(height or 0), float(glare) if glare else None,
-            float(confidence) if confidence else None, float(seconds), status, error, model,
-        )
-    except (ValueError, csv.Error):
-        return None
-
-
-def _held_by_us(file: BinaryIO) -> bool:
-    """False where another process holds it; a file system without locks is taken at its word."""
-    try:
-        return _lock(file)
-    except OSError:
-        return True
+    """The rows of a file, without lines that were cut off."""
+    rows = []
+    for line in data.decode("utf-8-sig", "surrogateescape").split("\n")[1:]:
+        with suppress(ValueError, csv.Error):
+            (cells,) = csv.reader([line], strict=True)
+            file, output, width, height, glare, confidence, seconds, status, error, model = cells
+            row = Row(
+                file, output, int(width or 0), int(height or 0), float(glare) if glare else None,
+                float(confidence) if confidence else None, float(seconds), status, error, model,
+            )
+            if len(model) == MODEL_LETTERS:
+                rows.append(row)
+    return rows
 
 
 def _is_held(path: Path) -> bool:
     try:
         with path.open("rb+") as file:
             return not _lock(file)
-    except OSError:  # gone meanwhile, or closed to us: of what we do not know we touch nothing
+    except OSError:  # gone meanwhile, or closed to us: it may be held
         return path.exists()
 
 
-if sys.platform == "win32":
-    import msvcrt
+def _lock(file: BinaryIO) -> bool:
+    """Hold the file until it is closed; False where another process holds it.
 
-    def _lock(file: BinaryIO) -> bool:
-        """Hold the file until it is closed; False where another process does."""
-        place = file.tell()
-        file.seek(_LOCK_AT)
-        try:
+    Raises:
+        OSError: the file system has no locks.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(1 << 40)  # Windows locks bytes: one that no manifest reaches
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            file.seek(place)
-        return True
-else:
-    import fcntl
+        else:
+            import fcntl
 
-    def _lock(file: BinaryIO) -> bool:
-        """Hold the file until it is closed; False where another process does."""
-        try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    except (BlockingIOError, PermissionError):  # PermissionError: Windows
+        return False
+    return True

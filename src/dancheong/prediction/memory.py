@@ -1,4 +1,4 @@
-"""What memory a photograph will take, measured once and written down, and how many may be in it at a time (MEMORY_GB)."""
+"""The memory that a photograph needs, by constants that were measured, and its share of MEMORY_GB."""
 
 import math
 from collections.abc import Iterator
@@ -17,56 +17,56 @@ from dancheong.prediction.full_resolution import STRIP_BYTES, strip_rows
 FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 16, (True, True): 21}
 # Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
 NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
-# Bytes a pixel of the size at which light reflection is looked for: measured 305; the runtime keeps them.
+# Bytes a pixel of the detector's working size: measured 305; the runtime keeps them.
 DETECTOR_BYTES = 320
+_OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "insufficient memory", "failed to allocate", "out of memory")
 
 
-def bytes_needed(extent: ImageSpec, params: Params, rows: int = 0, look: float = 1.0) -> int:
+def bytes_needed(spec: ImageSpec, params: Params, rows: int = 0, network_scale: float = 1.0) -> int:
     """About how many bytes coloring a photograph takes, beside the program and the model itself.
 
     Args:
         rows: height of a strip; 0: TILE_PX, or what is quick.
-        look: the largest size at which the network looks at it, in working sizes.
+        network_scale: the largest size of the network's input, in working sizes.
     """
-    full = extent.pixels * FULL_SIZE_BYTES[extent.color, extent.deep]
-    small = math.prod(working_shape(extent.height_px, extent.width_px, params.resol))
-    network = round(small * look**2) * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
-    strip = min(rows or strip_rows(extent.width_px, params.tile_px), extent.height_px) * extent.width_px * STRIP_BYTES
-    return full + network + strip + _detector_bytes(extent, params)
+    full = spec.pixels * FULL_SIZE_BYTES[spec.color, spec.deep]
+    small = math.prod(working_shape(spec.height_px, spec.width_px, params.resol))
+    network = round(small * network_scale**2) * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
+    strip = min(rows or strip_rows(spec.width_px, params.tile_px), spec.height_px) * spec.width_px * STRIP_BYTES
+    return full + network + strip + _detector_bytes(spec, params)
 
 
-def _detector_bytes(extent: ImageSpec, params: Params) -> int:
+def _detector_bytes(spec: ImageSpec, params: Params) -> int:
     if params.glare_mode in ("off", "global") or params.glare_stage == "train" or params.det_method != "learned":
         return 0
-    height, width = working_size((extent.height_px, extent.width_px), params.det_work_size)
+    height, width = working_size((spec.height_px, spec.width_px), params.det_work_size)
     return height * width * DETECTOR_BYTES
 
 
-def rows_within(extent: ImageSpec, params: Params, look: float = 1.0) -> int:
-    """Height of the strips in which a photograph is finished within MEMORY_GB: fewer rows where only that fits.
+def rows_within(spec: ImageSpec, params: Params, network_scale: float = 1.0) -> int:
+    """The largest height of a strip with which a photograph fits into MEMORY_GB.
 
     Raises:
         ParamError: where even the smallest strips do not fit, saying how much is needed and what to do.
     """
-    allowed = params.memory_gb * 1e9
-    rows = min(strip_rows(extent.width_px, params.tile_px), extent.height_px)
-    while rows > 1 and bytes_needed(extent, params, rows, look) > allowed:
+    rows = min(strip_rows(spec.width_px, params.tile_px), spec.height_px)
+    while rows > 1 and bytes_needed(spec, params, rows, network_scale) > params.memory_gb * 1e9:
         rows = (rows + 1) // 2
-    check_allowed("coloring", extent, bytes_needed(extent, params, rows, look), params)
+    check_allowed("coloring", spec, bytes_needed(spec, params, rows, network_scale), params)
     return rows
 
 
-def check_allowed(doing: str, extent: ImageSpec, needed: int, params: Params) -> None:
+def check_allowed(doing: str, spec: ImageSpec, needed: int, params: Params) -> None:
     """Refuse a photograph for which MEMORY_GB is too little. Raises ParamError, saying how much is needed and what to do."""
     if needed > params.memory_gb * 1e9:
         raise ParamError(
-            f"{extent.width_px} x {extent.height_px} px: {doing} it needs about {needed / 1e9:.1f} GB, MEMORY_GB is "
+            f"{spec.width_px} x {spec.height_px} px: {doing} it needs about {needed / 1e9:.1f} GB, MEMORY_GB is "
             f"{params.memory_gb:g}: raise MEMORY_GB if the machine has that much, or make the photograph smaller"
         )
 
 
 class Budget:
-    """MEMORY_GB, shared by photographs that are done at the same time: who asks first is served first."""
+    """MEMORY_GB, shared by the photographs in work. Threads get their share in the order in which they ask."""
 
     def __init__(self, total_bytes: int) -> None:
         self.total_bytes = total_bytes
@@ -76,7 +76,7 @@ class Budget:
 
     @contextmanager
     def share(self, wanted_bytes: int) -> Iterator[None]:
-        """Wait until so much is free (all of it, where more is wanted), and hold it."""
+        """Wait until `wanted_bytes` are free (all of the budget, where more is wanted), and hold them."""
         taken = min(wanted_bytes, self.total_bytes)
         with self._turn, self._change:
             self._change.wait_for(lambda: self._free >= taken)
@@ -90,19 +90,16 @@ class Budget:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Wait until nobody else holds anything, and keep it so."""
+        """Wait until no other photograph is in work, and hold the whole budget."""
         with self.share(self.total_bytes):
             yield
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or what it came from, says that memory could not be had; each library says it in its own way."""
+    """Whether an error, or its cause, says that memory ran out; each library says it in its own words."""
     while error is not None:
-        words = str(error).lower()
-        if isinstance(error, MemoryError) or any(sign in words for sign in _SIGNS):
+        message = str(error).lower()
+        if isinstance(error, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY):
             return True
         error = error.__cause__
     return False
-
-
-_SIGNS = ("bad_alloc", "bad allocation", "insufficient memory", "failed to allocate", "out of memory")

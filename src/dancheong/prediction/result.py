@@ -1,21 +1,24 @@
-"""What became of one photograph."""
+"""The result of one photograph, and an error in words."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dancheong.params import DancheongError
 from dancheong.prediction.memory import is_out_of_memory
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of one photograph.
+    """The result of one photograph.
 
-    `status`: "ok"; "skipped", its result was there already; "failed", and `error` says why. `width`, `height` in px and
-    `seconds` are those of the treatment, 0 where there was none. `glare_share` and `clip_share` are shares of the
-    picture, None where nothing was looked for; `abstained`: so much glare was found that the picture was left alone.
-    `confidence`: mean of the confidence map in [0, 1], None where none was asked for. `notes`: what was given up or assumed
-    in reading and writing, in words, such as the pages after the first.
+    Attributes:
+        status: "ok"; "skipped", because its result was there already; "failed", and `error` says why.
+        seconds, width, height: time of reading, processing and writing, and size in px; 0 where nothing was done.
+        glare_share, clip_share: shares of the picture; None where the detector did not look.
+        abstained: the detector found so much light reflection that it left the picture alone.
+        confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
+        notes: what reading and writing gave up or assumed, in words, such as the pages after the first.
     """
 
     input: Path
@@ -40,12 +43,9 @@ class FileResult:
         return {name: value for name, value in record.items() if value not in (None, ()) or name not in optional}
 
 
-def told(error: Exception) -> str:
-    """What a person is told of an error: the message where it was written for a person; the kind as well where not."""
+def error_message(error: BaseException) -> str:
+    """An error for a person: its message where that was written for a person, else its type as well."""
+    with_type = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if is_out_of_memory(error):
-        return f"not enough memory for a photograph of this size; close other programs, or make it smaller ({_kind(error)})"
-    return str(error) if isinstance(error, ValueError) and str(error) else _kind(error)
-
-
-def _kind(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return f"not enough memory for a photograph of this size; close other programs, or make it smaller ({with_type})"
+    return str(error) if isinstance(error, ValueError | DancheongError) and str(error) else with_type

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 
 import pytest
+from starlette.requests import Request
 
 from dancheong.app.web.access import LOOPBACK_HOSTS, AccessPolicy, guarded, refused
 from dancheong.app.web.sessions import Full, Sessions
@@ -12,10 +13,16 @@ OPEN = AccessPolicy(None, "s3cret-token", "dancheong_7860", 1_000_000)
 UPLOAD = "/en/gradio_api/upload"
 
 
-def ask(path="/", method="GET", house=HOME, **headers):
+def answer(path="/", method="GET", policy=HOME, **headers):
+    """The refusal of a request, None where it is let in."""
     named = {"host": "127.0.0.1:7860"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    refusal = refused(method, path, named, house, Words("en"))
-    return refusal.status if refusal else None
+    lines = [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
+    return refused(Request({"type": "http", "method": method, "path": path, "headers": lines}), policy, Words("en"))
+
+
+def ask(*request, **headers):
+    refusal = answer(*request, **headers)
+    return refusal.status_code if refusal else None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:7860", "LOCALHOST", "[::1]:7860", "localhost:9000"])
@@ -29,9 +36,9 @@ def test_a_foreign_name_for_this_machine_is_refused(host):
 
 
 def test_elsewhere_than_on_loopback_the_name_does_not_matter_but_the_token_does():
-    assert ask(house=OPEN, host="archive.example") == 403
-    assert ask(house=OPEN, host="archive.example", cookie="dancheong_7860=s3cret-token") is None
-    assert ask(house=OPEN, host="archive.example", authorization="Bearer s3cret-token") is None
+    assert ask(policy=OPEN, host="archive.example") == 403
+    assert ask(policy=OPEN, host="archive.example", cookie="dancheong_7860=s3cret-token") is None
+    assert ask(policy=OPEN, host="archive.example", authorization="Bearer s3cret-token") is None
 
 
 @pytest.mark.parametrize(
@@ -39,13 +46,13 @@ def test_elsewhere_than_on_loopback_the_name_does_not_matter_but_the_token_does(
     [("archive.example", None), ("192.168.0.7:7860", None), ("[fe80::1]:7860", None), ("evil.example", 403), ("", 403)],
 )
 def test_elsewhere_the_host_is_this_machine_s_name_or_an_address(host, status):
-    house = AccessPolicy(frozenset({"archive.example"}), OPEN.token, OPEN.cookie, OPEN.max_upload_bytes)
-    assert ask(house=house, host=host, authorization="Bearer s3cret-token") == status
+    policy = AccessPolicy(frozenset({"archive.example"}), OPEN.token, OPEN.cookie, OPEN.max_upload_bytes)
+    assert ask(policy=policy, host=host, authorization="Bearer s3cret-token") == status
 
 
 @pytest.mark.parametrize("cookie", ["dancheong_7860=", "dancheong_7860=s3cret-tokeX", "other=s3cret-token", "é=\x01;;", "="])
 def test_a_wrong_token_is_refused(cookie):
-    assert ask(house=OPEN, cookie=cookie) == 403
+    assert ask(policy=OPEN, cookie=cookie) == 403
 
 
 @pytest.mark.parametrize(
@@ -81,17 +88,16 @@ def test_an_upload_has_a_limit_and_everything_else_a_smaller_one():
 
 
 def test_the_refusal_names_both_sizes():
-    refusal = refused("POST", UPLOAD, {"host": "localhost", "content-length": "3000000"}, HOME, Words("en"))
-    assert refusal is not None
-    assert "3 MB" in refusal.text
-    assert "1 MB" in refusal.text
+    text = answer(UPLOAD, "POST", content_length="3000000").body.decode()
+    assert "3 MB" in text
+    assert "1 MB" in text
 
 
-# -- the whole door ----------------------------------------------------------------------------------------------------
+# -- the application behind it -----------------------------------------------------------------------------------------
 
 
-def through(house, workplace, path="/", method="GET", query=b"", headers=(), body=b""):
-    """(status, headers, body) of one request; the application behind the door says 'in' and reads the body."""
+def through(policy, sessions, path="/", method="GET", query=b"", headers=(), body=b""):
+    """(status, headers, body) of one request; the application says 'in' and reads the body."""
     sent, reached = [], []
 
     async def app(scope, receive, send):
@@ -107,71 +113,71 @@ def through(house, workplace, path="/", method="GET", query=b"", headers=(), bod
 
     scope = {"type": "http", "method": method, "path": path, "query_string": query,
              "headers": [(b"host", b"localhost"), *headers]}
-    asyncio.run(guarded(app, house, workplace)(scope, receive, send))
+    asyncio.run(guarded(app, policy, sessions)(scope, receive, send))
     return sent[0]["status"], sent[0]["headers"], sent[1]["body"].decode(), reached
 
 
 @pytest.fixture
-def workplace():
-    with Sessions(10_000_000) as place:
-        yield place
+def sessions():
+    with Sessions(10_000_000) as made:
+        yield made
 
 
-def test_the_right_token_in_the_address_becomes_a_cookie_and_leaves_the_address(workplace):
-    status, headers, _, reached = through(OPEN, workplace, "//en/", query=b"token=s3cret-token&a=1")
+def test_the_right_token_in_the_address_becomes_a_cookie_and_leaves_the_address(sessions):
+    status, headers, _, reached = through(OPEN, sessions, "//en/", query=b"token=s3cret-token&a=1")
     given = dict(headers)
     assert (status, given[b"location"]) == (303, b"/en/?a=1")
     assert given[b"set-cookie"] == b"dancheong_7860=s3cret-token; Path=/; HttpOnly; SameSite=Lax"
     assert not reached
 
 
-def test_the_wrong_token_in_the_address_opens_nothing(workplace):
+def test_the_wrong_token_in_the_address_opens_nothing(sessions):
     korean = [(b"accept-language", b"ko")]
-    status, headers, text, reached = through(OPEN, workplace, query=b"token=s3cret-tokex", headers=korean)
+    status, headers, text, reached = through(OPEN, sessions, query=b"token=s3cret-tokex", headers=korean)
     assert (status, reached) == (403, [])
     assert "토큰" in text
     assert b"set-cookie" not in dict(headers)
 
 
-def test_every_answer_forbids_other_hosts(workplace):
-    for house in (HOME, OPEN):
-        _, headers, _, _ = through(house, workplace)
-        policy = dict(headers)[b"content-security-policy"].decode()
-        assert "connect-src 'self'" in policy
-        assert "http" not in policy
+def test_every_answer_forbids_other_hosts(sessions):
+    for policy in (HOME, OPEN):
+        _, headers, _, _ = through(policy, sessions)
+        content_policy = dict(headers)[b"content-security-policy"].decode()
+        assert "connect-src 'self'" in content_policy
+        assert "http" not in content_policy
         assert [value for name, value in headers if name == b"referrer-policy"] == [b"no-referrer"]
 
 
-def test_an_upload_is_refused_in_words_while_there_is_no_room(workplace):
+def test_an_upload_is_refused_in_words_while_there_is_no_room(sessions):
     headers = [(b"content-length", b"900000"), (b"accept-language", b"en")]
     small = AccessPolicy(LOOPBACK_HOSTS, "", "c", 1_000_000)
-    assert through(small, workplace, UPLOAD, "POST", headers=headers)[0] == 200
+    assert through(small, sessions, UPLOAD, "POST", headers=headers)[0] == 200
     with contextlib.ExitStack() as others:
         for _ in range(11):
-            others.enter_context(workplace.room_for(900_000))
-        status, _, text, reached = through(small, workplace, UPLOAD, "POST", headers=headers)
+            others.enter_context(sessions.room_for(900_000))
+        status, _, text, reached = through(small, sessions, UPLOAD, "POST", headers=headers)
     assert (status, reached) == (503, [])
     assert "try again" in text
-    assert through(small, workplace, UPLOAD, "POST", headers=headers)[0] == 200
+    assert through(small, sessions, UPLOAD, "POST", headers=headers)[0] == 200
 
 
-def test_room_counts_what_lies_there(workplace):
-    (workplace.uploads / "a").write_bytes(bytes(9_500_000))
-    with pytest.raises(Full), workplace.room_for(600_000):
+def test_room_counts_what_lies_there(sessions):
+    (sessions.uploads / "a").write_bytes(bytes(9_500_000))
+    with pytest.raises(Full), sessions.room_for(600_000):
         pass
-    (workplace.uploads / "a").unlink()
-    with workplace.room_for(600_000):
+    (sessions.uploads / "a").unlink()
+    with sessions.room_for(600_000):
         pass
 
 
-def test_nobody_talks_to_a_web_socket(workplace):
+def test_nobody_talks_to_a_web_socket(sessions):
     sent = []
 
     async def run():
         async def send(message):
             sent.append(message)
 
-        await guarded(None, HOME, workplace)({"type": "websocket", "headers": []}, None, send)
+        await guarded(None, HOME, sessions)({"type": "websocket", "headers": []}, None, send)
 
     asyncio.run(run())
     assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dancheong.app.web import coloring
-from dancheong.app.web.coloring import Photograph, color, draw, forget_drawing, picture, plain, zip_results
+from dancheong.app.web.coloring import Photograph, color, draw, forget_drawing, picture, without_folder, zip_results
 from dancheong.app.web.model_store import ModelStore
 from dancheong.artifact import ArtifactError
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
@@ -17,13 +17,13 @@ from dancheong.scenes import scene
 
 
 @pytest.fixture(scope="module")
-def shelf(trained):
+def models(trained):
     return ModelStore([trained / "model.h5"], trained, {"MEMORY_GB": 1})
 
 
 @pytest.fixture
 def dropped(tmp_path):
-    """Puts a gray scene where a visit would have it."""
+    """Puts a gray scene where a session would have it."""
 
     def drop(name="경복궁 1.png", number=1, dtype=np.uint8, size=(64, 48)):
         source = tmp_path / str(number) / "in" / name
@@ -35,9 +35,9 @@ def dropped(tmp_path):
     return drop
 
 
-def model_of(shelf, **settings):
-    (path,) = shelf.models().values()
-    return shelf.colorizer(path, settings)
+def model_of(models, **settings):
+    (path,) = models.models().values()
+    return models.colorizer(path, settings)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def model_of(shelf, **settings):
     [("경복궁 1.png", "경복궁 1.png", np.uint8), ("a b.TIF", "a b.TIF", np.uint16), ("c.jpg", "c.jpg", np.uint8),
      ("w.webp", "w.png", np.uint8), ("16.png", "16.png", np.uint16)],
 )
-def test_a_result_is_of_the_photographs_own_kind_and_webp_becomes_png(shelf, dropped, name, written, dtype):
-    done = color(model_of(shelf), dropped(name, dtype=dtype))
+def test_a_result_is_of_the_photographs_own_kind_and_webp_becomes_png(models, dropped, name, written, dtype):
+    done = color(model_of(models), dropped(name, dtype=dtype))
     result = read_photo(done.result)
     assert (done.name, done.error, done.version) == (written, "", 1)
     assert (done.width_px, done.height_px) == (64, 48)
@@ -54,16 +54,16 @@ def test_a_result_is_of_the_photographs_own_kind_and_webp_becomes_png(shelf, dro
     assert result.pixels.dtype == dtype
 
 
-def test_a_result_can_be_larger_than_its_photograph(shelf, dropped):
-    done = color(model_of(shelf, sr_scale="2"), dropped())
+def test_a_result_can_be_larger_than_its_photograph(models, dropped):
+    done = color(model_of(models, sr_scale="2"), dropped())
     assert done.error == ""
     assert read_photo(done.result).pixels.shape == (96, 128, 3)
 
 
-def test_what_cannot_be_read_is_told_without_a_path(shelf, dropped, tmp_path):
+def test_what_cannot_be_read_is_told_without_a_path(models, dropped, tmp_path):
     one = dropped()
     one.source.write_bytes(b"nothing")
-    done = color(model_of(shelf), one)
+    done = color(model_of(models), one)
     assert done.result is None
     assert "경복궁 1.png" in done.error
     assert str(tmp_path) not in done.error
@@ -75,7 +75,7 @@ def test_what_cannot_be_read_is_told_without_a_path(shelf, dropped, tmp_path):
      ("/other/a.png", "/other/a.png")],
 )
 def test_of_a_path_only_the_name_is_told(text, told):
-    assert plain(text, Path("/r/k")) == told
+    assert without_folder(text, Path("/r/k")) == told
 
 
 def strokes_png(value, size=(32, 24)):
@@ -86,8 +86,8 @@ def strokes_png(value, size=(32, 24)):
     return buffer.getvalue()
 
 
-def test_what_a_person_draws_is_added_and_taken_away(shelf, dropped):
-    model = model_of(shelf, GLARE_MODE="region")
+def test_what_a_person_draws_is_added_and_taken_away(models, dropped):
+    model = model_of(models, GLARE_MODE="region")
     first = color(model, dropped())
     found = read_photo(first.mask).pixels
     draw(first, strokes_png(255))
@@ -105,8 +105,8 @@ def test_what_a_person_draws_is_added_and_taken_away(shelf, dropped):
     assert np.array_equal(read_photo(back.mask).pixels, found)
 
 
-def test_a_drawing_that_is_none_or_too_large_is_refused(shelf, dropped, monkeypatch):
-    one = color(model_of(shelf, GLARE_MODE="region"), dropped())
+def test_a_drawing_that_is_none_or_too_large_is_refused(models, dropped, monkeypatch):
+    one = color(model_of(models, GLARE_MODE="region"), dropped())
     monkeypatch.setattr(coloring, "STROKES_PX", 31)
     for content in (b"", b"<svg/>", strokes_png(255)):
         with pytest.raises(PhotoError):
@@ -115,13 +115,13 @@ def test_a_drawing_that_is_none_or_too_large_is_refused(shelf, dropped, monkeypa
     assert not (one.folder / "drawn").exists()
 
 
-def test_where_nothing_is_looked_for_it_is_said_why(shelf, dropped):
-    assert "GLARE_MODE=off" in color(model_of(shelf, GLARE_MODE="off"), dropped()).masks
+def test_where_nothing_is_looked_for_it_is_said_why(models, dropped):
+    assert "GLARE_MODE=off" in color(model_of(models, GLARE_MODE="off"), dropped()).masks_unused
 
 
-def test_pictures_for_the_browser(shelf, dropped, monkeypatch):
+def test_pictures_for_the_browser(models, dropped, monkeypatch):
     monkeypatch.setitem(coloring.LONGEST_PX, "view", 32)
-    done = color(model_of(shelf, GLARE_MODE="region"), dropped("s.tif", dtype=np.uint16))
+    done = color(model_of(models, GLARE_MODE="region"), dropped("s.tif", dtype=np.uint16))
     for kind, size, expected in (("before", "view", (32, 24)), ("after", "full", (64, 48)), ("mask", "view", (32, 24))):
         with Image.open(picture(done, kind, size)) as image:
             assert image.size == expected
@@ -130,8 +130,8 @@ def test_pictures_for_the_browser(shelf, dropped, monkeypatch):
         picture(replace(done, result=None), "after", "view")
 
 
-def test_the_zip_keeps_every_result_under_a_name_of_its_own(shelf, dropped, tmp_path):
-    model = model_of(shelf)
+def test_the_zip_keeps_every_result_under_a_name_of_its_own(models, dropped, tmp_path):
+    model = model_of(models)
     done = [color(model, dropped("a.png", 1)), color(model, dropped("A.png", 2)), dropped("b.png", 3)]
     path = zip_results(done, tmp_path / "all.zip")
     with zipfile.ZipFile(path) as zipped:
@@ -142,21 +142,21 @@ def test_the_zip_keeps_every_result_under_a_name_of_its_own(shelf, dropped, tmp_
     assert not (tmp_path / "none.zip").exists()
 
 
-def test_one_network_serves_all_settings(shelf, trained):
-    (path,) = shelf.models().values()
-    plain, gray = shelf.colorizer(path, {}), shelf.colorizer(path, {"vivid": 0.0})
+def test_one_network_serves_all_settings(models, trained):
+    (path,) = models.models().values()
+    plain, gray = models.colorizer(path, {}), models.colorizer(path, {"vivid": 0.0})
     assert plain._network is gray._network
     assert (plain.params.memory_gb, plain.params.vivid, gray.params.vivid) == (1, 1, 0)
     pixels = scene(3, 40, 32)[..., 1]
     assert np.array_equal(gray(pixels)[..., 0], gray(pixels)[..., 2])
     assert not np.array_equal(plain(pixels)[..., 0], plain(pixels)[..., 2])
     with pytest.raises(ParamError, match="cannot be changed at prediction"):
-        shelf.colorizer(path, {"resol": 64})
+        models.colorizer(path, {"resol": 64})
 
 
-def test_the_shelf_offers_each_file_once_and_refuses_what_is_no_model(trained, tmp_path):
+def test_the_store_offers_each_file_once_and_refuses_what_is_no_model(trained, tmp_path):
     (tmp_path / "new.h5").write_bytes(b"no model")
-    shelf = ModelStore([trained / "model.h5", trained / "." / "model.h5"], tmp_path)
-    assert list(shelf.models()) == ["model", "new"]
+    models = ModelStore([trained / "model.h5", trained / "." / "model.h5"], tmp_path)
+    assert list(models.models()) == ["model", "new"]
     with pytest.raises(ArtifactError):
-        shelf.params(shelf.models()["new"])
+        models.params(models.models()["new"])

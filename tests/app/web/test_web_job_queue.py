@@ -5,12 +5,12 @@ import pytest
 from dancheong.app.web.job_queue import Busy, JobQueue
 
 
-def test_one_at_a_time_in_order_and_the_line_is_bounded():
+def test_one_at_a_time_in_order_and_the_queue_is_bounded():
     together, most, order = [], [], []
     go = threading.Event()
 
     def work(number):
-        def run(ticket):
+        def run(job):
             together.append(number)
             most.append(len(together))
             go.wait(20)
@@ -20,36 +20,36 @@ def test_one_at_a_time_in_order_and_the_line_is_bounded():
 
         return run
 
-    with JobQueue(places=2) as desk:
-        first = desk.submit(work(0))
+    with JobQueue(places=2) as queue:
+        first = queue.submit(work(0))
         while not first.began:
             assert not first.wait(0.01)
-        waiting = [desk.submit(work(number)) for number in (1, 2)]
+        waiting = [queue.submit(work(number)) for number in (1, 2)]
         with pytest.raises(Busy):
-            desk.submit(work(3))
-        assert [desk.ahead(ticket) for ticket in (first, *waiting)] == [0, 1, 2]
+            queue.submit(work(3))
+        assert [queue.ahead(job) for job in (first, *waiting)] == [0, 1, 2]
         go.set()
-        assert [ticket.future.result(20) for ticket in (first, *waiting)] == [0, 1, 2]
-        assert desk.submit(work(4)).future.result(20) == 4
+        assert [job.future.result(20) for job in (first, *waiting)] == [0, 1, 2]
+        assert queue.submit(work(4)).future.result(20) == 4
     assert order == [0, 1, 2, 4]
     assert max(most) == 1
 
 
-def test_an_error_is_the_ticket_s_and_the_next_is_served():
-    def fails(ticket):
+def test_an_error_is_the_job_s_and_the_next_is_served():
+    def fails(job):
         raise ValueError("no")
 
-    with JobQueue(places=5) as desk:
-        bad, good = desk.submit(fails), desk.submit(lambda ticket: "fine")
+    with JobQueue(places=5) as queue:
+        bad, good = queue.submit(fails), queue.submit(lambda job: "fine")
         assert good.future.result(20) == "fine"
         assert isinstance(bad.future.exception(20), ValueError)
 
 
-def test_a_cancelled_ticket_is_not_worked_on():
+def test_a_cancelled_job_is_not_worked_on():
     go, done = threading.Event(), []
-    with JobQueue(places=5) as desk:
-        desk.submit(lambda ticket: go.wait(20))
-        second = desk.submit(lambda ticket: done.append("worked"))
+    with JobQueue(places=5) as queue:
+        queue.submit(lambda job: go.wait(20))
+        second = queue.submit(lambda job: done.append("worked"))
         second.cancel()
         go.set()
         assert second.future.result(20) is None
@@ -59,13 +59,13 @@ def test_a_cancelled_ticket_is_not_worked_on():
 def test_at_the_end_what_waits_is_dropped():
     go, began, done = threading.Event(), threading.Event(), []
 
-    def slow(ticket):
+    def slow(job):
         began.set()
         go.wait(20)
 
-    with JobQueue(places=5) as desk:
-        desk.submit(slow)
+    with JobQueue(places=5) as queue:
+        queue.submit(slow)
         began.wait(20)
-        desk.submit(lambda ticket: done.append(1))
+        queue.submit(lambda job: done.append(1))
         threading.Timer(0.1, go.set).start()
     assert done == []

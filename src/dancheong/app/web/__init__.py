@@ -1,5 +1,6 @@
-"""The page of `dancheong serve`: color, train and compare in a browser, for people who know no Python.
+"""The web page of `dancheong serve`.
 
-`server` puts it together; `guard` stands at the door; `workplace` holds what visitors bring and removes it; `desk` lets one
-prediction work at a time; `coloring`, `trainer` and `shelf` call the same functions as the command line.
+`server` makes and joins the parts; `access` refuses requests; `sessions` holds what visitors upload and removes it;
+`job_queue` runs one prediction at a time; `coloring`, `trainer` and `model_store` call the same functions as the command line;
+`page` and the three tabs are what a visitor sees.
 """

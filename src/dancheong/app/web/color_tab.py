@@ -1,89 +1,29 @@
-"""The first tab: drop gray photographs, color them, look, correct the mask, take them home."""
+"""The first tab: drop gray photographs, color them, look at them, correct the mask, download them."""
 
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from dancheong.app.web.coloring import Photograph, color, forget_drawing, plain
+from dancheong.app.web.coloring import Photograph, color, forget_drawing
 from dancheong.app.web.form import Form, prediction_form
 from dancheong.app.web.job_queue import Busy, QueuedJob
-from dancheong.app.web.services import Services
+from dancheong.app.web.services import AT_ONCE, STREAMED, Services, model_dropdown, page_message, viewer
 from dancheong.app.web.sessions import Session
 from dancheong.app.web.translations import Words
-from dancheong.app.web.views import VIEWER_WORDS, status, viewer_value
+from dancheong.app.web.views import status, viewer_value
 from dancheong.imaging.files import READ_SUFFIXES
 from dancheong.params import DancheongError, ParamError, Params
-from dancheong.prediction.folder import told
 
 MAX_PHOTOGRAPHS = 200
-LOOK_SECONDS = 0.4
-
-_VIEWER = Path(__file__).with_name("viewer.js").read_text(encoding="utf-8")
 
 
-def viewer(words: Words, name: str) -> Any:
-    """The empty viewer."""
-    told_words = {key: words(key) for key in VIEWER_WORDS}
-    if name == "compared":
-        told_words["empty"] = words("compare_empty")
-    return gr.HTML(
-        value="", html_template="<div></div>", js_on_load=_VIEWER, words=told_words, elem_id=name, apply_default_css=False,
-    )
-
-
-def session_of(request: gr.Request) -> str:
-    """What tells one open page from another."""
-    return request.session_hash or ""
-
-
-# How an event reaches the server. What lasts is told of in a stream that all events of a page share; it is closed when none
-# is under way, and an event that has just joined is then never heard of again. So only what must go through it does.
-IN_LINE: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-AT_ONCE: dict[str, Any] = {**IN_LINE, "queue": False}
-
-
-def claim(services: Services) -> Callable[..., None]:
-    """What happens when files are dropped: they belong to a visit from now on, and go with it."""
-
-    def received(uploads: str | list[str] | None, request: gr.Request) -> None:
-        visit = services.workplace.visit(session_of(request))
-        visit.uploads.update(Path(upload) for upload in ([uploads] if isinstance(uploads, str) else uploads or ()))
-
-    return received
-
-
-def models_of(services: Services, visit: Session | None) -> dict[str, Path]:
-    """The models a visitor can choose: the server's, and those brought along."""
-    return {**services.shelf.models(), **(visit.models if visit else {})}
-
-
-def model_dropdown(words: Words, services: Services, label: str, name: str) -> Any:
-    """A choice of models; the first is chosen."""
-    names = list(services.shelf.models())
-    return gr.Dropdown(choices=names, value=names[0] if names else None, label=words(label), elem_id=name, filterable=False)
-
-
-def reason(error: BaseException, folder: Path) -> str:
-    """An error in words, without the folders of this machine."""
-    text = str(error) if isinstance(error, DancheongError) else told(error) if isinstance(error, Exception) else str(error)
-    return plain(text, folder)
-
-
-@dataclass(frozen=True)
-class ColorTab:
-    """What other parts of the page need of this tab."""
-
-    model: Any
-
-
-def color_tab(words: Words, services: Services) -> ColorTab:
-    """Build the tab."""
-    with gr.Row(elem_classes="desk"):
+def color_tab(words: Words, services: Services) -> Any:
+    """Build the tab; returns its choice of models."""
+    with gr.Row(elem_classes="columns"):
         with gr.Column(scale=0, min_width=340, elem_classes="side"):
             gr.Markdown(f"### {words('step_photos')}")
             files = gr.File(
@@ -91,108 +31,165 @@ def color_tab(words: Words, services: Services) -> ColorTab:
             )
             gr.Markdown(words("photos_kinds", limit=services.upload_mb), elem_classes="hint")
             gr.Markdown(f"### {words('step_model')}")
-            none = gr.Markdown(words("no_model"), visible=not services.shelf.models(), elem_classes="nomodel")
+            none = gr.Markdown(words("no_model"), visible=not services.models.models(), elem_classes="nomodel")
             model = model_dropdown(words, services, "model", "model")
             with gr.Accordion(words("bring_model"), open=False, elem_classes="more"):
                 brought = gr.File(label=".h5", file_types=[".h5"], elem_id="bring", height=120)
             gr.Markdown(f"### {words('step_color')}")
             go = gr.Button(words("color"), variant="primary", size="lg", elem_id="color")
-            halt = gr.Button(words("stop"), visible=False, elem_id="halt")
-            params = [services.shelf.params(path) for path in list(services.shelf.models().values())[:1]]
-            form = prediction_form(words, params[0] if params else Params())
+            stop = gr.Button(words("stop"), visible=False, elem_id="halt")
+            first = next(iter(services.models.models().values()), None)
+            params = Params() if first is None else services.models.params(first)
+            form = prediction_form(words, params)
         with gr.Column(scale=1, min_width=420, elem_classes="main"):
-            told_status = gr.HTML(elem_id="status")
+            line = gr.HTML(elem_id="status")
             shown = viewer(words, "shown")
-    # What the form was filled with, and for which model: only what a person changes afterwards is a setting.
-    adopted, filled = gr.State(model.value), gr.State(form.values(params[0] if params else Params()))
-    actions = _Actions(words, services, form)
-    files.upload(claim(services), files, None, **AT_ONCE)
-    # Only where a person chooses: a page that fills its fields while it loads would undo what was set meanwhile.
-    adoption = [actions.adopt, [model, adopted], [adopted, filled, *form.fields]]
-    brought.upload(actions.bring, brought, [model, none, told_status], **AT_ONCE).then(*adoption, **AT_ONCE)
+    # The model and the values that the form was filled with: a setting is what a person changes afterwards.
+    adopted, filled = gr.State(model.value), gr.State(form.values(params))
+    handlers = _Handlers(words, services, form)
+    files.upload(services.claim, files, None, **AT_ONCE)
+    # Only on a person's choice, because a page that fills its fields while it loads would undo what was set meanwhile.
+    adoption = [handlers.adopt, [model, adopted], [adopted, filled, *form.fields]]
+    brought.upload(handlers.bring, brought, [model, none, line], **AT_ONCE).then(*adoption, **AT_ONCE)
     model.input(*adoption, **AT_ONCE)
-    outputs = [told_status, shown, go, halt]
-    go.click(actions.color, [files, model, filled, *form.fields], outputs, **IN_LINE)
-    halt.click(actions.halt, None, None, **AT_ONCE)
-    shown.recolor(actions.recolor, [model, filled, *form.fields], outputs, **IN_LINE)
-    return ColorTab(model)
+    outputs = [line, shown, go, stop]
+    go.click(handlers.color, [files, model, filled, *form.fields], outputs, **STREAMED)
+    stop.click(handlers.stop, None, None, **AT_ONCE)
+    shown.recolor(handlers.recolor, [model, filled, *form.fields], outputs, **STREAMED)
+    return model
 
 
-class _Actions:
-    """What happens when something is pressed. Holds nothing but what the page is made of."""
+@dataclass(frozen=True)
+class _Handlers:
+    """The events of the tab."""
 
-    def __init__(self, words: Words, services: Services, form: Form) -> None:
-        self.words, self.services, self.form = words, services, form
+    words: Words
+    services: Services
+    form: Form
 
     def bring(self, upload: str | None, request: gr.Request) -> Any:
-        """Take a model file along for this visit, if it is one."""
-        visit = self.services.workplace.visit(session_of(request))
+        """Take a model file for this session, if it is one."""
+        session = self.services.session(request)
         if not upload:
             return gr.skip(), gr.skip(), ""
-        folder = visit.folder / f"model{visit.next_number()}"
+        folder = session.folder / f"model{session.next_number()}"
         try:
-            path = self.services.workplace.take(visit, upload, folder)
-            self.services.shelf.params(path)
+            path = self.services.sessions.take(session, upload, folder)
+            self.services.models.params(path)
         except (DancheongError, OSError) as error:
             shutil.rmtree(folder, ignore_errors=True)
-            return gr.skip(), gr.skip(), status(self.words("failed", reason=reason(error, folder)), "bad")
-        visit.models[path.stem] = path
-        choices = list(models_of(self.services, visit))
+            return gr.skip(), gr.skip(), status(self.words("failed", reason=page_message(error, folder)), "bad")
+        session.models[path.stem] = path
+        choices = list(self.services.models_for(session))
         return (
             gr.update(choices=choices, value=path.stem), gr.update(visible=False),
             status(self.words("model_brought", name=path.stem), "good"),
         )
 
     def adopt(self, model: str | None, adopted: str | None, request: gr.Request) -> Any:
-        """Show a model's own parameters in the form, once it is another model's."""
+        """Fill the form with the parameters of a model that was chosen."""
         if model == adopted:
             return [gr.skip()] * (2 + len(self.form.fields))
-        visit = self.services.workplace.visit(session_of(request))
-        path = models_of(self.services, visit).get(model or "")
+        path = self.services.models_for(self.services.session(request)).get(model or "")
         try:
-            params = Params() if path is None else self.services.shelf.params(path)
+            params = Params() if path is None else self.services.models.params(path)
         except (DancheongError, OSError):
-            params = Params()  # pressing the button tells why
+            params = Params()  # the button will say what is wrong with the model
         values = self.form.values(params)
         return [model, values, *values]
 
-    def halt(self, request: gr.Request) -> None:
+    def stop(self, request: gr.Request) -> None:
         """Stop after the photograph that is being colored."""
-        ticket = self.services.workplace.visit(session_of(request)).ticket
-        if ticket is not None:
-            ticket.cancel()
+        job = self.services.session(request).job
+        if job is not None:
+            job.cancel()
 
     def color(
         self, request: gr.Request, uploads: list[str] | None, model: str | None, filled: list[Any], *values: Any
     ) -> Iterator[Any]:
         """Color what was dropped."""
-        visit = self.services.workplace.visit(session_of(request))
-        path = models_of(self.services, visit).get(model or "")
+        session = self.services.session(request)
+        path = self.services.models_for(session).get(model or "")
         if path is None or not uploads or len(uploads) > MAX_PHOTOGRAPHS:
-            yield self._say(self._missing(uploads))
+            yield self._problem(self._missing(uploads))
             return
         try:
-            photographs = _gathered(self.services, visit, uploads)
+            photographs = self._photographs(session, uploads)
         except (DancheongError, OSError) as error:
-            yield self._say(self.words("failed", reason=reason(error, visit.folder)))
+            yield self._problem(self.words("failed", reason=page_message(error, session.folder)))
             return
 
-        def work(ticket: QueuedJob) -> None:
-            colorizer = self.services.shelf.colorizer(path, self.form.settings(values, filled))
-            ticket.total = len(photographs)
+        def work(job: QueuedJob) -> None:
+            colorizer = self.services.models.colorizer(path, self.form.settings(values, filled))
+            job.total = len(photographs)
             for number, photograph in enumerate(photographs):
-                if ticket.cancelled:
+                if job.cancelled:
                     return
-                ticket.done = number
-                visit.photographs[photograph.number] = color(colorizer, photograph)
-            ticket.done = ticket.total
+                job.done = number
+                session.photographs[photograph.number] = color(colorizer, photograph)
+            job.done = job.total
 
-        def doing(ticket: QueuedJob) -> str:
-            number = min(ticket.done + 1, ticket.total)
-            return self.words("coloring", number=number, total=ticket.total, name=photographs[number - 1].name)
+        def progress(job: QueuedJob) -> str:
+            number = min(job.done + 1, job.total)
+            return self.words("coloring", number=number, total=job.total, name=photographs[number - 1].name)
 
         began = time.monotonic()
-        yield from self._serve(visit, work, doing, lambda ticket: self._result(visit, ticket, photographs, began))
+        yield from self._run(session, work, progress, lambda job: self._summary(session, job, photographs, began))
+
+    def recolor(
+        self, request: gr.Request, event: gr.EventData, model: str | None, filled: list[Any], *values: Any
+    ) -> Iterator[Any]:
+        """Color one photograph again, with the mask that a person has drawn, or without it."""
+        session = self.services.session(request)
+        photograph = session.photographs.get(getattr(event, "number", 0))
+        path = self.services.models_for(session).get(model or "")
+        if photograph is None or path is None:
+            yield self._problem(self.words("need_model" if path is None else "gone"))
+            return
+
+        def work(job: QueuedJob) -> None:
+            job.total = 1
+            if getattr(event, "forget", False):
+                forget_drawing(photograph)
+            colorizer = self.services.models.colorizer(path, self.form.settings(values, filled))
+            session.photographs[photograph.number] = color(colorizer, photograph)
+
+        yield from self._run(
+            session, work, lambda job: self.words("recoloring", name=photograph.name),
+            lambda job: status(self.words("recolored", name=photograph.name), "good"), select=photograph.number,
+        )
+
+    def _run(
+        self, session: Session, work: Callable[[QueuedJob], Any], progress: Callable[[QueuedJob], str],
+        summary: Callable[[QueuedJob], str], select: int | None = None,
+    ) -> Iterator[Any]:
+        """Queue the work, show its progress and, at the end, its results."""
+        try:
+            job = self.services.submit(session, work)
+        except Busy as error:
+            yield self._problem(self.words(str(error)))
+            return
+        done = -1
+        for line in self.services.follow(self.words, job, progress):
+            pictures = self._pictures(session) if job.done != done else gr.skip()
+            done = job.done
+            yield line, pictures, gr.update(interactive=False), gr.update(visible=True)
+        raised = job.future.exception()
+        if raised is None:
+            line = summary(job)
+        else:
+            key = "settings_wrong" if isinstance(raised, ParamError) else "failed"
+            line = status(self.words(key, reason=page_message(raised, session.folder)), "bad")
+        yield line, self._pictures(session, select), gr.update(interactive=True), gr.update(visible=False)
+
+    def _summary(self, session: Session, job: QueuedJob, photographs: list[Photograph], began: float) -> str:
+        """How many photographs were colored, and in which time."""
+        if job.cancelled:
+            return status(self.words("stopped_by_you"))
+        total, failed = len(photographs), sum(bool(session.photographs[one.number].error) for one in photographs)
+        text = self.words("colored", good=total - failed, total=total, seconds=f"{time.monotonic() - began:.1f}")
+        more = f" {self.words('failed_some', count=failed)}" if failed else ""
+        return status(text + more, "bad" if failed == total else "good")
 
     def _missing(self, uploads: list[str] | None) -> str:
         if not uploads:
@@ -201,108 +198,25 @@ class _Actions:
             return self.words("many_photos", count=len(uploads), limit=MAX_PHOTOGRAPHS)
         return self.words("need_model")
 
-    def _result(self, visit: Session, ticket: QueuedJob, photographs: list[Photograph], began: float) -> str:
-        """How many were colored, in which time."""
-        current = [visit.photographs[one.number] for one in photographs]
-        failed = sum(bool(one.error) for one in current)
-        if ticket.cancelled:
-            return status(self.words("stopped_by_you"))
-        seconds = f"{time.monotonic() - began:.1f}"
-        text = self.words("colored", good=len(current) - failed, total=len(current), seconds=seconds)
-        more = f" {self.words('failed_some', count=failed)}" if failed else ""
-        return status(text + more, "bad" if failed == len(current) else "good")
+    def _photographs(self, session: Session, uploads: Sequence[str]) -> list[Photograph]:
+        """The photographs of these uploads; those of uploads that are no longer in the list are removed."""
+        known = {one.upload: one for one in session.photographs.values() if one.upload}
+        for upload, one in known.items():
+            if upload not in uploads:
+                session.photographs.pop(one.number)
+                shutil.rmtree(one.folder, ignore_errors=True)
+        photographs = []
+        for upload in dict.fromkeys(uploads):
+            photograph = known.get(upload) or self.services.new_photograph(session, upload)
+            # The earlier result may be of another model or of other settings.
+            photograph = replace(photograph, result=None, error="")
+            session.photographs[photograph.number] = photograph
+            photographs.append(photograph)
+        return photographs
 
-    def recolor(
-        self, request: gr.Request, event: gr.EventData, model: str | None, filled: list[Any], *values: Any
-    ) -> Iterator[Any]:
-        """Color one photograph again, with the mask a person has drawn or without it."""
-        visit = self.services.workplace.visit(session_of(request))
-        asked = event._data if isinstance(event._data, dict) else {}
-        photograph = visit.photographs.get(asked.get("number", 0))
-        path = models_of(self.services, visit).get(model or "")
-        if photograph is None or path is None:
-            yield self._say(self.words("need_model" if path is None else "gone"))
-            return
+    def _pictures(self, session: Session, select: int | None = None) -> str:
+        done = [one for one in session.photographs.values() if one.upload and (one.version or one.error)]
+        return viewer_value(session, self.words, done, select)
 
-        def work(ticket: QueuedJob) -> None:
-            ticket.total = 1
-            if asked.get("forget"):
-                forget_drawing(photograph)
-            colorizer = self.services.shelf.colorizer(path, self.form.settings(values, filled))
-            visit.photographs[photograph.number] = color(colorizer, photograph)
-
-        yield from self._serve(
-            visit, work, lambda ticket: self.words("recoloring", name=photograph.name),
-            lambda ticket: status(self.words("recolored", name=photograph.name), "good"), select=photograph.number,
-        )
-
-    def _serve(
-        self, visit: Session, work: Callable[[QueuedJob], Any], doing: Callable[[QueuedJob], str],
-        finished: Callable[[QueuedJob], str], select: int | None = None,
-    ) -> Iterator[Any]:
-        """Stand in line, tell how it goes, show what is done."""
-        try:
-            ticket = stand_in_line(self.services, visit, work)
-        except Busy as error:
-            yield self._say(self.words(str(error)))
-            return
-        shown, text = -1, ""
-        while not ticket.wait(LOOK_SECONDS):
-            ahead = self.services.desk.ahead(ticket)
-            now = self.words("in_line", ahead=ahead) if ahead else doing(ticket) if ticket.total else self.words("opening")
-            now = status(now, "work", ticket.done / ticket.total if ticket.total else 0.0)
-            if now != text:
-                text, done = now, ticket.done
-                pictures = self._shown(visit) if done != shown else gr.skip()
-                yield text, pictures, gr.update(interactive=False), gr.update(visible=True)
-                shown = done
-        wrong = ticket.future.exception()
-        result = finished(ticket) if wrong is None else status(self._told(wrong, visit), "bad")
-        yield result, self._shown(visit, select), gr.update(interactive=True), gr.update(visible=False)
-
-    def _told(self, error: BaseException, visit: Session) -> str:
-        key = "settings_wrong" if isinstance(error, ParamError) else "failed"
-        return self.words(key, reason=reason(error, visit.folder))
-
-    def _shown(self, visit: Session, select: int | None = None) -> str:
-        done = [one for one in visit.photographs.values() if one.upload and (one.version or one.error)]
-        return viewer_value(visit, self.words, done, select)
-
-    def _say(self, text: str) -> Any:
+    def _problem(self, text: str) -> Any:
         return status(text, "bad"), gr.skip(), gr.update(interactive=True), gr.update(visible=False)
-
-
-def stand_in_line(services: Services, visit: Session, work: Callable[[QueuedJob], Any]) -> QueuedJob:
-    """A ticket for `work`. Raises Busy, whose message is the key of what is said."""
-    if visit.ticket is not None and not visit.ticket.future.done():
-        raise Busy("already")
-    try:
-        visit.ticket = services.desk.submit(work)
-    except Busy:
-        raise Busy("busy") from None
-    ticket: QueuedJob = visit.ticket
-    return ticket
-
-
-def _gathered(services: Services, visit: Session, uploads: Sequence[str]) -> list[Photograph]:
-    """The photographs of these uploads; what was dropped before and is not there any more is removed."""
-    known = {one.upload: one for one in visit.photographs.values() if one.upload}
-    for upload, one in known.items():
-        if upload not in uploads:
-            visit.photographs.pop(one.number)
-            shutil.rmtree(one.folder, ignore_errors=True)
-    photographs = []
-    for upload in dict.fromkeys(uploads):
-        photograph = known.get(upload) or taken(services, visit, upload)
-        # Another model or other settings: the former result is no longer shown as this one's.
-        photograph = replace(photograph, result=None, error="")
-        visit.photographs[photograph.number] = photograph
-        photographs.append(photograph)
-    return photographs
-
-
-def taken(services: Services, visit: Session, upload: str) -> Photograph:
-    """A new photograph of this visit."""
-    number = visit.next_number()
-    source = services.workplace.take(visit, upload, visit.folder / str(number) / "in")
-    return Photograph(number, source.name, source, upload)

@@ -1,4 +1,4 @@
-"""A visitor's photographs: color them, show them, hand them out. The work itself is `predict_files`."""
+"""The photographs of a session: colored by `predict_files`, shown in the browser, downloaded."""
 
 import re
 import shutil
@@ -17,26 +17,26 @@ from dancheong.imaging.files import PhotoError, read_photo, read_size, write_pho
 from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import resize
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import predict_files
-from dancheong.prediction.user_masks import why_unused
+from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.plan import why_coloring_uses_no_mask
 
-# Longer side of what the page shows: in the row of photographs, before and after a person asks for the full size.
+# Longer side of a picture in the row of photographs and in the viewer; 0: the photograph's own.
 LONGEST_PX = {"small": 240, "view": 1600, "full": 0}
-STROKES_PX = 4096  # longest side of a drawing that is taken
+STROKES_PX = 4096  # longest side of a drawing that is accepted
 Kind = Literal["before", "after", "mask"]
 Size = Literal["small", "view", "full"]
 Pixels = NDArray[Any]
 
 _GLARE_RGB = (214, 158, 66)
-_UNTOUCHED = 128  # of a drawing: lighter is glare, darker is none
+_UNTOUCHED = 128  # a code of a drawing: lighter is glare, darker is none
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """One photograph of a visit.
+    """One photograph of a session.
 
-    `upload`: what was dropped for it. `version` counts how often it was colored. `masks`: why no light reflection is looked
-    for; empty where it is. `drawn`: whether a person has changed the mask.
+    `upload`: the file that was dropped. `version` counts how often it was colored. `masks_unused`: why no mask of light
+    reflection is used; empty where one is. `drawn`: whether a person has changed the mask.
     """
 
     number: int
@@ -51,13 +51,13 @@ class Photograph:
     seconds: float = 0.0
     glare_share: float | None = None
     abstained: bool = False
-    masks: str = ""
+    masks_unused: str = ""
     drawn: bool = False
     version: int = 0
 
     @property
     def folder(self) -> Path:
-        """Everything of this photograph lies here: it is removed with it."""
+        """The folder of all files of this photograph, which is removed with it."""
         return self.source.parent.parent
 
 
@@ -65,27 +65,25 @@ def color(colorizer: Colorizer, photograph: Photograph) -> Photograph:
     """Color one photograph in its folder; where it fails, `error` says why."""
     folder = photograph.folder
     drawn = _drawing(photograph)
-    # WebP would lose what the network has made; everything else keeps its format.
+    # WebP would lose detail of the result; all other formats stay.
     suffix = ".png" if photograph.source.suffix.lower() == ".webp" else None
-    (result,) = predict_files(
-        colorizer, [photograph.source], folder / "color", overwrite=True, mask_dir=folder / "mask",
-        drawn_masks=drawn.parent if drawn.exists() else None, suffix=suffix,
+    options = FolderOptions(
+        overwrite=True, suffix=suffix, mask_dir=folder / "mask", drawn_masks=drawn.parent if drawn.exists() else None,
     )
+    (result,) = predict_files(colorizer, [photograph.source], folder / "color", options)
     shutil.rmtree(folder / "view", ignore_errors=True)
     if result.status == "failed":
-        return replace(photograph, error=plain(result.error or "", folder), version=photograph.version + 1)
-    unused = why_unused(colorizer.params, "predict")
-    if colorizer.params.pairing == "side_by_side":
-        unused = "PAIRING=side_by_side"
+        return replace(photograph, error=without_folder(result.error or "", folder), version=photograph.version + 1)
+    unused = why_coloring_uses_no_mask(colorizer.params)
     return replace(
         photograph, name=result.output.name, result=result.output, mask=result.mask, error="", width_px=result.width,
         height_px=result.height, seconds=round(result.seconds, 2), glare_share=result.glare_share,
-        abstained=result.abstained, masks=unused, drawn=drawn.exists() and not unused, version=photograph.version + 1,
+        abstained=result.abstained, masks_unused=unused, drawn=drawn.exists() and not unused, version=photograph.version + 1,
     )
 
 
-def plain(text: str, folder: Path) -> str:
-    """A message without the folders of this machine: of a path below `folder` only the name is left."""
+def without_folder(text: str, folder: Path) -> str:
+    """A message without the folders of this machine: a path below `folder` becomes its name."""
     return re.sub(re.escape(str(folder)) + r"([\\/][\w-]+(?=[\\/]))*[\\/]?", "", text)
 
 
@@ -93,11 +91,11 @@ def plain(text: str, folder: Path) -> str:
 
 
 def draw(photograph: Photograph, strokes: bytes) -> None:
-    """Put a person's strokes over the mask that was used last; the next `color` uses the result.
+    """Put a person's strokes over the mask that was used last, for the next `color`.
 
     Args:
-        strokes: a PNG of the photograph's proportions and any size up to STROKES_PX: 128 is as it was, lighter is glare,
-            darker is not.
+        strokes: a PNG of the photograph's proportions and any size up to STROKES_PX: 128 leaves the mask, lighter adds to
+            it, darker takes from it.
 
     Raises:
         PhotoError: no such picture, or too large.
@@ -138,14 +136,14 @@ def _combined(mask_hw: Pixels, strokes: Pixels) -> Pixels:
     return np.asarray(np.clip(changed, 0, 255), np.uint8)
 
 
-# -- what is shown and handed out -------------------------------------------------------------------------------------------
+# -- pictures for the browser -----------------------------------------------------------------------------------------------
 
 
 def picture(photograph: Photograph, kind: Kind, size: Size) -> Path:
-    """A file that a browser can show, made when it is first asked for: JPEG, and PNG of the mask.
+    """A file that a browser can show, made at the first request: JPEG, and PNG for the mask.
 
     Raises:
-        PhotoError: there is none.
+        PhotoError: there is no such picture.
     """
     source = {"before": photograph.source, "after": photograph.result, "mask": photograph.mask}[kind]
     if source is None:
@@ -166,7 +164,7 @@ def picture(photograph: Photograph, kind: Kind, size: Size) -> Path:
 
 
 def _write_tinted(path: Path, mask_hw: Pixels) -> None:
-    """The mask as a transparent color: what is not damaged is not covered."""
+    """Write the mask as a color that is transparent where nothing is damaged."""
     bgra = np.empty((*mask_hw.shape, 4), np.uint8)
     bgra[..., :3] = _GLARE_RGB[::-1]
     bgra[..., 3] = mask_hw
@@ -174,21 +172,22 @@ def _write_tinted(path: Path, mask_hw: Pixels) -> None:
 
 
 def zip_results(photographs: Iterable[Photograph], target: Path) -> Path:
-    """All results in one zip, each as it was written; two of the same name are told apart by their number.
+    """All results in one zip, each as it was written; of two with one name the second gets its number.
 
     Raises:
-        PhotoError: there are none.
+        PhotoError: there is no result.
     """
     taken: set[str] = set()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as zipped:
-        for one in photographs:
-            if one.result is None:
+        for photograph in photographs:
+            result = photograph.result
+            if result is None:
                 continue
-            name = one.name
+            name = photograph.name
             if name.casefold() in taken:
-                name = f"{one.result.stem}_{one.number}{one.result.suffix}"
+                name = f"{result.stem}_{photograph.number}{result.suffix}"
             taken.add(name.casefold())
-            zipped.write(one.result, name)
+            zipped.write(result, name)
     if not taken:
         target.unlink()
         raise PhotoError(target, "nothing has been colored yet")

@@ -1,27 +1,25 @@
-"""One prediction at a time: a desk with one worker, and a line before it that is refused in words when it is full."""
+"""A bounded queue of jobs with one worker: one prediction at a time, and a full queue refuses the next one."""
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 from dancheong.params import DancheongError
 
 
 class Busy(DancheongError):
-    """The line is full."""
+    """The job is not taken. The message is the key of the page's text."""
 
 
 class QueuedJob:
-    """A place in the line, and what has become of it."""
+    """Work in the queue: how far it is (`done` of `total`), and its result in `future`."""
 
-    def __init__(self, work: Callable[["QueuedJob"], Any]) -> None:
-        self.work = work
+    def __init__(self) -> None:
         self.done, self.total = 0, 0
-        self.text = ""
         self.began = False
-        self._cancelled = threading.Event()
         self.future: Future[Any] = Future()
+        self._cancelled = threading.Event()
 
     @property
     def cancelled(self) -> bool:
@@ -42,45 +40,44 @@ class QueuedJob:
 
 
 class JobQueue:
-    """The worker and the line. Used as a context; at its end what waits is dropped."""
+    """The queue and its worker. Used as a context; at its end the jobs that wait are dropped."""
 
     def __init__(self, places: int) -> None:
         self._places = places
-        self._line: list[QueuedJob] = []
+        self._jobs: list[QueuedJob] = []
         self._lock = threading.Lock()
-        self._worker = ThreadPoolExecutor(1, "desk")
+        self._worker = ThreadPoolExecutor(1, "predictions")
 
-    def __enter__(self) -> "JobQueue":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            for ticket in self._line:
-                ticket.cancel()
+            for job in self._jobs:
+                job.cancel()
         self._worker.shutdown(wait=True, cancel_futures=True)
 
     def submit(self, work: Callable[[QueuedJob], Any]) -> QueuedJob:
-        """Stand in line with `work`, which is given its ticket. Raises Busy when `places` others wait already."""
-        ticket = QueuedJob(work)
+        """Queue `work`, which is called with its job. Raises Busy when `places` others wait already."""
+        job = QueuedJob()
         with self._lock:
-            waiting = sum(not one.began for one in self._line)
-            if waiting >= self._places:
-                raise Busy(f"{waiting} wait already")
-            self._line.append(ticket)
-        self._worker.submit(self._serve, ticket)
-        return ticket
+            if sum(not other.began for other in self._jobs) >= self._places:
+                raise Busy("busy")
+            self._jobs.append(job)
+        self._worker.submit(self._run, job, work)
+        return job
 
-    def ahead(self, ticket: QueuedJob) -> int:
-        """How many are served before this one."""
+    def ahead(self, job: QueuedJob) -> int:
+        """How many jobs are done before this one."""
         with self._lock:
-            return self._line.index(ticket) if ticket in self._line else 0
+            return self._jobs.index(job) if job in self._jobs else 0
 
-    def _serve(self, ticket: QueuedJob) -> None:
-        ticket.began = True
+    def _run(self, job: QueuedJob, work: Callable[[QueuedJob], Any]) -> None:
+        job.began = True
         try:
-            ticket.future.set_result(None if ticket.cancelled else ticket.work(ticket))
-        except BaseException as error:  # the worker must live; whoever waits for the ticket is told
-            ticket.future.set_exception(error)
+            job.future.set_result(None if job.cancelled else work(job))
+        except BaseException as error:  # the worker must live; whoever waits for the job gets the error
+            job.future.set_exception(error)
         finally:
             with self._lock:
-                self._line.remove(ticket)
+                self._jobs.remove(job)

@@ -1,4 +1,4 @@
-"""The models that the page offers. Each file is opened once, whoever asks; settings make no second network."""
+"""The models that the page offers. Each file is opened once; one network serves all settings."""
 
 import copy
 import threading
@@ -35,8 +35,13 @@ class ModelStore:
         found = sorted(self._folder.glob("*.h5"), key=lambda path: path.stat().st_mtime, reverse=True)
         named: dict[str, Path] = {}
         for path in (*self._files, *found):
-            if path.resolve() not in {one.resolve() for one in named.values()}:
-                named[_free(path.stem, named)] = path
+            if path.resolve() in {known.resolve() for known in named.values()}:
+                continue
+            number, name = 1, path.stem
+            while name in named:
+                number += 1
+                name = f"{path.stem} ({number})"
+            named[name] = path
         return named
 
     def params(self, path: Path) -> Params:
@@ -50,14 +55,13 @@ class ModelStore:
             ArtifactError, ParamError, ExtraMissing: as `Colorizer.open`.
         """
         colorizer, artifact = self._entry(path)
-        changed = with_settings(artifact, dict(settings)).params
-        check_together(changed)
-        if changed.predict_dropout != colorizer.params.predict_dropout:
-            # Another network answers then: this one is opened for itself.
+        params = with_settings(artifact, dict(settings)).params
+        check_together(params)
+        if params.predict_dropout != colorizer.params.predict_dropout:
+            # Dropout is part of the network, so the model is opened anew.
             return Colorizer.open(path, **{**self._settings, **settings})
-        # One network serves all settings: they change what is done around it.
         shared = copy.copy(colorizer)
-        shared.params = changed
+        shared.params = params
         return shared
 
     def _entry(self, path: Path) -> tuple[Colorizer, Artifact]:
@@ -66,18 +70,9 @@ class ModelStore:
             key = (str(path), status.st_mtime_ns, status.st_size)
             if key not in self._open:
                 artifact = with_settings(read_artifact(path), self._settings)
-                colorizer = Colorizer(artifact)
-                # The network holds its weights; for settings the rest is enough.
-                self._open[key] = colorizer, replace(artifact, weights={})
+                # The network holds the weights; settings need the rest of the artifact only.
+                self._open[key] = Colorizer(artifact), replace(artifact, weights={})
                 while len(self._open) > OPEN_MODELS:
                     self._open.popitem(last=False)
             self._open.move_to_end(key)
             return self._open[key]
-
-
-def _free(name: str, taken: Mapping[str, Any]) -> str:
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name} ({number})"
-    return free

@@ -6,9 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from dancheong.app.web.color_tab import AT_ONCE, color_tab, models_of, session_of
+from dancheong.app.web.color_tab import color_tab
 from dancheong.app.web.compare_tab import compare_tab
-from dancheong.app.web.services import Services
+from dancheong.app.web.services import AT_ONCE, Services
 from dancheong.app.web.train_tab import train_tab
 from dancheong.app.web.translations import LANGUAGES, Words
 
@@ -23,43 +23,40 @@ def build(language: str, services: Services) -> Any:
         gr.HTML(_head(words), apply_default_css=False, elem_id="head")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(words("tab_color"), id="color"):
-                coloring = color_tab(words, services)
+                model = color_tab(words, services)
             with gr.Tab(words("tab_train"), id="train"):
-                training = train_tab(words, services)
+                timer = train_tab(words, services)
             with gr.Tab(words("tab_compare"), id="compare"):
-                comparing = compare_tab(words, services)
+                compared = compare_tab(words, services)
         gr.HTML(f'<p class="promise">{escape(words("promise"))}</p>', apply_default_css=False, elem_id="foot")
-        _keep_models_current(services, training.timer, [coloring.model, *comparing.models], page)
-        page.unload(_farewell(services))
+        _keep_models_current(services, timer, [model, *compared], page)
+
+        def leave(request: gr.Request) -> None:
+            services.sessions.leave(request.session_hash or "")
+
+        page.unload(leave)
     return page
 
 
-def _farewell(services: Services) -> Any:
-    def leave(request: gr.Request) -> None:
-        services.workplace.leave(session_of(request))
-
-    return leave
-
-
 def _keep_models_current(services: Services, timer: Any, dropdowns: list[Any], page: gr.Blocks) -> None:
-    """A model that was trained meanwhile can be chosen without loading the page again."""
+    """Offer models that were trained meanwhile, without loading the page again."""
     known = gr.State([])
 
     def refresh(request: gr.Request, before: list[str], *chosen: Any) -> Any:
-        names = list(models_of(services, services.workplace.seen(session_of(request))))
+        names = list(services.models_for(services.sessions.find(request.session_hash or "")))
         if names == before:
             return [gr.skip()] * (1 + len(chosen))
-        # What somebody has chosen is not sent back: meanwhile it may be another.
+        # The choice itself is not sent back, because the visitor may have made another one meanwhile.
         first = names[0] if names else None
         return [names, *(
-            gr.update(choices=names) if one in names else gr.update(choices=names, value=first) for one in chosen
+            gr.update(choices=names) if name in names else gr.update(choices=names, value=first) for name in chosen
         )]
 
     gr.on([page.load, timer.tick], refresh, [known, *dropdowns], [known, *dropdowns], **AT_ONCE)
 
 
 def _head(words: Words) -> str:
-    other = next(one for one in LANGUAGES if one != words.language)
+    other = next(language for language in LANGUAGES if language != words.language)
     return (
         '<div class="band" aria-hidden="true"></div><header class="masthead">'
         f'<h1><b lang="ko">단청</b> <span>dancheong</span></h1><p>{escape(words("title"))}</p>'
@@ -69,7 +66,7 @@ def _head(words: Words) -> str:
 
 
 def theme() -> Any:
-    """Calm paper and the green of the beams; fonts of the visitor's own computer."""
+    """Colors of paper and of green beams; fonts of the visitor's own computer."""
     return gr.themes.Base(
         primary_hue=gr.themes.Color(*GREEN, name="beam"), neutral_hue=gr.themes.Color(*PAPER, name="paper"),
         font=list(_FONTS), font_mono=["ui-monospace", "Consolas", "monospace"], radius_size="md", text_size="lg",
@@ -85,7 +82,7 @@ PAPER = (
 
 
 def head(language: str) -> str:
-    """For the page's <head>: gradio's own few words take the page's language, not the browser's."""
+    """A script for the page's <head> that gives gradio's own texts the page's language instead of the browser's."""
     tag = {"en": "en-US", "ko": "ko-KR"}[language]
     return (
         f"<script>document.documentElement.lang='{language}';"

@@ -1,4 +1,4 @@
-"""The page's own addresses: pictures by the key of a visit, results as they were written, a drawing, the training."""
+"""The page's own addresses: pictures by the key of a session, results as they were written, a drawing, the training."""
 
 from pathlib import Path
 from typing import get_args
@@ -16,11 +16,11 @@ _FRESH = {"cache-control": "no-store"}
 
 
 def add_routes(app: FastAPI, services: Services) -> None:
-    """Add them to the server."""
+    """Add these addresses to the server."""
 
-    def found(key: str, number: int) -> Photograph | None:
-        visit = services.workplace.by_key(key)
-        return None if visit is None else visit.photographs.get(number)
+    def find(key: str, number: int) -> Photograph | None:
+        session = services.sessions.by_key(key)
+        return None if session is None else session.photographs.get(number)
 
     @app.get("/")
     def start(request: Request) -> Response:
@@ -34,41 +34,42 @@ def add_routes(app: FastAPI, services: Services) -> None:
 
     @app.get("/pictures/{key}/all.zip")
     def zipped(request: Request, key: str) -> Response:
-        visit = services.workplace.by_key(key)
+        session = services.sessions.by_key(key)
+        if session is None:
+            return _gone(request)
         try:
-            if visit is None:
-                raise PhotoError(Path(key), "gone")
-            path = zip_results(list(visit.photographs.values()), visit.folder / "all.zip")
+            path = zip_results(list(session.photographs.values()), session.folder / "all.zip")
         except PhotoError:
             return _gone(request)
         return FileResponse(path, filename="dancheong.zip", media_type="application/zip", headers=_FRESH)
 
     @app.get("/pictures/{key}/{number}/result")
     def result(request: Request, key: str, number: int) -> Response:
-        one = found(key, number)
-        if one is None or one.result is None or not one.result.exists():
+        photograph = find(key, number)
+        if photograph is None or photograph.result is None or not photograph.result.exists():
             return _gone(request)
-        return FileResponse(one.result, filename=one.name, headers=_FRESH)
+        return FileResponse(photograph.result, filename=photograph.name, headers=_FRESH)
 
     @app.get("/pictures/{key}/{number}/{kind}/{size}")
     def shown(request: Request, key: str, number: int, kind: str, size: str) -> Response:
-        one = found(key, number)
-        if one is None or kind not in get_args(Kind) or size not in get_args(Size):
+        photograph = find(key, number)
+        if photograph is None or kind not in get_args(Kind) or size not in get_args(Size):
             return _gone(request)
         try:
-            # The address has the version in it.
-            return FileResponse(picture(one, kind, size), headers={"cache-control": "private, max-age=3600"})  # type: ignore[arg-type]
+            path = picture(photograph, kind, size)  # type: ignore[arg-type]
         except (PhotoError, OSError):
             return _gone(request)
+        # A browser may keep it, because the version of the photograph is part of the address.
+        return FileResponse(path, headers={"cache-control": "private, max-age=3600"})
 
     @app.post("/pictures/{key}/{number}/strokes")
     async def strokes(request: Request, key: str, number: int) -> Response:
-        one = found(key, number)
-        if one is None:
+        photograph = find(key, number)
+        if photograph is None:
             return _gone(request)
         body = await request.body()
         try:
-            await anyio.to_thread.run_sync(draw, one, body)
+            await anyio.to_thread.run_sync(draw, photograph, body)
         except (PhotoError, OSError, ValueError) as error:
             reason = error.reason if isinstance(error, PhotoError) else str(error)
             return PlainTextResponse(_words(request)("failed", reason=reason), 400)
@@ -93,4 +94,3 @@ def _words(request: Request) -> Words:
 
 def _gone(request: Request) -> Response:
     return PlainTextResponse(_words(request)("no_picture"), 404)
-

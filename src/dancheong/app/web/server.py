@@ -1,4 +1,4 @@
-"""The server of the page: parts made, joined, run and put away."""
+"""The server of the page: its parts are made, joined, run and, at the end, removed."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from dancheong.params import DancheongError, ExtraMissing
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-STORED_UPLOADS = 4  # so many uploads of the largest size have room at once
+STORED_UPLOADS = 4  # there is room for so many uploads of the largest size
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Options:
 
 @contextmanager
 def assembled(options: Options, token: str) -> Iterator[Callable[..., Any]]:
-    """The whole server as an ASGI application; at the end nothing of it is left.
+    """The whole server as an ASGI application; at the end its files are removed.
 
     Raises:
         ExtraMissing: gradio is not installed.
@@ -47,23 +47,23 @@ def assembled(options: Options, token: str) -> Iterator[Callable[..., Any]]:
 
         limit = options.max_upload_mb * 1_000_000
         left = LEFT_SECONDS if options.left_seconds is None else options.left_seconds
-        workplace = stack.enter_context(Sessions(STORED_UPLOADS * limit, left))
-        gradio = _gradio(workplace.uploads)
-        # These bring numpy and more: a server that cannot run should not have waited for them.
+        sessions = stack.enter_context(Sessions(STORED_UPLOADS * limit, left))
+        gradio = _gradio(sessions.uploads)
+        # Only now, because these import numpy and more, for which a server that cannot run need not wait.
         from dancheong.app.web.job_queue import JobQueue
         from dancheong.app.web.model_store import ModelStore
         from dancheong.app.web.services import Services
         from dancheong.app.web.trainer import Trainer
 
-        models_folder = options.models_folder or workplace.root / "models"
+        models_folder = options.models_folder or sessions.root / "models"
         models_folder.mkdir(parents=True, exist_ok=True)
         services = Services(
-            workplace, stack.enter_context(JobQueue(options.places)),
+            sessions, stack.enter_context(JobQueue(options.places)),
             ModelStore(options.models, models_folder, options.settings),
             stack.enter_context(Trainer()), options.roots, models_folder, options.models_folder is not None, limit,
         )
         for path in options.models:
-            services.shelf.params(path)
+            services.models.params(path)
         yield _application(gradio, services, options, token)
 
 
@@ -77,7 +77,7 @@ def _check(options: Options) -> None:
 
 
 def _gradio(uploads: Path) -> Any:
-    """gradio, told before it is imported where uploads go and that it speaks to nobody else."""
+    """gradio, configured before it is imported: uploads go to `uploads`, and nothing is sent to other hosts."""
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=str(uploads), HF_HUB_OFFLINE="1")
     try:
         import gradio
@@ -107,12 +107,12 @@ def _application(gradio: Any, services: Any, options: Options, token: str) -> Ca
     hosts = LOOPBACK_HOSTS
     if options.host not in LOOPBACK:
         hosts |= {name.lower() for name in (options.host, socket.gethostname(), socket.getfqdn())}
-    house = AccessPolicy(hosts, token, f"dancheong_{options.port}", services.max_upload_bytes)
-    return guarded(app, house, services.workplace)
+    policy = AccessPolicy(hosts, token, f"dancheong_{options.port}", services.max_upload_bytes)
+    return guarded(app, policy, services.sessions)
 
 
 def serve(options: Options, say: Callable[[str], None]) -> None:
-    """Serve the page until Ctrl-C or SIGTERM. Elsewhere than on loopback a token is made, and told in the address."""
+    """Serve the page until Ctrl-C or SIGTERM. Elsewhere than on loopback the address holds a new token."""
     token = "" if options.host in LOOPBACK else secrets.token_urlsafe(24)
     _check(options)
     listening = _listen(options)
@@ -127,14 +127,14 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
             application, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
             timeout_graceful_shutdown=2,
         )
-        listening.listen()  # whoever follows the address at once then waits a moment instead of being refused
+        listening.listen()  # a visitor who opens the address at once waits a moment instead of being refused
         for address in addresses(options.host, listening.getsockname()[1], token):
             say(address)
         uvicorn.Server(config).run(sockets=[listening])
 
 
 def _end(number: int, frame: object) -> NoReturn:
-    """The server raises its signal again when it has ended: what visitors have brought is removed on the way out."""
+    """Turn a signal into an exception, so that the files of visitors are removed. uvicorn raises the signal after its end."""
     raise KeyboardInterrupt
 
 
@@ -142,7 +142,7 @@ def _listen(options: Options) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
         listening = socket.socket(family)
-        if sys.platform != "win32":  # there it would let two programs listen at one port
+        if sys.platform != "win32":  # on Windows it would let two programs listen at one port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((options.host, options.port))
     except OSError as error:
@@ -153,7 +153,7 @@ def _listen(options: Options) -> socket.socket:
 
 
 def addresses(host: str, port: int, token: str) -> Sequence[str]:
-    """Where the page is, as a person opens it."""
+    """The addresses at which a person opens the page."""
     name = socket.gethostname() if host in ("0.0.0.0", "::") else host
     shown = f"[{name}]" if ":" in name else name
     return [f"http://{shown}:{port}/" + (f"?token={token}" if token else "")]

@@ -1,4 +1,4 @@
-"""Photographs out of an uploaded zip: only photographs, only where they belong, only as much as is allowed."""
+"""Photographs out of an uploaded zip, within limits of size, number and depth, and never outside their folder."""
 
 import shutil
 import zipfile
@@ -15,7 +15,7 @@ _UTF8 = 0x800
 
 
 class BadZip(DancheongError):
-    """A zip that is not unpacked. `reason` is the key of what a person is told, `details` go into it."""
+    """A zip that is not unpacked. `reason` is the key of the page's text, `details` are filled in."""
 
     def __init__(self, reason: str, **details: object) -> None:
         super().__init__(reason + "".join(f", {name}: {value}" for name, value in details.items()))
@@ -25,7 +25,7 @@ class BadZip(DancheongError):
 def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
     """Write the photographs of a zip below `folder`, which is made. All or nothing.
 
-    Bytes are counted as they come out: what the archive says of its sizes is not believed.
+    Bytes are counted as they are unpacked, because the sizes that the archive states may be wrong.
 
     Args:
         max_bytes: of all photographs together, unpacked.
@@ -40,8 +40,8 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
         with zipfile.ZipFile(archive) as zipped:
             members = _members(zipped)
             left = max_bytes
-            for member, place in members:
-                left = _write(zipped, member, folder.joinpath(*place.parts), left)
+            for member, relative in members:
+                left = _write(zipped, member, folder.joinpath(*relative.parts), left)
     # A file may stand where another member wants a folder; an encrypted member is a RuntimeError.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, FileExistsError,
             NotADirectoryError) as error:
@@ -60,23 +60,23 @@ def _members(zipped: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPa
     members: dict[str, tuple[zipfile.ZipInfo, PurePosixPath]] = {}
     for info in infos:
         name = _name(info)
-        place = PurePosixPath(name.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts or ":" in name or "\0" in name:
+        relative = PurePosixPath(name.replace("\\", "/"))
+        if relative.is_absolute() or ".." in relative.parts or ":" in name or "\0" in name:
             raise BadZip("zip_path", name=name)
         is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
-        hidden = any(part.startswith((".", "__MACOSX")) for part in place.parts)
-        if info.is_dir() or is_link or hidden or place.suffix.lower() not in PHOTO_SUFFIXES:
+        hidden = any(part.startswith((".", "__MACOSX")) for part in relative.parts)
+        if info.is_dir() or is_link or hidden or relative.suffix.lower() not in PHOTO_SUFFIXES:
             continue
-        if len(place.parts) > MAX_DEPTH or any(len(part.encode()) > 255 for part in place.parts):
+        if len(relative.parts) > MAX_DEPTH or any(len(part.encode()) > 255 for part in relative.parts):
             raise BadZip("zip_path", name=name[:200])
-        members.setdefault(str(place).casefold(), (info, place))
+        members.setdefault(str(relative).casefold(), (info, relative))
     if not members:
         raise BadZip("zip_empty", suffixes=", ".join(sorted(PHOTO_SUFFIXES)))
     return list(members.values())
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """The name as it was meant: Korean Windows writes its own code page and does not say so."""
+    """The member's name. Korean Windows writes its own code page without a mark, so both encodings are tried."""
     if info.flag_bits & _UTF8:
         return info.filename
     try:

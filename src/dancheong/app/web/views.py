@@ -1,4 +1,4 @@
-"""What handlers show: lines of status, the viewer's content, the look of a training. Text in, HTML and JSON out."""
+"""HTML and JSON of the page: lines of status, the viewer's content, the state of a training."""
 
 import json
 from collections.abc import Iterable
@@ -25,32 +25,32 @@ def status(text: str, kind: str = "note", share: float | None = None) -> str:
     return f'<div class="status {kind}" role="{live}"><p>{escape(text)}</p>{bar}</div>' if text else ""
 
 
-def viewer_value(visit: Session, words: Words, photographs: Iterable[Photograph], select: int | None = None) -> str:
-    """The viewer's content: photographs before and after, where to get them."""
-    items = [_item(visit, words, one) for one in photographs]
+def viewer_value(session: Session, words: Words, photographs: Iterable[Photograph], select: int | None = None) -> str:
+    """The viewer's content: photographs before and after, and their addresses."""
+    items = [_item(session, words, photograph) for photograph in photographs]
     done = sum(item["done"] for item in items)
-    zipped = f"/pictures/{visit.key}/all.zip" if done > 1 else ""
+    zipped = f"/pictures/{session.key}/all.zip" if done > 1 else ""
     return json.dumps({"items": items, "zip": zipped, "select": select}, ensure_ascii=False)
 
 
-def _item(visit: Session, words: Words, one: Photograph) -> dict[str, Any]:
-    base, version = f"/pictures/{visit.key}/{one.number}", f"v={one.version}"
+def _item(session: Session, words: Words, photograph: Photograph) -> dict[str, Any]:
+    base, version = f"/pictures/{session.key}/{photograph.number}", f"v={photograph.version}"
     return {
-        "number": one.number, "name": one.name, "done": one.result is not None, "error": one.error,
-        "width": one.width_px, "height": one.height_px, "version": one.version, "drawn": one.drawn,
+        "number": photograph.number, "name": photograph.name, "done": photograph.result is not None, "error": photograph.error,
+        "width": photograph.width_px, "height": photograph.height_px, "version": photograph.version, "drawn": photograph.drawn,
         "left": f"{base}/before/SIZE?{version}", "right": f"{base}/after/SIZE?{version}",
-        "mask": f"{base}/mask/SIZE?{version}" if one.mask is not None and not one.masks else "",
-        "mask_note": words("mask_off", why=one.masks) if one.masks else "",
-        "left_label": words("before"), "right_label": words("after"), "facts": facts(words, one),
-        "download": f"{base}/result" if one.result is not None else "", "strokes": f"{base}/strokes",
+        "mask": f"{base}/mask/SIZE?{version}" if photograph.mask is not None and not photograph.masks_unused else "",
+        "mask_note": words("mask_off", why=photograph.masks_unused) if photograph.masks_unused else "",
+        "left_label": words("before"), "right_label": words("after"), "facts": facts(words, photograph),
+        "download": f"{base}/result" if photograph.result is not None else "", "strokes": f"{base}/strokes",
     }
 
 
-def compared_value(visit: Session, words: Words, pair: tuple[Photograph, Photograph], names: tuple[str, str]) -> str:
-    """Two results of the same photograph under the line."""
+def compared_value(session: Session, words: Words, pair: tuple[Photograph, Photograph], names: tuple[str, str]) -> str:
+    """The viewer's content for two results of the same photograph."""
     left, right = pair
-    item = _item(visit, words, right) | {
-        "left": f"/pictures/{visit.key}/{left.number}/after/SIZE?v={left.version}", "mask": "", "mask_note": "",
+    item = _item(session, words, right) | {
+        "left": f"/pictures/{session.key}/{left.number}/after/SIZE?v={left.version}", "mask": "", "mask_note": "",
         "download": "", "left_label": names[0], "right_label": names[1], "error": left.error or right.error,
         "done": left.result is not None and right.result is not None,
         "facts": f"{right.name} · {right.width_px} × {right.height_px} px",
@@ -58,14 +58,15 @@ def compared_value(visit: Session, words: Words, pair: tuple[Photograph, Photogr
     return json.dumps({"items": [item], "zip": "", "select": right.number}, ensure_ascii=False)
 
 
-def facts(words: Words, one: Photograph) -> str:
+def facts(words: Words, photograph: Photograph) -> str:
     """Name, size, time and light reflection of one photograph."""
-    parts = [one.name, f"{one.width_px} × {one.height_px} px", words("seconds", seconds=one.seconds)]
-    if one.masks:
-        parts.append(words("mask_off", why=one.masks))
-    elif one.glare_share is not None:
-        share = f"{100 * one.glare_share:.2g}"
-        key = "glare_abstained" if one.abstained else "glare_share" if one.glare_share > 0 else "glare_none"
+    size = f"{photograph.width_px} × {photograph.height_px} px"
+    parts = [photograph.name, size, words("seconds", seconds=photograph.seconds)]
+    if photograph.masks_unused:
+        parts.append(words("mask_off", why=photograph.masks_unused))
+    elif photograph.glare_share is not None:
+        share = f"{100 * photograph.glare_share:.2g}"
+        key = "glare_abstained" if photograph.abstained else "glare_share" if photograph.glare_share > 0 else "glare_none"
         parts.append(words(key, share=share))
     return " · ".join(parts)
 
@@ -84,7 +85,7 @@ def table(head: list[str], rows: list[list[str]], note: str = "") -> str:
 def training_panel(
     words: Words, look: Status, history: list[dict[str, float]], preview: str | None, models_are_kept: bool
 ) -> str:
-    """All that is known of the training: how far, losses as charts, the newest preview, what was left out.
+    """The state of the training: progress, charts of the losses, the newest preview, photographs that were left out.
 
     Args:
         preview: name of the newest preview's file; None where there is none yet.
@@ -98,7 +99,7 @@ def training_panel(
     for chart in ("chart_l1", "chart_gan"):
         series = {
             name: [(entry["images"], entry[name]) for entry in history if name in entry]
-            for name, place in losses.items() if place == chart
+            for name, its_chart in losses.items() if its_chart == chart
         }
         series = {words(f"loss_{name}"): points for name, points in series.items() if points}
         if series:
