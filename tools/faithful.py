@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.imaging.encode import write_tiff
 from dancheong.imaging.files import read_photo
+from dancheong.imaging.tiff import write_tiff
 from dancheong.scenes import scene
 
 Float64 = NDArray[np.float64]

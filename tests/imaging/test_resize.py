@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dancheong.imaging.resize import (
-    guided_upsample,
+    fit_size,
     guided_upsampler,
     pad_to_multiple,
     resize,
-    resize_shorter,
+    scaled_size,
     working_shape,
 )
 
@@ -80,14 +80,17 @@ def test_working_shape_keeps_the_aspect_and_bounds_the_work(h: int, w: int, shor
     assert 1 <= min(height, width) <= shorter
     assert max(height, width) <= 4 * shorter
     assert min(height, width) == shorter or max(height, width) == 4 * shorter
-    # Both sides are rounded: scales that they may come from, and one of them both may.
-    lowest, highest = max((height - 0.5) / h, (width - 0.5) / w), min((height + 0.5) / h, (width + 0.5) / w)
-    assert lowest <= highest * (1 + 1e-12) or min(height, width) == 1
+    scale = min(shorter / min(h, w), 4 * shorter / max(h, w))
+    assert height == 1 or abs(height - h * scale) <= 0.5
+    assert width == 1 or abs(width - w * scale) <= 0.5
 
 
-def test_resize_shorter_brings_the_shorter_side_to_size() -> None:
-    assert resize_shorter(noise((60, 90, 3)), 20).shape == (20, 30, 3)
-    assert resize_shorter(noise((10, 7)), 14).shape == (20, 14)
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 3000))
+def test_fit_size_shrinks_to_the_longer_side_and_never_enlarges(h: int, w: int, longer: int) -> None:
+    size = fit_size(h, w, longer)
+    assert max(size) == min(longer, max(h, w))
+    assert size == scaled_size(h, w, min(1.0, longer / max(h, w)))
+    assert min(size) >= 1
 
 
 @given(sides, sides, st.integers(1, 70), st.sampled_from([(), (3,)]))
@@ -101,6 +104,12 @@ def test_padding_reaches_the_multiple_and_mirrors(h: int, w: int, multiple: int,
     assert np.array_equal(padded[:h, :w], array)
     if padded.shape[0] > h:
         assert np.array_equal(padded[h, :w], array[h - 1])
+
+
+def guided_upsample(
+    chroma: np.ndarray, guide: np.ndarray, full: np.ndarray, radius_px: int = 1, eps: float = 400.0
+) -> np.ndarray:
+    return guided_upsampler(chroma, guide, full.shape, radius_px, eps)(full, 0)
 
 
 small_and_large = st.tuples(sides, sides, st.integers(1, 60), st.integers(1, 60))
@@ -120,7 +129,7 @@ def test_constant_chroma_stays_constant_whatever_the_guide(shape: tuple[int, int
 @settings(max_examples=40)
 def test_with_nothing_to_follow_it_is_a_plain_enlargement(shape: tuple[int, int, int, int]) -> None:
     h, w, height, width = shape
-    chroma = 60 * noise((h, w))
+    chroma = 60 * noise((h, w, 1))
     flat, full = np.full((h, w), 70, np.float32), np.full((height, width), 70, np.float32)
     assert guided_upsample(chroma, flat, full) == pytest.approx(resize(chroma, (height, width)), abs=1e-3)
 

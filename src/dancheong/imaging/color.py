@@ -89,7 +89,7 @@ def gray_of(pixels: Array) -> Array:
         return pixels
     _expect_rgb(pixels)
     # In blocks: the linear light of a large photograph would take many times its memory.
-    return map_strips(_gray_of, pixels, max(1, _BLOCK_PX // max(1, pixels.shape[1])), 0)
+    return map_strips(_gray_of, pixels, max(1, _BLOCK_PX // max(1, pixels.shape[1])))
 
 
 def _gray_of(pixels: Array) -> Array:
@@ -148,7 +148,7 @@ def lab_to_rgb(lab_hwc: Array) -> Float32:
         float32 (h, w, 3) in [0, 1].
     """
     _expect_rgb(lab_hwc)
-    return map_strips(_lab_to_rgb, np.asarray(lab_hwc, np.float32), max(1, _BLOCK_PX // max(1, lab_hwc.shape[1])), 0)
+    return map_strips(_lab_to_rgb, np.asarray(lab_hwc, np.float32), max(1, _BLOCK_PX // max(1, lab_hwc.shape[1])))
 
 
 def lab_to_pixels(lightness_hw: Array, chroma_hwc: Array, dtype: DTypeLike) -> Array:

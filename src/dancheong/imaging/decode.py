@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from dancheong.imaging.encode import write_tiff
-from dancheong.imaging.header import Header, Unreadable, tiff_tags
+from dancheong.imaging.header import Header, Unreadable
 from dancheong.imaging.profiles import ProfileError, cmyk_to_srgb, lab_to_srgb, to_srgb
+from dancheong.imaging.tiff import TiffDirectory, write_tiff
 
 Array = NDArray[Any]
 
@@ -85,7 +85,7 @@ def _with_opencv(file: IO[bytes], header: Header, notes: list[str]) -> tuple[Arr
     file.seek(0)
     data = bytearray(file.read())
     if header.planar:
-        planes = [_imdecode(plane, header) for plane in _plane_files(bytes(data), tiff_tags(file), header)]
+        planes = [_imdecode(plane, header) for plane in _plane_files(bytes(data), TiffDirectory(file), header)]
         pixels = _sixteen_bits(np.stack(planes, axis=-1), header, notes)
     else:
         if header.orientation_at is not None:
@@ -109,17 +109,17 @@ def _imdecode(data: bytes | bytearray, header: Header) -> Array:
     raise Unreadable("the file is damaged or cut off")
 
 
-def _plane_files(data: bytes, tags: dict[int, Any], header: Header) -> Iterator[bytes]:
+def _plane_files(data: bytes, tiff: TiffDirectory, header: Header) -> Iterator[bytes]:
     """Each plane of a TIFF that keeps its channels apart, as a gray TIFF; OpenCV takes such a file for interleaved."""
-    if 273 not in tags or 279 not in tags:
+    offsets, counts = tiff.numbers(273), tiff.numbers(279)
+    if not offsets or not counts:
         raise Unreadable(f"{header.kind}, in tiles, is not read; {_SAVE_AS}")
-    a_plane = len(tags[273]) // header.samples
+    strips = [data[offset : offset + count] for offset, count in zip(offsets, counts, strict=True)]
+    layout = {tag: tiff.number(tag, 0) for tag in (256, 257, 259, 266, 278, 317, 339) if tiff.numbers(tag)}
+    a_plane = len(strips) // header.samples
     for first in range(0, a_plane * header.samples, a_plane):
-        places = zip(tags[273][first : first + a_plane], tags[279][first : first + a_plane], strict=True)
-        strips = [data[offset : offset + count] for offset, count in places]
-        directory = {tag: tags[tag] for tag in (256, 257, 259, 266, 278, 317, 339) if tag in tags}
         buffer = io.BytesIO()
-        write_tiff(buffer, directory | {258: header.bits, 262: 1, 277: 1}, strips, data[:2])
+        write_tiff(buffer, layout | {258: header.bits, 262: 1, 277: 1}, strips[first : first + a_plane], data[:2])
         yield buffer.getvalue()
 
 

@@ -12,10 +12,11 @@ from typing import IO, Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from dancheong.imaging.metadata import Carried, jpeg_segments, png_chunks, tiff_entries
 from dancheong.imaging.profiles import srgb_profile, to_eight
+from dancheong.imaging.tiff import write_tiff
 
 Array = NDArray[Any]
 
@@ -137,19 +138,6 @@ def _write_tiff(file: IO[bytes], pixels: Array, carried: Carried, icc: bytes | N
     if icc is not None:
         tags[34675] = icc
     write_tiff(file, tags, strips, b"II")
-
-
-def write_tiff(file: IO[bytes], tags: dict[int, Any], strips: list[bytes], byte_order: bytes) -> None:
-    """A TIFF of ready strips: `tags` without those of the strips' places, `byte_order` b"II" or b"MM"."""
-    directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0" if byte_order == b"II" else b"MM\0*\0\0\0\0")
-    for tag, value in tags.items():
-        directory[tag] = value
-    directory.tagtype[279] = directory.tagtype[273] = 4
-    directory[279] = tuple(len(strip) for strip in strips)
-    # Counted from the end of the directory, which the writer adds.
-    directory[273] = tuple(int(offset) for offset in np.cumsum([0] + [len(strip) for strip in strips[:-1]]))
-    directory.save(file)
-    file.writelines(strips)
 
 
 def _deflated(rows: Array) -> bytes:

@@ -1,28 +1,28 @@
 """What an image file says of itself before its pixels are decoded: format, size, depth, orientation, profile, EXIF."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import IO, Any
+from typing import IO
 
-from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, TiffTags, WebPImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 from PIL.ImageFile import ImageFile
 
 from dancheong.imaging.heif import HeifImage, is_installed
+from dancheong.imaging.tiff import TiffDirectory, exif_bytes
 
 MAX_MEGAPIXELS = 500
 _MAX_BYTES = MAX_MEGAPIXELS * 1_000_000 * 8
 
-# Pillow's own limit of 89 megapixels would warn of, and then refuse, the scans of an archive; ours is checked first.
-if Image.MAX_IMAGE_PIXELS is not None:
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MAX_MEGAPIXELS * 1_000_000)
 
-# Of components, maker's notes, comments, source and scene Pillow does not know that they are bytes of no type (EXIF 2.32,
-# table 8), and would write them as numbers.
-for _tag in (37121, 37500, 37510, 41728, 41729):
-    TiffTags.TAGS_V2_GROUPS[int(ExifTags.IFD.Exif)].setdefault(_tag, TiffTags.TagInfo(_tag, ExifTags.TAGS[_tag], 7, 0))
+class _TiffImage(TiffImagePlugin.TiffImageFile):
+    """Pillow's reader without Pillow's limit of pixels, which belongs to the host program; ours has been checked."""
 
+    def load_prepare(self) -> None:
+        if self._im is None:
+            self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))  # type: ignore[attr-defined]
+        super().load_prepare()
 
 
 def _heif_opener(file: IO[bytes]) -> ImageFile:
@@ -35,14 +35,12 @@ def _heif_opener(file: IO[bytes]) -> ImageFile:
 _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
+    "TIFF": _TiffImage,
     "WEBP": WebPImagePlugin.WebPImageFile,
     "HEIF": _heif_opener,
 }
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_LAYOUT_TAGS = (256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 338, 339, 34675)
-_TIFF_TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _ORIENTATION = int(ExifTags.Base.Orientation)
 # Of a TIFF's tags, those that tell of the picture and not of how the file is laid out.
 _DESCRIPTIVE_TAGS = (
@@ -166,27 +164,25 @@ def _plain_header(file: IO[bytes], name: str) -> Header:
 
 
 def _tiff_header(file: IO[bytes]) -> Header:
-    tags = tiff_tags(file)
+    directory = TiffDirectory(file)
+    number = directory.number
     file.seek(0)
     image: ImageFile | None
     try:
-        image = TiffImagePlugin.TiffImageFile(file)
+        image = _TiffImage(file)
     except SyntaxError:
         image = None
-    bits = _first(tags.get(258), 1)
-    samples = _first(tags.get(277), 1)
-    extra = tags.get(338, ())
-    at, code = _orientation_bytes(file)
+    bits, samples = number(258, 1), number(277, 1)
+    place = directory.place(_ORIENTATION)
     exif, notes = _tiff_exif(image)
-    icc = tags.get(34675)
     return Header(
-        format="TIFF", image=image, width_px=_first(tags.get(256), 0), height_px=_first(tags.get(257), 0),
-        orientation=_first(tags.get(_ORIENTATION), 1), bits=bits, samples=samples,
-        photometric=_first(tags.get(262), 1), planar=_first(tags.get(284), 1) == 2 and samples > 1,
-        alpha=samples == 4 and _first(extra, 2) != 0, signed=_first(tags.get(339), 1) == 2,
-        icc=icc if isinstance(icc, bytes) else None, exif=exif, dpi=_dpi(image) if image is not None else None,
-        most_pixels_a_byte=_tiff_pixels_a_byte(_first(tags.get(259), 1), bits * samples),
-        notes=notes, orientation_at=at, upright_code=code,
+        format="TIFF", image=image, width_px=number(256, 0), height_px=number(257, 0),
+        orientation=number(_ORIENTATION, 1), bits=bits, samples=samples,
+        photometric=number(262, 1), planar=number(284, 1) == 2 and samples > 1,
+        alpha=samples == 4 and number(338, 2) != 0, signed=number(339, 1) == 2,
+        icc=directory.whole(34675), exif=exif, dpi=_dpi(image) if image is not None else None,
+        most_pixels_a_byte=_tiff_pixels_a_byte(number(259, 1), bits * samples), notes=notes,
+        orientation_at=None if place is None else (place, place + 2), upright_code=struct.pack(directory.order + "H", 1),
     )  # fmt: skip
 
 
@@ -194,61 +190,6 @@ def _tiff_pixels_a_byte(compression: int, bits_a_pixel: int) -> float:
     if compression in _FAX:
         return inf if bits_a_pixel == 1 else 1.0
     return _TIFF_COMPRESSION.get(compression, inf) * 8 / max(1, bits_a_pixel)
-
-
-def tiff_tags(file: IO[bytes]) -> dict[int, Any]:
-    """What the first directory of a TIFF says of its layout; Pillow can list it even where it cannot read the pixels."""
-    file.seek(0)
-    head = file.read(8)
-    if head[2:3] == b"+" or head[3:4] == b"+":
-        head += file.read(8)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(head)
-    file.seek(directory.next)
-    directory.load(file)
-    # Others are not touched: of some, Pillow warns.
-    return {tag: directory[tag] for tag in _LAYOUT_TAGS if tag in directory}
-
-
-def tiff_bytes(file: IO[bytes], tag: int) -> bytes | None:
-    """The value of a tag of the first directory as it stands in the file, whatever type is declared for it."""
-    for number, kind, count, value_at, order, offset_format in _tiff_entries(file):
-        if number == tag:
-            size = count * _TIFF_TYPE_BYTES.get(kind, 1)
-            file.seek(value_at)
-            if size > struct.calcsize(offset_format):
-                (offset,) = struct.unpack(order + offset_format, file.read(struct.calcsize(offset_format)))
-                file.seek(offset)
-            return file.read(min(size, _MOST_BYTES))
-    return None
-
-
-def _orientation_bytes(file: IO[bytes]) -> tuple[tuple[int, int] | None, bytes]:
-    """Where in a TIFF the orientation stands, and how "upright" is written there."""
-    for number, _, _, value_at, order, _ in _tiff_entries(file):
-        if number == _ORIENTATION:
-            return (value_at, value_at + 2), struct.pack(order + "H", 1)
-    return None, b""
-
-
-def _tiff_entries(file: IO[bytes]) -> Iterator[tuple[int, int, int, int, str, str]]:
-    """Tag, type, count, place of the value (or of its offset), order of bytes and form of offsets, of each entry."""
-    file.seek(0)
-    head = file.read(16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = b"+" in head[2:4]
-    (start,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
-    file.seek(start)
-    count_format, entry_format, offset_format = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
-    (count,) = struct.unpack(order + count_format, file.read(struct.calcsize(count_format)))
-    at, entry_bytes = file.tell(), struct.calcsize("=" + entry_format)
-    for _ in range(min(count, 4096)):
-        file.seek(at)
-        entry = file.read(entry_bytes)
-        if len(entry) < entry_bytes:
-            break
-        tag, kind, length, _ = struct.unpack(order + entry_format, entry)
-        at += entry_bytes
-        yield tag, kind, length, at - struct.calcsize(offset_format), order, offset_format
 
 
 def _exif_chunk(file: IO[bytes]) -> bytes | None:
@@ -270,7 +211,7 @@ def _exif_of(raw: bytes | None) -> tuple[int, bytes | None, tuple[str, ...]]:
         exif = Image.Exif()
         exif.load(raw)
         orientation = exif.pop(_ORIENTATION, 1)
-        clean = exif.tobytes() if len(exif) else None
+        clean = exif_bytes(exif) if len(exif) else None
     except Exception:  # Pillow raises a dozen kinds on damaged EXIF, and the picture is whole without it
         return 1, None, ("its EXIF is damaged and was left out",)
     return orientation if isinstance(orientation, int) else 1, clean, ()
@@ -286,7 +227,7 @@ def _tiff_exif(image: ImageFile | None) -> tuple[bytes | None, tuple[str, ...]]:
             if tag in source:
                 is_directory = tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
                 exif[tag] = dict(source.get_ifd(tag)) if is_directory else source[tag]
-        return (exif.tobytes() if len(exif) else None), ()
+        return (exif_bytes(exif) if len(exif) else None), ()
     except Exception:  # as above
         return None, ("its EXIF is damaged and was left out",)
 
@@ -303,9 +244,3 @@ def _dpi(image: ImageFile) -> tuple[float, float] | None:
 def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
     scale = 2.54 if exif.get(ExifTags.Base.ResolutionUnit, 2) == 3 else 1.0
     return exif[ExifTags.Base.XResolution] * scale, exif[ExifTags.Base.YResolution] * scale
-
-
-def _first(value: Any, default: int) -> int:
-    if isinstance(value, tuple):
-        value = value[0] if value else default
-    return int(value) if isinstance(value, int) else default

@@ -8,7 +8,8 @@ from typing import IO, Any
 
 from PIL import ExifTags, Image
 
-from dancheong.imaging.header import Header, tiff_bytes
+from dancheong.imaging.header import Header
+from dancheong.imaging.tiff import TiffDirectory, exif_bytes, mark_undefined
 from dancheong.imaging.xmp import XmpError, check_packet
 
 MAX_IPTC_BYTES = 1 << 20
@@ -50,7 +51,8 @@ def embedded(file: IO[bytes], header: Header) -> tuple[Carried, tuple[str, ...]]
     notes: list[str] = []
     xmp, iptc = info.get("xmp"), None
     if header.format == "TIFF":
-        xmp, iptc, resources = (tiff_bytes(file, tag) for tag in (_TIFF_XMP, _TIFF_IPTC, _TIFF_RESOURCES))
+        directory = TiffDirectory(file)
+        xmp, iptc, resources = (directory.raw(tag) for tag in (_TIFF_XMP, _TIFF_IPTC, _TIFF_RESOURCES))
         iptc = _in_order(iptc) if iptc else _resource(resources or b"")
     elif header.format == "JPEG":
         iptc = info.get("photoshop", {}).get(_IPTC_RESOURCE)
@@ -126,6 +128,7 @@ def tiff_entries(carried: Carried) -> dict[int, Any]:
         source.load(carried.exif)
         directories = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
         entries = {tag: dict(source.get_ifd(tag)) if tag in directories else source[tag] for tag in source}
+        mark_undefined(entries.get(ExifTags.IFD.Exif, {}))
     if carried.xmp is not None:
         entries[_TIFF_XMP] = carried.xmp
     if carried.iptc is not None:
@@ -149,7 +152,7 @@ def _exif_now(carried: Carried, kind: str, size_px: tuple[int, int]) -> bytes | 
     if carried.dpi is not None and (kind == "WEBP" or ExifTags.Base.XResolution in exif):
         exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = carried.dpi
         exif[ExifTags.Base.ResolutionUnit] = 2
-    return exif.tobytes()
+    return exif_bytes(exif)
 
 
 def _kept_xmp(packet: Any, notes: list[str]) -> bytes | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dancheong.imaging.color import float01, rgb_to_lab
 from dancheong.imaging.difference import delta_e_2000
-from dancheong.imaging.tiling import strips
+from dancheong.imaging.tiling import row_slices
 
 Array = NDArray[Any]
 
@@ -23,9 +23,9 @@ _SSIM_SIGMA_PX = 1.5
 def psnr(a: Array, b: Array) -> float:
     """Peak signal-to-noise ratio in dB of coded values, peak 1; infinite for equal photographs."""
     _expect_same_shape(a, b)
-    error = sum(
-        float(np.sum(np.square(float01(a[rows]) - float01(b[rows]), dtype=np.float64))) for rows in _rows(a.shape[0])
-    )
+    error = 0.0
+    for rows in row_slices(a.shape[0], _STRIP_PX):
+        error += float(np.sum(np.square(float01(a[rows]) - float01(b[rows]), dtype=np.float64)))
     return float("inf") if error == 0 else float(10 * np.log10(a.size / error))
 
 
@@ -48,7 +48,7 @@ def mean_delta_e_2000(pixels_a: Array, pixels_b: Array) -> float:
     height, width = pixels_a.shape[:2]
     total = sum(
         float(np.sum(delta_e_2000(rgb_to_lab(pixels_a[rows]), rgb_to_lab(pixels_b[rows])), dtype=np.float64))
-        for rows in _rows(height)
+        for rows in row_slices(height, _STRIP_PX)
     )
     return total / float(height * width)
 
@@ -104,10 +104,6 @@ def _inner(size_px: int) -> slice:
 def _gauss(plane: Array) -> Array:
     side = 2 * _SSIM_RADIUS_PX + 1
     return np.asarray(cv2.GaussianBlur(plane, (side, side), _SSIM_SIGMA_PX, borderType=cv2.BORDER_REFLECT))
-
-
-def _rows(height_px: int) -> list[slice]:
-    return [slice(start, stop) for start, stop, _, _ in strips(height_px, _STRIP_PX, 0)]
 
 
 def _expect_same_shape(a: Array, b: Array) -> None:

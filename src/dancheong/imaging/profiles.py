@@ -70,13 +70,13 @@ def to_srgb(pixels: Array, icc: bytes) -> tuple[Array, str | None]:
     if _same(_apply(transform, cube), cube):
         return pixels, None
     if pixels.dtype == np.uint8:
-        return map_strips(lambda rows: _apply(transform, rows), pixels, _STRIP_PX, 0), None
+        return map_strips(lambda rows: _apply(transform, rows), pixels, _STRIP_PX), None
     curves_and_matrix = _curves_and_matrix(icc)
     if curves_and_matrix is None:
-        eight = map_strips(lambda rows: _apply(transform, to_eight(rows)), pixels, _STRIP_PX, 0)
+        eight = map_strips(lambda rows: _apply(transform, to_eight(rows)), pixels, _STRIP_PX)
         return eight.astype(np.uint16) * np.uint16(257), _AT_EIGHT_BITS
     curves, matrix = curves_and_matrix
-    return map_strips(lambda rows: _matrix_to_srgb(rows, curves, matrix), pixels, _STRIP_PX, 0), None
+    return map_strips(lambda rows: _matrix_to_srgb(rows, curves, matrix), pixels, _STRIP_PX), None
 
 
 def cmyk_to_srgb(image: Image.Image, icc: bytes) -> Array:

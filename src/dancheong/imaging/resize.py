@@ -10,14 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.imaging.tiling import strips
-
 Array = NDArray[Any]
 Float32 = NDArray[np.float32]
 
 _RESIZABLE = (np.uint8, np.uint16, np.float32, np.float64)
 _CHANNELS_AT_ONCE = 4  # OpenCV's area resampling takes no more
-_STRIP_PX = 64
 _ROWS_AT_ONCE = 32
 _AT_ONCE_PX = 1 << 20  # five planes of 4 MB
 LONGEST = 4  # a longer side beyond this many shorter sides is scaled to it
@@ -52,19 +49,24 @@ def resize(array: Array, size_hw: tuple[int, int]) -> Array:
     return np.clip(larger, smaller.min(), smaller.max(), out=larger) if larger is not smaller else larger
 
 
-def resize_shorter(array: Array, shorter_px: int) -> Array:
-    """Resample so that the shorter side has `shorter_px`, the aspect kept; see `working_shape` and `resize`."""
-    return resize(array, working_shape(array.shape[0], array.shape[1], shorter_px))
+def scaled_size(height_px: int, width_px: int, factor: float) -> tuple[int, int]:
+    """(height, width) times `factor`, rounded; no side is below 1."""
+    return max(1, round(height_px * factor)), max(1, round(width_px * factor))
+
+
+def fit_size(height_px: int, width_px: int, longer_px: int) -> tuple[int, int]:
+    """(height, width) shrunk so that the longer side has at most `longer_px`, the aspect kept; never enlarged."""
+    return scaled_size(height_px, width_px, min(1.0, longer_px / max(height_px, width_px)))
 
 
 def working_shape(height_px: int, width_px: int, shorter_px: int) -> tuple[int, int]:
     """(height, width) at which the shorter side has `shorter_px`, the aspect kept.
 
-    A side longer than 4 times `shorter_px` is brought to that, and the shorter side is then smaller than asked for: a
-    panorama keeps its proportions and the work stays bounded. No side is below 1.
+    A side longer than 4 times `shorter_px` is brought to that, and the shorter side is then smaller than asked for, because
+    a panorama shall keep its proportions and the work stay bounded. No side is below 1.
     """
     scale = min(shorter_px / min(height_px, width_px), LONGEST * shorter_px / max(height_px, width_px))
-    return max(1, round(height_px * scale)), max(1, round(width_px * scale))
+    return scaled_size(height_px, width_px, scale)
 
 
 def pad_to_multiple(array: Array, multiple: int) -> tuple[Array, tuple[int, int]]:
@@ -82,10 +84,11 @@ def pad_to_multiple(array: Array, multiple: int) -> tuple[Array, tuple[int, int]
     return np.pad(array, pads, mode="symmetric"), (h, w)
 
 
-def guided_upsample(
-    chroma_hwc: Array, guide_hw: Array, full_guide_hw: Array, radius_px: int = 1, eps: float = 400.0
-) -> Float32:
-    r"""Bring chroma to the size of the full guide so that its edges follow the guide's.
+def guided_upsampler(
+    chroma_hwc: Array, guide_hw: Array, size_hw: tuple[int, int], radius_px: int = 1, eps: float = 400.0, *,
+    is_clipped: bool = True,
+) -> Callable[[Array, int], Float32]:
+    r"""Bring chroma to the size of the full guide so that its edges follow the guide's, in strips.
 
     The fast guided filter (He and Sun 2015, arXiv:1505.00996): in each window of the low-resolution pair the chroma p
     is explained by the guide I as :math:`p = a I + b` with :math:`a = cov(I, p) / (var(I) + eps)`, and the averaged
@@ -95,42 +98,20 @@ def guided_upsample(
     On photographs that is nearer to the truth than the original form for sharp and for soft chroma alike.
 
     Args:
-        chroma_hwc: (h, w, channels) or (h, w), any units.
+        chroma_hwc: (h, w, channels), any units.
         guide_hw: (h, w) lightness at the chroma's size.
-        full_guide_hw: (H, W) lightness of the photograph in the same units.
+        size_hw: (height, width) of the full guide, which is lightness in the same units.
         radius_px: radius of the window, in low-resolution pixels.
         eps: variance of the guide below which little is followed, in squared units of the guide; the default is for L*.
-
-    Returns:
-        float32 (H, W, channels), or (H, W).
-
-    Raises:
-        ValueError: chroma and guide differ in size.
-    """
-    height, width = full_guide_hw.shape
-    planes = chroma_hwc[..., None] if chroma_hwc.ndim == 2 else chroma_hwc
-    rows_of = guided_upsampler(planes, guide_hw, (height, width), radius_px, eps)
-    full = np.empty((height, width, planes.shape[2]), np.float32)
-    for strip in strips(height, _STRIP_PX, 0):
-        rows = slice(strip.keep_start, strip.keep_stop)
-        full[rows] = rows_of(full_guide_hw[rows], strip.keep_start)
-    return full[..., 0] if chroma_hwc.ndim == 2 else full
-
-
-def guided_upsampler(
-    chroma_hwc: Array, guide_hw: Array, size_hw: tuple[int, int], radius_px: int = 1, eps: float = 400.0, *,
-    is_clipped: bool = True,
-) -> Callable[[Array, int], Float32]:
-    """`guided_upsample` for a photograph that is finished in strips: the low-resolution part of the work, done once.
-
-    Args:
-        size_hw: (height, width) of the full guide; the rest as for `guided_upsample`, chroma (h, w, channels).
-        is_clipped: enlarged planes stay within their own range. False where only a part of a photograph is given, as the
-            range of a part is not the photograph's: a row then depends on the 2 `radius_px` + 2 rows to each side alone.
+        is_clipped: enlarged planes stay within their own range. False where only a part of a photograph is given, because
+            the range of a part is not the photograph's: a row then depends on the 2 `radius_px` + 2 rows to each side alone.
 
     Returns:
         A function of some full-width rows of the full guide and the index of their first row; it gives these rows of
         the result, float32 (rows, W, channels).
+
+    Raises:
+        ValueError: chroma and guide differ in size.
     """
     if chroma_hwc.ndim != 3 or chroma_hwc.shape[:2] != guide_hw.shape:
         raise ValueError(f"expected chroma (h, w, channels) and a guide (h, w), got {chroma_hwc.shape}, {guide_hw.shape}")
@@ -227,9 +208,3 @@ def _sample(array: Array, size_hw: tuple[int, int], interpolation: int) -> Array
     size = cv2.resize(np.ascontiguousarray(array), (size_hw[1], size_hw[0]), interpolation=interpolation)
     # OpenCV drops an axis of one channel.
     return np.asarray(size).reshape(*size_hw, *array.shape[2:])
-
-
-def fit_size(height_px: int, width_px: int, longer_px: int) -> tuple[int, int]:
-    """(height, width) at which the longer side has `longer_px`, the aspect kept. No side is below 1."""
-    scale = longer_px / max(height_px, width_px)
-    return max(1, round(height_px * scale)), max(1, round(width_px * scale))

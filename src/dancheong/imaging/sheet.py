@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dancheong.imaging.color import as_rgb
 from dancheong.imaging.profiles import to_eight
-from dancheong.imaging.resize import resize
+from dancheong.imaging.resize import resize, scaled_size
 
 Array = NDArray[Any]
 
@@ -63,10 +63,8 @@ def sheet(
 
 
 def _fit(photo: Array, cell_px: int) -> Array:
-    h, w = photo.shape[:2]
-    scale = cell_px / max(h, w)
-    cell = resize(to_eight(photo), (max(1, round(h * scale)), max(1, round(w * scale))))
-    return as_rgb(cell)
+    height, width = photo.shape[:2]
+    return as_rgb(resize(to_eight(photo), scaled_size(height, width, cell_px / max(height, width))))
 
 
 def _headings(captions: Sequence[str], width_px: int, cell_px: int) -> Array:

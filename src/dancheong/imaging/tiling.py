@@ -1,6 +1,7 @@
 """Large photographs in horizontal strips, with the same result as in one piece."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,50 +19,44 @@ class Strip(NamedTuple):
     keep_stop: int
 
 
+def row_slices(height_px: int, strip_px: int) -> list[slice]:
+    """Slices of at most `strip_px` rows that follow one another and cover `height_px` rows."""
+    if strip_px < 1:
+        raise ValueError(f"expected strips of at least one row, got {strip_px}")
+    return [slice(start, min(height_px, start + strip_px)) for start in range(0, height_px, strip_px)]
+
+
 def strips(height_px: int, strip_px: int, overlap_px: int) -> list[Strip]:
-    """Cut `height_px` rows into strips of `strip_px` that read up to `overlap_px` more rows on either side.
-
-    The kept rows follow one another without gap or overlap and cover the photograph.
-
-    Raises:
-        ValueError: a strip without rows, or a negative overlap.
-    """
-    if strip_px < 1 or overlap_px < 0:
-        raise ValueError(f"expected strip_px >= 1 and overlap_px >= 0, got {strip_px} and {overlap_px}")
+    """The `row_slices` as rows to keep, each with up to `overlap_px` more rows to read on either side."""
     return [
-        Strip(
-            max(0, start - overlap_px),
-            min(height_px, start + strip_px + overlap_px),
-            start,
-            min(height_px, start + strip_px),
-        )
-        for start in range(0, height_px, strip_px)
+        Strip(max(0, rows.start - overlap_px), min(height_px, rows.stop + overlap_px), rows.start, rows.stop)
+        for rows in row_slices(height_px, strip_px)
     ]
 
 
-def map_strips(function: Callable[[Array], Array], array: Array, strip_px: int, overlap_px: int) -> Array:
-    """Apply `function` strip by strip; exact when each of its outputs looks at most `overlap_px` rows up or down.
+def for_each_strip(work: Callable[[slice], None], height_px: int, strip_px: int, threads: int = 1) -> None:
+    """Call `work` on each of the `row_slices`, on several threads where asked; an exception in one is raised here."""
+    parts = row_slices(height_px, strip_px)
+    if threads == 1 or len(parts) == 1:
+        for rows in parts:
+            work(rows)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, parts))
+
+
+def map_strips(function: Callable[[Array], Array], array: Array, strip_px: int) -> Array:
+    """Apply a function of single pixels strip by strip, because its intermediate arrays would take much memory.
 
     Args:
         function: maps (rows, w, ...) to (rows, ...), any type and trailing shape.
         array: (h, w) or (h, w, channels), at least one row.
-        strip_px: rows kept of a strip.
-        overlap_px: support of the function in rows; 0 for a function of single pixels.
-
-    Raises:
-        ValueError: the function changed the number of rows, or the array has none.
+        strip_px: rows of a strip.
     """
-    if array.shape[0] == 0:
-        raise ValueError(f"expected at least one row, got an array of shape {array.shape}")
-    result: Array | None = None
-    for strip in strips(array.shape[0], strip_px, overlap_px):
-        rows = strip.read_stop - strip.read_start
-        part = function(array[strip.read_start : strip.read_stop])
-        if part.shape[0] != rows:
-            raise ValueError(f"a function in strips must keep the rows: {rows} went in, {part.shape[0]} came out")
-        if result is None:
-            result = np.empty((array.shape[0], *part.shape[1:]), part.dtype)
-        first = strip.keep_start - strip.read_start
-        result[strip.keep_start : strip.keep_stop] = part[first : first + strip.keep_stop - strip.keep_start]
-    assert result is not None
+    first, *rest = row_slices(array.shape[0], strip_px)
+    part = function(array[first])
+    result = np.empty((array.shape[0], *part.shape[1:]), part.dtype)
+    result[first] = part
+    for rows in rest:
+        result[rows] = function(array[rows])
     return result

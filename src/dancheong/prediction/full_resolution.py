@@ -1,7 +1,5 @@
 """The network's answer at the photograph's own size, strip by strip."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,7 +7,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from dancheong.imaging.color import lab_to_pixels, lightness_of, to_pixels
 from dancheong.imaging.resize import guided_upsampler
-from dancheong.imaging.tiling import strips
+from dancheong.imaging.tiling import for_each_strip
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -46,7 +44,7 @@ def color_from_chroma(
         lightness = lightness_of(gray_hw[part])
         rgb[part] = lab_to_pixels(lightness, chroma_rows(lightness, part.start), rgb.dtype)
 
-    _for_strips(color_strip, gray_hw.shape[0], rows, threads)
+    for_each_strip(color_strip, gray_hw.shape[0], rows, threads)
     return rgb
 
 
@@ -62,15 +60,5 @@ def enlarged_color(
         blank = np.zeros((part.stop - part.start, size_hw[1]), np.float32)
         rgb[part] = to_pixels(rgb_rows(blank, part.start), dtype)
 
-    _for_strips(resize_strip, size_hw[0], rows, threads)
+    for_each_strip(resize_strip, size_hw[0], rows, threads)
     return rgb
-
-
-def _for_strips(function: Callable[[slice], None], height: int, rows: int, threads: int) -> None:
-    parts = [slice(strip.keep_start, strip.keep_stop) for strip in strips(height, rows, 0)]
-    if threads == 1 or len(parts) == 1:
-        for part in parts:
-            function(part)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(function, parts))

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition, Lock
 
-from dancheong.glare.light import working_size
 from dancheong.imaging.image_spec import ImageSpec
-from dancheong.imaging.resize import working_shape
+from dancheong.imaging.resize import fit_size, working_shape
 from dancheong.params import ParamError, Params
 from dancheong.prediction.full_resolution import STRIP_BYTES, strip_rows
 
@@ -39,7 +38,7 @@ def bytes_needed(spec: ImageSpec, params: Params, rows: int = 0, network_scale: 
 def _detector_bytes(spec: ImageSpec, params: Params) -> int:
     if params.glare_mode in ("off", "global") or params.glare_stage == "train" or params.det_method != "learned":
         return 0
-    height, width = working_size((spec.height_px, spec.width_px), params.det_work_size)
+    height, width = fit_size(spec.height_px, spec.width_px, params.det_work_size)
     return height * width * DETECTOR_BYTES
 
 
