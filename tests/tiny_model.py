@@ -18,8 +18,8 @@ OFF = {"glare_mode": "off"}
 def tiny_table(c_in: int, c_out: int) -> Table:
     return Table(c_in, (
         Row(name="enc1", kind="conv", inputs=("input",), c_in=c_in, c_out=4, ksize=4, stride=2),
-        Row(name="dec1", kind="transposed", inputs=("enc1",), c_in=4, c_out=c_out, ksize=4, stride=2, before="leaky", after="tanh",
-            bias=True),
+        Row(name="dec1", kind="transposed", inputs=("enc1",), c_in=4, c_out=c_out, ksize=4, stride=2, before="leaky",
+            after="tanh", bias=True),
     ))
 
 
