@@ -142,15 +142,15 @@ def main() -> None:
 
     from bench_train import peak
 
-    half = bfloat16_is_fast()
-    gflops = peak(torch.bfloat16 if half else torch.float32, "cpu")
+    is_bfloat16 = bfloat16_is_fast()
+    gflops = peak(torch.bfloat16 if is_bfloat16 else torch.float32, "cpu")
     least = told["rest"]["seconds"] + count * gflop / gflops
     ratios = [plain.seconds / ours.seconds for plain, ours in zip(measured["plain"], measured["ours"], strict=True)]
     print(json.dumps({
         "bench": "predict", "photographs": count, "machine": machine(), **told,
         "times_faster": round(statistics.median(ratios), 2),
         "times_faster_in_cpu": round(told["plain"]["cpu_seconds"] / told["ours"]["cpu_seconds"], 2),
-        "arithmetic": "bfloat16" if half else "float32",
+        "arithmetic": "bfloat16" if is_bfloat16 else "float32",
         "network_gflop": round(gflop, 2), "peak_gflops": round(gflops), "least_seconds": round(least, 2),
         "times_faster_at_most": round(told["plain"]["seconds"] / least, 2),
         "photographs_a_second": round(count / told["ours"]["seconds"], 2),

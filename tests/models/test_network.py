@@ -195,7 +195,7 @@ def test_a_wrong_size_is_told_what_to_pad_to() -> None:
 @pytest.mark.parametrize("upsample", ["transposed", "resize"])
 def test_a_table_survives_json_and_rebuilds_the_network(upsample: str) -> None:
     generator = small(ksize=5, norm="channel", upsample=upsample, dropout=0.5, depth=6)
-    table = Table.from_json(json.loads(json.dumps(generator.table.to_json())))
+    table = Table.from_json(json.dumps(generator.table.to_json()))
     assert table == generator.table
     rebuilt = load_network(table, to_weights(generator))
     picture = torch.randn(1, 1, 64, 64)

@@ -192,13 +192,13 @@ def _expected(name: str) -> tuple[tuple[str, ...], int, int]:
 
 def _artifact(members: Mapping[str, NDArray[Any]]) -> Artifact:
     texts = {name: parse_json(name, members[name].tobytes(), expected) for name, expected in _JSON_TYPES.items()}
-    manifest = texts.pop("manifest")
+    manifest, _ = texts.pop("manifest"), texts.pop("architecture")
     if set(manifest) != {"kind", "category"} or not isinstance(manifest["category"], str):
         raise ArtifactError("manifest: kind and category were expected")
     _check_kind(manifest["kind"])
     params, origins = _read_table(texts.pop("params"))
     try:
-        architecture = Table.from_json(texts.pop("architecture"))
+        architecture = Table.from_json(members["architecture"].tobytes())
     except ValueError as error:
         raise ArtifactError(f"architecture: {error}; train it again") from error
     weights = {name.removeprefix("weights/"): array for name, array in members.items() if name.startswith("weights/")}

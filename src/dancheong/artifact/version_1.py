@@ -122,7 +122,7 @@ def _unet(architecture: dict[str, Any]) -> Table:
         kind = "conv" if row["step"] == "down" else row["step"]
         rows.append({"name": row["block"], "kind": kind, "stride": 2, "inputs": inputs, **same})
     rows[-1]["after"] = "tanh"
-    return Table.from_json({"c_in": architecture["c_in"], "rows": rows})
+    return Table.from_json(json.dumps({"c_in": architecture["c_in"], "rows": rows}))
 
 
 def _compact_name(name: str) -> str:

@@ -3,17 +3,18 @@
 A row is one layer: its inputs are joined, then come activation, convolution, normalization, dropout and activation. The
 table of a stranger's file is held to the rules of `Table` before anything is built from it. This module needs no torch.
 
-A row of another kind goes into `Kind`, `SCALES` and `Table._check_kind` here, into `dancheong.models.network.Layer` (torch)
+A row of another kind goes into `Kind`, `Row.scale` and `Row.__post_init__` here, into `dancheong.models.network.Layer` (torch)
 and into `dancheong.models.graph._GraphWriter` (ONNX).
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from functools import cached_property
 from math import ceil, lcm
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from dancheong.params import Params
 
@@ -28,10 +29,6 @@ PRELU_SLOPE = 0.25  # at the start of a training
 INPUT = "input"
 # Kinds that have a kernel, and so weights.
 CONVOLUTIONS = ("conv", "transposed", "resize")
-_WORDS: dict[str, tuple[str, ...]] = {
-    "kind": get_args(Kind), "norm": get_args(Norm), "before": ("none", "leaky", "relu"), "after": get_args(Activation),
-}
-_NAME = re.compile(r"[a-z]{1,16}[0-9]{0,4}(_[a-z]{1,16})?")
 _NORM_PARTS = {"none": (), "batch": ("weight", "bias", "running_mean", "running_var")}
 
 # What a stranger's table may ask for; the largest network that parameters allow takes about half of each.
@@ -42,10 +39,14 @@ MAX_MULTIPLE_PX, MAX_SCALE = 1 << 12, 8
 MAX_NUMBERS_A_PIXEL = 8192
 MAX_PRODUCTS_A_PIXEL = 1 << 26
 
+_STRICT = ConfigDict(strict=True, extra="forbid")
+_Channels = Annotated[int, Field(ge=1, le=MAX_CHANNELS)]
+_Name = Annotated[str, Field(pattern=r"^[a-z]{1,16}[0-9]{0,4}(_[a-z]{1,16})?$")]
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Row:
-    """One row of the table.
+    """One row of the table; a field of another type or out of its range is refused as it is made (ValueError).
 
     Attributes:
         name: the row's weights are ``<name>.conv.weight``, ``<name>.norm.running_mean``, ``<name>.slope`` and so on.
@@ -58,19 +59,38 @@ class Row:
         before: activation of the joined inputs. `norm`, `dropout`, `after`: what follows the convolution, in this order.
     """
 
-    name: str
+    name: _Name
     kind: Kind
-    inputs: tuple[str, ...]
-    c_in: int
-    c_out: int
-    ksize: int = 1
-    stride: int = 1
-    groups: int = 1
-    before: Activation = "none"
+    inputs: tuple[str, ...] = Field(min_length=1, max_length=MAX_ROWS)
+    c_in: _Channels
+    c_out: _Channels
+    ksize: int = Field(default=1, ge=1, le=MAX_KSIZE)
+    stride: int = Field(default=1, ge=1, le=MAX_STRIDE)
+    groups: _Channels = 1
+    before: Literal["none", "leaky", "relu"] = "none"
     norm: Norm = "none"
-    dropout: float = 0.0
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     after: Activation = "none"
     bias: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what each kind asks for."""
+        is_odd = self.ksize % 2 == 1
+        fits = {
+            "conv": self.stride == 2 or (self.stride == 1 and is_odd),
+            "transposed": self.stride == 2,
+            "resize": self.stride == 2 and is_odd,
+            "shuffle": self.stride > 1 and self.c_in == self.c_out * self.stride**2,
+            "nearest": self.stride > 1 and self.c_in == self.c_out,
+            "sum": self.stride == 1 and self.c_in == self.c_out and len(self.inputs) > 1,
+        }
+        if self.kind not in CONVOLUTIONS:
+            named = (self.ksize, self.groups, self.before, self.norm, self.dropout, self.after, self.bias)
+            if named != (1, 1, "none", "none", 0, "none", False) or (self.kind != "sum" and len(self.inputs) > 1):
+                raise ValueError(f"row {self.name}: a {self.kind} has neither kernel nor normalization nor activation")
+        if not fits[self.kind] or self.c_in % self.groups or self.c_out % self.groups:
+            raise ValueError(f"row {self.name}: a {self.kind} of {self.c_in} -> {self.c_out} channels in {self.groups} groups, "
+                             f"kernel {self.ksize} and stride {self.stride} is not known")
 
     @property
     def padding(self) -> int:
@@ -96,7 +116,7 @@ class Row:
             yield f"{self.name}.norm.{part}", (self.c_out,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class Table:
     """A network: the channels of its input, and its rows in the order of computation; the last row is the output.
 
@@ -104,16 +124,10 @@ class Table:
         ValueError: the rows do not fit each other, or ask for more than a network needs; names the row.
     """
 
-    c_in: int
-    rows: tuple[Row, ...]
+    c_in: _Channels
+    rows: tuple[Row, ...] = Field(min_length=1, max_length=MAX_ROWS)
 
     def __post_init__(self) -> None:
-        if type(self.c_in) is not int or not 1 <= self.c_in <= MAX_CHANNELS or not 1 <= len(self.rows) <= MAX_ROWS:
-            raise ValueError(f"c_in {self.c_in!r} and {len(self.rows)} rows came; 1 to {MAX_CHANNELS} channels and 1 to "
-                             f"{MAX_ROWS} rows were expected")
-        for row in self.rows:
-            _check_fields(row)
-            _check_kind(row)
         self._check_joints()
         self._check_cost()
 
@@ -189,29 +203,24 @@ class Table:
 
     def to_json(self) -> dict[str, Any]:
         """The table as plain JSON values; fields that have their default are left out."""
-        rows = []
-        for row in self.rows:
-            filled = {name: value for name, value in asdict(row).items() if value != _DEFAULTS.get(name)}
-            rows.append(filled | {"inputs": list(row.inputs)})
-        return {"c_in": self.c_in, "rows": rows}
+        values: dict[str, Any] = TypeAdapter(Table).dump_python(self, mode="json", exclude_defaults=True)
+        return values
 
     @classmethod
-    def from_json(cls, description: Any) -> "Table":
-        """The table that `to_json` wrote.
+    def from_json(cls, text: bytes | str) -> "Table":
+        """The table that `to_json` gave, from JSON.
 
         Raises:
             ValueError: a field is missing, unknown or of another type, or the rows do not make a network.
         """
-        is_table = isinstance(description, dict) and set(description) == {"c_in", "rows"}
-        if not is_table or not isinstance(description["rows"], list):
-            raise ValueError("the architecture is no table of rows: c_in and rows were expected")
-        rows = []
-        for number, values in enumerate(description["rows"], 1):
-            try:
-                rows.append(Row(**{**values, "inputs": tuple(values["inputs"])}))
-            except (KeyError, TypeError) as error:
-                raise ValueError(f"row {number} of the architecture lacks something or has too much: {error}") from error
-        return cls(description["c_in"], tuple(rows))
+        try:
+            return TypeAdapter(Table).validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            if first["type"] == "value_error":
+                raise ValueError(first["msg"].removeprefix("Value error, ")) from error
+            place = " ".join(map(str, first["loc"])) or "the table"
+            raise ValueError(f"{place} = {str(first['input'])[:60]}: {first['msg']}") from error
 
     def _check_joints(self) -> None:
         """Inputs refer back to rows of one size, and their channels fit."""
@@ -253,51 +262,6 @@ class Table:
                 )
             for name in last_uses[row.name]:
                 del kept[name]
-
-
-_DEFAULTS = {field.name: field.default for field in fields(Row)}
-
-
-def _check_fields(row: Row) -> None:
-    """The type and the range of every field, whatever the row is."""
-    if not isinstance(row.name, str) or not _NAME.fullmatch(row.name) or row.name == INPUT:
-        raise ValueError(f"{row.name!r} is no name of a row: small letters, then digits were expected, as in enc1")
-    for name, words in _WORDS.items():
-        if getattr(row, name) not in words:
-            raise ValueError(f"row {row.name}: {name} {getattr(row, name)!r} is unknown: {', '.join(words)} are known")
-    whole = {"c_in": MAX_CHANNELS, "c_out": MAX_CHANNELS, "groups": MAX_CHANNELS, "ksize": MAX_KSIZE, "stride": MAX_STRIDE}
-    for name, most in whole.items():
-        value = getattr(row, name)
-        if type(value) is not int or not 1 <= value <= most:
-            raise ValueError(f"row {row.name}: {name} {value!r} came; a whole number from 1 to {most} was expected")
-    if type(row.bias) is not bool or type(row.dropout) not in (int, float) or not 0 <= row.dropout < 1:
-        raise ValueError(f"row {row.name}: bias {row.bias!r} and dropout {row.dropout!r} came; true or false and a share "
-                         "below 1 were expected")
-    if not 1 <= len(row.inputs) <= MAX_ROWS or any(type(name) is not str for name in row.inputs):
-        raise ValueError(f"row {row.name}: names of its inputs were expected, {row.inputs!r} came")
-
-
-def _check_kind(row: Row) -> None:
-    """What each kind of row asks for."""
-    odd = row.ksize % 2 == 1
-    fits = {
-        "conv": row.stride == 2 or (row.stride == 1 and odd),
-        "transposed": row.stride == 2,
-        "resize": row.stride == 2 and odd,
-        "shuffle": row.stride > 1 and row.c_in == row.c_out * row.stride**2,
-        "nearest": row.stride > 1 and row.c_in == row.c_out,
-        "sum": row.stride == 1 and row.c_in == row.c_out and len(row.inputs) > 1,
-    }
-    if row.kind not in CONVOLUTIONS:
-        # A row without a kernel has nothing else.
-        plain = Row(name=row.name, kind=row.kind, inputs=row.inputs, c_in=row.c_in, c_out=row.c_out, stride=row.stride)
-        if row != plain or (row.kind != "sum" and len(row.inputs) > 1):
-            raise ValueError(f"row {row.name}: a {row.kind} has neither kernel nor normalization nor activation")
-    if not fits[row.kind]:
-        raise ValueError(f"row {row.name}: a {row.kind} of {row.c_in} -> {row.c_out} channels, kernel {row.ksize} and stride "
-                         f"{row.stride} is not known")
-    if row.c_in % row.groups or row.c_out % row.groups:
-        raise ValueError(f"row {row.name}: {row.groups} groups do not divide {row.c_in} and {row.c_out} channels")
 
 
 def padded_px(size_px: int, multiple_px: int) -> int:
