@@ -21,11 +21,12 @@ for module in pkgutil.iter_modules(PIL.__path__):
         pass
 Image.init()
 CACHED = {"_initialized"}
+PLAIN = (dict, list, set, tuple, int, float, str, bytes, type(None))
 
 
 def state():
     return {
-        (name, key): repr(value) if isinstance(value, (dict, list, set, tuple, int, float, str, bytes, type(None))) else id(value)
+        (name, key): repr(value) if isinstance(value, PLAIN) else id(value)
         for name, module in list(sys.modules.items()) if name == "PIL" or name.startswith("PIL.")
         for key, value in list(vars(module).items()) if not key.startswith("__") and key not in CACHED
     }
