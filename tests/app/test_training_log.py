@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dancheong.app.training_log import is_first_process, kept_log, remarks_of
-from dancheong.data.photographs import Refusal
+from dancheong.data.photographs import UnusablePhoto
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import resolve
 from dancheong.scenes import write_scenes
@@ -135,7 +135,7 @@ def test_only_the_first_of_several_processes_writes(tmp_path, monkeypatch, name)
 
 
 def test_what_was_left_out_is_counted_by_kind(tmp_path):
-    refusals = [Refusal(tmp_path / name, kind, "why") for name, kind in (("a", "gray"), ("b", "glare"), ("c", "gray"))]
+    refusals = [UnusablePhoto(tmp_path / name, kind, "why") for name, kind in (("a", "gray"), ("b", "glare"), ("c", "gray"))]
     lines = remarks_of(refusals)
     assert [(kind, count) for kind, count, _ in lines] == [("gray", 2), ("glare", 1)]
     assert "a: why" in lines[0][2]

@@ -13,7 +13,7 @@ from dancheong.app.training_log import kept_log
 from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, read_table, resolve
 
 if TYPE_CHECKING:
-    from dancheong.data.photographs import Refusal
+    from dancheong.data.photographs import UnusablePhoto
     from dancheong.training.loop import Progress
 
 
@@ -124,7 +124,7 @@ def _train(kind: _Kind, model: Path, table: str | None, resume: bool, quiet: boo
     return _told(kind.name, model, read_artifact(model).data, result.refusals, result.stopped)
 
 
-def _told(category: str, model: Path, data: dict[str, Any], refusals: list["Refusal"], stopped: bool) -> dict[str, Any]:
+def _told(category: str, model: Path, data: dict[str, Any], refusals: list["UnusablePhoto"], stopped: bool) -> dict[str, Any]:
     return {
         "category": category, "model": str(model), "photographs": data["photographs"], "images_seen": data["images_seen"],
         "seconds": data["seconds"], "left_out": [vars(refusal) for refusal in refusals], "stopped": stopped,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dancheong.params import ExtraMissing, Resolved
 
 if TYPE_CHECKING:
-    from dancheong.data.photographs import Refusal
+    from dancheong.data.photographs import UnusablePhoto
     from dancheong.training.loop import Progress, TrainResult
 
 Remark = tuple[str, int, str]
@@ -123,9 +123,9 @@ def tensorboard_there() -> bool:
     return find_spec("tensorboard") is not None
 
 
-def remarks_of(refusals: Sequence["Refusal"]) -> list[Remark]:
+def remarks_of(refusals: Sequence["UnusablePhoto"]) -> list[Remark]:
     """A line for each kind of photograph that was left out."""
-    groups: dict[str, list[Refusal]] = {}
+    groups: dict[str, list[UnusablePhoto]] = {}
     for refusal in refusals:
         groups.setdefault(refusal.kind, []).append(refusal)
     return [(kind, len(group), f"left out, such as {group[0].file}: {group[0].reason}") for kind, group in groups.items()]

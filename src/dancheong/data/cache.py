@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import Pair, PhotographRefused, Refusal, mask_of, nothing_left, read_mask, read_pair
+from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, mask_of, nothing_left, read_mask, read_pair
 from dancheong.data.prepare import Prepared, Stage, prepare, uses_loss_mask
 from dancheong.imaging.color import float01, gray_of, to_pixels
 from dancheong.imaging.resize import resize, working_shape
@@ -102,7 +102,7 @@ def build_cache(
     log: Callable[[str], None] = lambda line: None,
     stage: Stage = "train",
     masks: Mapping[str, Path] | None = None,
-) -> tuple[Cache, list[Refusal]]:
+) -> tuple[Cache, list[UnusablePhoto]]:
     """Prepare every photograph once, on several threads.
 
     Args:
@@ -121,10 +121,10 @@ def build_cache(
     """
     began = time.monotonic()
     store = _Store(params)
-    refusals: list[Refusal] = []
+    refusals: list[UnusablePhoto] = []
     try:
         for pair, outcome in _outcomes(pairs, params, stage, log, masks or {}):
-            refusal = outcome if isinstance(outcome, Refusal) else store.add(pair, outcome)
+            refusal = outcome if isinstance(outcome, UnusablePhoto) else store.add(pair, outcome)
             if refusal is not None:
                 refusals.append(refusal)
         if not store.kept_as:
@@ -201,10 +201,10 @@ class _Store:
         self.file: Path | None = None
         self._stream: BinaryIO | None = None
 
-    def add(self, pair: Pair, kept: _Kept) -> Refusal | None:
+    def add(self, pair: Pair, kept: _Kept) -> UnusablePhoto | None:
         """Keep it, unless the same pixels are there already."""
         if kept.digest in self.kept_as:
-            return Refusal(pair.color, "duplicate", f"it shows the same pixels as {self.kept_as[kept.digest]}")
+            return UnusablePhoto(pair.color, "duplicate", f"it shows the same pixels as {self.kept_as[kept.digest]}")
         self.kept_as[kept.digest] = pair.name
         self.drawn.append(kept.drawn)
         self.glare_shares.append(kept.glare_share)
@@ -238,7 +238,7 @@ class _Store:
 
 def _outcomes(
     pairs: list[Pair], params: Params, stage: Stage, log: Callable[[str], None], masks: Mapping[str, Path]
-) -> Iterator[tuple[Pair, _Kept | Refusal]]:
+) -> Iterator[tuple[Pair, _Kept | UnusablePhoto]]:
     """Each pair with what became of it, in order, prepared by several threads."""
     logged = time.monotonic()
     with ThreadPoolExecutor(max_workers=_threads()) as pool:
@@ -284,7 +284,7 @@ def _threads() -> int:
     return max(1, min(processors, _MAX_THREADS, available_memory_bytes() // _BYTES_A_THREAD))
 
 
-def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) -> _Kept | Refusal:
+def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) -> _Kept | UnusablePhoto:
     try:
         source, target = read_pair(pair, params)
         drawn = None if mask is None else read_mask(mask, target)
@@ -302,7 +302,7 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
         kept_share = 1.0 - prepared.glare_share
         if kept_share < params.loss_min_kept:
             reason = f"only {kept_share:.0%} of it is free of light reflection (LOSS_MIN_KEPT={params.loss_min_kept})"
-            return Refusal(pair.color, "glare", reason)
+            return UnusablePhoto(pair.color, "glare", reason)
     of_drawing = b"" if drawn is None else hashlib.sha256(np.ascontiguousarray(drawn).data).digest()
     return _Kept(_record(prepared, params, stage), digest, prepared.glare_share, prepared.abstained, of_drawing)
 

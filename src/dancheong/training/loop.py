@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dancheong.artifact import Artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
-from dancheong.data.photographs import Refusal, find_masks, find_pairs, mask_of
+from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.params import COMMON, DancheongError, ParamError, Params
 from dancheong.training.engine import as_launched, launch, require_extra
@@ -59,7 +59,7 @@ class TrainResult:
     images_per_second: float
     losses: dict[str, float]
     val: dict[str, float]
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[UnusablePhoto] = field(default_factory=list)
     stopped: bool = False
     is_first_process: bool = True
     fingerprint: str = ""
@@ -120,7 +120,7 @@ def drive(
     total: int,
     model: Path,
     artifact: Callable[[], Artifact],
-    refusals: list[Refusal],
+    refusals: list[UnusablePhoto],
     resume: bool,
     watch: Callable[[Progress], bool] | None,
 ) -> TrainResult:
@@ -228,7 +228,7 @@ def check_training(params: Params) -> None:
 
 def prepare_photographs(
     photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None
-) -> tuple[Cache, list[Refusal]]:
+) -> tuple[Cache, list[UnusablePhoto]]:
     masks = {} if drawn_masks is None else find_masks(Path(drawn_masks))
     pairs, refusals = find_pairs(photos, params)
     if masks and not any(mask_of(masks, pair.name) for pair in pairs):
@@ -241,7 +241,7 @@ def prepare_photographs(
 
 
 def _artifact(
-    run: "Run", params: Params, cache: Cache, refusals: list[Refusal], category: str, origins: dict[str, str]
+    run: "Run", params: Params, cache: Cache, refusals: list[UnusablePhoto], category: str, origins: dict[str, str]
 ) -> Artifact:
     generator, weights, example, answer = run.finished_generator()
     from dancheong.models.export import to_graph

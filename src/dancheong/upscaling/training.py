@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dancheong.artifact import Artifact
 from dancheong.data.cache import CROP_ASPECT
-from dancheong.data.photographs import Refusal
+from dancheong.data.photographs import UnusablePhoto
 from dancheong.params import COMMON, ParamError, Params
 from dancheong.training.engine import as_launched, launch, require_extra
 from dancheong.training.loop import Progress, TrainResult, drive, prepare_photographs
@@ -110,7 +110,7 @@ def _check_discriminator(params: Params) -> None:
         ) from error
 
 
-def _artifact(run: "UpscalerRun", refusals: list[Refusal], category: str, origins: dict[str, str]) -> Artifact:
+def _artifact(run: "UpscalerRun", refusals: list[UnusablePhoto], category: str, origins: dict[str, str]) -> Artifact:
     network, weights, example, answer = run.finished()
     from dancheong.models.onnx_graph import compact_model
     from dancheong.upscaling.network import architecture
