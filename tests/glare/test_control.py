@@ -73,6 +73,13 @@ def test_the_veil_goes_first(darkened):
     assert np.array_equal(control_glare(veiled, Params(veil_k=0.9, glare_mode="off"), "predict").pixels, veiled)
 
 
+@pytest.mark.parametrize("mode", ["off", "global", "region"])
+@pytest.mark.parametrize("bad", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8)])
+def test_what_is_no_photograph_is_refused(bad, mode):
+    with pytest.raises(ValueError, match="must be"):
+        control_glare(bad, Params(glare_mode=mode), "predict")
+
+
 def test_a_wrong_stage_is_refused(damaged):
     with pytest.raises(ValueError, match="'train' or 'predict'"):
         control_glare(damaged, Params(), "test")

@@ -165,8 +165,3 @@ def test_scores_are_higher_on_glare(damaged, method):
     assert value.shape == truth.shape
     assert 0 <= value.min() <= value.max() <= 1
     assert value[truth].mean() > 3 * value[~truth].mean()
-
-
-def test_floats_are_refused(damaged):
-    with pytest.raises(ValueError, match="uint8 or uint16"):
-        detect(np.full((4, 4), np.nan, np.float32), Params())

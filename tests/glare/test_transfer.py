@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dancheong.glare.transfer import choose_backend, dct2, idct2, log_filter, transfer
+from dancheong.glare.transfer import apply_exactly, choose_backend, log_filter, transfer
 from dancheong.imaging.color import decode, luminance
 from dancheong.params import Params
 
@@ -32,11 +32,13 @@ def mirrored_in_double(z_hw, params):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_dct_is_orthonormal_and_inverts_itself(size):
-    plane = np.random.default_rng(0).standard_normal(size).astype(np.float32)
-    spectrum = dct2(plane)
-    assert np.abs(idct2(spectrum) - plane).max() < 5e-6
-    assert np.sum(spectrum.astype(np.float64) ** 2) == pytest.approx(np.sum(plane.astype(np.float64) ** 2), rel=1e-5)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("is_mirrored", [True, False])
+def test_a_gain_of_1_gives_the_plane_back(size, dtype, is_mirrored):
+    plane = np.random.default_rng(0).standard_normal(size).astype(dtype)
+    same = apply_exactly(plane, lambda spectrum, rows, columns: spectrum * np.ones_like(rows * columns), is_mirrored)
+    assert same.dtype == dtype
+    assert np.abs(same - plane).max() < 5e-6
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "butterworth", "dog"])
@@ -119,14 +121,6 @@ def test_any_size_is_finite(size, backend):
     filtered = log_filter(plane, Params(hf_cutoff=2), backend)
     assert filtered.shape == size
     assert np.isfinite(filtered).all()
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_values_that_are_no_light_are_refused(bad):
-    plane = np.zeros((8, 8))
-    plane[3, 3] = bad
-    with pytest.raises(ValueError, match="NaN or infinite"):
-        log_filter(plane, Params())
 
 
 def test_backends_that_cannot_are_refused_and_auto_chooses_one_that_can():

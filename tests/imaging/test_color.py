@@ -9,6 +9,7 @@ from skimage import color as reference
 
 from dancheong.imaging.color import (
     as_rgb,
+    check_photo,
     decode,
     float01,
     gray_of,
@@ -93,8 +94,20 @@ def test_tables_decode_as_the_formula_does() -> None:
 def test_pixels_of_other_types_are_refused_in_words() -> None:
     with pytest.raises(TypeError, match="uint8, uint16 or floating point"):
         decode(np.zeros((2, 2), np.int32))
-    with pytest.raises(ValueError, match=r"\(height, width, 3\)"):
-        rgb_to_lab(np.zeros((2, 2, 4), np.uint8))
+
+
+@pytest.mark.parametrize("bad", [
+    np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8),
+    np.full((4, 4), np.nan, np.float32),
+])
+def test_what_is_no_photograph_is_refused_in_words(bad: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"a target must be .* not"):
+        check_photo(bad, "a target")
+
+
+@pytest.mark.parametrize("good", [np.zeros((4, 4), np.uint8), np.zeros((1, 1, 3), np.uint16)])
+def test_photographs_pass(good: np.ndarray) -> None:
+    check_photo(good)
 
 
 def test_lab_agrees_with_scikit_image(palace: np.ndarray) -> None:

@@ -21,6 +21,7 @@ for module in pkgutil.iter_modules(PIL.__path__):
         pass
 Image.init()
 CACHED = {"_initialized"}
+PLAIN = (dict, list, set, tuple, int, float, str, bytes, type(None))
 
 
 PLAIN = (dict, list, set, tuple, int, float, str, bytes, type(None))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dancheong.data.photographs import Refusal
+from dancheong.data.photographs import UnusablePhoto
 from dancheong.params import resolve
 from dancheong.report.training_page import read_losses
 from dancheong.scenes import write_scenes
@@ -110,7 +110,7 @@ def test_the_first_process_is_known_before_the_engine_starts(monkeypatch, name):
 
 
 def test_what_was_left_out_is_counted_by_kind(tmp_path):
-    refusals = [Refusal(tmp_path / name, kind, "why") for name, kind in (("a", "gray"), ("b", "glare"), ("c", "gray"))]
+    refusals = [UnusablePhoto(tmp_path / name, kind, "why") for name, kind in (("a", "gray"), ("b", "glare"), ("c", "gray"))]
     lines = refusal_remarks(refusals)
     assert [(kind, count) for kind, count, _ in lines] == [("gray", 2), ("glare", 1)]
     assert "a: why" in lines[0][2]

@@ -12,7 +12,7 @@ from dancheong.app.train_commands import progress_shown
 from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, resolve
 
 if TYPE_CHECKING:
-    from dancheong.data.photographs import Refusal
+    from dancheong.data.photographs import UnusablePhoto
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _train(kind: _Kind, model: Path, resume: bool, quiet: bool) -> dict[str, Any
     from dancheong.training.loop import train
 
     is_unfinished = checkpoint_path(model).exists()
-    refusals: list[Refusal] = []
+    refusals: list[UnusablePhoto] = []
     stopped = False
     if resume and model.exists() and not is_unfinished:
         say(f"{kind.name}: {model} is there", quiet)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import Pair, PhotographRefused, Refusal, mask_of, nothing_left, read_mask, read_pair
+from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, mask_of, nothing_left, read_mask, read_pair
 from dancheong.data.prepare import Prepared, Stage, prepare, uses_loss_mask
 from dancheong.imaging.color import float01, gray_of, to_pixels
 from dancheong.imaging.resize import resize, working_shape
@@ -114,7 +114,7 @@ def build_cache(
     log: Callable[[str], None] = lambda line: None,
     stage: Stage = "train",
     masks: Mapping[str, Path] | None = None,
-) -> tuple[Cache, list[Refusal]]:
+) -> tuple[Cache, list[UnusablePhoto]]:
     """Prepare every photograph once, on several threads.
 
     Args:
@@ -135,7 +135,7 @@ def build_cache(
     began = time.monotonic()
     handle, name = tempfile.mkstemp(prefix="dancheong-", suffix=".cache")
     file = Path(name)
-    refusals: list[Refusal] = []
+    refusals: list[UnusablePhoto] = []
     kept_as: dict[bytes, str] = {}
     shapes: list[tuple[int, ...]] = []
     glare_shares: list[float] = []
@@ -144,11 +144,11 @@ def build_cache(
     try:
         with os.fdopen(handle, "wb") as stream:
             for pair, outcome in _outcomes(pairs, params, stage, log, masks or {}):
-                if isinstance(outcome, Refusal):
+                if isinstance(outcome, UnusablePhoto):
                     refusals.append(outcome)
                 elif outcome.digest in kept_as:
                     same = f"it shows the same pixels as {kept_as[outcome.digest]}"
-                    refusals.append(Refusal(pair.color, "duplicate", same))
+                    refusals.append(UnusablePhoto(pair.color, "duplicate", same))
                 else:
                     stream.write(outcome.record.data)
                     kept_as[outcome.digest] = pair.name
@@ -187,7 +187,7 @@ def cached_shape(height: int, width: int, params: Params, stage: Stage) -> tuple
 
 def _outcomes(
     pairs: list[Pair], params: Params, stage: Stage, log: Callable[[str], None], masks: Mapping[str, Path]
-) -> Iterator[tuple[Pair, _Kept | Refusal]]:
+) -> Iterator[tuple[Pair, _Kept | UnusablePhoto]]:
     """Each pair with what became of it, in order, prepared by several threads."""
     logged = time.monotonic()
     threads = max(1, min(cores(), _MAX_THREADS, free_memory_bytes() // _BYTES_A_THREAD))
@@ -244,7 +244,7 @@ def _remove(file: Path, again_at_exit: bool = True) -> None:
             atexit.register(_remove, file, False)
 
 
-def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) -> _Kept | Refusal:
+def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) -> _Kept | UnusablePhoto:
     try:
         source, target = read_pair(pair, params)
         drawn = None if mask is None else read_mask(mask, target)
@@ -262,7 +262,7 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
         kept_share = 1.0 - prepared.glare_share
         if kept_share < params.loss_min_kept:
             reason = f"only {kept_share:.0%} of it is free of light reflection (LOSS_MIN_KEPT={params.loss_min_kept})"
-            return Refusal(pair.color, "glare", reason)
+            return UnusablePhoto(pair.color, "glare", reason)
     mask_digest = b"" if drawn is None else hashlib.sha256(np.ascontiguousarray(drawn).data).digest()
     return _Kept(_record(prepared, params, stage), digest, mask_digest, prepared.glare_share, prepared.abstained)
 

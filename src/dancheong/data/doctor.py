@@ -1,7 +1,6 @@
 """What is wrong or risky in a set of photographs, and what to do about it, before hours of training tell."""
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +18,13 @@ from dancheong.imaging.color import rgb_to_lab
 from dancheong.imaging.decode import decode
 from dancheong.imaging.files import PhotoError, list_photos, read_photo
 from dancheong.imaging.header import read_header
-from dancheong.imaging.resize import LONGEST, resize
+from dancheong.imaging.resize import LONGEST, fit_size, resize, scaled_size
 from dancheong.params import Params
+from dancheong.system.cores import cores
 
 Pixels = NDArray[Any]
 Set = Literal["train", "test"]
+_Fault = tuple[str, str, str]  # file, kind, detail
 
 # The smallest sets of Isola et al. 2017 are 400 facades and views of 91 webcams.
 FEW_TRAIN = 100
@@ -70,7 +71,15 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong or risky: in which file (or folder) of which set, of what kind, seen how, and what to do."""
+    """One thing that is wrong or risky.
+
+    Attributes:
+        file: the file or folder.
+        kind: a key of `ADVICE`.
+        detail: what was seen.
+        advice: what to do.
+        set: the set of the file.
+    """
 
     file: str
     kind: str
@@ -101,24 +110,13 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
-    """What one photograph told."""
+class _Photograph:
+    """What comparing a readable photograph with the others of its set takes."""
 
     file: str
-    found: tuple[tuple[str, str, str], ...]  # file, kind, detail
-    shorter_px: int = 0
-    likeness: Likeness | None = None
-    glare_share: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _SetLook:
-    """What one set told; `looks` only of what can be read."""
-
-    name: Set
-    root: Path
-    looks: list[_Look]
-    found: list[tuple[str, str, str]]
+    shorter_px: int
+    likeness: Likeness
+    glare_share: float | None
 
 
 def diagnose(
@@ -137,28 +135,33 @@ def diagnose(
         NoPhotographs: in none of the two places is a file that is a photograph by its name.
     """
     done = iter(range(1, 2**62))
-    sets: dict[Set, _SetLook] = {}
+    sets: dict[Set, list[_Photograph]] = {}
+    findings: list[Finding] = []
     unreadable: list[NoPhotographs] = []
-    for name, place in _places(photos, test):
-        try:
-            sets[name] = _look_at(Path(place), name, params, lambda: progress(next(done)), glare)
-        except NoPhotographs as error:
-            unreadable.append(error)
+    places: dict[Set, Path | None] = {"train": photos, "test": test}
+    for name, place in places.items():
+        if place is not None:
+            try:
+                sets[name], found = _look_at(Path(place), params, lambda: progress(next(done)), glare)
+            except NoPhotographs as error:
+                unreadable.append(error)
+                continue
+            found += [*_faults_of_set(name, Path(place), sets[name]), *_same_pictures("near_duplicate", sets[name])]
+            findings += [Finding(*one, ADVICE[one[1]], name) for one in found]
     if not sets:
         raise unreadable[0]
-    found = [(one.name, entry) for one in sets.values() for entry in (*one.found, *_of_the_set(one), *_copies(one))]
     if len(sets) == 2:
-        found += [("test", entry) for entry in _leaks(sets["test"], sets["train"])]
+        leaks = _same_pictures("leakage", sets["test"], sets["train"])
+        findings += [Finding(*one, ADVICE["leakage"], "test") for one in leaks]
     order = list(ADVICE)
-    findings = [Finding(file, kind, detail, ADVICE[kind], name) for name, (file, kind, detail) in found]
     findings.sort(key=lambda finding: (order.index(finding.kind), finding.set != "train", finding.file))
-    looks = sets["train"].looks if "train" in sets else []
-    sides = sorted(look.shorter_px for look in looks)
-    shares = [look.glare_share for look in looks if look.glare_share is not None]
+    train = sets.get("train", [])
+    sides = sorted(photograph.shorter_px for photograph in train)
+    shares = [photograph.glare_share for photograph in train if photograph.glare_share is not None]
     return Diagnosis(
         findings=tuple(findings),
-        photographs=len(looks),
-        test_photographs=len(sets["test"].looks) if "test" in sets else 0,
+        photographs=len(train),
+        test_photographs=len(sets.get("test", [])),
         shorter_px=(sides[0], sides[len(sides) // 2], sides[-1]) if sides else None,
         glare_share=float(np.mean(shares)) if shares else None,
         unreadable=tuple(map(str, unreadable)),
@@ -172,7 +175,7 @@ def count_photographs(*places: Path | None) -> int:
 
 def toned_spread(pixels: Pixels) -> float:
     """How far colors stray from one color for each lightness, in L*a*b* units; about 0 to 7 in toned photographs."""
-    lab = rgb_to_lab(_shrunk(pixels, _SMALL_PX)).reshape(-1, 3)
+    lab = rgb_to_lab(_small(pixels)).reshape(-1, 3)
     tone = np.clip(lab[:, 0] * (_TONES / 100), 0, _TONES - 1).astype(int)
     order = np.argsort(tone, kind="stable")
     ends = np.flatnonzero(np.diff(tone[order])) + 1
@@ -186,7 +189,7 @@ def color_cast(pixels: Pixels) -> tuple[float, float]:
     The palest are the quarter of least chroma, the lights the brightest twentieth that is not white. The cast has the
     direction of the palest and the least length of the three in that direction; (0, 0) where they disagree.
     """
-    lab = rgb_to_lab(_shrunk(pixels, _SMALL_PX)).reshape(-1, 3)
+    lab = rgb_to_lab(_small(pixels)).reshape(-1, 3)
     lab = lab[lab[:, 0] < 97]
     if not len(lab):
         return 0.0, 0.0
@@ -201,111 +204,98 @@ def color_cast(pixels: Pixels) -> tuple[float, float]:
     return float(cast[0]), float(cast[1])
 
 
-def _places(photos: Path, test: Path | None) -> Iterator[tuple[Set, Path]]:
-    yield "train", photos
-    if test is not None:
-        yield "test", test
-
-
-def _look_at(photos: Path, name: Set, params: Params, done: Callable[[], None], glare: bool) -> _SetLook:
-    """Look at every photograph of a set; none of them stops the others."""
-    found: list[tuple[str, str, str]] = []
+def _look_at(
+    photos: Path, params: Params, done: Callable[[], None], glare: bool
+) -> tuple[list[_Photograph], list[_Fault]]:
+    """The photographs of a set that can be read, and the faults of all; none of them stops the others."""
+    faults: list[_Fault] = []
     try:
-        pairs, refusals = find_pairs(photos, params)
-        found += [(str(refusal.file), refusal.kind, refusal.reason) for refusal in refusals]
+        pairs, unusable = find_pairs(photos, params)
+        faults += [(str(one.file), one.kind, one.reason) for one in unusable]
     except NoPhotographs:
-        # Unless there is none at all, each tells for itself why it is refused.
-        files = list_photos(photos) if photos.is_dir() else []
-        if not files:
+        # Unless there is none at all, each is examined, and says why it cannot be used.
+        pairs = [Pair(file.name, file) for file in (list_photos(photos) if photos.is_dir() else [])]
+        if not pairs:
             raise
-        pairs = [Pair(file.name, file) for file in files]
-    looks = []
-    with ThreadPoolExecutor(max_workers=_threads()) as pool:
-        for look in pool.map(lambda pair: _examine(pair, params, glare), pairs):
+    readable = []
+    with ThreadPoolExecutor(max_workers=min(cores(), _MAX_THREADS)) as pool:
+        for photograph, found in pool.map(lambda pair: _examine(pair, params, glare), pairs):
             done()
-            found += look.found
-            if look.likeness is not None:
-                looks.append(look)
-    return _SetLook(name, photos, looks, found)
+            faults += found
+            if photograph is not None:
+                readable.append(photograph)
+    return readable, faults
 
 
-def _examine(pair: Pair, params: Params, glare: bool) -> _Look:
-    """Everything one photograph tells by itself."""
+def _examine(pair: Pair, params: Params, glare: bool) -> tuple[_Photograph | None, list[_Fault]]:
+    """Everything that one photograph shows by itself."""
     file, source = str(pair.color), None
     try:
         if pair.gray is not None:
             source, _ = read_pair(pair, params)
-        pixels, size_px, notes = read_small(pair.color, max(params.det_work_size, 2 * _SMALL_PX))
-    except PhotographRefused as refused:
-        refusal = refused.refusal
-        return _Look(file, ((str(refusal.file), refusal.kind, refusal.reason),))
+        pixels, (width, height), notes = read_small(pair.color, max(params.det_work_size, 2 * _SMALL_PX))
+    except PhotographRefused as error:
+        return None, [(str(error.refusal.file), error.refusal.kind, error.refusal.reason)]
     except (PhotoError, OSError) as error:
-        return _Look(file, ((file, "corrupt", error.reason if isinstance(error, PhotoError) else str(error)),))
-    found = [*_of_the_file(pair, pixels, size_px, params), *(("note", note) for note in notes)]
-    share = None
-    if params.pairing != "side_by_side":
-        found += _of_the_color(pixels)
-    if glare and params.pairing != "side_by_side":
-        masks = [detect(_shrunk_longer(one, params.det_work_size), params) for one in (pixels, source) if one is not None]
-        worst = max(masks, key=lambda mask: mask.share)
-        share = worst.share
-        if worst.abstained:
-            found.append(("glare_abstained", f"{share:.0%} of it looks like light reflection"))
-        elif share >= GLARE_SHARE:
-            found.append(("glare", f"{share:.0%} of it is light reflection"))
-    shorter_px = min(size_px[0] // (2 if pair.halves else 1), size_px[1])
-    return _Look(file, tuple((file, kind, detail) for kind, detail in found), shorter_px, likeness(pixels), share)
-
-
-def _of_the_file(pair: Pair, pixels: Pixels, size_px: tuple[int, int], params: Params) -> Iterator[tuple[str, str]]:
-    width, height = size_px[0] // (2 if pair.halves else 1), size_px[1]
-    if min(width, height) < params.resol:
-        yield "small", f"{width} x {height} px; RESOL={params.resol}"
-    if max(width, height) > LONGEST * min(width, height):
-        yield "panorama", f"{width} x {height} px, {max(width, height) / min(width, height):.1f} to 1"
+        return None, [(file, "corrupt", error.reason if isinstance(error, PhotoError) else str(error))]
+    width //= 2 if pair.halves else 1
+    shorter_px, longer_px = sorted((width, height))
+    faults: dict[str, str] = {}
+    if shorter_px < params.resol:
+        faults["small"] = f"{width} x {height} px; RESOL={params.resol}"
+    if longer_px > LONGEST * shorter_px:
+        faults["panorama"] = f"{width} x {height} px, {longer_px / shorter_px:.1f} to 1"
     if pixels.dtype == np.uint16:
-        yield "sixteen_bit", "16 bits a channel"
+        faults["sixteen_bit"] = "16 bits a channel"
+    share = None
+    # The halves of a pair may be of any color, and light reflection is not treated in them.
+    if params.pairing != "side_by_side":
+        faults |= _faults_of_color(pixels)
+        if glare:
+            looks = [pixels] if source is None else [pixels, source]
+            sizes = [fit_size(look.shape[0], look.shape[1], params.det_work_size) for look in looks]
+            masks = [detect(resize(look, size), params) for look, size in zip(looks, sizes, strict=True)]
+            worst = max(masks, key=lambda mask: mask.share)
+            share = worst.share
+            if worst.abstained:
+                faults["glare_abstained"] = f"{share:.0%} of it looks like light reflection"
+            elif share >= GLARE_SHARE:
+                faults["glare"] = f"{share:.0%} of it is light reflection"
+    found = [(file, kind, detail) for kind, detail in faults.items()]
+    found += [(file, "note", note) for note in notes]
+    return _Photograph(file, shorter_px, likeness(pixels), share), found
 
 
-def _of_the_color(pixels: Pixels) -> Iterator[tuple[str, str]]:
+def _faults_of_color(pixels: Pixels) -> dict[str, str]:
     if not has_color(pixels):
-        yield "gray", "it has no color"
-        return
+        return {"gray": "it has no color"}
     spread = toned_spread(pixels)
     if spread <= TONED_SPREAD:
-        yield "sepia", f"its color follows its lightness (strays by {spread:.1f}): toned, or nearly without color"
-        return
+        return {"sepia": f"its color follows its lightness (strays by {spread:.1f}): toned, or nearly without color"}
     a, b = color_cast(pixels)
-    if math.hypot(a, b) >= CAST_CHROMA:
-        hue = _HUES[round(math.degrees(math.atan2(b, a)) / 45) % 8]
-        yield "color_cast", f"all of it leans to {hue} (by {math.hypot(a, b):.0f} in a*b*)"
+    if math.hypot(a, b) < CAST_CHROMA:
+        return {}
+    hue = _HUES[round(math.degrees(math.atan2(b, a)) / 45) % 8]
+    return {"color_cast": f"all of it leans to {hue} (by {math.hypot(a, b):.0f} in a*b*)"}
 
 
-def _of_the_set(one: _SetLook) -> Iterator[tuple[str, str, str]]:
-    count, least = len(one.looks), FEW_TRAIN if one.name == "train" else FEW_TEST
+def _faults_of_set(name: Set, root: Path, photographs: list[_Photograph]) -> Iterator[_Fault]:
+    count, least = len(photographs), FEW_TRAIN if name == "train" else FEW_TEST
     if count < least:
-        yield str(one.root), "few", f"{count} usable; fewer than {least}"
+        yield str(root), "few", f"{count} usable; fewer than {least}"
     if count:
-        low, high = np.percentile([look.shorter_px for look in one.looks], [5, 95])
+        low, high = np.percentile([photograph.shorter_px for photograph in photographs], [5, 95])
         if high >= MIXED_SIZES * low:
-            yield str(one.root), "mixed_sizes", f"shorter sides from {low:.0f} to {high:.0f} px (the middle 90 %)"
+            yield str(root), "mixed_sizes", f"shorter sides from {low:.0f} to {high:.0f} px (the middle 90 %)"
 
 
-def _copies(one: _SetLook) -> Iterator[tuple[str, str, str]]:
-    looks = one.looks
-    for match in find_alike([look.likeness for look in looks if look.likeness is not None]):
-        yield looks[match.index].file, "near_duplicate", _same_as(looks[match.other].file, match.bits, match.mirrored)
-
-
-def _leaks(test: _SetLook, train: _SetLook) -> Iterator[tuple[str, str, str]]:
-    hashes = [[look.likeness for look in one.looks if look.likeness is not None] for one in (test, train)]
-    for match in find_alike(*hashes):
-        other = train.looks[match.other].file
-        yield test.looks[match.index].file, "leakage", _same_as(other, match.bits, match.mirrored)
-
-
-def _same_as(other: str, bits: int, mirrored: bool) -> str:
-    return f"shows the same{', mirrored,' if mirrored else ''} as {other} ({bits} of 64 bits differ)"
+def _same_pictures(kind: str, photographs: list[_Photograph], others: list[_Photograph] | None = None) -> Iterator[_Fault]:
+    """Photographs that show the same picture as one of `others`, or as one before them."""
+    pool = photographs if others is None else others
+    for match in find_alike([one.likeness for one in photographs], None if others is None else [one.likeness for one in pool]):
+        how = ", mirrored," if match.mirrored else ""
+        detail = f"shows the same{how} as {pool[match.other].file} ({match.bits} of 64 bits differ)"
+        yield photographs[match.index].file, kind, detail
 
 
 def read_small(path: Path, longer_px: int) -> tuple[Pixels, tuple[int, int], tuple[str, ...]]:
@@ -330,21 +320,6 @@ def read_small(path: Path, longer_px: int) -> tuple[Pixels, tuple[int, int], tup
         return photo.pixels, (photo.pixels.shape[1], photo.pixels.shape[0]), photo.notes
 
 
-def _shrunk(pixels: Pixels, shorter_px: int) -> Pixels:
-    return _scaled(pixels, shorter_px / min(pixels.shape[:2]))
-
-
-def _shrunk_longer(pixels: Pixels, longer_px: int) -> Pixels:
-    return _scaled(pixels, longer_px / max(pixels.shape[:2]))
-
-
-def _scaled(pixels: Pixels, factor: float) -> Pixels:
-    if factor >= 1:
-        return pixels
+def _small(pixels: Pixels) -> Pixels:
     height, width = pixels.shape[:2]
-    return resize(pixels, (max(1, round(height * factor)), max(1, round(width * factor))))
-
-
-def _threads() -> int:
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(processors, _MAX_THREADS))
+    return resize(pixels, scaled_size(height, width, min(1.0, _SMALL_PX / min(height, width))))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, list_photos, read_photo, read_size
-from dancheong.imaging.resize import resize
+from dancheong.imaging.resize import fit_size, resize, scaled_size
 from dancheong.params import DancheongError, ParamError, Params
 
 Pixels = NDArray[Any]
@@ -49,8 +49,8 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A file that is left out, and why."""
+class UnusablePhoto:
+    """A file that cannot be used and is left out, and why."""
 
     file: Path
     kind: Kind
@@ -60,12 +60,12 @@ class Refusal:
 class PhotographRefused(ValueError):
     """A single photograph cannot be used; `refusal` says which and why."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: UnusablePhoto) -> None:
         super().__init__(f"{refusal.file}: {refusal.reason}")
         self.refusal = refusal
 
 
-def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[Refusal]]:
+def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusablePhoto]]:
     """Find the photographs of PHOTOS by names, headers and bytes, without decoding them.
 
     Args:
@@ -87,7 +87,7 @@ def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[Refusal]]
             f"PAIRING=folders needs the folders gray/ and color/ in {photos}; "
             "leave PAIRING=auto to derive the gray from color photographs"
         )
-    refusals: list[Refusal] = []
+    refusals: list[UnusablePhoto] = []
     if folders is not None and params.pairing in ("auto", "folders"):
         pairs = _by_stem(photos, *folders, refusals)
     else:
@@ -95,8 +95,14 @@ def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[Refusal]]
         root = photos.parent if photos.is_file() else photos
         pairs = [Pair(_name(file, root), file, None, params.pairing == "side_by_side") for file in files]
     pairs.sort(key=lambda pair: pair.name)
-    pairs = _without(pairs, _size_refusal, params, refusals)
-    pairs = _without_copies(pairs, refusals)
+    sized = []
+    for pair in pairs:
+        refusal = _fault_of_header(pair, params)
+        if refusal is None:
+            sized.append(pair)
+        else:
+            refusals.append(refusal)
+    pairs = _without_copies(sized, refusals)
     if not pairs:
         raise nothing_left(refusals, photos)
     return pairs, refusals
@@ -120,11 +126,11 @@ def read_pair(pair: Pair, params: Params) -> tuple[Pixels | None, Pixels]:
         return split_halves(target, params)
     if not has_color(target):
         reason = "it has no color, so there is nothing to learn from it"
-        raise PhotographRefused(Refusal(pair.color, "gray", reason))
+        raise PhotographRefused(UnusablePhoto(pair.color, "gray", reason))
     if pair.gray is not None and source is not None:
         reason = mismatch(source, target)
         if reason:
-            raise PhotographRefused(Refusal(pair.gray, "misaligned", reason))
+            raise PhotographRefused(UnusablePhoto(pair.gray, "misaligned", reason))
     return source, target
 
 
@@ -170,7 +176,7 @@ def read_mask(mask: Path, photograph: Pixels) -> Pixels:
             f"the drawn mask is {drawn.shape[1]} x {drawn.shape[0]} px, its photograph {photograph.shape[1]} x "
             f"{photograph.shape[0]} px: draw it on the photograph itself"
         )
-        raise PhotographRefused(Refusal(mask, "misaligned", reason))
+        raise PhotographRefused(UnusablePhoto(mask, "misaligned", reason))
     return drawn
 
 
@@ -179,9 +185,8 @@ def has_color(pixels: Pixels) -> bool:
     if pixels.ndim == 2:
         return False
     height, width = pixels.shape[:2]
-    scale = min(1.0, 128 / min(height, width))
     # Shrinking first averages the colored grain of a gray picture away.
-    small = resize(pixels, (max(1, round(height * scale)), max(1, round(width * scale))))
+    small = resize(pixels, scaled_size(height, width, min(1.0, 128 / min(height, width))))
     spread = np.ptp(small.astype(np.int32), axis=2) * (255 / np.iinfo(pixels.dtype).max)
     return bool(np.percentile(spread, 99) >= GRAY_SPREAD_CODES)
 
@@ -192,10 +197,7 @@ def mismatch(gray: Pixels, color: Pixels) -> str:
     Fine detail of both, shrunk to 256 px, is compared at shifts up to 12 px; a plain picture without detail passes.
     """
     if gray.shape[:2] != color.shape[:2]:
-        return (
-            f"gray is {gray.shape[1]} x {gray.shape[0]} px and color {color.shape[1]} x {color.shape[0]} px; "
-            "both must be of the same size"
-        )
+        return _sizes_differ(gray.shape[1::-1], color.shape[1::-1])
     first, second = _detail(gray), _detail(color)
     margin = min(ALIGN_SEARCH_PX, (min(first.shape) - 1) // 4)
     inner = second[margin : second.shape[0] - margin, margin : second.shape[1] - margin]
@@ -211,7 +213,7 @@ def mismatch(gray: Pixels, color: Pixels) -> str:
     return ""
 
 
-def nothing_left(refusals: Iterable[Refusal], photos: Path | None = None) -> NoPhotographs:
+def nothing_left(refusals: Iterable[UnusablePhoto], photos: Path | None = None) -> NoPhotographs:
     """The error for an empty result: how many were refused for what, the first of them, and what to do."""
     refusals = list(refusals)
     where = "" if photos is None else f" in {photos}"
@@ -235,20 +237,20 @@ def _gray_and_color(photos: Path) -> tuple[Path, Path] | None:
     return (gray, color) if gray and color else None
 
 
-def _by_stem(photos: Path, gray: Path, color: Path, refusals: list[Refusal]) -> list[Pair]:
+def _by_stem(photos: Path, gray: Path, color: Path, refusals: list[UnusablePhoto]) -> list[Pair]:
     grays, colors = _stems(gray, refusals), _stems(color, refusals)
     for stem in sorted(grays.keys() ^ colors.keys()):
         file, other = (grays[stem], color) if stem in grays else (colors[stem], gray)
-        refusals.append(Refusal(file, "unpaired", f"there is no {stem} in {other.name}/"))
+        refusals.append(UnusablePhoto(file, "unpaired", f"there is no {stem} in {other.name}/"))
     return [Pair(_name(colors[stem], photos), colors[stem], grays[stem]) for stem in grays.keys() & colors.keys()]
 
 
-def _stems(folder: Path, refusals: list[Refusal]) -> dict[str, Path]:
+def _stems(folder: Path, refusals: list[UnusablePhoto]) -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for file in list_photos(folder):
         stem = Path(_name(file, folder)).with_suffix("").as_posix()
         if stem in stems:
-            refusals.append(Refusal(file, "unpaired", f"{stems[stem].name} has the same stem and is taken instead"))
+            refusals.append(UnusablePhoto(file, "unpaired", f"{stems[stem].name} has the same stem and is taken instead"))
         else:
             stems[stem] = file
     return stems
@@ -259,19 +261,8 @@ def _name(file: Path, root: Path) -> str:
     return unicodedata.normalize("NFC", file.relative_to(root).as_posix())
 
 
-def _without(pairs: list[Pair], check: Any, params: Params, refusals: list[Refusal]) -> list[Pair]:
-    kept = []
-    for pair in pairs:
-        refusal = check(pair, params)
-        if refusal is None:
-            kept.append(pair)
-        else:
-            refusals.append(refusal)
-    return kept
-
-
-def _size_refusal(pair: Pair, params: Params) -> Refusal | None:
-    """What the headers tell."""
+def _fault_of_header(pair: Pair, params: Params) -> UnusablePhoto | None:
+    """What the headers of its files show to be wrong."""
     smallest_px = max(16, params.resol // 4)
     sizes = []
     for file in (pair.color, pair.gray):
@@ -282,28 +273,28 @@ def _size_refusal(pair: Pair, params: Params) -> Refusal | None:
                 return _unreadable(file, error)
     width, height = sizes[0]
     if pair.halves and width % 2:
-        return Refusal(pair.color, "misaligned", f"{width} px wide: two halves of the same size need an even width")
+        return UnusablePhoto(pair.color, "misaligned", f"{width} px wide: two halves of the same size need an even width")
     shorter_px = min(width // 2 if pair.halves else width, height)
     if shorter_px < smallest_px:
         reason = f"its shorter side is {shorter_px} px; RESOL={params.resol} needs {smallest_px} px or more"
-        return Refusal(pair.color, "tiny", reason)
+        return UnusablePhoto(pair.color, "tiny", reason)
     if len(set(sizes)) > 1:
-        (gray_width, gray_height) = sizes[1]
-        return Refusal(
-            pair.gray or pair.color,
-            "misaligned",
-            f"gray is {gray_width} x {gray_height} px and color {width} x {height} px; both must be of the same size",
-        )
+        return UnusablePhoto(pair.gray or pair.color, "misaligned", _sizes_differ(sizes[1], sizes[0]))
     return None
 
 
-def _unreadable(file: Path, error: Exception) -> Refusal:
+def _sizes_differ(gray_px: tuple[int, ...], color_px: tuple[int, ...]) -> str:
+    (gray_width, gray_height), (width, height) = gray_px, color_px
+    return f"gray is {gray_width} x {gray_height} px and color {width} x {height} px; both must be of the same size"
+
+
+def _unreadable(file: Path, error: Exception) -> UnusablePhoto:
     if isinstance(error, PhotoError):
-        return Refusal(error.path, "corrupt", error.reason)
-    return Refusal(file, "corrupt", str(error))
+        return UnusablePhoto(error.path, "corrupt", error.reason)
+    return UnusablePhoto(file, "corrupt", str(error))
 
 
-def _without_copies(pairs: list[Pair], refusals: list[Refusal]) -> list[Pair]:
+def _without_copies(pairs: list[Pair], refusals: list[UnusablePhoto]) -> list[Pair]:
     """The same bytes again add nothing; only files of the same length are read."""
     lengths: dict[tuple[int, ...], list[Pair]] = defaultdict(list)
     for pair in pairs:
@@ -316,7 +307,7 @@ def _without_copies(pairs: list[Pair], refusals: list[Refusal]) -> list[Pair]:
             first = first_with.setdefault(content, pair)
             if first is not pair:
                 copies.add(pair.name)
-                refusals.append(Refusal(pair.color, "duplicate", f"it is the same file as {first.name}"))
+                refusals.append(UnusablePhoto(pair.color, "duplicate", f"it is the same file as {first.name}"))
     return [pair for pair in pairs if pair.name not in copies]
 
 
@@ -326,16 +317,15 @@ def _file_digest(file: Path) -> bytes:
 
 
 def split_halves(pixels: Pixels, params: Params) -> tuple[Pixels, Pixels]:
+    """(input, target) of a side-by-side pair, which halves they are by DIRECTION; (h, w, 3) each."""
     middle = pixels.shape[1] // 2
-    left, right = pixels[:, :middle], pixels[:, middle : 2 * middle]
-    left, right = as_rgb(left), as_rgb(right)
+    left, right = as_rgb(pixels[:, :middle]), as_rgb(pixels[:, middle : 2 * middle])
     return (left, right) if params.direction == "AtoB" else (right, left)
 
 
 def _detail(pixels: Pixels) -> NDArray[np.float32]:
     """Gray in 8-bit codes without its smooth part, longer side 256 px."""
     gray = gray_of(pixels)
-    scale = min(1.0, ALIGN_LONGER_PX / max(gray.shape))
-    small = resize(gray, (max(1, round(gray.shape[0] * scale)), max(1, round(gray.shape[1] * scale))))
+    small = resize(gray, fit_size(gray.shape[0], gray.shape[1], ALIGN_LONGER_PX))
     codes = small.astype(np.float32) * np.float32(255 / np.iinfo(gray.dtype).max)
     return codes - np.asarray(cv2.GaussianBlur(codes, (0, 0), 4), dtype=np.float32)

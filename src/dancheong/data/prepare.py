@@ -14,6 +14,7 @@ from dancheong.glare.control import GlareResult, control_glare
 from dancheong.glare.transfer import choose_backend
 from dancheong.imaging.color import (
     as_rgb,
+    check_photo,
     gray_of,
     lab_to_rgb,
     lightness_of,
@@ -69,9 +70,10 @@ def prepare(
     Raises:
         ValueError: naming the shape or dtype that came and what was expected.
     """
-    pixels = _checked(pixels, "a photograph")
+    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    check_photo(pixels)
     if target is not None:
-        target = _checked(target, "a target")
+        check_photo(target, "a target")
         if target.shape[:2] != pixels.shape[:2]:
             raise ValueError(
                 f"the target is {_size(target)} px but the photograph {_size(pixels)} px: "
@@ -195,17 +197,6 @@ def gray_tones(dtype_name: str, exposure_stops: float, contrast: float) -> Float
 
 
 _plain_table = lru_cache(maxsize=8)(tone_table)
-
-
-def _checked(pixels: Pixels, what: str) -> Pixels:
-    """(h, w) or (h, w, 3), or a ValueError that says what came."""
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"{what} must be uint8 or uint16, not {pixels.dtype}: scale it to whole codes first")
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or 0 in pixels.shape:
-        raise ValueError(f"{what} must be (h, w) gray or (h, w, 3) RGB and not empty, not of shape {pixels.shape}")
-    return pixels
 
 
 def _size(pixels: Pixels) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.cache import fingerprint_of, pixels_digest
-from dancheong.data.photographs import Pair, PhotographRefused, Refusal, find_pairs, nothing_left, read_pair
+from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, find_pairs, nothing_left, read_pair
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
@@ -59,7 +59,7 @@ class Evaluation:
     mean: Scores
     gray: Scores
     photographs: list[PhotoScores]
-    refusals: list[Refusal]
+    refusals: list[UnusablePhoto]
     failures: list[tuple[str, str]]
     seconds: float
     fingerprint: str = ""
@@ -138,8 +138,8 @@ def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> Pho
 
 
 def _without_results(
-    pairs: list[Pair], refusals: list[Refusal], photos: Path, folder: Path
-) -> tuple[list[Pair], list[Refusal]]:
+    pairs: list[Pair], refusals: list[UnusablePhoto], photos: Path, folder: Path
+) -> tuple[list[Pair], list[UnusablePhoto]]:
     """Leave out what an earlier evaluation has written to `folder`, where that lies inside PHOTOS."""
     results = folder.resolve()
     if results == photos.resolve():
@@ -153,7 +153,7 @@ def _without_results(
     return pairs, refusals
 
 
-def _pictures(pairs: list[Pair], refusals: list[Refusal], folder: Path) -> list[Path]:
+def _pictures(pairs: list[Pair], refusals: list[UnusablePhoto], folder: Path) -> list[Path]:
     """Where each result goes: a name for each, none of them an original's."""
     originals = {identity(file) for pair in pairs for file in (pair.color, pair.gray) if file is not None}
     originals |= {identity(refusal.file) for refusal in refusals}

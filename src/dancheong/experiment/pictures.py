@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import Pair, PhotographRefused, Refusal, find_pairs, has_color, nothing_left, read_pair
+from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, find_pairs, has_color, nothing_left, read_pair
 from dancheong.experiment.versions import glare_version, pictures_version
 from dancheong.glare.detect import detect
 from dancheong.glare.homomorphic import homomorphic
@@ -55,7 +55,7 @@ class Pictures:
     longer_px: int
     train_names: tuple[str, ...]
     test_names: tuple[str, ...]
-    left_out: tuple[Refusal, ...]
+    left_out: tuple[UnusablePhoto, ...]
     damaged_share: float
 
     @property
@@ -89,13 +89,13 @@ def make_pictures(photos: Path, test: Path, work: Path, params: Params) -> Pictu
     if not (folder / "made.json").exists():
         _simulate_all(sets, folder, longer_px, left_out)
     made = json.loads((folder / "made.json").read_text("utf-8"))
-    refused = tuple(Refusal(Path(file), kind, reason) for file, kind, reason in made["left_out"])
+    refused = tuple(UnusablePhoto(Path(file), kind, reason) for file, kind, reason in made["left_out"])
     return Pictures(
         folder, digest, longer_px, tuple(made["train"]), tuple(made["test"]), refused, made["damaged_share"]
     )
 
 
-def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left_out: list[Refusal]) -> None:
+def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left_out: list[UnusablePhoto]) -> None:
     """Write clean, damaged and mask of every photograph, then made.json: without it nothing here counts as made."""
     shutil.rmtree(folder, ignore_errors=True)
     names: list[list[str]] = []
@@ -106,13 +106,13 @@ def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left
         kept: list[str] = []
         seen: set[bytes] = set()
         for pair, outcome in _each(partial(_simulate, part, longer_px), list(enumerate(pairs))):
-            if isinstance(outcome, Refusal):
+            if isinstance(outcome, UnusablePhoto):
                 left_out.append(outcome)
                 continue
             clean, damaged, mask = outcome
             content = hashlib.sha256(clean.tobytes()).digest()
             if content in seen:
-                left_out.append(Refusal(pair[1].color, "duplicate", "another photograph has the same pixels"))
+                left_out.append(UnusablePhoto(pair[1].color, "duplicate", "another photograph has the same pixels"))
                 continue
             seen.add(content)
             file = f"{len(kept):05d}.png"
@@ -133,7 +133,7 @@ def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left
         temporary.write_text(json.dumps(record), encoding="utf-8")
 
 
-def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pixels, Pixels, Pixels] | Refusal:
+def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pixels, Pixels, Pixels] | UnusablePhoto:
     """(clean, damaged, true mask) of one photograph."""
     index, pair = numbered
     try:
@@ -146,7 +146,7 @@ def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pi
     damaged, mask = add_glare(clean, np.random.default_rng((GLARE_SEED, part, index)))
     if not (has_color(clean) and has_color(damaged)):
         # Refused later it would be missing in some arms only.
-        return Refusal(pair.color, "gray", "under simulated glare it has no color left to learn from")
+        return UnusablePhoto(pair.color, "gray", "under simulated glare it has no color left to learn from")
     return clean, damaged, mask
 
 

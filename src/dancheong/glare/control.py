@@ -6,8 +6,9 @@ from typing import Literal
 from dancheong.glare.correct import correct, subtract_veil
 from dancheong.glare.detect import detect
 from dancheong.glare.homomorphic import homomorphic
-from dancheong.glare.light import Pixels, check_pixels
+from dancheong.glare.light import Pixels
 from dancheong.glare.mask import GlareMask, mask_from_drawing
+from dancheong.imaging.color import check_photo
 from dancheong.params import Params
 
 
@@ -44,7 +45,7 @@ def control_glare(
     Raises:
         ValueError: other pixels, another stage, or a drawn mask that does not fit.
     """
-    check_pixels(pixels)
+    check_photo(pixels)
     if stage not in ("train", "predict"):
         raise ValueError(f"stage 'train' or 'predict' was expected, not {stage!r}")
     if params.glare_mode == "off" or params.glare_stage not in (stage, "both"):

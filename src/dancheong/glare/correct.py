@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.fill import inpaint, push_pull
-from dancheong.glare.light import Float32, Pixels, area, check_pixels, gaussian, linear_enlarge, luminance_of, working_size
+from dancheong.glare.light import Float32, Pixels, area, gaussian, linear_enlarge, luminance_of
 from dancheong.glare.mask import GlareMask, scale_px
 from dancheong.imaging.color import (
     decode,
@@ -26,6 +26,7 @@ from dancheong.imaging.color import (
     rgb_to_lab,
     to_pixels,
 )
+from dancheong.imaging.resize import fit_size
 from dancheong.params import Params
 
 WORK_PX = 1024
@@ -54,9 +55,8 @@ def correct(pixels: Pixels, mask: GlareMask, params: Params) -> Pixels:
         masked, since there is nothing to go by.
 
     Raises:
-        ValueError: other pixels, or a mask of another size or with values outside [0, 1].
+        ValueError: a mask of another size or with values outside [0, 1].
     """
-    check_pixels(pixels)
     _check_mask(mask, pixels)
     damaged = mask.alpha_hw > 0
     if params.fix_method == "none" or params.fix_strength == 0 or not damaged.any() or damaged.all():
@@ -86,10 +86,9 @@ def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
     Returns:
         The picture, same shape and type; the same bytes with VEIL_K 0 or where the gate holds everywhere.
     """
-    check_pixels(pixels)
     if params.veil_k == 0:
         return pixels.copy()
-    size = working_size(pixels.shape, VEIL_WORK_PX)
+    size = fit_size(pixels.shape[0], pixels.shape[1], VEIL_WORK_PX)
     linear = decode(pixels)
     least = linear.min(axis=-1) if linear.ndim == 3 else linear
     small = area(least, size)
@@ -115,7 +114,7 @@ def _check_mask(mask: GlareMask, pixels: Pixels) -> None:
 
 
 def _reduce(pixels: Pixels, mask: GlareMask, params: Params) -> _Reduced:
-    size = working_size(pixels.shape, WORK_PX)
+    size = fit_size(pixels.shape[0], pixels.shape[1], WORK_PX)
     linear = decode(area(pixels, size))
     known = (area(mask.alpha_hw, size) == 0).astype(np.float32)
     z = np.log(luminance_of(linear) + np.float32(params.hf_epsilon))

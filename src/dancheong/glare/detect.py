@@ -5,9 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.learned import glare_probability
-from dancheong.glare.light import Float32, Pixels, area, check_pixels, working_size
+from dancheong.glare.light import Float32, Pixels, area
 from dancheong.glare.mask import GlareMask, make_mask, mask_from_drawing, soft_alpha
 from dancheong.imaging.color import float01, gray_of
+from dancheong.imaging.resize import fit_size
 from dancheong.params import Params
 
 # Where the flank of an area that is certain enough (DET_CONFIDENCE) ends.
@@ -21,16 +22,12 @@ def detect(pixels: Pixels, params: Params) -> GlareMask:
 
     Args:
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
-
-    Raises:
-        ValueError: other pixels.
     """
     return make_mask(soft_alpha(find(pixels, params), pixels.shape[:2], params), pixels, params)
 
 
 def find(pixels: Pixels, params: Params) -> NDArray[np.bool_]:
     """The area of glare before it grows, at the working size (DET_WORK_SIZE)."""
-    check_pixels(pixels)
     if params.det_method == "learned":
         return find_by_probability(score(pixels, params), params)
     return find_by_threshold(_searched(pixels, params), params)
@@ -38,10 +35,9 @@ def find(pixels: Pixels, params: Params) -> NDArray[np.bool_]:
 
 def score(pixels: Pixels, params: Params) -> Float32:
     """How much each pixel of the working size looks like glare, in [0, 1]; for curves, not for decisions."""
-    check_pixels(pixels)
     if params.det_method == "learned":
         probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
-        size = working_size(pixels.shape, params.det_work_size)
+        size = fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)
         resized = cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(resized, np.float32).reshape(size)
     plane = _searched(pixels, params)
@@ -55,7 +51,7 @@ def find_by_probability(probability_hw: Float32, params: Params) -> NDArray[np.b
 
 
 def _searched(pixels: Pixels, params: Params) -> Float32:
-    return search_plane(area(pixels, working_size(pixels.shape, params.det_work_size)), params)
+    return search_plane(area(pixels, fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)), params)
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:

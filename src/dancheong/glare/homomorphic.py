@@ -6,49 +6,50 @@ with linear light :math:`l`, its luminance :math:`Y` (Rec. 709) and a high-pass 
 One gain for the three channels keeps their ratios. docs/glare.md has the derivation.
 """
 
+from functools import lru_cache
+from typing import Any
+
+import cv2
 import numpy as np
 
-from dancheong.glare.fast import filter_by_reduced_blur, fits_reduced_blur
-from dancheong.glare.light import Float32, Pixels, check_pixels, luminance_of, multiply
-from dancheong.glare.transfer import log_filter
-from dancheong.imaging.color import decode, float01, lightness_of, linear_to_srgb, to_pixels
+from dancheong.glare.light import Float32, Pixels, area, desaturate, luminance_of, multiply
+from dancheong.glare.transfer import blur_reduced, choose_backend, gaussian_sigma_px, log_filter, reduced_shape
+from dancheong.imaging.color import decode, float01, lightness_of, linear_to_srgb, luminance, to_pixels
+from dancheong.imaging.tiling import for_each_strip
 from dancheong.params import Params
 
-__all__ = ["homomorphic", "is_identity", "log_filter"]
+STRIP_PIXELS = 1 << 16
+THREADS = 2
+_TOE = 0.0031308  # linear light where the straight part of the sRGB curve ends
 
 
 def homomorphic(pixels: Pixels, params: Params) -> Pixels:
     """Filter the light of a whole picture as the HF rows say.
 
     Args:
-        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
+        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded, which is not checked here.
 
     Returns:
         The picture, same shape and type. With HF_STRENGTH 0, or HF_GAMMA_LOW = HF_GAMMA_HIGH = 1, the same bytes.
 
     Raises:
-        ValueError: other pixels, or an HF_BACKEND that cannot compute the filter.
+        ValueError: an HF_BACKEND that cannot compute the filter.
     """
-    check_pixels(pixels)
-    if is_identity(params):
+    # Strength 0, or gains of 1 for light and detail, change nothing.
+    if params.hf_strength == 0 or params.hf_gamma_low == params.hf_gamma_high == 1:
         return pixels.copy()
     if fits_reduced_blur(pixels, params):
         return filter_by_reduced_blur(pixels, params)
-    coded = params.hf_space == "coded" and params.hf_channel != "lstar"
-    light = float01(pixels) if coded else decode(pixels)
-    if params.hf_channel == "rgb" and light.ndim == 3:
+    keeps_srgb = params.hf_space == "coded" and params.hf_channel != "lstar"
+    values = float01(pixels) if keeps_srgb else decode(pixels)
+    if params.hf_channel == "rgb" and values.ndim == 3:
         # Each channel for itself, clipped for itself: what the usual public recipe does to colors.
-        planes = [np.clip(plane * plane_gain(plane, params), 0, 1) for plane in np.moveaxis(light, -1, 0)]
+        planes = [np.clip(plane * plane_gain(plane, params), 0, 1) for plane in np.moveaxis(values, -1, 0)]
         filtered = np.stack(planes, axis=-1)
     else:
-        luma = luminance_of(light)
-        filtered = multiply(light, _gain(pixels, light, luma, params), luma)
-    return to_pixels(filtered if coded else linear_to_srgb(filtered), pixels.dtype)
-
-
-def is_identity(params: Params) -> bool:
-    """Whether the filter changes nothing: strength 0, or gains of 1 for light and detail."""
-    return params.hf_strength == 0 or params.hf_gamma_low == params.hf_gamma_high == 1
+        luma = luminance_of(values)
+        filtered = multiply(values, _gain(values, luma, params), luma)
+    return to_pixels(filtered if keeps_srgb else linear_to_srgb(filtered), pixels.dtype)
 
 
 def plane_gain(plane_hw: Float32, params: Params) -> Float32:
@@ -65,9 +66,9 @@ def plane_gain(plane_hw: Float32, params: Params) -> Float32:
     return np.asarray(gain * np.float32(before / after), np.float32) if after > 0 else gain
 
 
-def _gain(pixels: Pixels, light: Float32, luma: Float32, params: Params) -> Float32:
+def _gain(values: Float32, luma: Float32, params: Params) -> Float32:
     if params.hf_channel == "value":
-        return plane_gain(light.max(axis=-1) if light.ndim == 3 else light, params)
+        return plane_gain(values.max(axis=-1) if values.ndim == 3 else values, params)
     if params.hf_channel != "lstar":
         return plane_gain(luma, params)
     lightness = lightness_of(np.clip(linear_to_srgb(luma), 0, 1)) / np.float32(100)
@@ -96,3 +97,102 @@ def _stretch(plane: Float32, gain: Float32) -> Float32:
     if high - low < 1e-6:
         return np.ones_like(plane)
     return np.asarray((filtered - low) / ((high - low) * np.maximum(plane, np.float32(1e-9))), np.float32)
+
+
+def fits_reduced_blur(pixels: Pixels, params: Params) -> bool:
+    """Whether `filter_by_reduced_blur` computes what the parameters ask for."""
+    plain = (
+        params.hf_channel == "luma"
+        and params.hf_space == "linear"
+        and params.hf_transfer == "gaussian"
+        and params.hf_gamma_high == 1
+        and params.hf_renorm == "geomean"
+    )
+    return plain and choose_backend(pixels.shape[0], pixels.shape[1], params) == "pyramid"
+
+
+def filter_by_reduced_blur(pixels: Pixels, params: Params) -> Pixels:
+    r"""`homomorphic` where `fits_reduced_blur`, at speed: the same picture to one code.
+
+    There :math:`z' - z = -(1 - \gamma_L)\,(\mathrm{blur}(z) - \mathrm{mean}(z))`: the gain is as smooth as the blur, so only
+    a small plane is filtered. The gain is then applied to the sRGB values: above the straight part of the sRGB curve
+    :math:`s = 1.055\,l^{1/2.4} - .055`, so :math:`g\,l` becomes :math:`a (s + .055) - .055` with :math:`a = g^{1/2.4}`.
+    Strips keep the arrays in the cache and two threads busy.
+    """
+    height, width = pixels.shape[:2]
+    strip_rows = max(1, STRIP_PIXELS // width)
+    z = np.empty((height, width), np.float32)
+    epsilon = np.float32(params.hf_epsilon)
+    for_each_strip(lambda rows: _log_luminance(pixels[rows], epsilon, z[rows]), height, strip_rows, THREADS)
+    sigma_px = gaussian_sigma_px(height, width, params)
+    rows, columns = reduced_shape(height, width, sigma_px)
+    small = area(z, (rows, columns))
+    blurred = blur_reduced(small, height, width, sigma_px)
+    kept = small.mean(dtype=np.float64) if params.hf_dc_keep else 0.0
+    change = np.float32(params.hf_gamma_low - 1) * (blurred - np.float32(kept))
+    change = np.minimum(change, np.float32(np.log(params.hf_max_gain))) * np.float32(params.hf_strength)
+    change -= np.float32(change.mean(dtype=np.float64))
+    # The plane of log luminance has done its work; its memory takes the gain.
+    small_gain = np.exp(change / np.float32(2.4))
+    srgb_gain = np.asarray(cv2.resize(small_gain, (width, height), dst=z, interpolation=cv2.INTER_LINEAR), np.float32)
+    out = np.empty_like(pixels)
+    for_each_strip(lambda rows: _multiply_srgb(pixels[rows], srgb_gain[rows], out[rows]), height, strip_rows, THREADS)
+    return out
+
+
+def _log_luminance(strip: Pixels, epsilon: np.float32, out: Float32) -> None:
+    if strip.dtype == np.uint8 and strip.ndim == 3:
+        weighted = cv2.LUT(np.ascontiguousarray(strip), _weighted_table())
+        light = np.asarray(cv2.transform(weighted, np.ones((1, 3), np.float32)), np.float32).reshape(out.shape)
+    else:
+        light = luminance(decode(strip)) if strip.ndim == 3 else decode(strip)
+    light += epsilon
+    cv2.log(light, dst=out)
+
+
+def _multiply_srgb(strip: Pixels, srgb_gain: Float32, out: Pixels) -> None:
+    """Pixels of `gain * linear`, where `srgb_gain` is the gain to the power 1/2.4."""
+    peak = float(np.iinfo(strip.dtype).max)
+    offset = np.float32(0.055 * peak)
+    gain = np.asarray(cv2.merge([srgb_gain] * 3), np.float32) if strip.ndim == 3 else srgb_gain
+    values = strip.astype(np.float32)
+    values += offset
+    values *= gain
+    values -= offset
+    least, most = float(srgb_gain.min()) ** 2.4, float(srgb_gain.max()) ** 2.4
+    _mend_dark(strip, gain, values, least)
+    if strip.ndim == 3 and most > 1:
+        _mend_bright(strip, srgb_gain, values)
+    # Half a code more and the cut of the cast round to the nearest.
+    np.clip(values, 0, peak, out=values)
+    np.rint(values, out=values)
+    np.copyto(out, values, casting="unsafe")
+
+
+def _mend_dark(strip: Pixels, gain: Float32, values: Float32, least: float) -> None:
+    """Where the light or its result lies on the straight part of the sRGB curve."""
+    peak = np.iinfo(strip.dtype).max
+    highest = int(np.ceil(float(linear_to_srgb(np.array([_TOE / min(least, 1.0)]))[0]) * peak))
+    dark = np.flatnonzero(strip.ravel() <= highest) if strip.min() <= highest else ()
+    if len(dark):
+        light = decode(strip.ravel()[dark]) * gain.ravel()[dark] ** np.float32(2.4)
+        values.reshape(-1)[dark] = linear_to_srgb(light) * np.float32(peak)
+
+
+def _mend_bright(strip: Pixels, srgb_gain: Float32, values: Float32) -> None:
+    peak = np.iinfo(strip.dtype).max
+    over = np.flatnonzero(values.ravel() > peak + 0.25)
+    if not len(over):
+        return
+    pixel = np.unique(over // 3)
+    light = decode(strip.reshape(-1, 3)[pixel]) * srgb_gain.ravel()[pixel, None] ** np.float32(2.4)
+    fitted = desaturate(light, luminance(light))
+    values.reshape(-1, 3)[pixel] = linear_to_srgb(fitted) * np.float32(peak)
+
+
+@lru_cache(maxsize=1)
+def _weighted_table() -> Any:
+    """Luminance of each channel alone, for cv2.LUT: (256, 1, 3)."""
+    table = decode(np.arange(256, dtype=np.uint8))
+    weights = luminance(np.eye(3, dtype=np.float32)[None])[0]
+    return np.ascontiguousarray((table[:, None] * weights[None, :])[:, None, :])

@@ -1,4 +1,4 @@
-"""What the parts of `glare` share: the check of pixels, resampling, and a gain that keeps color ratios and the gamut."""
+"""What the parts of `glare` share: resampling, and a gain that keeps color ratios and the gamut."""
 
 from typing import Any
 
@@ -10,16 +10,6 @@ from dancheong.imaging.color import luminance
 
 Pixels = NDArray[Any]
 Float32 = NDArray[np.float32]
-
-
-def check_pixels(pixels: Pixels) -> None:
-    """Raise ValueError unless `pixels` is a gray (h, w) or RGB (h, w, 3) picture of uint8 or uint16."""
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(
-            f"pixels of uint8 or uint16 were expected, not {pixels.dtype}; convert with dancheong.imaging.color.to_pixels"
-        )
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or pixels.size == 0:
-        raise ValueError(f"a gray picture (h, w) or RGB (h, w, 3) was expected, not an array of shape {pixels.shape}")
 
 
 def luminance_of(linear: Float32) -> Float32:
@@ -52,12 +42,6 @@ def desaturate(light_nc: Float32, luma_n: Float32) -> Float32:
     keep = np.where(top > 1, (1 - luma) / np.maximum(top - luma, 1e-6), 1).astype(np.float32)
     fitted: Float32 = np.clip(luma[:, None] + keep[:, None] * (light_nc - luma[:, None]), 0, 1)
     return fitted
-
-
-def working_size(shape: tuple[int, ...], longer_px: int) -> tuple[int, int]:
-    """(height, width) with the longer side at most `longer_px`."""
-    factor = min(1.0, longer_px / max(shape[:2]))
-    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 def area(picture: Pixels, size: tuple[int, int]) -> Pixels:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.light import Float32, Pixels, check_pixels, linear_enlarge
+from dancheong.glare.light import Float32, Pixels, linear_enlarge
 from dancheong.params import Params
 
 REFERENCE_PX = 512  # the FIX rows are in pixels of a picture whose longer side is this
@@ -41,7 +41,6 @@ def mask_from_drawing(mask_u8: Pixels, pixels: Pixels, params: Params) -> GlareM
     Raises:
         ValueError: the mask has another size than the photograph, or another type.
     """
-    check_pixels(pixels)
     if mask_u8.dtype not in (np.uint8, np.uint16, np.bool_) or mask_u8.ndim not in (2, 3):
         raise ValueError(f"a mask (h, w) of uint8 was expected, not {mask_u8.dtype} of shape {mask_u8.shape}")
     drawn = mask_u8.max(axis=-1) if mask_u8.ndim == 3 else mask_u8

@@ -1,11 +1,12 @@
-r"""Filtering a log-light plane :math:`z` in the frequency domain: transfer functions and three ways to apply them.
+r"""Filtering a plane of log luminance :math:`z` in the frequency domain: the transfer function, and applying it.
 
-A zero-phase isotropic filter with half-sample symmetric borders is diagonal in the DCT-II basis, so `dct` is exact without
-padding. `rfft` does the same on the mirrored plane in double precision (the oracle, and the only way to wrap around).
-`pyramid` computes Gaussians on a reduced plane. All frequencies are in cycles per pixel.
+A zero-phase isotropic filter with half-sample symmetric borders is diagonal in the DCT-II basis, so `apply_exactly` needs no
+padding where both sides are even. Odd sides, double precision (HF_BACKEND=rfft) and borders that wrap around (HF_BORDER=none)
+take a real FFT. Wide Gaussians are computed on a reduced plane (HF_BACKEND=pyramid). All frequencies are in cycles per pixel.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,17 +16,14 @@ from dancheong.glare.light import area, linear_enlarge
 from dancheong.params import Params
 
 Plane = NDArray[np.float32]
+Floats = NDArray[np.floating]
+Weigh = Callable[[Any, Floats, Floats], Any]  # of a spectrum and its frequencies
 
 # Standard deviation of the blur on the reduced plane: linear interpolation back then errs by about curvature / 16 of it.
 REDUCED_SIGMA_PX = 20.0
 
 
-def cutoff_frequency(height: int, width: int, params: Params) -> float:
-    """HF_CUTOFF in cycles per pixel."""
-    return params.hf_cutoff / max(height, width)
-
-
-def transfer(frequency_squared: NDArray[np.floating], f0: float, params: Params) -> NDArray[np.floating]:
+def transfer(frequency_squared: Floats, f0: float, params: Params) -> Floats:
     r"""The gain :math:`H(f) = \gamma_L + (\gamma_H - \gamma_L) H_{hp}(f)`, with :math:`H(0) = 1` where HF_DC_KEEP.
 
     Args:
@@ -43,7 +41,7 @@ def transfer(frequency_squared: NDArray[np.floating], f0: float, params: Params)
     gain = params.hf_gamma_low + (params.hf_gamma_high - params.hf_gamma_low) * highpass
     if params.hf_dc_keep:
         gain = np.where(frequency_squared == 0, 1.0, gain)
-    result: NDArray[np.floating] = gain.astype(frequency_squared.dtype, copy=False)
+    result: Floats = gain.astype(frequency_squared.dtype, copy=False)
     return result
 
 
@@ -64,43 +62,68 @@ def choose_backend(height: int, width: int, params: Params, backend: str | None 
         return chosen
     if params.hf_border == "none":
         return "rfft"
-    small = params.hf_transfer == "gaussian" and gaussian_sigma_px(height, width, params) >= 2 * REDUCED_SIGMA_PX
-    return "pyramid" if small else "dct"
+    is_wide = params.hf_transfer == "gaussian" and gaussian_sigma_px(height, width, params) >= 2 * REDUCED_SIGMA_PX
+    return "pyramid" if is_wide else "dct"
 
 
-def log_filter(z_hw: NDArray[np.floating], params: Params, backend: str | None = None) -> NDArray[np.floating]:
-    """Filter a plane of log light.
+def log_filter(z_hw: Floats, params: Params, backend: str | None = None) -> Floats:
+    """Filter a plane of log luminance.
 
     Args:
-        z_hw: finite log light, any size.
+        z_hw: finite, any size.
         backend: overrides HF_BACKEND.
 
     Returns:
         The filtered plane, float32 (float64 with `rfft`), the same size.
 
     Raises:
-        ValueError: not a plane, not finite, or a backend that cannot compute the filter.
+        ValueError: a backend that cannot compute the filter.
     """
-    if z_hw.ndim != 2 or z_hw.size == 0:
-        raise ValueError(f"a plane (h, w) of log light was expected, not an array of shape {z_hw.shape}")
-    if not np.isfinite(z_hw).all():
-        raise ValueError("the log light holds NaN or infinite values; add HF_EPSILON before the logarithm")
     height, width = z_hw.shape
     chosen = choose_backend(height, width, params, backend)
-    if chosen == "rfft":
-        return _by_rfft(z_hw, params)
-    z = np.ascontiguousarray(z_hw, dtype=np.float32)
     if chosen == "pyramid":
-        return _by_pyramid(z, params)
+        return _by_gaussians(np.ascontiguousarray(z_hw, np.float32), params)
+
+    z: Floats = z_hw.astype(np.float64) if chosen == "rfft" else np.ascontiguousarray(z_hw, np.float32)
+
+    def weigh(spectrum: Any, rows: Floats, columns: Floats) -> Any:
+        frequency_squared = rows.astype(z.dtype) ** 2 + columns.astype(z.dtype) ** 2
+        return spectrum * transfer(frequency_squared, _cutoff(height, width, params), params)
+
+    if chosen == "rfft":
+        return apply_exactly(z, weigh, params.hf_border == "symmetric")
     # Without its mean the plane keeps two more digits in float32.
     mean = np.float32(z.mean(dtype=np.float64))
-    gain = transfer(_dct_frequencies(height, width), cutoff_frequency(height, width, params), params)
-    return np.asarray(idct2(dct2(z - mean) * gain) + mean * gain[0, 0], np.float32)
+    gain_of_mean = transfer(np.zeros(1, np.float32), _cutoff(height, width, params), params)[0]
+    return np.asarray(apply_exactly(z - mean, weigh) + mean * gain_of_mean, np.float32)
+
+
+def apply_exactly(plane_hw: Floats, weigh: Weigh, is_mirrored: bool = True) -> Floats:
+    """Transform a plane, weigh its spectrum, and transform it back.
+
+    Args:
+        plane_hw: float32 or float64.
+        weigh: takes the spectrum and its frequencies, down the columns (h', 1) and along the rows (1, w'), float64.
+        is_mirrored: symmetric borders; False: they wrap around.
+
+    Returns:
+        The plane, same size and type.
+    """
+    height, width = plane_hw.shape
+    if is_mirrored and plane_hw.dtype == np.float32 and height % 2 == width % 2 == 0:
+        rows, columns = (np.arange(count) / (2 * count) for count in plane_hw.shape)
+        spectrum = weigh(np.asarray(cv2.dct(plane_hw)), rows[:, None], columns[None, :])
+        return np.asarray(cv2.idct(np.ascontiguousarray(spectrum, np.float32)), np.float32)
+    whole = np.pad(plane_hw, ((0, height), (0, width)), mode="symmetric") if is_mirrored else plane_hw
+    rows, columns = np.fft.fftfreq(whole.shape[0])[:, None], np.fft.rfftfreq(whole.shape[1])[None, :]
+    spectrum = weigh(np.fft.rfft2(whole), rows, columns)
+    filtered: Floats = np.fft.irfft2(spectrum, s=whole.shape)[:height, :width]
+    return filtered.astype(plane_hw.dtype, copy=False)
 
 
 def gaussian_sigma_px(height: int, width: int, params: Params) -> float:
     r"""Spatial standard deviation :math:`\sigma = 1 / (2 \pi f_0)` of the Gaussian at the cutoff."""
-    return float(1 / (2 * np.pi * cutoff_frequency(height, width, params)))
+    return float(1 / (2 * np.pi * _cutoff(height, width, params)))
 
 
 def reduced_shape(height: int, width: int, sigma_px: float) -> tuple[int, int]:
@@ -108,7 +131,7 @@ def reduced_shape(height: int, width: int, sigma_px: float) -> tuple[int, int]:
     factor = sigma_px / REDUCED_SIGMA_PX
     if factor <= 1:
         return height, width
-    # Even, where OpenCV transforms faster.
+    # Even, where OpenCV transforms.
     rows, columns = (max(2, 2 * round(side / factor / 2)) for side in (height, width))
     return min(rows, height), min(columns, width)
 
@@ -118,107 +141,36 @@ def blur_reduced(small_hw: Plane, height: int, width: int, sigma_px: float) -> P
 
     The averaging and the linear interpolation back each widen the kernel a little; the blur is narrowed by as much.
     """
-    rows, columns = small_hw.shape
-    across = _blur_gain(rows, height / rows, sigma_px)
-    along = _blur_gain(columns, width / columns, sigma_px)
-    return idct2(dct2(small_hw) * across[:, None] * along[None, :])
+    steps_px = height / small_hw.shape[0], width / small_hw.shape[1]
+
+    def weigh(spectrum: Any, rows: Floats, columns: Floats) -> Any:
+        for frequency, step_px in zip((rows, columns), steps_px, strict=True):
+            variance = (sigma_px / step_px) ** 2
+            if step_px > 1:
+                # Box of one step: 1/12; tent of linear interpolation: 1/6.
+                variance = max(variance - 1 / 12 - 1 / 6, 0.0)
+            spectrum = spectrum * np.exp(-2 * np.pi**2 * variance * frequency**2).astype(np.float32)
+        return spectrum
+
+    return np.asarray(apply_exactly(small_hw, weigh), np.float32)
 
 
-def blur(z_hw: Plane, sigma_px: float) -> Plane:
-    """Gaussian blur with symmetric borders, on a reduced plane where `sigma_px` is large."""
-    height, width = z_hw.shape
-    small = area(z_hw, reduced_shape(height, width, sigma_px))
-    return linear_enlarge(blur_reduced(small, height, width, sigma_px), (height, width))
-
-
-def _blur_gain(count: int, step_px: float, sigma_px: float) -> Plane:
-    variance = (sigma_px / step_px) ** 2
-    if step_px > 1:
-        # Box of one step: 1/12; tent of linear interpolation: 1/6.
-        variance = max(variance - 1 / 12 - 1 / 6, 0.0)
-    frequency = np.arange(count) / (2 * count)
-    return np.asarray(np.exp(-2 * np.pi**2 * variance * frequency**2), np.float32)
-
-
-def _by_pyramid(z: Plane, params: Params) -> Plane:
-    height, width = z.shape
+def _by_gaussians(z: Plane, params: Params) -> Plane:
     low, high = params.hf_gamma_low, params.hf_gamma_high
+    height, width = z.shape
     sigma_px = gaussian_sigma_px(height, width, params)
-    fine = z if params.hf_transfer == "gaussian" else blur(z, sigma_px / params.hf_dog_ratio)
-    filtered = np.asarray(np.float32(low) * z + np.float32(high - low) * (fine - blur(z, sigma_px)), np.float32)
+
+    def blur(sigma_px: float) -> Plane:
+        small = area(z, reduced_shape(height, width, sigma_px))
+        return linear_enlarge(blur_reduced(small, height, width, sigma_px), (height, width))
+
+    fine = z if params.hf_transfer == "gaussian" else blur(sigma_px / params.hf_dog_ratio)
+    filtered = np.asarray(np.float32(low) * z + np.float32(high - low) * (fine - blur(sigma_px)), np.float32)
     if params.hf_dc_keep:
         filtered += np.float32((1 - low) * z.mean(dtype=np.float64))
     return filtered
 
 
-def _by_rfft(z_hw: NDArray[np.floating], params: Params) -> NDArray[np.float64]:
-    z = z_hw.astype(np.float64)
-    height, width = z.shape
-    if params.hf_border == "symmetric":
-        z = np.pad(z, ((0, height), (0, width)), mode="symmetric")
-    squared = np.fft.fftfreq(z.shape[0])[:, None] ** 2 + np.fft.rfftfreq(z.shape[1])[None, :] ** 2
-    gain = transfer(squared, cutoff_frequency(height, width, params), params)
-    filtered: NDArray[np.float64] = np.fft.irfft2(np.fft.rfft2(z) * gain, s=z.shape)
-    return filtered[:height, :width]
-
-
-def _dct_frequencies(height: int, width: int) -> Plane:
-    rows = np.arange(height, dtype=np.float32) / (2 * height)
-    columns = np.arange(width, dtype=np.float32) / (2 * width)
-    return np.asarray(rows[:, None] ** 2 + columns[None, :] ** 2, np.float32)
-
-
-def dct2(plane_hw: Plane) -> Plane:
-    """Orthonormal two-dimensional DCT-II of any size."""
-    if plane_hw.shape[0] % 2 == 0 and plane_hw.shape[1] % 2 == 0:
-        return np.asarray(cv2.dct(plane_hw), np.float32)
-    return _dct_rows(_dct_rows(plane_hw).T).T
-
-
-def idct2(spectrum_hw: Plane) -> Plane:
-    """Inverse of `dct2`."""
-    if spectrum_hw.shape[0] % 2 == 0 and spectrum_hw.shape[1] % 2 == 0:
-        return np.asarray(cv2.idct(np.ascontiguousarray(spectrum_hw)), np.float32)
-    return _idct_rows(_idct_rows(spectrum_hw).T).T
-
-
-# OpenCV transforms even sizes only. Odd ones: one real FFT of the same length per row (Makhoul 1980).
-
-
-def _dct_rows(plane: Plane) -> Plane:
-    count = plane.shape[1]
-    reordered = np.concatenate([plane[:, ::2], plane[:, 1::2][:, ::-1]], axis=1)
-    spectrum = np.fft.rfft(reordered, axis=1) * _twiddle(count)
-    result = np.empty(plane.shape, np.float32)
-    half = spectrum.shape[1]
-    result[:, :half] = spectrum.real
-    # X[N - k] = -Im(...)
-    result[:, half:] = -spectrum.imag[:, 1 : count - half + 1][:, ::-1]
-    result *= _scale(count)
-    return result
-
-
-def _idct_rows(spectrum: Plane) -> Plane:
-    count = spectrum.shape[1]
-    unscaled = spectrum / _scale(count)
-    half = count // 2 + 1
-    mirrored = np.zeros((spectrum.shape[0], half), np.float32)
-    mirrored[:, 1:] = unscaled[:, ::-1][:, : half - 1]
-    reordered = np.fft.irfft((unscaled[:, :half] - 1j * mirrored) / _twiddle(count), n=count, axis=1)
-    result = np.empty(spectrum.shape, np.float32)
-    result[:, ::2] = reordered[:, : (count + 1) // 2]
-    result[:, 1::2] = reordered[:, (count + 1) // 2 :][:, ::-1]
-    return result
-
-
-@lru_cache(maxsize=8)
-def _twiddle(count: int) -> NDArray[np.complex64]:
-    twiddle: NDArray[np.complex64] = np.exp(-1j * np.pi * np.arange(count // 2 + 1) / (2 * count)).astype(np.complex64)
-    return twiddle
-
-
-@lru_cache(maxsize=8)
-def _scale(count: int) -> Plane:
-    scale = np.full(count, np.sqrt(2 / count), np.float32)
-    scale[0] = np.sqrt(1 / count)
-    return scale
+def _cutoff(height: int, width: int, params: Params) -> float:
+    """HF_CUTOFF in cycles per pixel."""
+    return params.hf_cutoff / max(height, width)

@@ -35,6 +35,18 @@ LINEAR_RGB_TO_RELATIVE_XYZ = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
 _INVERSE = _RELATIVE_XYZ_TO_RGB.astype(np.float32)
 
 
+def check_photo(pixels: Array, what: str = "a photograph") -> None:
+    """Check what a caller from outside hands in; the functions behind a public entry trust it.
+
+    Raises:
+        ValueError: `pixels` are not (h, w) gray or (h, w, 3) RGB of uint8 or uint16, or empty.
+    """
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"{what} must be uint8 or uint16, not {pixels.dtype}: round it with imaging.color.to_pixels first")
+    if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise ValueError(f"{what} must be (h, w) gray or (h, w, 3) RGB and not empty, not of shape {pixels.shape}")
+
+
 def srgb_to_linear(coded: Array) -> Float32:
     """Linear light of sRGB-coded values (IEC 61966-2-1).
 
@@ -87,7 +99,6 @@ def gray_of(pixels: Array) -> Array:
     """
     if pixels.ndim == 2:
         return pixels
-    _expect_rgb(pixels)
     # In blocks: the linear light of a large photograph would take many times its memory.
     return map_strips(_gray_of, pixels, max(1, _BLOCK_PX // max(1, pixels.shape[1])))
 
@@ -122,7 +133,6 @@ def rgb_to_lab(pixels: Array) -> Float32:
     if pixels.ndim == 2:
         lightness = lightness_of(pixels)
         return np.stack([lightness, np.zeros_like(lightness), np.zeros_like(lightness)], axis=-1)
-    _expect_rgb(pixels)
     f = _f(_transform(decode(pixels), LINEAR_RGB_TO_RELATIVE_XYZ))
     lab = np.empty_like(f)
     np.multiply(f[..., 1], 116, out=lab[..., 0])
@@ -147,7 +157,6 @@ def lab_to_rgb(lab_hwc: Array) -> Float32:
     Returns:
         float32 (h, w, 3) in [0, 1].
     """
-    _expect_rgb(lab_hwc)
     return map_strips(_lab_to_rgb, np.asarray(lab_hwc, np.float32), max(1, _BLOCK_PX // max(1, lab_hwc.shape[1])))
 
 
@@ -290,11 +299,6 @@ def _transform(colors: Float32, matrix: Float32) -> Float32:
     flat = np.ascontiguousarray(colors).reshape(1, -1, 3)
     shape = colors.shape if len(matrix) == 3 else colors.shape[:-1]
     return np.asarray(cv2.transform(flat, matrix), np.float32).reshape(shape)
-
-
-def _expect_rgb(array: Array) -> None:
-    if array.ndim != 3 or array.shape[2] != 3:
-        raise ValueError(f"expected an array of shape (height, width, 3), got {array.shape}")
 
 
 def _floats(array: Array) -> Array:

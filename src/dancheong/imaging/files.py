@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.imaging.color import check_photo
 from dancheong.imaging.decode import decode
 from dancheong.imaging.encode import encode
 from dancheong.imaging.header import Header, Unreadable, read_header
@@ -113,17 +113,14 @@ def write_photo(
 
     Raises:
         PhotoError: an unknown suffix, or pixels that the format cannot hold.
-        TypeError, ValueError: an array that is no photograph.
+        ValueError: an array that is no photograph.
         OSError: the disk.
     """
     path = Path(path)
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise PhotoError(path, f"cannot write {path.suffix or 'a name without suffix'}; end it in {_list_suffixes()}")
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise TypeError(f"a photograph is uint8 or uint16, not {pixels.dtype}; round it with to_pixels")
-    if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-        raise ValueError(f"a photograph is (h, w) or (h, w, 3), not {pixels.shape}")
+    check_photo(pixels)
     carried = Carried(xmp=updated(None, provenance))
     if like is not None:
         tagged = like.icc is not None

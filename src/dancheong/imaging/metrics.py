@@ -43,8 +43,9 @@ def ssim(a: Array, b: Array) -> float:
 
 def mean_delta_e_2000(pixels_a: Array, pixels_b: Array) -> float:
     """Mean CIEDE2000 difference of two photographs of the same size; gray and color may be mixed."""
-    _expect_same_shape(pixels_a[..., 0] if pixels_a.ndim == 3 else pixels_a,
-                       pixels_b[..., 0] if pixels_b.ndim == 3 else pixels_b)
+    _expect_photos(pixels_a, pixels_b)
+    if pixels_a.shape[:2] != pixels_b.shape[:2]:
+        raise ValueError(f"expected two photographs of the same shape (h, w), got {pixels_a.shape} and {pixels_b.shape}")
     height, width = pixels_a.shape[:2]
     total = sum(
         float(np.sum(delta_e_2000(rgb_to_lab(pixels_a[rows]), rgb_to_lab(pixels_b[rows])), dtype=np.float64))
@@ -55,6 +56,7 @@ def mean_delta_e_2000(pixels_a: Array, pixels_b: Array) -> float:
 
 def colorfulness(pixels: Array) -> float:
     """Colorfulness M3 of Hasler and Suesstrunk 2003 on the 8-bit scale: 0 gray, 33 moderate, 82 high, 109 extreme."""
+    _expect_photos(pixels)
     if pixels.ndim == 2:
         return 0.0
     red, green, blue = np.moveaxis(float01(pixels).astype(np.float64) * 255, -1, 0)
@@ -70,6 +72,7 @@ def chroma_wasserstein(pixels_a: Array, pixels_b: Array) -> float:
 
     Where the colors are does not matter, so the photographs may differ in size.
     """
+    _expect_photos(pixels_a, pixels_b)
     lab_a, lab_b = rgb_to_lab(pixels_a), rgb_to_lab(pixels_b)
     return sum(_wasserstein(lab_a[..., channel].ravel(), lab_b[..., channel].ravel()) for channel in (1, 2)) / 2.0
 
@@ -104,6 +107,12 @@ def _inner(size_px: int) -> slice:
 def _gauss(plane: Array) -> Array:
     side = 2 * _SSIM_RADIUS_PX + 1
     return np.asarray(cv2.GaussianBlur(plane, (side, side), _SSIM_SIGMA_PX, borderType=cv2.BORDER_REFLECT))
+
+
+def _expect_photos(*photos: Array) -> None:
+    for photo in photos:
+        if photo.ndim != 2 and (photo.ndim != 3 or photo.shape[2] != 3):
+            raise ValueError(f"expected a photograph (h, w) or (h, w, 3), got {photo.shape}")
 
 
 def _expect_same_shape(a: Array, b: Array) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dancheong.artifact import write_artifact
 from dancheong.data.cache import Cache, build_cache
-from dancheong.data.photographs import Refusal, find_masks, find_pairs, mask_of
+from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.params import COMMON, DancheongError, ParamError, Params, Resolved
 from dancheong.system.signals import stop_requests
@@ -85,7 +85,7 @@ def train(
         return run_training(ColorizerTrainer(fabric, params, cache, val_cache), session, refusals)
 
 
-def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Refusal]) -> TrainResult:
+def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[UnusablePhoto]) -> TrainResult:
     """Take a training to its end, or to where it is asked to stop, and write its model file; see `train`."""
     # Go on from the checkpoint, or begin.
     if session.resume and (session.checkpoint.exists() or session.model.exists()):
@@ -198,7 +198,7 @@ def check_training(params: Params) -> None:
 
 def prepare_photographs(
     photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None
-) -> tuple[Cache, list[Refusal]]:
+) -> tuple[Cache, list[UnusablePhoto]]:
     """The photographs of a folder, ready for batches, and those that cannot be used; see `train`."""
     masks = {} if drawn_masks is None else find_masks(Path(drawn_masks))
     pairs, refusals = find_pairs(photos, params)

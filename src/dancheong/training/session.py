@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
-from dancheong.data.photographs import Refusal
+from dancheong.data.photographs import UnusablePhoto
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ExtraMissing, Params, Resolved
 from dancheong.report.training_page import LOSSES, TrainingState, preview_times, write_training_page
@@ -44,7 +44,7 @@ class TrainResult:
     images_per_second: float
     losses: dict[str, float]
     val: dict[str, float]
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[UnusablePhoto] = field(default_factory=list)
     stopped: bool = False
     is_first_process: bool = True
     fingerprint: str = ""
@@ -136,7 +136,7 @@ class TrainingSession:
                     self._write_page(f"Running: {progress.images_seen:,} of {progress.images_total:,} images.")
         return self._watch is not None and self._watch(progress)
 
-    def finish(self, images_seen: int, stopped: bool, refusals: Sequence[Refusal]) -> Path:
+    def finish(self, images_seen: int, stopped: bool, refusals: Sequence[UnusablePhoto]) -> Path:
         """Write the page of a training that has ended, or was stopped."""
         known = {kind for kind, _, _ in self._remarks}
         self._remarks += [remark for remark in refusal_remarks(refusals) if remark[0] not in known]
@@ -175,9 +175,9 @@ def tensorboard_installed() -> bool:
     return find_spec("tensorboard") is not None
 
 
-def refusal_remarks(refusals: Sequence[Refusal]) -> list[Remark]:
+def refusal_remarks(refusals: Sequence[UnusablePhoto]) -> list[Remark]:
     """A line for each kind of photograph that was left out."""
-    groups: dict[str, list[Refusal]] = {}
+    groups: dict[str, list[UnusablePhoto]] = {}
     for refusal in refusals:
         groups.setdefault(refusal.kind, []).append(refusal)
     return [(kind, len(group), f"left out, such as {group[0].file}: {group[0].reason}") for kind, group in groups.items()]
