@@ -55,7 +55,7 @@ def _searched(pixels: Pixels, params: Params) -> Float32:
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:
-    """The coded plane in [0, 1] that is searched: the least channel, since reflected light adds to all, or the gray."""
+    """The sRGB plane in [0, 1] that is searched: the least channel, since reflected light adds to all, or the gray."""
     if pixels.ndim == 2:
         return float01(pixels)
     return float01(gray_of(pixels) if params.det_source == "gray" else pixels.min(axis=-1))
