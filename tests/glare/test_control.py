@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from dancheong.glare.control import control_glare
-from dancheong.glare.detect import mask_from_drawing
 from dancheong.glare.homomorphic import homomorphic
+from dancheong.glare.mask import mask_from_drawing
 from dancheong.glare.simulate import add_glare
 from dancheong.params import Params
 

@@ -117,11 +117,8 @@ def read_pair(pair: Pair, params: Params) -> tuple[Pixels | None, Pixels]:
     Raises:
         PhotographRefused: if a file is damaged, a "color" photograph has no color, or gray and color do not match.
     """
-    try:
-        target = read_photo(pair.color).pixels
-        source = None if pair.gray is None else read_photo(pair.gray).pixels
-    except (PhotoError, OSError) as error:
-        raise PhotographRefused(_unreadable(pair.color, error)) from error
+    target = _read(pair.color)
+    source = None if pair.gray is None else _read(pair.gray)
     if pair.halves:
         return split_halves(target, params)
     if not has_color(target):
@@ -167,10 +164,7 @@ def read_mask(mask: Path, photograph: Pixels) -> Pixels:
     Raises:
         PhotographRefused: if the file is damaged or of another size.
     """
-    try:
-        drawn = read_photo(mask).pixels
-    except (PhotoError, OSError) as error:
-        raise PhotographRefused(_unreadable(mask, error)) from error
+    drawn = _read(mask)
     if drawn.shape[:2] != photograph.shape[:2]:
         reason = (
             f"the drawn mask is {drawn.shape[1]} x {drawn.shape[0]} px, its photograph {photograph.shape[1]} x "
@@ -292,6 +286,13 @@ def _unreadable(file: Path, error: Exception) -> UnusablePhoto:
     if isinstance(error, PhotoError):
         return UnusablePhoto(error.path, "corrupt", error.reason)
     return UnusablePhoto(file, "corrupt", str(error))
+
+
+def _read(file: Path) -> Pixels:
+    try:
+        return read_photo(file).pixels
+    except (PhotoError, OSError) as error:
+        raise PhotographRefused(_unreadable(file, error)) from error
 
 
 def _without_copies(pairs: list[Pair], refusals: list[UnusablePhoto]) -> list[Pair]:

@@ -160,11 +160,11 @@ def target_to_network(target_hwc: Pixels, params: Params) -> FloatArray:
 def from_network(input_chw: FloatArray, output_chw: FloatArray, params: Params) -> NDArray[np.uint8]:
     """The picture (h, w, 3) uint8 RGB that an output (c_out, h, w) means for its input (c_in, h, w), all in [-1, 1]."""
     if channels(params)[1] == 3:
-        coded_hwc = np.moveaxis(output_chw, 0, -1) * np.float32(0.5) + np.float32(0.5)
+        rgb_hwc = np.moveaxis(output_chw, 0, -1) * np.float32(0.5) + np.float32(0.5)
     else:
         lab_chw = np.concatenate([(input_chw + 1) * np.float32(50), output_chw * np.float32(AB_SCALE)])
-        coded_hwc = lab_to_rgb(np.ascontiguousarray(np.moveaxis(lab_chw, 0, -1), dtype=np.float32))
-    return to_pixels(np.clip(coded_hwc, 0, 1), np.uint8)
+        rgb_hwc = lab_to_rgb(np.ascontiguousarray(np.moveaxis(lab_chw, 0, -1), dtype=np.float32))
+    return to_pixels(np.clip(rgb_hwc, 0, 1), np.uint8)
 
 
 def uses_loss_mask(params: Params) -> bool:
@@ -179,8 +179,8 @@ def uses_loss_mask(params: Params) -> bool:
 
 def tone_table(color_space: str, dtype_name: str, exposure_stops: float = 0.0, contrast: float = 1.0) -> FloatArray:
     """What each gray code is to the network: (256,) or (65536,) float32 in [-1, 1]; see `to_network` for the light."""
-    coded = gray_tones(dtype_name, exposure_stops, contrast)
-    table = lightness_of(coded[None])[0] / 50 - 1 if color_space == "LAB" else coded * 2 - 1
+    srgb = gray_tones(dtype_name, exposure_stops, contrast)
+    table = lightness_of(srgb[None])[0] / 50 - 1 if color_space == "LAB" else srgb * 2 - 1
     return np.asarray(np.clip(table, -1, 1), dtype=np.float32)
 
 
@@ -189,11 +189,11 @@ def gray_tones(dtype_name: str, exposure_stops: float, contrast: float) -> Float
     if dtype_name not in ("uint8", "uint16"):
         raise ValueError(f"gray pixels must be uint8 or uint16, not {dtype_name}")
     top = np.iinfo(dtype_name).max
-    coded = np.arange(top + 1, dtype=np.float32) / np.float32(top)
+    srgb = np.arange(top + 1, dtype=np.float32) / np.float32(top)
     if exposure_stops or contrast != 1.0:
-        light = np.float32(2.0**exposure_stops * MIDDLE_GRAY) * (srgb_to_linear(coded) / MIDDLE_GRAY) ** contrast
-        coded = linear_to_srgb(np.minimum(light, 1).astype(np.float32))
-    return coded
+        light = np.float32(2.0**exposure_stops * MIDDLE_GRAY) * (srgb_to_linear(srgb) / MIDDLE_GRAY) ** contrast
+        srgb = linear_to_srgb(np.minimum(light, 1).astype(np.float32))
+    return srgb
 
 
 _plain_table = lru_cache(maxsize=8)(tone_table)

@@ -133,9 +133,9 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
 def _inpainted(
     pixels: Pixels, damaged: NDArray[np.bool_], alpha: Float32, small: _Reduced, params: Params
 ) -> Float32:
-    coded = to_pixels(linear_to_srgb(small.linear), np.uint8)
+    small_u8 = to_pixels(linear_to_srgb(small.linear), np.uint8)
     radius_px = params.fix_inpaint_radius * scale_px(small.z_hw.shape)
-    filled = inpaint(coded, small.known_hw == 0, radius_px, params.fix_method == "inpaint_telea")
+    filled = inpaint(small_u8, small.known_hw == 0, radius_px, params.fix_method == "inpaint_telea")
     own, fill = float01(pixels[damaged]), _gather(float01(filled), damaged)
     share = _spread(alpha, pixels.ndim)
     return np.asarray(own + share * (fill - own), np.float32)

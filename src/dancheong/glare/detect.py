@@ -6,15 +6,13 @@ from numpy.typing import NDArray
 
 from dancheong.glare.learned import glare_probability
 from dancheong.glare.light import Float32, Pixels, area
-from dancheong.glare.mask import GlareMask, make_mask, mask_from_drawing, soft_alpha
+from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
 from dancheong.imaging.color import float01, gray_of
 from dancheong.imaging.resize import fit_size
 from dancheong.params import Params
 
 # Where the flank of an area that is certain enough (DET_CONFIDENCE) ends.
 FLANK_PROBABILITY = 0.5
-
-__all__ = ["GlareMask", "detect", "mask_from_drawing"]
 
 
 def detect(pixels: Pixels, params: Params) -> GlareMask:
@@ -55,7 +53,7 @@ def _searched(pixels: Pixels, params: Params) -> Float32:
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:
-    """The coded plane in [0, 1] that is searched: the least channel, since reflected light adds to all, or the gray."""
+    """The sRGB plane in [0, 1] that is searched: the least channel, since reflected light adds to all, or the gray."""
     if pixels.ndim == 2:
         return float01(pixels)
     return float01(gray_of(pixels) if params.det_source == "gray" else pixels.min(axis=-1))

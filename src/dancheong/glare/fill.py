@@ -48,8 +48,8 @@ def _pull(weighted: Float32, weight_hw: Float32) -> Float32:
     return np.asarray(filled, np.float32)
 
 
-def inpaint(coded_u8: NDArray[np.uint8], hole_hw: NDArray[np.bool_], radius_px: float, telea: bool) -> NDArray[np.uint8]:
+def inpaint(pixels_u8: NDArray[np.uint8], hole_hw: NDArray[np.bool_], radius_px: float, telea: bool) -> NDArray[np.uint8]:
     """OpenCV's inpainting: Telea 2004, or Bertalmio, Bertozzi and Sapiro 2001 (Navier-Stokes)."""
     method = cv2.INPAINT_TELEA if telea else cv2.INPAINT_NS
-    image = np.ascontiguousarray(coded_u8)
+    image = np.ascontiguousarray(pixels_u8)
     return np.asarray(cv2.inpaint(image, hole_hw.astype(np.uint8), radius_px, method), np.uint8)

@@ -45,12 +45,12 @@ def _small(pixels: Pixels, longer_px: int) -> Float32:
     return float01(resized.reshape(height, width, *pixels.shape[2:]))
 
 
-def _planes(coded: Float32, gray: bool) -> Float32:
+def _planes(srgb: Float32, gray: bool) -> Float32:
     """(h, w, 3): least channel, luma, greatest channel."""
-    if coded.ndim == 2:
-        return np.stack([coded, coded, coded], axis=-1)
-    luma = coded @ _LUMA
-    return np.stack([luma] * 3 if gray else [coded.min(axis=-1), luma, coded.max(axis=-1)], axis=-1)
+    if srgb.ndim == 2:
+        return np.stack([srgb, srgb, srgb], axis=-1)
+    luma = srgb @ _LUMA
+    return np.stack([luma] * 3 if gray else [srgb.min(axis=-1), luma, srgb.max(axis=-1)], axis=-1)
 
 
 def run_network(planes_hwc: Float32, graph: bytes | None = None) -> Float32:

@@ -15,7 +15,7 @@ from dancheong.glare.light import Float32, Pixels, gaussian, luminance_of
 from dancheong.imaging.color import decode, linear_to_srgb, luminance, to_pixels
 
 KINDS = ("lobes", "rows", "sun", "veil", "ghosts")
-VISIBLE_RISE = 0.1  # a pixel is damaged when local light raises its coded luminance by this much
+VISIBLE_RISE = 0.1  # a pixel is damaged when local light raises its sRGB luminance by this much
 
 
 def add_glare(
@@ -31,7 +31,7 @@ def add_glare(
 
     Returns:
         The damaged picture (same shape and type) and its true mask, bool (h, w): where lobes, rows, sun or ghosts raise the
-        coded luminance by more than `VISIBLE_RISE`. The veil lies everywhere and is not in the mask.
+        sRGB luminance by more than `VISIBLE_RISE`. The veil lies everywhere and is not in the mask.
 
     Raises:
         ValueError: an unknown kind.

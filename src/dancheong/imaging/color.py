@@ -1,6 +1,6 @@
 """Color: sRGB, linear light and CIE L*a*b* under D65.
 
-One decision holds everywhere: the gray of a color photograph is its linear luminance Y, coded with the sRGB curve. So a
+One decision holds everywhere: the gray of a color photograph is its linear luminance Y, encoded with the sRGB curve. So a
 photograph and its gray have the same L*, and chroma predicted from the gray can be put back on it unchanged.
 
 Sources: IEC 61966-2-1 (sRGB), ITU-R BT.709 (primaries), CIE 15 (L*a*b*).
@@ -47,16 +47,16 @@ def check_photo(pixels: Array, what: str = "a photograph") -> None:
         raise ValueError(f"{what} must be (h, w) gray or (h, w, 3) RGB and not empty, not of shape {pixels.shape}")
 
 
-def srgb_to_linear(coded: Array) -> Float32:
+def srgb_to_linear(srgb: Array) -> Float32:
     """Linear light of sRGB-coded values (IEC 61966-2-1).
 
     Args:
-        coded: floating point, any shape, [0, 1]; values below 0 follow the straight part, above 1 the power.
+        srgb: floating point, any shape, [0, 1]; values below 0 follow the straight part, above 1 the power.
 
     Returns:
         float32 of the same shape.
     """
-    x = np.asarray(coded, np.float32)
+    x = np.asarray(srgb, np.float32)
     y = np.maximum(x, np.float32(0.04045))
     y += np.float32(0.055)
     y *= np.float32(1 / 1.055)
@@ -93,7 +93,7 @@ def luminance(linear_hwc: Array) -> Float32:
 
 
 def gray_of(pixels: Array) -> Array:
-    """The gray of a photograph: its luminance coded with the sRGB curve, (h, w) in the type of `pixels`.
+    """The gray of a photograph: its luminance encoded with the sRGB curve, (h, w) in the type of `pixels`.
 
     Gray pixels come back as they are; equal channels give that channel exactly.
     """
@@ -164,16 +164,16 @@ def lab_to_pixels(lightness_hw: Array, chroma_hwc: Array, dtype: DTypeLike) -> A
     """`to_pixels` of `lab_to_rgb`, quicker: L* (h, w) and a*, b* (h, w, 2) -> RGB (h, w, 3) of uint8 or uint16."""
     planes = [np.ascontiguousarray(plane, np.float32) for plane in (lightness_hw, chroma_hwc[..., 0], chroma_hwc[..., 1])]
     if np.dtype(dtype) != np.uint8:
-        return np.asarray(cv2.merge(list(to_pixels(_coded(*planes), dtype))))
+        return np.asarray(cv2.merge(list(to_pixels(_srgb_planes(*planes), dtype))))
     # OpenCV's conversion, of the same constants, is a fifth of the work and true to a ten-thousandth, which 16 bits would
     # show. It clips what lies outside the gamut, to exactly 0 or 1.
-    coded = np.asarray(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_LAB2RGB), np.float32)
-    pixels = np.asarray(cv2.convertScaleAbs(coded, alpha=255), np.uint8)
+    srgb = np.asarray(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_LAB2RGB), np.float32)
+    pixels = np.asarray(cv2.convertScaleAbs(srgb, alpha=255), np.uint8)
     extreme = np.flatnonzero(np.asarray(cv2.inRange(pixels, (1, 1, 1), (254, 254, 254))) == 0)
-    values = coded.reshape(-1, 3)[extreme]
+    values = srgb.reshape(-1, 3)[extreme]
     clipped = extreme[((values < _ABOVE_0) | (values > _BELOW_1)).any(axis=1)]
     if clipped.size:
-        pixels.reshape(-1, 3)[clipped] = to_pixels(_coded(*(plane.ravel()[clipped] for plane in planes)), np.uint8).T
+        pixels.reshape(-1, 3)[clipped] = to_pixels(_srgb_planes(*(plane.ravel()[clipped] for plane in planes)), np.uint8).T
     return pixels
 
 
@@ -203,8 +203,8 @@ def float01(pixels: Array) -> Float32:
 @cache
 def _linear_table(dtype: str) -> Float32:
     top = int(np.iinfo(dtype).max)
-    coded = np.arange(top + 1) / top
-    table = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    srgb = np.arange(top + 1) / top
+    table = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
     table.setflags(write=False)
     return table
 
@@ -238,11 +238,11 @@ def _f_inverse(f: Float32) -> Float32:
 
 
 def _lab_to_rgb(lab: Float32) -> Float32:
-    return np.asarray(cv2.merge(list(_coded(lab[..., 0], lab[..., 1], lab[..., 2]))), np.float32)
+    return np.asarray(cv2.merge(list(_srgb_planes(lab[..., 0], lab[..., 1], lab[..., 2]))), np.float32)
 
 
-def _coded(lightness: Float32, a: Float32, b: Float32) -> Float32:
-    """sRGB-coded planes (3, h, w) in [0, 1]. Planes, as operations on interleaved colors take five times as long."""
+def _srgb_planes(lightness: Float32, a: Float32, b: Float32) -> Float32:
+    """sRGB planes (3, h, w) in [0, 1]. Planes, because operations on interleaved colors take five times as long."""
     fy = (np.clip(lightness, 0, 100) + np.float32(16)) * np.float32(1 / 116)
     a, b = a * np.float32(1 / 500), b * np.float32(1 / 200)
     linear = _linear_of(fy, a, b)
@@ -250,8 +250,8 @@ def _coded(lightness: Float32, a: Float32, b: Float32) -> Float32:
     outside = (low < 0) | (high > 1)
     if outside.any():
         linear[:, outside] = _in_gamut(fy[outside], a[outside], b[outside])
-    coded = linear_to_srgb(linear)
-    return np.clip(coded, 0, 1, out=coded)
+    srgb = linear_to_srgb(linear)
+    return np.clip(srgb, 0, 1, out=srgb)
 
 
 def _linear_of(fy: Float32, a: Float32, b: Float32) -> Float32:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from dancheong.imaging.header import Header, Unreadable
+from dancheong.imaging.header import ORIENTATION, Header, Unreadable
 from dancheong.imaging.profiles import ProfileError, cmyk_to_srgb, lab_to_srgb, to_srgb
 from dancheong.imaging.tiff import TiffDirectory, write_tiff
 
@@ -88,9 +88,9 @@ def _with_opencv(file: IO[bytes], header: Header, notes: list[str]) -> tuple[Arr
         planes = [_imdecode(plane, header) for plane in _plane_files(bytes(data), TiffDirectory(file), header)]
         pixels = _sixteen_bits(np.stack(planes, axis=-1), header, notes)
     else:
-        if header.orientation_at is not None:
+        if header.format == "TIFF":
             # Some versions of OpenCV turn a TIFF and others do not, so none is given a reason to.
-            data[slice(*header.orientation_at)] = header.upright_code
+            TiffDirectory(file).set_short(data, ORIENTATION, 1)
         pixels = _sixteen_bits(_imdecode(data, header), header, notes)
         if pixels.ndim == 3:
             pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]

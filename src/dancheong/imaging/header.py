@@ -41,7 +41,7 @@ _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
 }
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ORIENTATION = int(ExifTags.Base.Orientation)
+ORIENTATION = int(ExifTags.Base.Orientation)
 # Of a TIFF's tags, those that tell of the picture and not of how the file is laid out.
 _DESCRIPTIVE_TAGS = (
     269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), int(ExifTags.IFD.Exif),
@@ -83,8 +83,6 @@ class Header:
     dpi: tuple[float, float] | None
     most_pixels_a_byte: float  # what the compression can reach: a short file of a huge picture is damaged, or a bomb
     notes: tuple[str, ...] = ()
-    orientation_at: tuple[int, int] | None = None  # TIFF: the bytes that hold the orientation,
-    upright_code: bytes = b""  # and what stands there in an upright file
 
     @property
     def gray(self) -> bool:
@@ -173,16 +171,14 @@ def _tiff_header(file: IO[bytes]) -> Header:
     except SyntaxError:
         image = None
     bits, samples = number(258, 1), number(277, 1)
-    place = directory.place(_ORIENTATION)
     exif, notes = _tiff_exif(image)
     return Header(
         format="TIFF", image=image, width_px=number(256, 0), height_px=number(257, 0),
-        orientation=number(_ORIENTATION, 1), bits=bits, samples=samples,
+        orientation=number(ORIENTATION, 1), bits=bits, samples=samples,
         photometric=number(262, 1), planar=number(284, 1) == 2 and samples > 1,
         alpha=samples == 4 and number(338, 2) != 0, signed=number(339, 1) == 2,
         icc=directory.whole(34675), exif=exif, dpi=_dpi(image) if image is not None else None,
         most_pixels_a_byte=_tiff_pixels_a_byte(number(259, 1), bits * samples), notes=notes,
-        orientation_at=None if place is None else (place, place + 2), upright_code=struct.pack(directory.order + "H", 1),
     )  # fmt: skip
 
 
@@ -210,7 +206,7 @@ def _exif_of(raw: bytes | None) -> tuple[int, bytes | None, tuple[str, ...]]:
     try:
         exif = Image.Exif()
         exif.load(raw)
-        orientation = exif.pop(_ORIENTATION, 1)
+        orientation = exif.pop(ORIENTATION, 1)
         clean = exif_bytes(exif) if len(exif) else None
     except Exception:  # Pillow raises a dozen kinds on damaged EXIF, and the picture is whole without it
         return 1, None, ("its EXIF is damaged and was left out",)

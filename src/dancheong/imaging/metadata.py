@@ -72,18 +72,15 @@ def fitting(carried: Carried, kind: str, size_px: tuple[int, int], bare_xmp: byt
 
     `bare_xmp`: what is written instead of a packet that is too long.
     """
-    notes = []
+    notes: list[str] = []
     exif, xmp, iptc, texts = _exif_now(carried, kind, size_px), carried.xmp, carried.iptc, carried.texts
     if kind == "JPEG":
         if exif is not None and len(exif) > _MAX_JPEG_EXIF_BYTES:
-            exif = None
-            notes.append("its EXIF is longer than a JPEG can hold and was left out")
+            exif, notes = None, [*notes, "its EXIF is longer than a JPEG can hold and was left out"]
         if xmp is not None and len(xmp) > _MAX_JPEG_XMP_BYTES:
-            xmp = bare_xmp
-            notes.append("its XMP is longer than a JPEG can hold and was left out")
+            xmp, notes = bare_xmp, [*notes, "its XMP is longer than a JPEG can hold and was left out"]
         if iptc is not None and len(iptc) > _MAX_JPEG_IPTC_BYTES:
-            iptc = None
-            notes.append("its IPTC data are longer than a JPEG can hold and were left out")
+            iptc, notes = None, [*notes, "its IPTC data are longer than a JPEG can hold and were left out"]
     if kind == "WEBP" and iptc is not None:
         iptc = None
         notes.append("WebP has no place for its IPTC data, which were left out")

@@ -42,9 +42,10 @@ class TiffDirectory:
             at += entry_bytes
             self._entries.setdefault(tag, (kind, length, at - struct.calcsize(self._offset_format)))
 
-    def place(self, tag: int) -> int | None:
-        """Where in the file the entry of a tag keeps its value (or the offset of a longer one)."""
-        return self._entries[tag][2] if tag in self._entries else None
+    def set_short(self, data: bytearray, tag: int, value: int) -> None:
+        """Change a number of 16 bits in `data`, a copy of the file, where the tag is there."""
+        if tag in self._entries:
+            struct.pack_into(self.order + "H", data, self._entries[tag][2], value)
 
     def raw(self, tag: int) -> bytes | None:
         """The value of a tag as it stands in the file, whatever type is declared for it."""
