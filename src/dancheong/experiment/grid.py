@@ -10,9 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from dancheong.experiment.pictures import Pictures, dosed, placebo, toned
 from dancheong.experiment.versions import run_version
 from dancheong.params import DancheongError, Params
 from dancheong.system.cores import cores
+from dancheong.system.signals import signals_handled
 
 # These change how fast a run goes, not what comes out.
 _FREE = {"workers", "devices", "device", "val_images"}
@@ -104,7 +104,7 @@ def run_grid(
     """
     grid = _Grid(runs, any_version, watch)
     if grid.left and not report_only:
-        with _stoppable():
+        with signals_handled(signal.default_int_handler):
             if jobs == 1:
                 grid.one_by_one()
             else:
@@ -257,20 +257,6 @@ class _Processes:
                 process.kill()
             elif process.stdin is not None:
                 process.stdin.close()
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """A polite kill stops as Ctrl-C does, and Ctrl-C stops even what a shell has started in the background."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def check_same_start(runs: Sequence[Run], results: Mapping[str, Result], own: Sequence[str] = ()) -> list[str]:

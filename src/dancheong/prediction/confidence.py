@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dancheong.data.prepare import AB_SCALE
 from dancheong.imaging.color import rgb_to_lab
-from dancheong.imaging.resize import resize, working_shape
+from dancheong.imaging.resize import resize, scaled_size, working_shape
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer, Predicted
 
@@ -73,7 +73,7 @@ def _spread(model: Colorizer, input_hwc: Pixels, chroma_hwc: FloatArray) -> Floa
     small = resize(input_hwc, working_shape(input_hwc.shape[0], input_hwc.shape[1], model.params.resol))
     others = [_lab(model, model.predict(np.ascontiguousarray(small[:, ::-1])))[1][:, ::-1]]
     for scale in SCALES:
-        scaled = resize(input_hwc, (max(1, round(h * scale)), max(1, round(w * scale))))
+        scaled = resize(input_hwc, scaled_size(h, w, scale))
         others.append(resize(_lab(model, model.predict_at_size(scaled))[1], (h, w)))
     squares = np.mean([((other - chroma_hwc) ** 2).sum(axis=-1) for other in others], axis=0, dtype=np.float32)
     sigma_px = max(model.params.resol / _SMOOTH, 0.5)

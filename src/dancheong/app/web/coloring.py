@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dancheong.imaging.color import as_rgb
 from dancheong.imaging.files import PhotoError, read_photo, read_size, write_photo
 from dancheong.imaging.profiles import to_eight
-from dancheong.imaging.resize import resize
+from dancheong.imaging.resize import fit_size, resize
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.prediction.plan import why_coloring_uses_no_mask
@@ -153,9 +153,8 @@ def picture(photograph: Photograph, kind: Kind, size: Size) -> Path:
     if not target.exists():
         folder.mkdir(exist_ok=True)
         pixels = to_eight(read_photo(source).pixels)
-        scale = LONGEST_PX[size] / max(pixels.shape[:2])
-        if 0 < scale < 1:
-            pixels = resize(pixels, (max(1, round(pixels.shape[0] * scale)), max(1, round(pixels.shape[1] * scale))))
+        if LONGEST_PX[size]:
+            pixels = resize(pixels, fit_size(pixels.shape[0], pixels.shape[1], LONGEST_PX[size]))
         if kind == "mask":
             _write_tinted(target, pixels)
         else:

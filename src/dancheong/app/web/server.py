@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from dancheong.params import DancheongError, ExtraMissing
+from dancheong.system.signals import signals_handled
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STORED_UPLOADS = 4  # there is room for so many uploads of the largest size
@@ -116,10 +117,9 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
     token = "" if options.host in LOOPBACK else secrets.token_urlsafe(24)
     _check(options)
     listening = _listen(options)
-    for name in ("SIGTERM", "SIGHUP"):  # a terminal that is closed; Windows has none
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _end)
-    with suppress(KeyboardInterrupt), listening, assembled(options, token) as application:
+    # As an exception, so that the files of visitors are removed; SIGHUP comes from a terminal that is closed.
+    ended = signals_handled(signal.default_int_handler, ("SIGTERM", "SIGHUP"))
+    with suppress(KeyboardInterrupt), ended, listening, assembled(options, token) as application:
         import uvicorn
 
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
@@ -131,11 +131,6 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
         for address in addresses(options.host, listening.getsockname()[1], token):
             say(address)
         uvicorn.Server(config).run(sockets=[listening])
-
-
-def _end(number: int, frame: object) -> NoReturn:
-    """Turn a signal into an exception, so that the files of visitors are removed. uvicorn raises the signal after its end."""
-    raise KeyboardInterrupt
 
 
 def _listen(options: Options) -> socket.socket:
