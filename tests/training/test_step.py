@@ -13,6 +13,7 @@ from dancheong.models.discriminator import Discriminator, discriminator_rows
 from dancheong.models.network import Network
 from dancheong.models.table import unet_table
 from dancheong.params import Params, resolve
+from dancheong.params.schema import ROWS
 from dancheong.training.step import Networks, lr_factor, train_step
 
 TINY = {"resol": 32, "ngf": 4, "ndf": 4, "patch_size": "16", "dropout": 0.0}
@@ -116,6 +117,14 @@ def test_one_step_equals_a_plain_derivation():
         states = [getattr(one, network).state_dict() for one in (ours, plain)]
         for name, value in states[0].items():
             torch.testing.assert_close(value, states[1][name], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("loss", ROWS["loss"].choices)
+def test_the_generator_learns_from_the_distance_that_loss_names(loss):
+    params = paper(loss=loss)
+    losses = train_step(networks_of(params), batch_of(), params, backward, False)
+    assert losses.keys() == {"l1", loss, "g"}
+    assert losses["g"] == params.lambda_l1 * losses[loss]
 
 
 def damage():

@@ -18,7 +18,8 @@ from dancheong.params import Params
 PAPER = {"d_real": (0.28004, 0.32232), "d_fake": (0.38701, 0.40546), "g": (3.04149, 4.03307)}
 LABELS = {
     "d_real": "discriminator on real (D_loss1)", "d_fake": "discriminator on fake (D_loss2)", "g": "generator (G_loss)",
-    "g_gan": "of it adversarial", "l1": "of it the distance to the truth, unweighted",
+    "g_gan": "of it adversarial", "color": "of it the distance to the truth where LOSS is color, unweighted",
+    "l1": "mean absolute difference (of it the distance where LOSS is l1), unweighted",
 }
 CAN_AND_CANNOT = (
     "These are the training's own losses, in its last epoch, on its own targets. They can show whether the two networks are in "

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from dancheong.models.discriminator import ReceptiveField
 
+# One unit of a* or b* as the network gives it (LAB).
 COLOR_UNIT = 1 / 110
 
 
@@ -60,6 +61,10 @@ def color_distance(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor |
     """
     difference = _at_least_single(fake_bchw - target_bchw)
     return _weighted_mean((difference.square().sum(1, keepdim=True) + COLOR_UNIT**2).sqrt(), weight_b1hw)
+
+
+# What the generator learns from, by LOSS.
+DISTANCES = {"l1": l1, "color": color_distance}
 
 
 def compose(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None) -> Tensor:

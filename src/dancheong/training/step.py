@@ -36,7 +36,7 @@ def train_step(
     """Update the discriminator on the detached fake, then the generator against the updated discriminator.
 
     `batch` has input_bchw, target_bchw in [-1, 1] and weight_b1hw in [0, 1] (0: damaged). `adversarial` is False during
-    the warm-up, when only the L1 term counts. Returns the losses as detached scalars on the device.
+    the warm-up, when only the distance to the truth counts. Returns the losses as detached scalars on the device.
     """
     condition, target, weight = batch.input_bchw, batch.target_bchw, batch.weight_b1hw
     gan_weight = weight if params.loss_mask == "l1+gan" else torch.ones_like(weight)
@@ -50,8 +50,8 @@ def train_step(
         out = adversarial_losses(networks, pair_fake, pair_real, patch_weight, backward)
 
     out["l1"] = losses.l1(fake, target, weight)
-    if params.loss == "color":
-        out["color"] = losses.color_distance(fake, target, weight)
+    if params.loss != "l1":
+        out[params.loss] = losses.DISTANCES[params.loss](fake, target, weight)
     loss_g = params.lambda_l1 * out[params.loss]
     if "g_gan" in out:
         loss_g = loss_g + params.lambda_gan * out["g_gan"]
