@@ -58,7 +58,7 @@ def test_the_page_stands_alone_and_markdown_links_to_figures_that_are_there(comp
         assert number in page
     markdown = (folder / "report.md").read_text("utf-8")
     linked = re.findall(r"!\[[^]]*\]\(([^)]+)\)", markdown)
-    losses = [f"loss_{name}.svg" for name in ("d_fake", "d_real", "g_gan", "l1")]
+    losses = [f"loss_{name}.svg" for name in ("color", "d_fake", "d_real", "g_gan", "l1")]
     assert sorted(linked) == [f"figures/{name}" for name in ("doses.svg", "forest.svg", *losses, "pictures.png")]
     assert {f"figures/{file.name}" for file in (folder / "figures").iterdir()} == set(linked)
     for file in linked:

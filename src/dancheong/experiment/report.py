@@ -39,9 +39,10 @@ from dancheong.report.page import (
 from dancheong.system.whole_file import whole_file
 
 _LIBRARIES = ("dancheong", "torch", "onnxruntime", "numpy", "scipy", "opencv-python-headless")
-_SHORT = {"d_real": "D on real", "d_fake": "D on fake", "g": "G", "g_gan": "G, adversarial", "l1": "distance"}
+_SHORT = {"d_real": "D on real", "d_fake": "D on fake", "g": "G", "g_gan": "G, adversarial", "color": "color distance",
+          "l1": "l1"}
 _CURVES = {"d_real": "discriminator on real", "d_fake": "discriminator on fake", "g_gan": "generator, adversarial",
-           "l1": "distance to the truth"}
+           "color": "distance of the colors to the truth", "l1": "mean absolute difference to the truth"}
 _CELL_PX = 384
 _LEVELS = (
     "Mean over photographs, then over seeds, with Student's interval of 95 % over seeds. "
