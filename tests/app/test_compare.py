@@ -67,7 +67,7 @@ def test_the_page_stands_alone_and_markdown_links_to_figures_that_are_there(comp
             assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
         else:
             assert read_photo(folder / file).pixels.ndim == 3
-    assert page.count('<svg class="chart"') == 6
+    assert page.count('<svg class="chart"') == 7
 
 
 def test_each_photograph_of_each_run_has_its_scores(compared, folder):
