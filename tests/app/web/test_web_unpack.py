@@ -7,6 +7,7 @@ import pytest
 from dancheong.app.web import unpack as module
 from dancheong.app.web.translations import Words, catalogue
 from dancheong.app.web.unpack import BadZip, unpack
+from dancheong.imaging.files import READ_SUFFIXES
 
 PIXELS = b"\x89PNG not looked at here"
 
@@ -29,6 +30,12 @@ def test_only_photographs_come_out_with_their_folders(tmp_path):
     ])
     assert unpack(archive, tmp_path / "out", 10_000) == 3
     assert files_of(tmp_path / "out") == ["color/경복궁 1.png", "gray/경복궁 1.png", "scan.TIFF"]
+
+
+@pytest.mark.parametrize("suffix", sorted(READ_SUFFIXES))
+def test_whatever_can_be_read_comes_out(tmp_path, suffix):
+    assert unpack(packed(tmp_path / "a.zip", [(f"1{suffix}", PIXELS)]), tmp_path / "out", 10_000) == 1
+    assert files_of(tmp_path / "out") == [f"1{suffix}"]
 
 
 @pytest.mark.parametrize("name", ["../out.png", "a/../../out.png", "/etc/out.png", "C:\\out.png", "..\\out.png", "C:out.png"])

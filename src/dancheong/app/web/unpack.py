@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from dancheong.imaging.files import PHOTO_SUFFIXES
+from dancheong.imaging.files import READ_SUFFIXES
 from dancheong.params import DancheongError
 
 MAX_FILES = 20_000
@@ -65,13 +65,13 @@ def _members(zipped: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPa
             raise BadZip("zip_path", name=name)
         is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
         hidden = any(part.startswith((".", "__MACOSX")) for part in relative.parts)
-        if info.is_dir() or is_link or hidden or relative.suffix.lower() not in PHOTO_SUFFIXES:
+        if info.is_dir() or is_link or hidden or relative.suffix.lower() not in READ_SUFFIXES:
             continue
         if len(relative.parts) > MAX_DEPTH or any(len(part.encode()) > 255 for part in relative.parts):
             raise BadZip("zip_path", name=name[:200])
         members.setdefault(str(relative).casefold(), (info, relative))
     if not members:
-        raise BadZip("zip_empty", suffixes=", ".join(sorted(PHOTO_SUFFIXES)))
+        raise BadZip("zip_empty", suffixes=", ".join(sorted(READ_SUFFIXES)))
     return list(members.values())
 
 
