@@ -4,12 +4,12 @@ Nothing is fetched: neither a time stamp nor a remote manifest of the original.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dancheong.imaging.xmp import SOFTWARE, SOURCE_TYPES, Provenance
 from dancheong.params import DancheongError, ExtraMissing, ParamError, Params
@@ -22,9 +22,7 @@ _SETTINGS = {
     # The files are pictures themselves, and a thumbnail would take the memory of a decoded photograph.
     "builder": {"thumbnail": {"enabled": False}},
 }
-_RECIPE_LABEL = "org.dancheong.coloring"
-
-
+_PARENT, _RECIPE_LABEL = "original", "org.dancheong.coloring"
 # A PNG of one pixel.
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63600000000200"
@@ -50,22 +48,46 @@ class Signing:
             ExtraMissing: c2pa-python is not installed.
             ParamError: files that are not there or do not fit together, or a certificate that may not sign.
         """
-        c2pa, signer = _signer(self)
+        c2pa, pixel = _library(), partial(BytesIO, _PIXEL)
+        recipe = Recipe("", Params(), Provenance())
         try:
-            with c2pa.Builder({"claim_generator_info": [SOFTWARE]}, _context(c2pa)) as builder:
-                builder.sign(signer, _FORMATS["PNG"], BytesIO(_PIXEL), BytesIO())
+            _sign(c2pa, self, recipe.manifest("pixel.png"), "original.png", (pixel(), "PNG"), (pixel(), BytesIO(), "PNG"))
         except c2pa.C2paError as error:
-            raise ParamError(f"{self.certificates}: this certificate cannot sign Content Credentials ({error})") from error
+            raise ParamError(f"{self.certificates}: this certificate cannot sign ({_words(error)})") from error
 
 
-def sign(
-    result: Path, title: str, original: Path, original_format: str, signing: Signing, made: Provenance, params: Params,
-    model_name: str,
-) -> None:
-    """Put signed Content Credentials into the file `result`, whole or not at all.
+@dataclass(frozen=True)
+class Recipe:
+    """What Content Credentials say of the making: the model's name, its parameters, and the digests in `made`."""
 
-    The manifest names the original as parent, with the original's own manifest where it has one. It asserts the action
-    `c2pa.edited`, the model, the parameters that differ from their defaults, and the digests.
+    model_name: str
+    params: Params
+    made: Provenance
+
+    def manifest(self, title: str) -> dict[str, Any]:
+        """The manifest of a result of the name `title`, with the original as its parent (C2PA 2.1)."""
+        edited = {
+            "action": "c2pa.edited", "softwareAgent": SOFTWARE, "digitalSourceType": SOURCE_TYPES + self.made.source_type,
+            "description": "Color was predicted by a trained network.",
+        }
+        recipe = {
+            "model": {"name": self.model_name, "digest": self.made.model}, "originalSha256": self.made.original,
+            "settingsDigest": self.made.params,
+            "settings": {
+                name.upper(): value for name, value in self.params.model_dump(mode="json", exclude_defaults=True).items()
+            },
+        }
+        actions = [{"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}, edited]
+        return {
+            "claim_generator_info": [SOFTWARE], "title": title,
+            "assertions": [
+                {"label": "c2pa.actions.v2", "data": {"actions": actions}}, {"label": _RECIPE_LABEL, "data": recipe},
+            ],
+        }
+
+
+def sign(signing: Signing, recipe: Recipe, result: Path, title: str, original: Path, original_format: str) -> None:
+    """Put signed Content Credentials into the file `result`, whole or not at all; what the original's say is kept in them.
 
     Args:
         title: the name that the result will have.
@@ -74,52 +96,43 @@ def sign(
     Raises:
         DancheongError: nothing was signed, and why.
     """
-    c2pa, signer = _signer(signing)
-    parent = {"title": original.name, "relationship": "parentOf", "label": "original"}
-    mime = _FORMATS[_SUFFIXES.get(result.suffix.lower(), "JPEG")]
+    c2pa = _library()
+    kind = _SUFFIXES.get(result.suffix.lower(), "JPEG")
     try:
-        with c2pa.Builder(_manifest(title, made, params, model_name), _context(c2pa)) as builder:
-            with original.open("rb") as file:
-                builder.add_ingredient(parent, _FORMATS.get(original_format, "application/octet-stream"), file)
-            with whole_file(result) as signed, result.open("rb") as source, signed.open("w+b") as target:
-                builder.sign(signer, mime, source, target)
+        # The files are closed before the name is given.
+        with (
+            whole_file(result) as signed, original.open("rb") as parent, result.open("rb") as source,
+            signed.open("w+b") as target,
+        ):
+            _sign(c2pa, signing, recipe.manifest(title), original.name, (parent, original_format), (source, target, kind))
     except c2pa.C2paError as error:
-        raise DancheongError(f"{original}: the result could not be signed ({error})") from error
+        raise DancheongError(f"{original}: the result could not be signed ({_words(error)})") from error
 
 
-def _manifest(title: str, made: Provenance, params: Params, model_name: str) -> dict[str, Any]:
-    edited = {
-        "action": "c2pa.edited", "softwareAgent": SOFTWARE, "digitalSourceType": SOURCE_TYPES + made.source_type,
-        "description": "Color was predicted by a trained network. The lightness is that of the original.",
-    }
-    recipe = {
-        "model": {"name": model_name, "digest": made.model}, "originalSha256": made.original, "settingsDigest": made.params,
-        "settings": {name.upper(): value for name, value in params.model_dump(mode="json", exclude_defaults=True).items()},
-    }
-    actions = [{"action": "c2pa.opened", "parameters": {"ingredientIds": ["original"]}}, edited]
-    return {
-        "claim_generator_info": [SOFTWARE], "title": title,
-        "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": actions}}, {"label": _RECIPE_LABEL, "data": recipe},
-        ],
-    }
+def _sign(
+    c2pa: Any, signing: Signing, manifest: dict[str, Any], parent_name: str, parent: tuple[IO[bytes], str],
+    result: tuple[IO[bytes], IO[bytes], str],
+) -> None:
+    """`parent`: file and format; `result`: file without and with Content Credentials, and format."""
+    # A signer of this thread's own, which costs little.
+    signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(*_pem(signing), None))
+    with signer, c2pa.Builder(manifest, c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))) as builder:
+        ingredient = {"title": parent_name, "relationship": "parentOf", "label": _PARENT}
+        builder.add_ingredient(ingredient, _FORMATS.get(parent[1], "application/octet-stream"), parent[0])
+        source, target, kind = result
+        builder.sign(signer, _FORMATS[kind], source, target)
 
 
-def _signer(signing: Signing) -> tuple[Any, Any]:
-    """The library, and a signer of this thread's own."""
+def _library() -> Any:
     try:
-        c2pa = import_module("c2pa")
-        algorithm, certificates, key = _pem(signing)
+        import_module("cryptography")
+        return import_module("c2pa")
     except ModuleNotFoundError as error:
         raise ExtraMissing(f"--sign needs {error.name}, which is not installed: pip install 'dancheong[c2pa]'") from error
-    try:
-        return c2pa, c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm, certificates, key, None))
-    except c2pa.C2paError as error:
-        raise ParamError(f"{signing.certificates}: this certificate cannot sign ({error})") from error
 
 
-def _context(c2pa: Any) -> Any:
-    return c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 @lru_cache(maxsize=1)
@@ -147,7 +160,7 @@ def _pem(signing: Signing) -> tuple[str, bytes, bytes]:
     name = type(key).__name__
     algorithm = {"Ed25519": "ed25519", "RSA": "ps256"}.get(name.removesuffix("PrivateKey"), "")
     if hasattr(key, "curve"):
-        algorithm = {256: "es256", 384: "es384", 521: "es512"}.get(key.key_size, "")
+        algorithm = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}.get(key.curve.name, "")
     if not algorithm:
         raise ParamError(f"{signing.key}: {name} came; a key of P-256, P-384, P-521, Ed25519 or RSA was expected")
     return algorithm, certificates, secret

@@ -25,7 +25,7 @@ from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
-from dancheong.prediction.credentials import sign
+from dancheong.prediction.credentials import Recipe, sign
 from dancheong.prediction.identity import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.memory import Budget, bytes_needed, check_allowed, is_out_of_memory, rows_within
 from dancheong.prediction.plan import FolderOptions, Job
@@ -126,7 +126,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
 
     def sign_result(path: Path, job: Job, original: Photo, made: Provenance) -> None:
         assert options.sign is not None
-        sign(path, job.output.name, job.photo, original.format, options.sign, made, params, name)
+        sign(options.sign, Recipe(name, params, made), path, job.output.name, job.photo, original.format)
 
     return Processor(
         apply, needs, params, options, _provenance(model.digest, params, options, upscaler=enlarged_by),
