@@ -6,6 +6,7 @@ what was given up on the way is told in `Photo.notes`.
 """
 
 import stat
+from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -185,8 +186,7 @@ def look_through(folder: str | Path, closed: Collection[Path] = ()) -> tuple[lis
     seen: dict[tuple[int, int], Path] = {}
     left_out: list[LeftOut] = []
     linked_files: list[Path] = []
-    own: list[Path] = [root]
-    linked: list[Path] = []
+    own, linked = deque([root]), deque[Path]()
 
     def take(photo: Path) -> None:
         first = found.setdefault(_identity(photo), photo)
@@ -194,14 +194,14 @@ def look_through(folder: str | Path, closed: Collection[Path] = ()) -> tuple[lis
             left_out.append(LeftOut(photo, f"the same file as {first}"))
 
     while own or linked:
-        place = own.pop() if own else linked.pop()
+        place = own.popleft() if own else linked.popleft()
         with _telling(place, left_out):
             if place != root and _lies_in(place, closed):
                 left_out.append(LeftOut(place, "a folder of results"))
             elif (first := seen.setdefault(_identity(place), place)) != place:
                 left_out.append(LeftOut(place, f"the same folder as {first}"))
             else:
-                for entry in sorted(place.iterdir(), reverse=True):
+                for entry in sorted(place.iterdir()):
                     with _telling(entry, left_out):
                         mode = 0 if entry.name.startswith(".") else entry.stat().st_mode
                         if stat.S_ISDIR(mode):
