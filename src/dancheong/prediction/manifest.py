@@ -126,9 +126,10 @@ class Manifest:
             OSError: the disk.
         """
         output = self._name(result.output)
-        if result.status == "skipped" and (made := self._made.get(output)) is not None:
-            if made.sha256 == result.sha256 and _is_path(result.input, made.file):
-                return
+        made = self._made.get(output)
+        known = made is not None and made.sha256 == result.sha256 and _is_path(result.input, made.file)
+        if result.status == "skipped" and known:
+            return
         self._add(Row(
             str(result.input), output, result.width, result.height, result.glare_share, result.confidence, result.seconds,
             result.status, result.error or "", "; ".join(result.notes), result.sha256, self.model,
