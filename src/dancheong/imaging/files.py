@@ -18,7 +18,7 @@ from dancheong.imaging.decode import decode
 from dancheong.imaging.encode import encode
 from dancheong.imaging.header import Header, Unreadable, read_header
 from dancheong.imaging.metadata import Carried, embedded, fitting
-from dancheong.imaging.xmp import Provenance, updated
+from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.whole_file import whole_file
 
 _FORMATS = {
@@ -92,6 +92,16 @@ def read_size(path: str | Path) -> tuple[int, int]:
     """
     with _reading(Path(path)) as (_, header):
         return header.size_px
+
+
+def read_provenance(path: str | Path) -> Provenance | None:
+    """Where this program says that a picture's colors came from; None where it has not written the picture.
+
+    Raises:
+        PhotoError: as `read_photo`, as far as the header shows it.
+    """
+    with _reading(Path(path)) as (file, header):
+        return provenance_of(embedded(file, header)[0].xmp)
 
 
 def write_photo(

@@ -117,6 +117,19 @@ def updated(packet: bytes | None, provenance: Provenance | None) -> bytes | None
     return f'{head}{root.toxml()}\n<?xpacket end="w"?>'.encode()
 
 
+def provenance_of(packet: bytes | None) -> Provenance | None:
+    """The provenance in a packet (from `check_packet`); None where none was put in."""
+    # Most packets are strangers', and a tree of each would take time.
+    if packet is None or _OWN.encode() not in packet:
+        return None
+    rdf = _rdf_of(minidom.parseString(packet))
+    assert rdf is not None  # as check_packet saw
+    if not _take(rdf, _OWN, "Software"):
+        return None
+    model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
+    return Provenance(model, params, _take(rdf, _IPTC_EXTENSION, "DigitalSourceType").removeprefix(_SOURCE_TYPES))
+
+
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described

@@ -21,6 +21,7 @@ from dancheong.prediction.memory import Budget
 from dancheong.prediction.plan import FolderOptions, Job, Tell
 from dancheong.prediction.process_file import Numbered, Processor, coloring, failure, process_file
 from dancheong.prediction.result import FileResult
+from dancheong.prediction.shipped import COLORIZER
 
 NO_WORKER_SECONDS = 60.0
 _POLL_SECONDS = 2.0
@@ -29,7 +30,10 @@ _TOPIC = "dancheong"
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs beside the file: the model as this process opened it, and whether to overwrite."""
+    """What a worker needs beside the file: the model as this process opened it, and whether to overwrite.
+
+    `model`: its file; empty: the one that comes along.
+    """
 
     model: str
     digest: str
@@ -47,7 +51,9 @@ def task_of(model: Colorizer, overwrite: bool) -> Task:
     if model.opened is None:
         raise DancheongError("workers open the model themselves: give a model file, or Colorizer.open of one")
     path, runtime, settings = model.opened
-    return Task(str(path.absolute()), model.digest, runtime, tuple(sorted(settings.items())), overwrite)
+    # Each machine has the colorizer that comes along in its own installation.
+    name = "" if path == COLORIZER else str(path.absolute())
+    return Task(name, model.digest, runtime, tuple(sorted(settings.items())), overwrite)
 
 
 def run_on_cluster(
@@ -141,9 +147,10 @@ _opening = Lock()
 
 @lru_cache(maxsize=1)
 def _opened(task: Task) -> tuple[Processor, Budget]:
-    model = Colorizer.open(task.model, task.runtime, threads=1, **dict(task.settings))
+    model = Colorizer.open(task.model or None, task.runtime, threads=1, **dict(task.settings))
     if model.digest != task.digest:
-        raise DancheongError(f"{task.model}: a worker finds another model there; put the same file where all see it")
+        file = task.model or COLORIZER
+        raise DancheongError(f"{file}: a worker finds another model there; put the same file where all see it")
     options = FolderOptions(overwrite=task.overwrite, tell=_tell_client)
     return coloring(model, options), Budget(int(model.params.memory_gb * 1e9))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.sheet import sheet
 from dancheong.params import ParamError, Params
+from dancheong.prediction.beside import made_otherwise
 from dancheong.prediction.cluster import run_on_cluster, task_of
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import refuse_pairs
@@ -34,15 +35,16 @@ DEFAULTS = FolderOptions()
 def predict_files(
     colorizer: Colorizer | str | Path,
     inputs: Sequence[str | Path],
-    out_dir: str | Path,
+    out_dir: str | Path | None,
     options: FolderOptions = DEFAULTS,
     upscaler: Upscaler | None = None,
 ) -> list[FileResult]:
-    """Color photographs at their full size, or SR_SCALE times that, into `out_dir`.
+    """Color photographs at their full size, or SR_SCALE times that, into `out_dir` or beside each photograph.
 
     Args:
         colorizer: a Colorizer, or a model file.
         inputs: photographs, and folders that are searched; subfolders are kept in `out_dir`.
+        out_dir: None: `NAME_colored` beside each photograph (`dancheong.prediction.names.names_beside`).
         options: what else is wanted.
         upscaler: for SR_SCALE above 1; None: the one that comes with the program; with a cluster there is no other.
 
@@ -59,8 +61,11 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
-    jobs = plan_folder(inputs, Path(out_dir), options, why_coloring_uses_no_mask(model.params))
+    folder = None if out_dir is None else Path(out_dir)
+    jobs = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
+    if folder is None and options.manifest is None and not options.overwrite:
+        _tell_of_others(made_otherwise((job.output for job in jobs), processor.provenance), options)
 
     # The workers: threads of this process, or those of a cluster.
     run: Run
@@ -77,7 +82,8 @@ def predict_files(
     with ExitStack() as stack:
         manifest = None
         if options.manifest is not None:
-            manifest = stack.enter_context(Manifest(options.manifest, Path(out_dir), _recipe(model)))
+            folder = folder or options.manifest.parent
+            manifest = stack.enter_context(Manifest(options.manifest, folder, _recipe(model)))
         results = _collect(run, jobs, options, manifest)
     if options.sheet_path is not None:
         _write_sheet(options.sheet_path, contact_sheet(results))
@@ -140,10 +146,8 @@ def _collect(run: Run, jobs: list[Job], options: FolderOptions, manifest: Manife
     folders = {path.parent for job in jobs for path in job.results}
     if manifest is not None and (count := manifest.remove_leftovers(folders)):
         options.tell(f"{count} half-written files of a run that was killed were removed")
-    if manifest is not None and not options.overwrite and (count := manifest.other_models()):
-        options.tell(
-            f"{count} results here were made with another model or other settings: they stay; --overwrite makes them again"
-        )
+    if manifest is not None and not options.overwrite:
+        _tell_of_others(manifest.other_models(), options)
 
     # Refused jobs are done at once, the others as they come.
     results: dict[int, FileResult] = {}
@@ -170,6 +174,13 @@ def _collect(run: Run, jobs: list[Job], options: FolderOptions, manifest: Manife
     if manifest is not None:
         manifest.remove_leftovers(folders)
     return [results[number] for number in range(len(jobs))]
+
+
+def _tell_of_others(count: int, options: FolderOptions) -> None:
+    if count:
+        options.tell(
+            f"{count} results here were made with another model or other settings: they stay; --overwrite makes them again"
+        )
 
 
 def _recipe(model: Colorizer) -> str:
