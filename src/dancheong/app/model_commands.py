@@ -12,7 +12,8 @@ from dancheong.params import ParamError
 from dancheong.params.schema import format_value
 
 ModelFile = Annotated[
-    Path | None, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote; without it the model that comes along.")
+    Path | None,
+    typer.Argument(metavar="[MODEL.h5]", help="What `dancheong train` wrote; without it the model that comes along."),
 ]
 
 
