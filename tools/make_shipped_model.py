@@ -98,9 +98,9 @@ class Score:
     def row(self) -> str:
         """The score as a row of a table."""
         below = 1 - self.delta_e_2000 / self.gray
-        figures = [self.images, f"{self.delta_e_2000:.2f}", f"{self.gray:.2f}", f"{below:.1%}", f"{self.colorfulness:.1f}",
-                   f"{self.truth:.1f}", f"{self.worse:.0%}"]
-        return f"| {' | '.join([self.name, *map(str, figures)])} |"
+        errors = f"{self.delta_e_2000:.2f} | {self.gray:.2f} | {100 * below:.1f} %"
+        colors = f"{self.colorfulness:.1f} | {self.truth:.1f}"
+        return f"| {self.name} | {self.images} | {errors} | {colors} | {100 * self.worse:.0f} % |"
 
 
 def main() -> None:
