@@ -1,6 +1,5 @@
 """The networks that come with the program: where they lie, and the card of each, which says what it learned from."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from dancheong.glare.learned import GRAPH
 from dancheong.upscaling.upscaler import SHIPPED as UPSCALER
 
 COLORIZER = Path(__file__).with_name("colorizer.h5")
-_FACT = re.compile(r"^\| (?P<name>[^|]+?) \| (?P<value>[^|]+?) \|$", re.MULTILINE)
+_TABLE_HEAD = "| fact | value |\n|---|---|\n"
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,10 @@ class ShippedModel:
 
     @property
     def facts(self) -> dict[str, str]:
-        """The rows of the card's table, such as "learned from"."""
-        rows = {match["name"]: match["value"] for match in _FACT.finditer(self.card)}
-        return {name: value for name, value in rows.items() if set(value) != {"-"} and name != "fact"}
+        """The rows of the card's first table, such as "learned from"."""
+        table = self.card.partition(_TABLE_HEAD)[2].partition("\n\n")[0]
+        cells = (line.strip("| ").split(" | ", 1) for line in table.splitlines())
+        return {name: value for name, value in cells}
 
 
 def shipped_models() -> list[ShippedModel]:
