@@ -106,7 +106,8 @@ def test_models_are_listed_with_what_they_learned_from_and_their_cards_printed(c
     for one in said:
         assert one["bytes"] > 10_000
         assert one.keys() <= {
-            "name", "file", "bytes", "task", "learned from", "scores", "size", "trained with", "images seen", "license", "digest",
+            "name", "file", "bytes", "task", "learned from", "scores", "size", "trained with", "images seen", "license",
+            "digest",
         }
         assert min(len(one["learned from"]), len(one["scores"]), len(one["task"]), len(one["license"])) > 5
         card = command("models", "card", one["name"]).stdout

@@ -27,8 +27,8 @@ class ShippedModel:
     def facts(self) -> dict[str, str]:
         """The rows of the card's first table, such as "learned from"."""
         table = self.card.partition(_TABLE_HEAD)[2].partition("\n\n")[0]
-        cells = (line.strip("| ").split(" | ", 1) for line in table.splitlines())
-        return {name: value for name, value in cells}
+        rows = [line.strip("| ").split(" | ", 1) for line in table.splitlines()]
+        return {row[0]: row[1] for row in rows}
 
 
 def shipped_models() -> list[ShippedModel]:
