@@ -201,13 +201,12 @@ def card(chosen: Sequence[Credit], model: Artifact | None, scores: Sequence[Scor
 def _facts_of(model: Artifact, size: int) -> dict[str, str]:
     weights = sum(array.size for array in model.weights.values())
     # A row that says where it was trained would say nothing of the model.
-    changed = [
-        f"{name.upper()}={format_value(getattr(model.params, name))}" for name, origin in model.origins.items()
-        if origin != "default" and name not in ("device", "devices", "cache", "workers")
-    ]
+    told = [name for name in model.origins if model.origins[name] != "default" and name not in ("device", "devices", "cache")]
+    names = dict.fromkeys(["encoder", "resol", "epochs", *told])
+    trained_with = [f"{name.upper()}={format_value(getattr(model.params, name))}" for name in names]
     return {
         "size": f"{size / 1e6:.1f} MB, {weights / 1e6:.2f} million weights",
-        "trained with": ", ".join(changed) or "the defaults",
+        "trained with": ", ".join(trained_with),
         "images seen": f"{model.data.get('images_seen', 0):,}",
         "digest": model.digest,
     }

@@ -13,6 +13,7 @@ import pytest
 from shipped_credits import LICENSES, choose, credits_page
 
 from dancheong.artifact import read_artifact
+from dancheong.models.efficientnet import ENCODERS
 from dancheong.prediction.shipped import COLORIZER, ShippedModel
 from dancheong.scenes import write_scenes
 
@@ -99,6 +100,12 @@ def test_the_credits_in_the_package_are_those_of_the_table():
     assert COLORIZER.with_name("colorizer_credits.md").read_text("utf-8") == credits_page(chosen)
 
 
+def test_the_notice_names_each_encoder_that_a_model_file_may_hold():
+    notice = (ROOT / "NOTICE").read_text("utf-8")
+    assert all(encoder.distribution in notice for encoder in ENCODERS.values())
+    assert "Apache License, Version 2.0" in notice
+
+
 def test_the_whole_script_trains_scores_and_writes_the_card(table, tmp_path, monkeypatch, capsys):
     path = table(*[{}] * 4, {"licence": "CC BY-SA 4.0"})
     write_scenes(tmp_path / "scenes", 4, 1, 60, 44)
@@ -108,7 +115,7 @@ def test_the_whole_script_trains_scores_and_writes_the_card(table, tmp_path, mon
     write_scenes(tmp_path / "unseen, two", 2, 9, 60, 44)
     out = tmp_path / "package" / "colorizer.h5"
     out.parent.mkdir()
-    settings = ("RESOL=32", "NGF=4", "NDF=4", "DEPTH=3", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu", "PATCH_SIZE=16")
+    settings = ("ENCODER=unet", "RESOL=32", "NGF=4", "DEPTH=3", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
     monkeypatch.setattr(sys, "argv", [
         "make_shipped_model.py", str(path), "--out", str(out), "--scenes", "1",
         "--test", f"two scenes={tmp_path / 'unseen, two'}",

@@ -165,28 +165,33 @@ def test_a_manifest_of_a_folder_lies_in_it_and_leaves_other_files_alone(colorize
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps who may write in other ways")
-def test_a_folder_that_is_closed_is_said_in_words(model, photos, tmp_path):
+@pytest.mark.parametrize("asked", ["문.jpg", "."])
+def test_a_folder_that_is_closed_is_said_in_words(model, photos, tmp_path, asked):
+    # Root may write everywhere, so another user colors; the libraries are loaded before, as that user may not see them.
     code = (
-        "import os, sys; from pathlib import Path\n"
-        "from dancheong.prediction.folder import predict_files\n"
+        "import os, sys\n"
+        "from dancheong.app.main import main\n"
         "from dancheong.prediction.colorizer import Colorizer\n"
-        "colorizer = Colorizer.open(sys.argv[1], threads=1)\n"
-        "photo = Path(sys.argv[2]); photo.parent.chmod(0o555)\n"
-        # root may write everywhere
+        "from dancheong.prediction.folder import predict_files\n"
+        "Colorizer.open(sys.argv[2])\n"
         "os.geteuid() or os.setuid(65534)\n"
-        "print(predict_files(colorizer, [photo], None)[0].error)"
+        "main()"
     )
     for folder in (*tmp_path.parents, tmp_path):
-        if folder.owner() != "root" or folder.stat().st_mode & 0o005:
-            continue
-        folder.chmod(folder.stat().st_mode | 0o755)
+        if os.geteuid() == folder.stat().st_uid:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    before = contents(photos)
+    for folder in (photos / "안", photos):
+        folder.chmod(0o555)
     done = subprocess.run(
-        [sys.executable, "-c", code, model(), photos / "문.jpg"], capture_output=True, text=True, encoding="utf-8", check=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        [sys.executable, "-c", code, "predict", model(), photos / asked], capture_output=True, text=True, encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"}, check=False,
     )
-    photos.chmod(0o755)
-    assert "nothing can be written into this folder; name another one with -o" in done.stdout
-    assert not list(photos.glob("*_colored*"))
+    for folder in (photos, photos / "안"):
+        folder.chmod(0o755)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("nothing can be written into this folder; name another one with -o") == (1 if asked != "." else 4)
+    assert contents(photos) == before
 
 
 def test_a_photograph_that_is_not_there_fails_alone(colorizer, photos):

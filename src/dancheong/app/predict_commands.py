@@ -96,7 +96,7 @@ def predict(
     manifest: Path | None = None
     if output is not None:
         manifest = output / manifest_name(part)
-    elif folders := [path for path in inputs if path.is_dir()]:
+    elif folders := [path for path in inputs if path.is_dir() and os.access(path, os.W_OK)]:
         # Photographs that are named alone get their results and nothing more.
         manifest = folders[0] / manifest_name(part, beside=True)
     began = time.monotonic()
