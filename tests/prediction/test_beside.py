@@ -19,6 +19,7 @@ from dancheong.params import ParamError
 from dancheong.prediction import cluster, shipped
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.manifest import read_manifests
 from dancheong.prediction.names import names_beside
 
 
@@ -65,17 +66,23 @@ def test_each_result_lies_beside_its_photograph_in_its_format(colorizer, photos)
 
 def test_a_second_run_colors_no_result_and_makes_nothing_again(colorizer, photos):
     predict_files(colorizer, [photos], None)
-    after, told = contents(photos), []
-    again = predict_files(colorizer, [photos], None, FolderOptions(tell=told.append))
+    after, left_out = contents(photos), []
+    again = predict_files(colorizer, [photos], None, FolderOptions(left_out=lambda *one: left_out.append(one)))
     assert statuses(again) == dict.fromkeys(["문.jpg", "문.png", "둘.tif", "셋.webp"], "skipped")
     assert contents(photos) == after
-    assert "4 that dancheong has colored" in told[0]
+    assert left_out == []
+    (photos / "문.png").unlink()
+    predict_files(colorizer, [photos], None, FolderOptions(left_out=lambda *one: left_out.append(one)))
+    assert left_out == [(photos / "문_colored.png", "dancheong has colored it; -o DIR colors it all the same")]
+    write_photo(photos / "문.png", gray_of(read_photo(photos / "문_colored.png").pixels))
     # As a shell does with `*`.
-    named = predict_files(colorizer, sorted(photos.glob("*.*")), None)
-    assert statuses(named) == dict.fromkeys(["문.jpg", "문.png"], "skipped")
+    named = predict_files(colorizer, sorted(photos.glob("*.jpg")), None)
+    assert statuses(named) == {"문.jpg": "skipped"}
     with pytest.raises(ParamError, match=r"nothing to color.*-o DIR"):
         predict_files(colorizer, [photos / "문_colored.jpg"], None)
-    assert contents(photos) == after
+    assert {name: digest for name, digest in contents(photos).items() if name != "문.png"} == {
+        name: digest for name, digest in after.items() if name != "문.png"
+    }
 
 
 def test_a_photograph_named_alone_has_the_result_of_its_folder(colorizer, photos):
@@ -120,15 +127,25 @@ def test_overwrite_makes_a_result_again(colorizer, photos):
     assert result.stat().st_mtime_ns > before
 
 
-def test_a_result_of_another_model_or_other_settings_is_told(colorizer, model, photos):
+def test_a_result_of_other_settings_stays_and_is_told(colorizer, model, photos):
     predict_files(colorizer, [photos / "문.jpg"], None)
-    told = []
-    predict_files(colorizer, [photos / "문.jpg"], None, FolderOptions(tell=told.append))
-    assert told == []
+    before = contents(photos)
     paler = Colorizer.open(model(), threads=1, vivid=0.5)
-    (one,) = predict_files(paler, [photos / "문.jpg"], None, FolderOptions(tell=told.append))
-    assert one.status == "skipped"
-    assert "1 results here were made with another model or other settings" in told[0]
+    (one,) = predict_files(paler, [photos / "문.jpg"], None)
+    assert one.status == "failed"
+    assert "another model or other settings" in one.error
+    assert contents(photos) == before
+    (one,) = predict_files(paler, [photos / "문.jpg"], None, FolderOptions(overwrite=True))
+    assert one.status == "ok"
+    assert contents(photos) != before
+
+
+def test_a_result_of_another_photograph_of_this_name_is_not_taken_for_this_one_s(colorizer, photos, photograph):
+    predict_files(colorizer, [photos / "문.jpg"], None)
+    write_photo(photos / "문.jpg", photograph[::-1])
+    (one,) = predict_files(colorizer, [photos / "문.jpg"], None)
+    assert one.status == "failed"
+    assert "another photograph" in one.error
 
 
 def test_what_only_corrects_light_is_a_photograph_still(colorizer, tmp_path, photograph):
@@ -155,13 +172,12 @@ def test_a_manifest_of_a_folder_lies_in_it_and_leaves_other_files_alone(colorize
     path = photos / "dancheong-manifest.csv"
     predict_files(colorizer, [photos], None, FolderOptions(manifest=path))
     lines = path.read_text("utf-8-sig").splitlines()
-    assert len(lines) == 5
-    assert any(line.startswith(f"{photos / '안' / '둘.tif'},안/둘_colored.tif,31,20,") for line in lines)
+    assert len(lines) == 6
+    made = {row.output: row for row in read_manifests([path])}["안/둘_colored.tif"]
+    assert (made.file, made.width_px, made.height_px, made.status) == (str(photos / "안" / "둘.tif"), 31, 20, "ok")
     assert (photos / "manifest.csv").read_text() == "mine"
-    told = []
-    predict_files(colorizer, [photos], None, FolderOptions(manifest=path, tell=told.append))
+    predict_files(colorizer, [photos], None, FolderOptions(manifest=path))
     assert path.read_text("utf-8-sig").splitlines() == lines
-    assert len(told) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps who may write in other ways")
@@ -223,7 +239,7 @@ def test_without_a_path_the_colorizer_that_comes_along_is_opened(model, monkeypa
 def test_workers_open_the_colorizer_of_their_own_installation(model, monkeypatch, tmp_path):
     monkeypatch.setattr(shipped, "COLORIZER", model())
     monkeypatch.setattr(cluster, "COLORIZER", model())
-    task = cluster.task_of(Colorizer.open(), overwrite=False)
+    task = cluster.task_of(Colorizer.open(), FolderOptions())
     assert task.model == ""
     own = shutil.copy(model(), tmp_path / "own.h5")
-    assert cluster.task_of(Colorizer.open(own), overwrite=False).model == str(own)
+    assert cluster.task_of(Colorizer.open(own), FolderOptions()).model == str(own)

@@ -1,7 +1,7 @@
 """Results beside their photographs: what is a result already, and what must not be replaced."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, read_provenance
@@ -22,20 +22,17 @@ def colored_by(path: Path) -> Provenance | None:
     return found if found is not None and found.source_type == Provenance.source_type else None
 
 
-def without_results(photos: Mapping[Path, Path], tell: Callable[[str], None]) -> dict[Path, Path]:
-    """The photographs that this program has not colored, so that a second run does not color the results of the first.
+def results_among(photos: Collection[Path]) -> set[Path]:
+    """Those that this program has colored, which a second run does not color again.
 
     Raises:
-        ParamError: nothing is left.
+        ParamError: all are.
     """
-    results = [photo for photo in photos if photo.is_file() and colored_by(photo) is not None]
-    if not results:
-        return dict(photos)
-    named = ", ".join(path.name for path in results[:_NAMES_SHOWN]) + (", ..." if results[_NAMES_SHOWN:] else "")
-    if len(results) == len(photos):
-        raise ParamError(f"nothing to color: dancheong has colored all of these ({named}); -o DIR colors them all the same")
-    tell(f"left out: {len(results)} that dancheong has colored ({named}); -o DIR colors them all the same")
-    return {photo: name for photo, name in photos.items() if photo not in set(results)}
+    results = {photo for photo in photos if photo.is_file() and colored_by(photo) is not None}
+    if results and len(results) == len(photos):
+        named = ", ".join(sorted(path.name for path in results)[:_NAMES_SHOWN])
+        raise ParamError(f"nothing to color: dancheong has colored all of them ({named}); -o DIR colors them all the same")
+    return results
 
 
 def why_not_beside(result: Path, overwrite: bool) -> str:
@@ -48,9 +45,3 @@ def why_not_beside(result: Path, overwrite: bool) -> str:
     folder = result.parent
     closed = folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK)
     return f"{folder}: nothing can be written into this folder; name another one with -o" if closed else ""
-
-
-def made_otherwise(results: Iterable[Path], now: Provenance) -> int:
-    """How many results that stand there were made with another model or other settings than `now`."""
-    made = [colored_by(result) for result in results if result.exists()]
-    return sum((one.model, one.params) != (now.model, now.params) for one in made if one is not None)

@@ -15,8 +15,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from dancheong.imaging.strip import Strip
 from dancheong.params import DancheongError, ExtraMissing
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.credentials import Signing
 from dancheong.prediction.memory import Budget
 from dancheong.prediction.plan import FolderOptions, Job, Tell
 from dancheong.prediction.process_file import Numbered, Processor, coloring, failure, process_file
@@ -30,7 +32,7 @@ _TOPIC = "dancheong"
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs beside the file: the model as this process opened it, and whether to overwrite.
+    """What a worker needs beside the file: the model as this process opened it, and what is asked for.
 
     `model`: its file; empty: the one that comes along.
     """
@@ -40,9 +42,11 @@ class Task:
     runtime: str
     settings: tuple[tuple[str, Any], ...]
     overwrite: bool
+    strip: Strip | None
+    sign: Signing | None
 
 
-def task_of(model: Colorizer, overwrite: bool) -> Task:
+def task_of(model: Colorizer, options: FolderOptions) -> Task:
     """The task of a model that was opened from a file.
 
     Raises:
@@ -53,7 +57,9 @@ def task_of(model: Colorizer, overwrite: bool) -> Task:
     path, runtime, settings = model.opened
     # Each machine has the colorizer that comes along in its own installation.
     name = "" if path == COLORIZER else str(path.absolute())
-    return Task(name, model.digest, runtime, tuple(sorted(settings.items())), overwrite)
+    sign = options.sign and Signing(options.sign.certificates.absolute(), options.sign.key.absolute())
+    given = tuple(sorted(settings.items()))
+    return Task(name, model.digest, runtime, given, options.overwrite, options.strip, sign)
 
 
 def run_on_cluster(
@@ -151,7 +157,7 @@ def _opened(task: Task) -> tuple[Processor, Budget]:
     if model.digest != task.digest:
         file = task.model or COLORIZER
         raise DancheongError(f"{file}: a worker finds another model there; put the same file where all see it")
-    options = FolderOptions(overwrite=task.overwrite, tell=_tell_client)
+    options = FolderOptions(overwrite=task.overwrite, strip=task.strip, sign=task.sign, tell=_tell_client)
     return coloring(model, options), Budget(int(model.params.memory_gb * 1e9))
 
 
