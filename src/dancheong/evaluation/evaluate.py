@@ -21,6 +21,7 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.names import result_names
 from dancheong.prediction.plan import identity
 from dancheong.prediction.result import error_message
+from dancheong.system.csv_text import to_cell
 from dancheong.system.whole_file import whole_file
 
 Pixels = NDArray[Any]
@@ -188,7 +189,7 @@ def write_csv(path: Path, rows: list[PhotoScores]) -> None:
     writer.writerow(["photograph", *names, *(f"gray_{name}" for name in names)])
     for row in rows:
         values = [getattr(scores, name) for scores in (row.result, row.gray) for name in names]
-        writer.writerow([row.name, *(f"{value:.5g}" for value in values)])
+        writer.writerow([to_cell(row.name), *(f"{value:.5g}" for value in values)])
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
         # The byte order mark lets spreadsheets recognize UTF-8, so that Korean names stay readable.

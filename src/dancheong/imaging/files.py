@@ -30,6 +30,7 @@ _FORMATS = {
 PHOTO_SUFFIXES = frozenset(_FORMATS)
 # HEIF is read where the extra `heif` is installed, and not written.
 READ_SUFFIXES = PHOTO_SUFFIXES | {".heic", ".heif", ".hif"}
+_SHOWN_LETTERS = 200
 # What editors and telephones keep beside a photograph.
 _SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
 
@@ -230,7 +231,8 @@ def _telling(path: Path, left_out: list[LeftOut]) -> Iterator[None]:
         yield
     except OSError as error:
         if _is_link(path):
-            left_out.append(LeftOut(path, f"a link to {path.readlink()}, which cannot be reached: {error.strerror}", True))
+            target = str(path.readlink())[:_SHOWN_LETTERS]
+            left_out.append(LeftOut(path, f"a link to {target}, which cannot be reached: {error.strerror}", True))
         elif not isinstance(error, FileNotFoundError):  # removed meanwhile
             left_out.append(LeftOut(path, f"cannot be reached: {error.strerror}", True))
 

@@ -28,6 +28,11 @@ def to_cell(text: str) -> str:
     return _UNSAFE.sub(lambda found: (found["blank"] or "") + _encoded(found["sign"] or found[0]), text)
 
 
+def valid_text(text: str) -> str:
+    """A name of a file as text that can be written anywhere: bytes that are no UTF-8 are percent-encoded, the rest stays."""
+    return re.sub("[\ud800-\udfff]", lambda found: _encoded(found[0]), text)
+
+
 def from_cell(cell: str) -> str:
     """The text that `to_cell` got."""
     return unquote(cell, errors="surrogateescape")
