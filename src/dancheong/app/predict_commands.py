@@ -12,6 +12,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.model_argument import model_path, split_model
 from dancheong.params import ParamError
 
 if TYPE_CHECKING:
@@ -35,9 +36,18 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")],
-    inputs: Inputs,
-    output: options.OutputDir,
+    words: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL.h5] INPUT...",
+            help="Photographs, or folders of them; before them what `dancheong train` wrote, else the model that comes along.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR",
+                     help="Folder for the results; without it NAME_colored goes beside each photograph."),
+    ] = None,
     runtime: options.Runtime = "auto",
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, from 1.")] = None,
     jobs: Annotated[
@@ -72,7 +82,11 @@ def predict(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Color gray (or color) photographs at their full size. Started again, it goes on where it was stopped."""
+    """Color gray (or color) photographs at their full size. Started again, it goes on where it was stopped.
+
+    Without -o a file that dancheong has not colored is never replaced, and results are not colored again.
+    """
+    given, inputs = split_model(words, "photographs or folders of them were expected")
     if (sign is None) != (key is None):
         raise ParamError("--sign and --key go together: the certificates, and the private key of the first of them")
     # All cores work on a single photograph; of many, each core works on one.
@@ -87,10 +101,16 @@ def predict(
         from dancheong.upscaling.upscaler import Upscaler
 
         part = _parse_shard(shard)
+        model = model_path(given, quiet)
         colorizer = Colorizer.open(
             model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings)
         )
-    manifest = output / manifest_name(part)
+    manifest: Path | None = None
+    if output is not None:
+        manifest = output / manifest_name(part)
+    elif folders := [path for path in inputs if path.is_dir() and os.access(path, os.W_OK)]:
+        # Photographs that are named alone get their results and nothing more.
+        manifest = folders[0] / manifest_name(part, beside=True)
     began, left_out = time.monotonic(), LeftOutFiles()
     with progress_bar("coloring", 1.0, quiet) as bar:
         wanted = FolderOptions(
@@ -101,7 +121,7 @@ def predict(
         )
         enlarger = None if upscaler is None else Upscaler.open(upscaler, threads=threads)
         results = predict_files(colorizer, inputs, output, wanted, enlarger)
-    report(results, left_out, as_json, quiet, time.monotonic() - began, manifest)
+    report(results, left_out, as_json, quiet, time.monotonic() - began, manifest, model)
 
 
 def filter_(
@@ -201,7 +221,7 @@ class LeftOutFiles(list[tuple[Path, str]]):
 
 def report(
     results: list["FileResult"], left_out: LeftOutFiles, as_json: bool, quiet: bool, seconds: float,
-    manifest: Path | None = None,
+    manifest: Path | None = None, model: Path | None = None,
 ) -> None:
     """Say what came of each photograph, and leave with the exit code that it means."""
     from dancheong.prediction.manifest import summary
@@ -215,9 +235,10 @@ def report(
         for note in result.notes:
             say(f"note: {result.input}: {note}")
     rate = round(counts["ok"] / seconds, 3) if seconds else 0.0
+    more = {name: str(path) for name, path in (("model", model), ("manifest", manifest)) if path is not None}
     record = {
         "files": [result.record() for result in results], "images_per_second": rate, "summary": counts,
-        "left_out": [{"file": str(path), "reason": reason} for path, reason in left_out],
+        "left_out": [{"file": str(path), "reason": reason} for path, reason in left_out], **more,
     }
     closing = (
         f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} there already, "
@@ -225,7 +246,7 @@ def report(
         f"{rate} images/s"
     )
     emit(
-        record if manifest is None else {**record, "manifest": str(manifest)},
+        record,
         as_json,
         [f"{result.status}: {result.input} -> {result.output}" for result in results]
         + [closing] + ([] if manifest is None else [f"manifest: {manifest}"]),

@@ -18,7 +18,8 @@ from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.plan import identity, result_names
+from dancheong.prediction.names import result_names
+from dancheong.prediction.plan import identity
 from dancheong.prediction.result import error_message
 from dancheong.system.csv_text import to_cell
 from dancheong.system.whole_file import whole_file
@@ -75,7 +76,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: str | Path | Colorizer,
+    model: str | Path | Colorizer | None,
     photos: str | Path,
     out_dir: str | Path | None = None,
     watch: Callable[[int, int], None] | None = None,
@@ -84,7 +85,7 @@ def evaluate(
     """Gray the photographs, predict, score against the truth at full size.
 
     Args:
-        model: a model file or an open Colorizer.
+        model: a model file or an open Colorizer; None: the colorizer that comes with the program.
         photos: one of the three layouts; the same as in training.
         out_dir: scores.csv goes here, and into its folder `photographs` the colored photographs, as PNG.
         settings: prediction parameters, such as ``GLARE_MODE="off"``.

@@ -19,7 +19,7 @@ from dancheong.imaging.color import check_photo
 from dancheong.imaging.decode import decode
 from dancheong.imaging.encode import encode
 from dancheong.imaging.header import Header, Unreadable, read_header
-from dancheong.imaging.metadata import Carried, embedded, fitting
+from dancheong.imaging.metadata import Carried, embedded, fitting, xmp_of
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.whole_file import whole_file
 
@@ -106,7 +106,7 @@ def read_provenance(path: str | Path) -> Provenance | None:
         PhotoError: as `read_photo`, as far as the header shows it.
     """
     with _reading(Path(path)) as (file, header):
-        return provenance_of(embedded(file, header)[0].xmp)
+        return provenance_of(xmp_of(file, header))
 
 
 def write_photo(

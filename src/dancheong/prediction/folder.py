@@ -35,15 +35,16 @@ DEFAULTS = FolderOptions()
 def predict_files(
     colorizer: Colorizer | str | Path,
     inputs: Sequence[str | Path],
-    out_dir: str | Path,
+    out_dir: str | Path | None,
     options: FolderOptions = DEFAULTS,
     upscaler: Upscaler | None = None,
 ) -> list[FileResult]:
-    """Color photographs at their full size, or SR_SCALE times that, into `out_dir`.
+    """Color photographs at their full size, or SR_SCALE times that, into `out_dir` or beside each photograph.
 
     Args:
         colorizer: a Colorizer, or a model file.
         inputs: photographs, and folders that are searched; subfolders are kept in `out_dir`.
+        out_dir: None: `NAME_colored` beside each photograph (`dancheong.prediction.names.names_beside`).
         options: what else is wanted.
         upscaler: for SR_SCALE above 1; None: the one that comes with the program; with a cluster there is no other.
 
@@ -62,7 +63,8 @@ def predict_files(
         refuse_pairs(model)
     if options.sign is not None:
         options.sign.check()
-    plan = plan_folder(inputs, Path(out_dir), options, why_coloring_uses_no_mask(model.params))
+    folder = None if out_dir is None else Path(out_dir)
+    plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
 
     # The workers: threads of this process, or those of a cluster.
@@ -81,7 +83,8 @@ def predict_files(
         manifest = None
         if options.manifest is not None:
             recipe = model.digest[: MODEL_LETTERS // 2] + settings_digest(model.params)[: MODEL_LETTERS // 2]
-            manifest = stack.enter_context(Manifest(options.manifest, Path(out_dir), recipe))
+            folder = folder or options.manifest.parent
+            manifest = stack.enter_context(Manifest(options.manifest, folder, recipe))
         results = _collect(run, plan, options, manifest)
     if options.sheet_path is not None:
         _write_sheet(options.sheet_path, contact_sheet(results))

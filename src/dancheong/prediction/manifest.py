@@ -187,14 +187,16 @@ class Manifest:
         os.fsync(self._file.fileno())
 
 
-def manifest_name(shard: tuple[int, int] | None) -> str:
-    """The name of a run's manifest; each shard has its own."""
-    return "manifest.csv" if shard is None else f"manifest-{shard[0]}-of-{shard[1]}.csv"
+def manifest_name(shard: tuple[int, int] | None, beside: bool = False) -> str:
+    """The name of a run's manifest; each shard has its own. `beside`: it lies among a person's own files."""
+    name = "dancheong-manifest" if beside else "manifest"
+    return f"{name}.csv" if shard is None else f"{name}-{shard[0]}-of-{shard[1]}.csv"
 
 
 def manifests_in(folder: Path) -> list[Path]:
     """The manifests of a folder of results: of a whole run, and of shards."""
-    return sorted(path for path in folder.glob("manifest*.csv") if re.fullmatch(r"manifest(-\d+-of-\d+)?\.csv", path.name))
+    named = re.compile(r"(dancheong-)?manifest(-\d+-of-\d+)?\.csv")
+    return sorted(path for path in folder.glob("*manifest*.csv") if named.fullmatch(path.name))
 
 
 def read_manifests(paths: Sequence[Path]) -> list[Row]:

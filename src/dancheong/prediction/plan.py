@@ -3,7 +3,6 @@
 The names of the results depend on the inputs alone, so that a run that is started again finds its own results.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,9 @@ from dancheong.data.photographs import find_masks, mask_of
 from dancheong.imaging.files import PHOTO_SUFFIXES, READ_SUFFIXES, LeftOut, look_through
 from dancheong.imaging.strip import Strip
 from dancheong.params import ParamError, Params
+from dancheong.prediction.beside import results_among, why_not_beside
 from dancheong.prediction.credentials import Signing
+from dancheong.prediction.names import names_beside, result_names
 from dancheong.prediction.result import FileResult
 
 Identity = tuple[int, int] | str
@@ -102,44 +103,57 @@ class Plan:
 
 
 def plan_folder(
-    inputs: Sequence[str | Path], out_dir: Path, options: FolderOptions, masks_unused: str = ""
+    inputs: Sequence[str | Path], out_dir: Path | None, options: FolderOptions, masks_unused: str = ""
 ) -> Plan:
     """Find the photographs, name their results, and refuse what would mix or replace files.
 
     Args:
+        out_dir: None: each result goes beside its photograph, and never replaces a file that this program has not colored.
         masks_unused: why drawn masks are not looked at; empty where they are.
 
     Raises:
-        ParamError: folders that would mix results or are not there, an unknown suffix, a wrong shard, or a sheet that
-            would replace another file.
+        ParamError: folders that would mix results or are not there, an unknown suffix, a wrong shard, a sheet that would
+            replace another file, or results alone where `out_dir` is None.
     """
     _check_folders(out_dir, options)
     folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir)
     photos, left_out = find_photos(inputs, [folder for folder in folders if folder is not None])
+    if out_dir is None:
+        results = results_among(photos)
+        photos = {photo: name for photo, name in photos.items() if photo not in results}
+        left_out += [LeftOut(path, "dancheong has colored it; -o DIR colors it all the same") for path in results]
     drawn_masks: Mapping[Path, Path] = {}
     if options.drawn_masks is not None:
         drawn_masks = _drawn_masks(options.drawn_masks, photos, masks_unused, options.tell)
     refusals = {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
     # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
     named = [photo for photo in photos if photo not in refusals or photo.suffix.lower() in READ_SUFFIXES]
-    outputs, extras = (
+    names, extras = (
         dict(zip(named, result_names([photos[photo] for photo in named], suffix), strict=True))
         for suffix in (options.suffix, ".png")
     )
+    if out_dir is None:
+        outputs = dict(zip(named, names_beside(named, options.suffix), strict=True))
+    else:
+        outputs = {photo: out_dir / name for photo, name in names.items()}
     jobs = [
         Job(
-            photo, out_dir / outputs.get(photo, relative), _below(options.mask_dir, extras.get(photo)),
-            _below(options.confidence_dir, extras.get(photo)), drawn_masks.get(photo), refusals.get(photo, ""),
+            photo, outputs.get(photo, photo if out_dir is None else out_dir / relative),
+            _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
+            drawn_masks.get(photo), refusals.get(photo, ""),
         )
         for photo, relative in photos.items()
     ]
     originals = {identity(photo) for photo in photos}
     if options.sheet_path is not None:
         _check_sheet(options.sheet_path, jobs, originals, options)
-    return Plan(
-        [job if job.refusal else _checked(job, originals) for job in of_shard(jobs, options.shard)],
-        of_shard([one for one in left_out if not one.failed and one.path != options.manifest], options.shard),
-    )
+    jobs = [job if job.refusal else _checked(job, originals) for job in of_shard(jobs, options.shard)]
+    if out_dir is None:
+        jobs = [replace(job, refusal=job.refusal or why_not_beside(job.output, options.overwrite)) for job in jobs]
+    # What this run has made before is expected.
+    own = {options.manifest, *(job.output for job in jobs if out_dir is None)}
+    others = [one for one in left_out if not one.failed and one.path not in own]
+    return Plan(jobs, of_shard(others, options.shard))
 
 
 def _below(folder: Path | None, name: Path | None) -> Path | None:
@@ -194,28 +208,6 @@ def of_shard(items: list[T], shard: tuple[int, int] | None) -> list[T]:
     return items[index - 1 :: count]
 
 
-def result_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path]:
-    """A name for each result: subfolder and stem of the photograph, and its suffix (or `suffix`).
-
-    Photographs whose results would have one name (``a.jpg`` and ``a.png`` as PNG, or two folders with the same names)
-    all get their own suffix into the stem (``a_jpg.png``), and where that is not enough a number (``a_2.jpg``).
-    """
-    plain = [
-        photo.with_suffix(suffix or (photo.suffix if photo.suffix.lower() in PHOTO_SUFFIXES else ".png")) for photo in photos
-    ]
-    counts = Counter(map(_key, plain))
-    names: dict[str, Path] = {}
-    for photo, name in zip(photos, plain, strict=True):
-        if counts[_key(name)] > 1:
-            name = name.with_name(f"{photo.stem}{photo.suffix.replace('.', '_')}{name.suffix}")
-        number, free = 1, name
-        while _key(free) in names:
-            number += 1
-            free = name.with_name(f"{name.stem}_{number}{name.suffix}")
-        names[_key(free)] = free
-    return list(names.values())
-
-
 def identity(path: Path) -> Identity:
     """The same for two paths that lead to one file, whether by links or by another letter case."""
     try:
@@ -264,7 +256,7 @@ def _checked(job: Job, originals: set[Identity]) -> Job:
     return job
 
 
-def _check_folders(out_dir: Path, options: FolderOptions) -> None:
+def _check_folders(out_dir: Path | None, options: FolderOptions) -> None:
     if options.suffix is not None and options.suffix.lower() not in PHOTO_SUFFIXES:
         raise ParamError(f"suffix {options.suffix!r} came; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
     taken = {folder.resolve() for folder in (out_dir, options.drawn_masks) if folder is not None}
@@ -289,8 +281,3 @@ def _check_sheet(path: Path, jobs: list[Job], originals: set[Identity], options:
     goes_on = options.manifest is not None and options.manifest.exists()
     if path.exists() and not (options.overwrite or goes_on):
         raise ParamError(f"{path}: a file is there already; --overwrite replaces it")
-
-
-def _key(path: Path) -> str:
-    """Names that differ in letter case only are one name, because some file systems hold them to be equal."""
-    return path.as_posix().casefold()
