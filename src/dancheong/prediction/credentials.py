@@ -39,7 +39,7 @@ class Signing:
 
     def digest(self) -> str:
         """Tells signers apart."""
-        return sha256(self.certificates.read_bytes()).hexdigest()
+        return sha256(_pem(self)[1]).hexdigest()
 
     def check(self) -> None:
         """Sign one pixel, so that what cannot be done is told before any photograph is colored.
@@ -66,10 +66,8 @@ class Recipe:
 
     def manifest(self, title: str) -> dict[str, Any]:
         """The manifest of a result of the name `title`, with the original as its parent (C2PA 2.1)."""
-        edited = {
-            "action": "c2pa.edited", "softwareAgent": SOFTWARE, "digitalSourceType": SOURCE_TYPES + self.made.source_type,
-            "description": "Color was predicted by a trained network.",
-        }
+        source_type = SOURCE_TYPES + self.made.source_type
+        edited = {"action": "c2pa.edited", "softwareAgent": SOFTWARE, "digitalSourceType": source_type}
         recipe = {
             "model": {"name": self.model_name, "digest": self.made.model}, "originalSha256": self.made.original,
             "settingsDigest": self.made.params,

@@ -61,8 +61,6 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
-    if options.sign is not None:
-        options.sign.check()
     folder = None if out_dir is None else Path(out_dir)
     plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)

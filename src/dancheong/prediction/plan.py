@@ -54,7 +54,7 @@ class FolderOptions:
         strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
         sign: for Content Credentials in each result.
 
-    `confidence_dir`, `manifest`, `workers`, `cluster` and `sign` are for coloring alone.
+    `confidence_dir`, `manifest`, `workers` and `cluster` are for coloring alone.
     """
 
     overwrite: bool = False
@@ -116,6 +116,8 @@ def plan_folder(
             replace another file, or results alone where `out_dir` is None.
     """
     _check_folders(out_dir, options)
+    if options.sign is not None:
+        options.sign.check()
     folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir)
     photos, left_out = find_photos(inputs, [folder for folder in folders if folder is not None])
     if out_dir is None:
