@@ -12,11 +12,12 @@ import pytest
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
-from dancheong.params import ParamError
+from dancheong.imaging.xmp import Provenance
+from dancheong.params import ParamError, Params
 from dancheong.prediction import process_file
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.credentials import Signing
-from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.credentials import Recipe, Signing, sign
+from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
 from dancheong.prediction.manifest import read_manifests
 
 c2pa = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
@@ -167,6 +168,30 @@ def test_an_original_whose_manifest_was_tampered_with_is_signed_as_such(colorize
     assert second.status == "ok"
     store = store_of(second.output)
     assert "assertion.dataHash.mismatch" in json.dumps(store["manifests"][store["active_manifest"]]["ingredients"])
+
+
+def test_an_original_that_cannot_be_looked_into_is_told(scans, signing, tmp_path):
+    """As where its file is of a kind that the library does not know, or is read here and not there."""
+    result = tmp_path / "result.png"
+    for original_format, notes in (("PNG", 0), ("TIFF", 1), ("BMP", 0)):
+        write_photo(result, np.zeros((20, 30, 3), np.uint8))
+        recipe = Recipe("palace.h5", Params(), Provenance("0" * 64, "1" * 64, original="2" * 64))
+        told = sign(signing, recipe, result, "title.png", scans / "궁.png", original_format)
+        assert len(told) == notes
+        store = store_of(result)
+        assert not failures_of(store)
+        manifest = store["manifests"][store["active_manifest"]]
+        assert manifest["title"] == "title.png"
+        assert manifest["ingredients"][0]["title"] == "궁.png"
+
+
+def test_a_correction_without_color_is_signed_as_what_it_is(scans, signing, tmp_path):
+    result, = filter_files(Params(), [scans / "궁.png"], tmp_path / "out", FolderOptions(sign=signing))
+    store = store_of(result.output)
+    assert not failures_of(store)
+    said = json.dumps(store["manifests"][store["active_manifest"]])
+    assert "/algorithmicallyEnhanced" in said
+    assert "TrainedAlgorithmicMedia" not in said
 
 
 def test_results_are_whole_or_absent_when_signing_fails(colorizer, scans, signing, tmp_path, monkeypatch):

@@ -297,7 +297,7 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
             recipe = Recipe(processor.model_name, processor.params, made)
             with whole_file(path) as unsigned:
                 notes = write_photo(unsigned, pixels, original, made)
-                sign(processor.options.sign, recipe, unsigned, path.name, job.photo, original.format)
+                notes += sign(processor.options.sign, recipe, unsigned, path.name, job.photo, original.format)
     return notes
 
 
