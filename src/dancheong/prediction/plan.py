@@ -214,9 +214,14 @@ def identity(path: Path) -> Identity:
     """The same for two paths that lead to one file, whether by links or by another letter case."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no system has
         return str(path.absolute())
     return status.st_dev, status.st_ino
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path leads to something that can be reached."""
+    return isinstance(identity(path), tuple)
 
 
 def why_masks_unused(params: Params, stage: Literal["train", "predict"]) -> str:

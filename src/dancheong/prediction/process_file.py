@@ -26,8 +26,8 @@ from dancheong.params import DancheongError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.credentials import Recipe, sign
-from dancheong.prediction.identity import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.memory import Budget, bytes_needed, check_allowed, is_out_of_memory, rows_within
+from dancheong.prediction.origin import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.plan import FolderOptions, Job
 from dancheong.prediction.result import FileResult, error_message
 from dancheong.system.whole_file import whole_file
