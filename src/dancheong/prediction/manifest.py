@@ -16,14 +16,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from dancheong.imaging.files import PHOTO_SUFFIXES
+from dancheong.imaging.formats import WRITABLE_SUFFIXES
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.result import FileResult
 from dancheong.system.whole_file import whole_file
 
 MODEL_LETTERS = 12
 # The temporary files of `dancheong.system.whole_file.whole_file`, which stay when their process is killed.
-LEFTOVER = re.compile(rf"\.[0-9a-f]{{16}}({'|'.join(map(re.escape, sorted(PHOTO_SUFFIXES)))})", re.IGNORECASE)
+LEFTOVER = re.compile(rf"\.[0-9a-f]{{16}}({'|'.join(map(re.escape, sorted(WRITABLE_SUFFIXES)))})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from dancheong.data.photographs import find_masks, mask_of
-from dancheong.imaging.files import PHOTO_SUFFIXES, list_photos
+from dancheong.imaging.files import list_photos
+from dancheong.imaging.formats import WRITABLE_SUFFIXES
 from dancheong.params import ParamError, Params
 from dancheong.prediction.result import FileResult
 
@@ -162,7 +163,7 @@ def result_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path
     all get their own suffix into the stem (``a_jpg.png``), and where that is not enough a number (``a_2.jpg``).
     """
     plain = [
-        photo.with_suffix(suffix or (photo.suffix if photo.suffix.lower() in PHOTO_SUFFIXES else ".png")) for photo in photos
+        photo.with_suffix(suffix or (photo.suffix if photo.suffix.lower() in WRITABLE_SUFFIXES else ".png")) for photo in photos
     ]
     counts = Counter(map(_key, plain))
     names: dict[str, Path] = {}
@@ -226,8 +227,8 @@ def _checked(job: Job, originals: set[Identity]) -> Job:
 
 
 def _check_folders(out_dir: Path, options: FolderOptions) -> None:
-    if options.suffix is not None and options.suffix.lower() not in PHOTO_SUFFIXES:
-        raise ParamError(f"suffix {options.suffix!r} came; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
+    if options.suffix is not None and options.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise ParamError(f"suffix {options.suffix!r} came; one of {', '.join(sorted(WRITABLE_SUFFIXES))} was expected")
     taken = {folder.resolve() for folder in (out_dir, options.drawn_masks) if folder is not None}
     for name, folder in (("masks", options.mask_dir), ("maps of confidence", options.confidence_dir)):
         if folder is None:
@@ -238,8 +239,8 @@ def _check_folders(out_dir: Path, options: FolderOptions) -> None:
 
 
 def _check_sheet(path: Path, jobs: list[Job], originals: set[Identity], options: FolderOptions) -> None:
-    if path.suffix.lower() not in PHOTO_SUFFIXES:
-        raise ParamError(f"{path}: a sheet is a picture; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise ParamError(f"{path}: a sheet is a picture; one of {', '.join(sorted(WRITABLE_SUFFIXES))} was expected")
     if path.is_dir():
         raise ParamError(f"{path}: this is a folder; a file name for the sheet was expected")
     if identity(path) in originals:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from dancheong.data.photographs import split_halves
 from dancheong.glare.control import control_glare
-from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_photo, write_photo
-from dancheong.imaging.image_spec import ImageSpec, image_spec
+from dancheong.imaging.files import ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
+from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import Params
 from dancheong.prediction.colorizer import Colorizer
@@ -220,7 +220,7 @@ def failure(job: Job, error: Exception) -> FileResult:
 
 def _process(processor: Processor, job: Job, resources: Resources) -> FileResult:
     if job.photo.is_dir():
-        raise PhotoError(job.photo, f"no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}) in this folder")
+        raise PhotoError(job.photo, f"no photographs ({', '.join(sorted(READ_SUFFIXES))}) in this folder")
     began = time.perf_counter()
     original = read_photo(job.photo)
     drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
