@@ -30,7 +30,7 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
         raise Unreadable("damaged: the picture is not of the size that the file gives")
     color, alpha = _parts(image, header, notes)
     color = _by_profile(color, header, notes)
-    if alpha is not None:
+    if alpha is not None and not (header.format.name == "GIF" and alpha.min() == 255):
         color = _over_white(color, alpha)
         notes.append("its transparency was laid over white")
     pixels = as_pixels(color)

@@ -7,6 +7,7 @@ That process has the open file as its input and answers with a line of JSON and 
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -72,6 +73,8 @@ def _decode(data: bytes, decoder: str, what: str, offset: int) -> None:
         pixels = _heif(data, what, parts, said)
     elif decoder == "tifffile":
         pixels = _tiff(data, what, offset)
+    elif decoder == "pnm":
+        pixels = _pnm(data)
     elif decoder == "imagecodecs":
         pixels = _imagecodecs(data)
         parts |= _boxes(data)
@@ -130,6 +133,33 @@ def _opencv(data: bytes) -> NDArray[Any]:
     if pixels is None:
         raise ValueError("damaged, or of a kind that OpenCV does not read")
     return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+
+
+def _pnm(data: bytes) -> NDArray[Any]:
+    """Netpbm's bitmaps, graymaps and pixmaps, in letters (P1 to P3) and in bytes (P4 to P6)."""
+    count = 2 if data[1:2] in b"14" else 3
+    head = re.match(rb"P[1-6]" + rb"(?:\s+|#[^\n]*\n)+([0-9]{1,9})" * count, data)
+    if head is None:
+        raise ValueError("its header is damaged")
+    width, height, top = (*map(int, head.groups()), 1)[:3]
+    samples, body = 3 if data[1:2] in b"36" else 1, data[head.end() + 1 :]
+    if not 0 < top < 65536:
+        raise ValueError(f"a white of {top}")
+    if data[1:2] == b"4":
+        rows = np.frombuffer(body, np.uint8, height * ((width + 7) // 8)).reshape(height, -1)
+        pixels = 1 - np.unpackbits(rows, axis=1)[:, :width]
+    elif data[1:2] in b"56":
+        pixels = np.frombuffer(body, ">u2" if top > 255 else "u1", height * width * samples)
+    else:
+        body = re.sub(rb"#[^\n]*\n", b" ", body)
+        numbers = list(body.translate(None, b" \t\r\n").decode()) if top == 1 and count == 2 else body.split()
+        pixels = np.array(numbers[: height * width * samples], np.uint16)
+        pixels = 1 - pixels if count == 2 else pixels
+    if pixels.size and int(pixels.max()) > top:
+        raise ValueError(f"samples above its white of {top}")
+    full = 65535 if top > 255 else 255
+    scaled = ((pixels.astype(np.uint32) * full + top // 2) // top).astype(np.uint16 if top > 255 else np.uint8)
+    return scaled.reshape((height, width, samples)[: 2 + (samples > 1)])
 
 
 def _boxes(data: bytes) -> dict[str, bytes]:

@@ -50,7 +50,7 @@ FORMATS = (
     _format("HEIF", ".heic .heif .hif", rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", "heif"),
     _format("GIF", ".gif", rb"GIF8[79]a", "gifload_source"),
     _format("BMP", ".bmp .dib", rb"BM", "opencv", bound=1e6),
-    _format("PNM", ".pnm .pbm .pgm .ppm", rb"P[1-6]\s", "opencv", bound=8),
+    _format("PNM", ".pnm .pbm .pgm .ppm", rb"P[1-6][\s#]", "pnm", bound=8),
     _format("JP2", ".jp2 .j2k .jpx .jpf", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "opencv", bound=1e6),
     _format("JXL", ".jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "imagecodecs", bound=1e6),
 )  # fmt: skip

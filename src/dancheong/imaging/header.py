@@ -19,6 +19,7 @@ Space = Literal["GRAY", "RGB", "CMYK", "LAB"]
 MAX_MEGAPIXELS = 500
 _MAX_BYTES = MAX_MEGAPIXELS * 1_000_000 * 8
 _HARMLESS_PX = 4_000_000
+_LONGEST_PX = 100_000_000  # what libvips takes
 # Bytes that one byte of a TIFF can become, by its compression. None: subsampled YCbCr halves twice. LZW: 12 bits for a
 # string of 4 k. JPEG and PackBits: blocks and runs of 64 and 128. Deflate: 1032. Fax, by runs: only at 1 bit a pixel.
 _TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: 1040.0, 32773: 130.0, 32946: 1040.0}
@@ -118,16 +119,22 @@ def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0) -> Header:
 
 
 def _check_size(header: Header, file_bytes: int) -> None:
-    pixels, size = header.width_px * header.height_px, f"{header.width_px} x {header.height_px}"
-    if pixels < 1:
-        raise Unreadable("the image has no pixels")
-    if pixels > MAX_MEGAPIXELS * 1_000_000:
-        raise Unreadable(f"{size} pixels are more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
+    width, height = header.width_px, header.height_px
+    _check_pixels(width, height)
     bound = header.format.most_pixels_a_byte
     if header.page is not None:
         bound = _tiff_pixels_a_byte(header.page.directory)
-    if pixels > max(_HARMLESS_PX, file_bytes * bound):
-        raise Unreadable(f"damaged or cut off: the file is too short for {size} pixels")
+    if width * height > max(_HARMLESS_PX, file_bytes * bound):
+        raise Unreadable(f"damaged or cut off: the file is too short for {width} x {height} pixels")
+
+
+def _check_pixels(width_px: int, height_px: int) -> None:
+    if min(width_px, height_px) < 1:
+        raise Unreadable("the image has no pixels")
+    if width_px * height_px > MAX_MEGAPIXELS * 1_000_000:
+        raise Unreadable(f"{width_px} x {height_px} pixels are more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
+    if max(width_px, height_px) > _LONGEST_PX:
+        raise Unreadable(f"{width_px} x {height_px} pixels: no side may be longer than {_LONGEST_PX}; cut it into parts")
 
 
 def _tiff_pixels_a_byte(directory: Directory) -> float:
@@ -141,6 +148,9 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int) -> Header:
     metadata, decoder, bits = find_metadata(file, kind.name), kind.decoder, 8
     if kind.name == "JPEG":
         decoder, bits = _jpeg_decoder(file)
+    elif kind.name == "PNG":
+        file.seek(16)
+        _check_pixels(*struct.unpack(">II", file.read(8)))
     if not decoder.endswith("_source"):
         return _foreign_header(file, kind, metadata, decoder, bits)
     image = _opened(file, decoder)
@@ -168,7 +178,8 @@ def _opened(file: IO[bytes], loader: str, **options: Any) -> Any:
     os.lseek(file.fileno(), 0, os.SEEK_SET)
     fail_on = "warning" if loader == "jpegload_source" else "error"
     source = pyvips.Source.new_from_descriptor(file.fileno())
-    return getattr(pyvips.Image, loader)(source, access="sequential", fail_on=fail_on, **options)
+    access = "random" if loader == "gifload_source" else "sequential"
+    return getattr(pyvips.Image, loader)(source, access=access, fail_on=fail_on, **options)
 
 
 def _jpeg_decoder(file: IO[bytes]) -> tuple[str, int]:
@@ -258,6 +269,7 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > colors else 0
     decoder = "tiffload_source" if _is_for_libvips(directory) else "tifffile"
     image = None
+    _check_pixels(*chosen.size_px)  # libvips would print what it thinks of it
     if decoder == "tiffload_source":
         image = _opened_tiff(file, chosen)
         if photometric == 3 and image.bands < 3:  # a palette of grays

@@ -23,7 +23,7 @@ from dancheong.imaging.tiff import (
     laid_out,
     value,
 )
-from dancheong.imaging.xmp import XmpError, check_packet
+from dancheong.imaging.xmp import XmpError, check_packet, describes_what_is_gone
 
 MAX_IPTC_BYTES = 1 << 20
 _MAX_TEXTS, _MAX_TEXT_LETTERS, _MAX_PART_BYTES = 64, 1 << 16, MAX_VALUE_BYTES
@@ -112,6 +112,8 @@ def settle(found: Metadata) -> Metadata:
     if found.xmp:
         try:
             found.xmp = check_packet(found.xmp)
+            if gone := describes_what_is_gone(found.xmp):
+                found.notes.append(f"what it holds beside the picture was left out, and its XMP on it: {', '.join(gone)}")
         except XmpError as error:
             found.notes.append(f"its XMP was left out: {error}")
             found.xmp = None
@@ -252,9 +254,10 @@ def _find_in_tiff(file: IO[bytes], directory: Directory, found: Metadata) -> Non
     found.iptc = _in_order(iptc) if iptc else _resource(resources)
     tree: Tree = {}
     for place in reversed(places):
-        tree |= place.tree("<", LAYOUT_TAGS)
+        tree |= place.tree("<", LAYOUT_TAGS | set(RESOLUTION_TAGS))
     found.exif = _blob("<", tree)
     found.orientation = directory.number(ORIENTATION, 1)
+    _find_resolution(next((place for place in places if _X in place), directory), found)
     if any(_C2PA_TAG in place for place in places):
         _note(found, _CREDENTIALS)
 
@@ -274,9 +277,8 @@ def _settle_exif(found: Metadata) -> None:
         interoperability = next(iter(details.below(INTEROPERABILITY)), None) if details is not None else None
         if found.orientation == 1:
             found.orientation = directory.number(ORIENTATION, 1)
-        if found.dpi is None and found.aspect is None and directory.numbers(_X) and directory.numbers(_Y):
-            scale = {1: 0.0, 3: 2.54}.get(directory.number(_UNIT, 2), 1.0)
-            _set_resolution(found, scale, directory.numbers(_X)[0], directory.numbers(_Y)[0])
+        if found.dpi is None and found.aspect is None:
+            _find_resolution(directory, found)
         index = interoperability.raw(_INTEROPERABILITY_INDEX) if interoperability is not None else None
         is_plain = details is None or details.number(_COLOR_SPACE, 65535) == 65535
         found.adobe = index is not None and index.startswith(b"R03") and is_plain
@@ -290,6 +292,12 @@ def _settle_exif(found: Metadata) -> None:
 def _blob(order: str, tree: Tree) -> bytes | None:
     head = struct.pack(order + "2sHI", b"II" if order == "<" else b"MM", 42, 8)
     return _EXIF_PREFIX + head + laid_out(order, tree, 8) if tree else None
+
+
+def _find_resolution(directory: Directory, found: Metadata) -> None:
+    if directory.numbers(_X) and directory.numbers(_Y):
+        scale = {1: 0.0, 3: 2.54}.get(directory.number(_UNIT, 2), 1.0)
+        _set_resolution(found, scale, directory.numbers(_X)[0], directory.numbers(_Y)[0])
 
 
 def _set_resolution(found: Metadata, per_inch: float, x: float, y: float) -> None:
@@ -452,6 +460,8 @@ def tiff_entries(given: Metadata) -> Tree:
     if given.exif is not None:
         directory = directories(io.BytesIO(given.exif.removeprefix(_EXIF_PREFIX)))[0]
         entries = directory.tree("<", LAYOUT_TAGS | set(RESOLUTION_TAGS))
+        # Letters in UTF-8 (129, EXIF 3.0) are no type of a TIFF.
+        entries |= {tag: Value(2, held.data) for tag, held in entries.items() if isinstance(held, Value) and held.kind == 129}
     for tag, kind, data in ((XMP_TAG, 1, given.xmp), (IPTC_TAG, 7, given.iptc), (ICC_TAG, 7, given.icc)):
         if data is not None:
             entries[tag] = Value(kind, data)

@@ -30,6 +30,7 @@ _SRGB_XY = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _ADOBE_GAMMA = 563 / 256
 _SRGB_GAMMAS = (0.43, 0.48)  # gAMA of 1/2.2, as programs write it for sRGB
 _SAME_LEVELS = 1  # profiles that differ from sRGB by no more than this are sRGB, and the pixels stay as they are
+_ROUNDING = 1e-3  # of the numbers of a matrix
 _HOW = {"intent": "relative", "black_point_compensation": True}
 _CODES = np.arange(65536) / 65535
 
@@ -206,7 +207,9 @@ def _shaper(icc: bytes, space: str) -> _Shaper | None:
     columns = [_xyz_of(tags.get(color + b"XYZ")) for color in (b"r", b"g", b"b")] if is_rgb else [(0.0, 1.0, 0.0)] * 3
     if any(part is None for part in (*curves, *columns)):
         return None
-    return _Shaper(np.array(curves), _D50_XYZ_TO_RGB @ np.array(columns, np.float64).T if space == "RGB" else np.eye(1))
+    matrix = _D50_XYZ_TO_RGB @ np.array(columns, np.float64).T if space == "RGB" else np.eye(1)
+    # Primaries of sRGB, but for the rounding of the profile, which would show in the dark.
+    return _Shaper(np.array(curves), np.eye(len(matrix)) if np.abs(matrix - np.eye(len(matrix))).max() < _ROUNDING else matrix)
 
 
 @lru_cache(maxsize=2)

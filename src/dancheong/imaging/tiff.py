@@ -14,7 +14,8 @@ import numpy as np
 MAX_VALUE_BYTES = 16 << 20
 _MAX_ENTRIES, _MAX_DIRECTORIES = 4096, 65536
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-_TYPE_BYTES = {**{kind: struct.calcsize(code) for kind, code in _WHOLE_NUMBERS.items()}, 2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8}
+_TYPE_BYTES = {kind: struct.calcsize(code) for kind, code in _WHOLE_NUMBERS.items()}
+_TYPE_BYTES |= {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8, 129: 1}  # 129: UTF-8 (EXIF 3.0)
 _WORD_BYTES = {**_TYPE_BYTES, 5: 4, 10: 4}
 EXIF, GPS, INTEROPERABILITY, SUB_DIRECTORIES = 34665, 34853, 40965, 330
 _USER_COMMENT, _UTF_16 = 37510, b"UNICODE\0"

@@ -18,7 +18,7 @@ def as_image(pixels: NDArray[Any]) -> Any:
     pixels = np.ascontiguousarray(pixels)
     bands = 1 if pixels.ndim == 2 else pixels.shape[2]
     kind = _FORMATS[pixels.dtype.str[1:]]
-    data = pixels.reshape(-1).view(np.uint8).data
+    data = pixels.reshape(-1).view(np.uint8)
     image = pyvips.Image.new_from_memory(data, pixels.shape[1], pixels.shape[0], bands, kind)
     return image.copy(interpretation=_INTERPRETATIONS.get((kind, bands), "multiband"))
 
