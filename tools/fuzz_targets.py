@@ -121,12 +121,15 @@ class Images(Target):
             return "a file without its end was read as another picture"
         # What was read can be written with all that came with it, and read again.
         for suffix in (".png", ".tif"):
-            out = path.with_name(f"again{suffix}")
+            out = path.with_name(f"again_{path.stem}{suffix}")
             write_photo(out, pixels, photo)
             again = read_photo(out)
             if again.pixels.dtype != pixels.dtype or not np.array_equal(again.pixels, pixels):
                 return f"the picture is another one after {suffix}"
-        write_photo(path.with_name("again.jpg"), pixels[:64, :64], photo)
+            out.unlink()
+        out = path.with_name(f"again_{path.stem}.jpg")
+        write_photo(out, pixels[:64, :64], photo)
+        out.unlink()
         return ""
 
 

@@ -38,7 +38,8 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
         pixels = pixels[..., 0]
     if header.metadata.frames > 1:
-        notes.append(f"the first of {header.metadata.frames} pages was read")
+        which = f"page {header.page_number + 1}" if header.page_number else "the first"
+        notes.append(f"{which} of {header.metadata.frames} pages was read")
     return np.ascontiguousarray(turn_upright(pixels, header.metadata.orientation)), tuple(notes)
 
 
@@ -71,6 +72,8 @@ def _image(file: IO[bytes], header: Header, notes: list[str]) -> Any:
         samples, is_turned = tiff_samples(file, header), _photometric(header) == 0
     else:
         samples, is_turned = np.atleast_3d(decode_elsewhere(file, header.decoder, "pixels")[0]), False
+    if samples.shape[:2] != (header.height_px, header.width_px):
+        raise Unreadable("damaged: the picture is not of the size that the file gives")
     if header.space == "LAB":
         return as_image(_lab(samples[..., :3], _photometric(header)))
     if _photometric(header) == 3 and image is None:

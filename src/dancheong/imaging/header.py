@@ -1,6 +1,7 @@
 """What an image file says of itself before its pixels are decoded: format, page, size, depth, color space, metadata."""
 
 import os
+import re
 import struct
 from dataclasses import dataclass
 from typing import IO, Any, Literal
@@ -30,6 +31,8 @@ _OTHER_JPEG_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7)
 _SPACES: dict[int, tuple[Space, int]] = {
     0: ("GRAY", 1), 1: ("GRAY", 1), 2: ("RGB", 3), 3: ("RGB", 3), 5: ("CMYK", 4), 6: ("RGB", 3), 8: ("LAB", 3), 9: ("LAB", 3),
 }
+# Where a size stands, before libvips sees it.
+_SIZES = {"PNG": re.compile(rb"\A.{16}(.{8})", re.DOTALL), "AVIF": re.compile(rb"ispe.{4}(.{8})", re.DOTALL)}
 _SAVE_AS = "save it as 8 or 16 bit gray or RGB"
 _REDUCED, _MASK = 1, 4  # of NewSubfileType
 _THUMBNAIL_PX = 512
@@ -64,8 +67,8 @@ class Header:
         colors: samples of the color; others are transparency or something else.
         extra: ExtraSamples of a TIFF: 0 no transparency, 1 premultiplied, 2 not; of others 2 where there is one.
         bits: of a sample.
-        page: of a TIFF.
-        offset: of the page's directory.
+        decoder: as in `Format`.
+        page: of a TIFF, and its number in the document.
     """
 
     format: Format
@@ -79,6 +82,7 @@ class Header:
     metadata: Metadata
     decoder: str
     page: TiffPage | None = None
+    page_number: int = 0
 
     @property
     def is_gray(self) -> bool:
@@ -148,9 +152,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int) -> Header:
     metadata, decoder, bits = find_metadata(file, kind.name), kind.decoder, 8
     if kind.name == "JPEG":
         decoder, bits = _jpeg_decoder(file)
-    elif kind.name == "PNG":
-        file.seek(16)
-        _check_pixels(*struct.unpack(">II", file.read(8)))
+    for size in _SIZES[kind.name].findall(_beginning(file)) if kind.name in _SIZES else ():
+        _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
     if not decoder.endswith("_source"):
         return _foreign_header(file, kind, metadata, decoder, bits)
     image = _opened(file, decoder)
@@ -171,6 +174,11 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int) -> Header:
         kind, image, image.width, image.height, space, {"CMYK": 4, "GRAY": 1, "RGB": 3}[space], 2,
         16 if image.format == "ushort" else 8, metadata, decoder,
     )
+
+
+def _beginning(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read(1 << 16)
 
 
 def _opened(file: IO[bytes], loader: str, **options: Any) -> Any:
@@ -277,7 +285,7 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     elif missing := what_is_missing(decoder):
         raise Unreadable(f"a TIFF of a kind ({kind_in_words(directory)}) that {missing}")
     return Header(
-        kind, image, number(256, 0), number(257, 0), space, colors, extra, bits, metadata, decoder, chosen,
+        kind, image, number(256, 0), number(257, 0), space, colors, extra, bits, metadata, decoder, chosen, page,
     )
 
 

@@ -46,6 +46,8 @@ class Directory:
         count_format, entry_format, self._offset_format = ("Q", "HHQ8s", "Q") if is_big else ("H", "HHI4s", "I")
         file.seek(offset)
         (count,) = self._unpack(count_format, file.read(struct.calcsize(count_format)))
+        if not count:
+            raise ValueError("a directory of the TIFF has no entries")
         at, entry_bytes = file.tell(), struct.calcsize("=" + entry_format)
         data = file.read(min(count, _MAX_ENTRIES) * entry_bytes + struct.calcsize(self._offset_format))
         self._entries: dict[int, tuple[int, int, int]] = {}  # type, count, place of the value or of its offset

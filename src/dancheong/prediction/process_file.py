@@ -250,7 +250,7 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo) -> 
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         if path == job.output:
-            notes = write_photo(path, pixels, original, processor.provenance)
+            notes = write_photo(path, pixels, original, processor.provenance, processor.params.output_profile)
         else:
             write_photo(path, pixels)
     return notes
