@@ -38,8 +38,8 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
         pixels = pixels[..., 0]
     if header.metadata.frames > 1:
-        which = f"page {header.page_number + 1}" if header.page_number else "the first"
-        notes.append(f"{which} of {header.metadata.frames} pages was read")
+        which, pages = header.page_number, header.metadata.frames
+        notes.append(f"page {which + 1} of {pages} was read" if which else f"the first of {pages} pages was read")
     return np.ascontiguousarray(turn_upright(pixels, header.metadata.orientation)), tuple(notes)
 
 

@@ -95,9 +95,21 @@ def read_photo(path: str | Path, page: int = 0) -> Photo:
     Raises:
         PhotoError: missing, empty, cut off, damaged, no image, larger than 500 megapixels, or of an unknown kind.
     """
-    with _reading(Path(path), page) as (file, header):
+    try:
+        return _read(Path(path), page, False)
+    except PhotoError as error:
+        # libjpeg goes on behind faults that it can bridge; what it says of them is told.
+        if "Corrupt JPEG data" not in str(error.__cause__):
+            raise
+        return _read(Path(path), page, True)
+
+
+def _read(path: Path, page: int, is_lenient: bool) -> Photo:
+    with _reading(path, page, is_lenient=is_lenient) as (file, header):
         pixels, notes = decode(file, header)
         found = header.metadata
+        if is_lenient:
+            notes += ("its data are damaged, and parts of the picture may be wrong",)
         return Photo(
             pixels, header.format.name, found.icc, found.exif, found.dpi, notes, found.xmp, found.iptc, found.texts,
             found.comments, found.aspect,
@@ -251,13 +263,13 @@ def list_photos(folder: str | Path) -> list[Path]:
 
 
 @contextmanager
-def _reading(path: Path, page: int = 0, longer_px: int = 0) -> Iterator[tuple[BinaryIO, Header]]:
+def _reading(path: Path, page: int = 0, longer_px: int = 0, is_lenient: bool = False) -> Iterator[tuple[BinaryIO, Header]]:
     """An open photograph and its header; whatever goes wrong becomes a `PhotoError` with the file's name."""
     try:
         if not path.is_file():  # a pipe would block the reader
             raise Unreadable("not a file" if path.exists() else "no such file")
         with path.open("rb") as file:
-            yield file, read_header(file, page, longer_px)
+            yield file, read_header(file, page, longer_px, is_lenient)
     except Unreadable as error:
         raise PhotoError(path, str(error)) from error
     except pyvips.Error as error:

@@ -96,7 +96,7 @@ class Header:
         return (self.height_px, self.width_px) if turned else (self.width_px, self.height_px)
 
 
-def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0) -> Header:
+def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0, is_lenient: bool = False) -> Header:
     """Read the header of an open file and check what it promises.
 
     Args:
@@ -104,6 +104,7 @@ def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0) -> Header:
         page: of the pages of a document, from 0.
         longer_px: where the longer side may be smaller than the file's, but no smaller than this; a JPEG is then decoded
             at a half, a quarter or an eighth, which spares most of the time.
+        is_lenient: a JPEG is read on behind faults that can be bridged.
 
     Raises:
         Unreadable: no image, one without pixels, or one too large.
@@ -117,7 +118,7 @@ def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0) -> Header:
     file_bytes = file.seek(0, 2)
     if file_bytes > _MAX_BYTES:
         raise Unreadable(f"the file is larger than {_MAX_BYTES} bytes")
-    header = _tiff_header(file, kind, page) if kind.name == "TIFF" else _plain_header(file, kind, longer_px)
+    header = _tiff_header(file, kind, page) if kind.name == "TIFF" else _plain_header(file, kind, longer_px, is_lenient)
     _check_size(header, file_bytes)
     return header
 
@@ -148,7 +149,7 @@ def _tiff_pixels_a_byte(directory: Directory) -> float:
     return _TIFF_COMPRESSION.get(compression, 20000.0) * 8 / max(1, bits)
 
 
-def _plain_header(file: IO[bytes], kind: Format, longer_px: int) -> Header:
+def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool) -> Header:
     metadata, decoder, bits = find_metadata(file, kind.name), kind.decoder, 8
     if kind.name == "JPEG":
         decoder, bits = _jpeg_decoder(file)
@@ -156,10 +157,11 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int) -> Header:
         _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
     if not decoder.endswith("_source"):
         return _foreign_header(file, kind, metadata, decoder, bits)
-    image = _opened(file, decoder)
+    options: dict[str, Any] = {"fail_on": "error" if is_lenient or kind.name != "JPEG" else "warning"}
+    image = _opened(file, decoder, **options)
     if kind.name == "JPEG" and longer_px:
         shrink = next((by for by in (8, 4, 2) if max(image.width, image.height) >= by * longer_px), 1)
-        image = _opened(file, decoder, shrink=shrink)
+        image = _opened(file, decoder, shrink=shrink, **options)
     fields = set(image.get_fields())
     if kind.name in ("AVIF", "GIF"):  # which libvips turns upright
         metadata.exif = bytes(image.get("exif-data")) if "exif-data" in fields else None
@@ -184,10 +186,9 @@ def _beginning(file: IO[bytes]) -> bytes:
 def _opened(file: IO[bytes], loader: str, **options: Any) -> Any:
     """The image of libvips, by the loader that is named, so that a file is never handed to one of its many others."""
     os.lseek(file.fileno(), 0, os.SEEK_SET)
-    fail_on = "warning" if loader == "jpegload_source" else "error"
     source = pyvips.Source.new_from_descriptor(file.fileno())
     access = "random" if loader == "gifload_source" else "sequential"
-    return getattr(pyvips.Image, loader)(source, access=access, fail_on=fail_on, **options)
+    return getattr(pyvips.Image, loader)(source, **{"access": access, "fail_on": "error"} | options)
 
 
 def _jpeg_decoder(file: IO[bytes]) -> tuple[str, int]:

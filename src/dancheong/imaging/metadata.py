@@ -13,6 +13,7 @@ from typing import IO
 
 from dancheong.imaging.tiff import (
     EXIF,
+    GPS,
     INTEROPERABILITY,
     MAX_VALUE_BYTES,
     Directory,
@@ -41,6 +42,8 @@ LAYOUT_TAGS = frozenset((
     *range(317, 326), 330, 332, 333, 334, 336, *range(338, 348), *range(512, 522), *range(529, 533), XMP_TAG, 33421, 33422,
     IPTC_TAG, RESOURCES_TAG, ICC_TAG, 37724, 50341, *range(50706, 51200), _C2PA_TAG,
 ))  # fmt: skip
+# Of those above 32768: copyright, EXIF, GPS, and what Windows says of a file; the others are private.
+_DESCRIPTIVE_TAGS = (33432, EXIF, GPS, *range(40091, 40096))
 # A segment's length is written in 16 bits and counts itself.
 _MAX_SEGMENT_BYTES = 65533
 _CREDENTIALS = "its Content Credentials (C2PA) are of the file as it was and were left out"
@@ -123,15 +126,17 @@ def settle(found: Metadata) -> Metadata:
 
 def jpeg_segments(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """(marker, content) of the segments before the pixels, from the current place on; the frame header among them."""
-    while len(head := file.read(2)) == 2:
-        while head[1:] == b"\xff":  # padding
-            head = b"\xff" + file.read(1)
-        if head[:1] != b"\xff" or head[1:] in (b"", b"\xd9", b"\xda"):
+    while byte := file.read(1):
+        if byte != b"\xff":  # left over behind a segment
+            continue
+        while byte == b"\xff":
+            byte = file.read(1)
+        if byte in (b"", b"\xd9", b"\xda"):
             return
-        if 0xD0 <= head[1] <= 0xD7 or head[1] == 1:
+        if byte == b"\0" or 0xD0 <= byte[0] <= 0xD7 or byte == b"\1":
             continue
         (size,) = struct.unpack(">H", file.read(2))
-        yield head[1], file.read(max(0, size - 2))
+        yield byte[0], file.read(max(0, size - 2))
 
 
 def _find_in_jpeg(file: IO[bytes], found: Metadata) -> None:
@@ -254,7 +259,8 @@ def _find_in_tiff(file: IO[bytes], directory: Directory, found: Metadata) -> Non
     found.iptc = _in_order(iptc) if iptc else _resource(resources)
     tree: Tree = {}
     for place in reversed(places):
-        tree |= place.tree("<", LAYOUT_TAGS | set(RESOLUTION_TAGS))
+        private = {tag for tag in place if tag >= 32768 and tag not in _DESCRIPTIVE_TAGS}
+        tree |= place.tree("<", LAYOUT_TAGS | private | set(RESOLUTION_TAGS))
     found.exif = _blob("<", tree)
     found.orientation = directory.number(ORIENTATION, 1)
     _find_resolution(next((place for place in places if _X in place), directory), found)
