@@ -8,8 +8,7 @@ from PIL import Image
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import read_photo, write_photo
-from dancheong.imaging.image_spec import ImageSpec, image_spec
+from dancheong.imaging.files import ImageSpec, image_spec, read_photo, write_photo
 from dancheong.imaging.resize import resize
 from dancheong.params import ParamError, Params
 from dancheong.prediction import process_file

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition, Lock
 
-from dancheong.imaging.image_spec import ImageSpec
+from dancheong.imaging.files import ImageSpec
 from dancheong.imaging.resize import fit_size, working_shape
 from dancheong.params import ParamError, Params
 from dancheong.prediction.full_resolution import STRIP_BYTES, strip_rows
