@@ -19,6 +19,7 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.credentials import Recipe, Signing, sign
 from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
 from dancheong.prediction.manifest import read_manifests
+from dancheong.prediction.plan import Job
 
 c2pa = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
 from cryptography import x509  # noqa: E402
@@ -208,6 +209,21 @@ def test_results_are_whole_or_absent_when_signing_fails(colorizer, scans, signin
     assert not list((tmp_path / "out").iterdir())
     results = predict_files(colorizer, [scans], tmp_path / "out", FolderOptions(sign=signing))
     assert [result.status for result in results] == ["ok"] * 4
+
+
+def test_workers_of_a_cluster_sign_and_strip_too(colorizer, scans, signing, tmp_path, monkeypatch):
+    """What a worker does with the task it is sent, in another folder."""
+    from dancheong.prediction.cluster import on_worker, task_of
+
+    task = task_of(colorizer, FolderOptions(sign=signing, strip="all"))
+    monkeypatch.chdir(tmp_path / "keys")
+    result = on_worker(task, Job(scans / "궁.png", tmp_path / "out" / "궁.png"))
+    assert result.status == "ok", result.error
+    assert not failures_of(store_of(result.output))
+    again, = predict_files(
+        colorizer, [scans / "궁.png"], tmp_path / "out", FolderOptions(sign=signing, strip="all")
+    )
+    assert again.status == "skipped"
 
 
 @pytest.mark.parametrize(
