@@ -106,8 +106,9 @@ class Manifest:
                 raise ParamError(f"{path}: this is no manifest of dancheong; move it away, or choose another folder")
             elif not data.endswith(b"\n"):
                 self._append(b"\n")
-            self.rows = {row.key: row for row in _rows(data)}
-            self._made = {row.output: row for row in self.rows.values() if row.status in ("ok", "skipped")}
+            rows = _rows(data)
+            self.rows = {row.key: row for row in rows}
+            self._made = {row.output: row for row in rows if row.status in ("ok", "skipped")}
         except BaseException:
             self._file.close()
             raise
@@ -125,8 +126,9 @@ class Manifest:
             OSError: the disk.
         """
         output = self._name(result.output)
-        before = self._made.get(output)
-        if result.status == "skipped" and before is not None and before.sha256 == result.sha256:
+        made = self._made.get(output)
+        known = made is not None and made.sha256 == result.sha256 and _is_path(result.input, made.file)
+        if result.status == "skipped" and known:
             return
         self._add(Row(
             str(result.input), output, result.width, result.height, result.glare_share, result.confidence, result.seconds,
@@ -143,7 +145,7 @@ class Manifest:
         A photograph that was moved is the same one, if its content is: that is for others to see.
         """
         row = self._made.get(self._name(output))
-        if row is None or Path(row.file).absolute() == photo.absolute():
+        if row is None or _is_path(photo, row.file):
             return ""
         other = Path(row.file)
         if not other.exists() or other.samefile(photo):
@@ -245,6 +247,10 @@ def _rows(data: bytes) -> list[Row]:
             if len(model) == MODEL_LETTERS:
                 rows.append(row)
     return rows
+
+
+def _is_path(path: Path, name: str) -> bool:
+    return path.absolute() == Path(name).absolute()
 
 
 def _is_held(path: Path) -> bool:
