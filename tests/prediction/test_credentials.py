@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
@@ -19,6 +21,7 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.credentials import Recipe, Signing, sign
 from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
 from dancheong.prediction.manifest import read_manifests
+from dancheong.prediction.plan import Job
 
 c2pa = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
 from cryptography import x509  # noqa: E402
@@ -208,6 +211,49 @@ def test_results_are_whole_or_absent_when_signing_fails(colorizer, scans, signin
     assert not list((tmp_path / "out").iterdir())
     results = predict_files(colorizer, [scans], tmp_path / "out", FolderOptions(sign=signing))
     assert [result.status for result in results] == ["ok"] * 4
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("depth", [8, 16])
+def test_signing_takes_nothing_from_the_file(scans, signing, tmp_path, photograph, suffix, depth):
+    """Pixels at their depth, EXIF with its places, XMP, resolution and profile; Pillow and OpenCV read it, too."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "An archive"
+    exif[ExifTags.Base.GPSInfo] = {1: "N", 2: (37.0, 34.0, 46.5)}
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.DateTimeOriginal: "1926:05:01 09:00:00"}
+    Image.fromarray(photograph).save(tmp_path / "like.jpg", exif=exif.tobytes(), dpi=(600, 600))
+    path, like = tmp_path / f"a{suffix}", read_photo(tmp_path / "like.jpg")
+    made = Provenance("0" * 64, "1" * 64, original="2" * 64)
+    write_photo(path, photograph if depth == 8 else photograph.astype(np.uint16) * 257, like, made)
+    before, seen = read_photo(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    sign(signing, Recipe("m.h5", Params(), made), path, path.name, scans / "궁.jpg", "JPEG")
+    assert not failures_of(store_of(path))
+    after = read_photo(path)
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), seen)
+    assert (after.exif, after.xmp, after.iptc, after.dpi, after.icc) == (
+        before.exif, before.xmp, before.iptc, before.dpi, before.icc
+    )
+    assert after.exif is not None
+    assert after.xmp is not None
+    with Image.open(path) as image:
+        assert image.getexif()[ExifTags.Base.Artist] == "An archive"
+        assert image.getexif().get_ifd(ExifTags.IFD.GPSInfo)[2] == (37.0, 34.0, 46.5)
+
+
+def test_workers_of_a_cluster_sign_and_strip_too(colorizer, scans, signing, tmp_path, monkeypatch):
+    """What a worker does with the task it is sent, in another folder."""
+    from dancheong.prediction.cluster import on_worker, task_of
+
+    task = task_of(colorizer, FolderOptions(sign=signing, strip="all"))
+    monkeypatch.chdir(tmp_path / "keys")
+    result = on_worker(task, Job(scans / "궁.png", tmp_path / "out" / "궁.png"))
+    assert result.status == "ok", result.error
+    assert not failures_of(store_of(result.output))
+    again, = predict_files(
+        colorizer, [scans / "궁.png"], tmp_path / "out", FolderOptions(sign=signing, strip="all")
+    )
+    assert again.status == "skipped"
 
 
 @pytest.mark.parametrize(
