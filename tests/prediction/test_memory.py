@@ -35,7 +35,8 @@ def test_memory_grows_with_what_takes_it():
 
 
 def test_a_hundred_megapixels_of_16_bit_gray_fit_into_two_gigabytes():
-    rows_within(ImageSpec(12250, 8165, False, True), Params(memory_gb=2))
+    for color in (False, True):
+        rows_within(ImageSpec(12250, 8165, color, True), Params(memory_gb=2))
 
 
 def test_strips_shrink_before_a_photograph_is_refused():

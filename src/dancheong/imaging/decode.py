@@ -101,14 +101,14 @@ def _by_profile(color: Any, header: Header, notes: list[str]) -> Any:
     metadata, space = header.metadata, header.space
     if space == "LAB":
         return lab_to_srgb(color, header.bits > 8)
-    icc = metadata.icc
-    if icc is None and space == "RGB" and metadata.adobe:
-        icc = adobe_rgb()
-    elif icc is None and metadata.color:
-        icc = from_gamma(metadata.color, space)
-    if icc is not None:
+    profile: Any = metadata.icc
+    if profile is None and space == "RGB" and metadata.adobe:
+        profile = adobe_rgb()
+    elif profile is None and metadata.color:
+        profile = from_gamma(metadata.color, space)
+    if profile is not None:
         try:
-            return to_srgb(color, icc, space)
+            return to_srgb(color, profile, space)
         except ProfileError as error:
             notes.append(f"its ICC profile was left aside: {error}")
     if space != "CMYK":

@@ -34,6 +34,10 @@ _SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
 
 
 
+# What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
+_NOT_OF_MEMORY = ("(0 elements of", "Out of memory reading of", "allocate memory for to read TIFF directory")
+
+
 class PhotoError(ValueError):
     """A photograph that cannot be read or written; names the file (`path`) and what is wrong (`reason`)."""
 
@@ -357,6 +361,8 @@ def _reading(path: Path, page: int = 0, longer_px: int = 0, is_lenient: bool = F
     except Unreadable as error:
         raise PhotoError(path, str(error)) from error
     except pyvips.Error as error:
+        if any(words in str(error) for words in _NOT_OF_MEMORY):
+            raise PhotoError(path, "damaged: a directory of the TIFF says what cannot be") from None
         raise PhotoError(path, f"damaged or cut off ({_short(error.detail or error.message)})") from error
     except OSError as error:
         reason = error.strerror or f"damaged or cut off ({error})"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dancheong.data.photographs import split_halves
 from dancheong.glare.control import control_glare
+from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
 from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.metadata import CREDENTIALS
@@ -105,6 +106,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         if _is_pair(photo.shape[1], photo.shape[0], params):
             photo = split_halves(photo, params)[0]
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
+        photo = photo if params.pairing == "side_by_side" else gray_of(photo)
         prepared = model.prepare(photo, drawn_mask)
         input_hwc, size_hw = prepared.input_hwc, photo.shape[:2]
         was_looked_for = prepared.alpha_hw is not None
