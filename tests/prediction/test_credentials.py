@@ -4,7 +4,10 @@ import datetime
 import json
 import subprocess
 import sys
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -14,7 +17,7 @@ from PIL import ExifTags, Image
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
-from dancheong.imaging.xmp import Provenance
+from dancheong.imaging.xmp import SOFTWARE, Provenance
 from dancheong.params import ParamError, Params
 from dancheong.prediction import process_file
 from dancheong.prediction.colorizer import Colorizer
@@ -239,6 +242,35 @@ def test_signing_takes_nothing_from_the_file(scans, signing, tmp_path, photograp
     with Image.open(path) as image:
         assert image.getexif()[ExifTags.Base.Artist] == "An archive"
         assert image.getexif().get_ifd(ExifTags.IFD.GPSInfo)[2] == (37.0, 34.0, 46.5)
+
+
+REMOTE = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+ rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="http://127.0.0.1:%d/a.c2pa"/></rdf:RDF></x:xmpmeta>"""
+
+
+def test_nothing_that_a_photograph_names_is_fetched(colorizer, signing, tmp_path, photograph):
+    """Its XMP may name a manifest on another machine, which the library would fetch if it were let."""
+    asked = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        scan = tmp_path / "remote.jpg"
+        Image.fromarray(photograph).save(scan, xmp=(REMOTE % server.server_port).encode())
+        result, = predict_files(colorizer, [scan], tmp_path / "out", FolderOptions(sign=signing))
+        assert result.status == "ok", result.error
+        assert not asked
+        with scan.open("rb") as file, c2pa.Builder({"claim_generator_info": [SOFTWARE]}) as builder, suppress(c2pa.C2paError):
+            builder.add_ingredient({"title": "a", "relationship": "parentOf"}, "image/jpeg", file)
+        server.shutdown()
+    assert asked, "the library asks where it is let"
 
 
 def test_workers_of_a_cluster_sign_and_strip_too(colorizer, scans, signing, tmp_path, monkeypatch):
