@@ -26,7 +26,6 @@ from dancheong.imaging.vips import as_image
 from dancheong.imaging.xmp import Provenance, updated
 from dancheong.system.whole_file import whole_file
 
-
 # What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
 _NOT_OF_MEMORY = ("(0 elements of", "Out of memory reading of", "allocate memory for to read TIFF directory")
 
