@@ -34,7 +34,7 @@ def test_memory_grows_with_what_takes_it():
     assert needed_gb(tile_px=3000) > small + 1
 
 
-def test_a_hundred_megapixels_of_16_bit_gray_fit_into_two_gigabytes():
+def test_a_hundred_megapixels_of_16_bits_fit_into_two_gigabytes():
     for color in (False, True):
         rows_within(ImageSpec(12250, 8165, color, True), Params(memory_gb=2))
 

@@ -87,7 +87,8 @@ def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:
     if image.bands < header.colors:
         raise Unreadable(f"damaged: {image.bands} samples a pixel")
     color = image if image.bands == header.colors else image.extract_band(0, n=header.colors)
-    others = image.bands - header.colors
+    # libvips adds a sample where libtiff makes the colors, as of raw YCbCr.
+    others = image.bands - header.colors if header.page is None or header.page.directory.number(277, 1) > header.colors else 0
     if others and not header.extra:
         notes.append(f"{others} more sample{'s' if others > 1 else ''} a pixel (infrared, or unknown) were left out")
     alpha = image.extract_band(header.colors) if others and header.extra else None
@@ -150,6 +151,8 @@ def _whole_samples(samples: Array, header: Header, notes: list[str]) -> Array:
     bits = header.bits
     if samples.dtype.kind == "f":
         return _from_floats(samples, header, notes)
+    if samples.dtype.kind not in "fbiu":
+        raise Unreadable(f"samples of type {samples.dtype} are no picture; save it as 8 or 16 bit gray or RGB")
     if samples.dtype.kind == "b":
         return samples.astype(np.uint8) * np.uint8(255)
     if samples.dtype.kind == "i" and int(samples.min()) < 0:

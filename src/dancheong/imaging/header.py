@@ -301,7 +301,7 @@ def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
     order = page.directory.order
     tree = page.directory.tree(order) | {262: value(3, 1)}
     data = data[:4] + struct.pack(order + "I", len(data)) + data[8:] + laid_out(order, tree, len(data))
-    return pyvips.Image.tiffload_source(pyvips.Source.new_from_memory(data), access="sequential", fail_on="error")
+    return pyvips.Image.tiffload_buffer(data, access="sequential", fail_on="error")
 
 
 def _is_for_libvips(directory: Directory) -> bool:
