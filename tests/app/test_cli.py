@@ -12,7 +12,8 @@ from dancheong.scenes import write_scenes
 
 TINY = [
     f"--set={setting}"
-    for setting in ("RESOL=32", "NGF=4", "NDF=4", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
+    for setting in ("RESOL=32", "NGF=4", "NDF=4",
+                    "ENCODER=unet", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
 ]
 
 
@@ -131,7 +132,7 @@ def test_params_init_check_show_copy(tmp_path):
     [
         (["train", "photos", "-o", "m.h5", "--set", "RESOLL=1"], "did you mean RESOL?"),
         (["train", "photos", "-o", "m.h5", "--set", "RESOL=1"], "16 to 4096"),
-        (["train", "photos", "-o", "m.h5", "--preset", "papers"], "default, paper"),
+        (["train", "photos", "-o", "m.h5", "--preset", "papers"], "default, scratch, paper"),
         (["train", "photos", "-o", "m.h5", "--params", "no.csv"], "no.csv"),
         (["predict", "no.h5", ".", "-o", "out", "--shard", "3/2"], "--shard"),
         (["predikt"], "predikt"),

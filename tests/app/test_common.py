@@ -2,20 +2,22 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
 from make_docs import all_commands
 
 from dancheong.app import options
-from dancheong.app.console import emit
+from dancheong.app.console import emit, progress_bar, say
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, TableRow, complete_rows, write_table
 
 COMMANDS = {name.removeprefix("dancheong "): command for name, command in all_commands().items()}
 SETTINGS = [
     f"--set={setting}"
-    for setting in ("RESOL=32", "NGF=4", "NDF=4", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
+    for setting in ("RESOL=32", "NGF=4", "NDF=4",
+                    "ENCODER=unet", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
 ]
 
 
@@ -32,6 +34,24 @@ def test_json_is_ascii_and_knows_no_nan(capsys):
     line = capsys.readouterr().out
     assert line.isascii()
     assert json.loads(line) == {"psnr": None, "경복궁": [None, 1.5, [None]], "path": {"n": None}}
+
+
+def test_a_terminal_obeys_no_name_of_a_file(capsys):
+    say("failed: \x1b[2J\x9b1m가\r.png: 없음\nmore")
+    emit({}, False, ["ok: \x07a.png"])
+    shown = capsys.readouterr()
+    assert shown.err == "failed: ?[2J?1m가?.png: 없음\nmore\n"
+    assert shown.out == "ok: ?a.png\n"
+
+
+def test_a_name_that_looks_like_markup_does_not_stop_the_bar(monkeypatch):
+    class Terminal(StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with progress_bar("coloring", 1.0, quiet=False) as bar:
+        bar(1.0, "a[/b] [red]\x1b[2J.png")
 
 
 def test_an_error_is_json_too(command, tmp_path):
@@ -93,7 +113,7 @@ def test_training_leaves_out_what_is_corrupt_and_goes_on(command, trained, tmp_p
     "settings", [["PAIRING=side_by_side"], ["RESOL=32", "PATCH_SIZE=286", "LAMBDA_GAN=1"]], ids=["lab pairs", "patch"]
 )
 def test_rows_that_contradict_each_other_are_code_2(command, trained, tmp_path, settings):
-    words = [f"--set={setting}" for setting in ("NGF=4", "NDF=4", "DEPTH=3", "DEVICE=cpu", *settings)]
+    words = [f"--set={setting}" for setting in ("NGF=4", "NDF=4", "ENCODER=unet", "DEPTH=3", "DEVICE=cpu", *settings)]
     said = command("train", trained / "photos", "-o", tmp_path / "m.h5", *words, code=2)
     assert said.stderr.startswith("dancheong: ")
 

@@ -107,12 +107,12 @@ def test_a_result_may_have_the_profile_of_its_photograph(
 def test_a_jpeg_with_faults_that_can_be_bridged_is_read_and_told(tmp_path: Path) -> None:
     whole = odd_files.saved(odd_files.picture(3), "JPEG", quality=95, subsampling=0)
     (tmp_path / "photo.jpg").write_bytes(whole[:20] + bytes(3) + whole[20:])
-    with pytest.raises(PhotoError, match="extraneous"):
+    with pytest.raises(PhotoError, match="damaged or cut off"):
         read_small(tmp_path / "photo.jpg", 10)
     photo = read_photo(tmp_path / "photo.jpg")
     assert photo.notes == ("its data are damaged, and parts of the picture may be wrong",)
     (tmp_path / "whole.jpg").write_bytes(whole)
     assert np.array_equal(photo.pixels, read_photo(tmp_path / "whole.jpg").pixels)
     (tmp_path / "cut.jpg").write_bytes(whole[:-200])
-    with pytest.raises(PhotoError, match="premature end"):
+    with pytest.raises(PhotoError, match="damaged or cut off"):
         read_photo(tmp_path / "cut.jpg")
