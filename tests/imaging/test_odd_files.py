@@ -107,12 +107,29 @@ def test_a_result_may_have_the_profile_of_its_photograph(
 def test_a_jpeg_with_faults_that_can_be_bridged_is_read_and_told(tmp_path: Path) -> None:
     whole = odd_files.saved(odd_files.picture(3), "JPEG", quality=95, subsampling=0)
     (tmp_path / "photo.jpg").write_bytes(whole[:20] + bytes(3) + whole[20:])
-    with pytest.raises(PhotoError, match="extraneous"):
+    with pytest.raises(PhotoError, match="damaged or cut off"):
         read_small(tmp_path / "photo.jpg", 10)
     photo = read_photo(tmp_path / "photo.jpg")
     assert photo.notes == ("its data are damaged, and parts of the picture may be wrong",)
     (tmp_path / "whole.jpg").write_bytes(whole)
     assert np.array_equal(photo.pixels, read_photo(tmp_path / "whole.jpg").pixels)
     (tmp_path / "cut.jpg").write_bytes(whole[:-200])
-    with pytest.raises(PhotoError, match="premature end"):
+    with pytest.raises(PhotoError, match="damaged or cut off"):
         read_photo(tmp_path / "cut.jpg")
+
+
+def test_bytes_that_are_no_text_harm_neither_a_file_nor_those_after_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """libvips puts bytes of a file into its messages; one that pyvips could not read would come up with each file after it."""
+    named = odd_files.png(odd_files.picture(3), chunks=odd_files.chunk(b"tEXt", b"Auteur \xe9\0Hall \xe9"))
+    (tmp_path / "named.png").write_bytes(named)
+    assert read_photo(tmp_path / "named.png").texts == (("Auteur é", "Hall é"),)
+    whole = odd_files.saved(odd_files.picture(3), "AVIF")
+    assert whole.count(b"av1C") == 1
+    (tmp_path / "damaged.avif").write_bytes(whole.replace(b"av1C", b"\xff\x811C"))
+    (tmp_path / "cut.png").write_bytes(named[:-300])
+    for name in ("damaged.avif", "cut.png"):
+        with pytest.raises(PhotoError, match=r"damaged or cut off$"):
+            read_photo(tmp_path / name)
+    assert capfd.readouterr().err == ""

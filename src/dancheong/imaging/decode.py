@@ -34,7 +34,7 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
         color = _over_white(color, alpha)
         notes.append("its transparency was laid over white")
     pixels = as_pixels(color)
-    is_palette = header.format.name == "GIF" or "palette" in image.get_fields() or _photometric(header) == 3
+    is_palette = header.format.name == "GIF" or image.get_typeof("palette") or _photometric(header) == 3
     if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
         pixels = pixels[..., 0]
     if header.metadata.frames > 1:

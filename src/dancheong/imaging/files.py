@@ -28,12 +28,11 @@ from dancheong.imaging.vips import as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.whole_file import whole_file
 
+# What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
+_NOT_OF_MEMORY = ("(0 elements of", "Out of memory reading of", "allocate memory for to read TIFF directory")
 _SHOWN_LETTERS = 200
 # What editors and telephones keep beside a photograph.
 _SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
-
-# What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
-_NOT_OF_MEMORY = ("(0 elements of", "Out of memory reading of", "allocate memory for to read TIFF directory")
 
 
 class PhotoError(ValueError):
@@ -107,14 +106,16 @@ def read_photo(path: str | Path, page: int = 0) -> Photo:
     try:
         return _read(Path(path), page, False)
     except PhotoError as error:
-        # libjpeg goes on behind faults that it can bridge; what it says of them is told.
-        if "Corrupt JPEG data" not in str(error.__cause__):
+        if not isinstance(error.__cause__, pyvips.Error):
             raise
+        # libjpeg goes on behind faults that it can bridge, and that is told.
         return _read(Path(path), page, True)
 
 
 def _read(path: Path, page: int, is_lenient: bool) -> Photo:
     with _reading(path, page, is_lenient=is_lenient) as (file, header):
+        if is_lenient and header.format.name != "JPEG":
+            raise Unreadable("damaged or cut off")
         pixels, notes = decode(file, header)
         found = header.metadata
         if is_lenient:
@@ -361,7 +362,8 @@ def _reading(path: Path, page: int = 0, longer_px: int = 0, is_lenient: bool = F
     except pyvips.Error as error:
         if any(words in str(error) for words in _NOT_OF_MEMORY):
             raise PhotoError(path, "damaged: a directory of the TIFF says what cannot be") from None
-        raise PhotoError(path, f"damaged or cut off ({_short(error.detail or error.message)})") from error
+        # Not in the words of libvips, which all threads of a process collect in one place.
+        raise PhotoError(path, "damaged or cut off") from error
     except OSError as error:
         reason = error.strerror or f"damaged or cut off ({error})"
         raise PhotoError(path, f"the file cannot be read: {reason}") from error

@@ -162,13 +162,11 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
     if kind.name == "JPEG" and longer_px:
         shrink = next((by for by in (8, 4, 2) if max(image.width, image.height) >= by * longer_px), 1)
         image = _opened(file, decoder, shrink=shrink, **options)
-    fields = set(image.get_fields())
     if kind.name in ("AVIF", "GIF"):  # which libvips turns upright
-        metadata.exif = bytes(image.get("exif-data")) if "exif-data" in fields else None
-        metadata.xmp = bytes(image.get("xmp-data")) if "xmp-data" in fields else None
+        metadata.exif = _blob(image, "exif-data")
+        metadata.xmp = _blob(image, "xmp-data")
         metadata.frames = int(image.get("n-pages"))
-    if metadata.icc is None and "icc-profile-data" in fields:
-        metadata.icc = bytes(image.get("icc-profile-data"))
+    metadata.icc = metadata.icc or _blob(image, "icc-profile-data")
     metadata = settle(metadata)
     metadata.orientation = metadata.orientation if kind.name in ("JPEG", "PNG", "WEBP") else 1
     space: Space = "CMYK" if image.interpretation == "cmyk" else "GRAY" if image.bands < 3 else "RGB"
@@ -176,6 +174,10 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
         kind, image, image.width, image.height, space, {"CMYK": 4, "GRAY": 1, "RGB": 3}[space], 2,
         16 if image.format == "ushort" else 8, metadata, decoder,
     )
+
+
+def _blob(image: Any, name: str) -> bytes | None:
+    return bytes(image.get(name)) if image.get_typeof(name) else None
 
 
 def _beginning(file: IO[bytes]) -> bytes:

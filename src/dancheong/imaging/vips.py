@@ -6,6 +6,16 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+
+def _text(pointer: Any) -> str:
+    """What libvips says. pyvips takes it for UTF-8, but a damaged file can put any bytes into it: an error would then stay in
+    libvips' memory and come up again with each file after it."""
+    said = pyvips.ffi.string(pointer) if pointer else b""
+    return said.decode("utf-8", "backslashreplace") if isinstance(said, bytes) else str(said)
+
+
+pyvips._to_string = pyvips.error._to_string = _text
+
 _FORMATS = {"u1": "uchar", "u2": "ushort", "f4": "float"}
 _TYPES = {
     "uchar": "u1", "char": "i1", "ushort": "u2", "short": "i2", "uint": "u4", "int": "i4", "float": "f4", "double": "f8",
