@@ -7,8 +7,8 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit
-from dancheong.params import ParamError
 from dancheong.params.schema import format_value
+from dancheong.system.outputs import check_free, check_name
 
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")]
 
@@ -49,13 +49,13 @@ def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quie
 def export(
     model: ModelFile,
     output: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write the network as one ONNX file for any ONNX runtime, and compare both."""
-    if output.exists() and not overwrite:
-        raise ParamError(f"{output}: a file is there already; --overwrite replaces it")
+    check_name(output, ".onnx", "an exported network")
+    check_free([output], overwrite)
     from dancheong.artifact import read_artifact
     from dancheong.runtime.network import export_onnx
 

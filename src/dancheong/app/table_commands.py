@@ -13,14 +13,13 @@ from dancheong.params.sources import redact_password, table_exists
 app = typer.Typer(help="Write, show, check and copy parameter tables.", no_args_is_help=True)
 
 TableLocation = Annotated[str, typer.Argument(metavar="TABLE", help="A .csv or .xlsx file, or a database URL.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a table that is there.")]
 
 
 @app.command()
 def init(
     table: TableLocation,
     preset: options.Preset = "default",
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -76,7 +75,7 @@ def check(table: TableLocation, as_json: options.Json = False, quiet: options.Qu
 def copy(
     source: Annotated[str, typer.Argument(metavar="SRC", help="A .csv or .xlsx file, or a database URL.")],
     destination: Annotated[str, typer.Argument(metavar="DST", help="The same; made if it is not there.")],
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

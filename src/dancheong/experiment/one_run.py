@@ -92,7 +92,7 @@ def execute(run: Run, watch: Callable[[float], bool], threads: int) -> Result | 
     # A state beside the model says that its training was stopped.
     if not model.exists() or any(run.folder.glob("model.h5.*")):
         trained = train(
-            run.photos, model, run.params, drawn_masks=run.masks, log_dir=run.folder / "log", resume=True,
+            run.photos, model, run.params, drawn_masks=run.masks, log_dir=run.folder / "log", resume=True, overwrite=True,
             watch=lambda progress: watch((1 - _JUDGING) * progress.images_seen / progress.images_total),
         )
         if trained.stopped:
