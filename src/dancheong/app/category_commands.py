@@ -101,6 +101,7 @@ def _kinds(
 
 def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool) -> dict[str, Any]:
     from dancheong.artifact import read_artifact
+    from dancheong.report.training_page import trained_seconds
     from dancheong.training.checkpoint import checkpoint_path
     from dancheong.training.loop import train
 
@@ -119,7 +120,8 @@ def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool)
     data = read_artifact(written).data
     return {
         "category": kind.name, "model": str(written), "photographs": data["photographs"], "images_seen": data["images_seen"],
-        "seconds": data["seconds"], "left_out": [vars(refusal) for refusal in refusals], "stopped": stopped,
+        "seconds": trained_seconds(model.with_name(model.stem + "_log")),
+        "left_out": [vars(refusal) for refusal in refusals], "stopped": stopped,
     }
 
 

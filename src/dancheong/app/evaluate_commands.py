@@ -39,7 +39,7 @@ def evaluate(
     quiet: options.Quiet = False,
 ) -> None:
     """Gray the photographs, predict, and score against the truth. A damaged photograph is a failure: exit code 1."""
-    given = options.at_prediction(table, category, settings)
+    given = options.at_prediction(table, category, settings, model, quiet)
     from dancheong.evaluation.evaluate import evaluate as run
     from dancheong.evaluation.pages import write_evaluation_page
     from dancheong.evaluation.trade import trade, trade_section

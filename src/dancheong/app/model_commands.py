@@ -59,5 +59,12 @@ def export(
     from dancheong.artifact import read_artifact
     from dancheong.runtime.network import export_onnx
 
-    difference = export_onnx(read_artifact(model), output)
-    emit({"output": str(output), "max_difference": difference}, as_json, [f"{output}: largest difference {difference:.2e}"])
+    artifact = read_artifact(model)
+    difference = export_onnx(artifact, output)
+    lacks = ["preparation, light reflection, full size and file formats: it is the network alone, from [-1, 1] to [-1, 1]"]
+    if artifact.params.predict_dropout:
+        lacks.append("PREDICT_DROPOUT = Y: dropout and batch statistics are frozen in it, hence the difference to `predict`")
+    emit({"output": str(output), "max_difference": difference, "cannot_carry": lacks}, as_json, [
+        f"{output}: largest difference to what `predict` computes {difference:.2e}",
+        *(f"an ONNX file cannot carry {lack}" for lack in lacks),
+    ])

@@ -76,7 +76,7 @@ def predict(
 
         part = _parse_shard(shard)
         colorizer = Colorizer.open(
-            model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings)
+            model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings, model, quiet)
         )
     manifest = output / manifest_name(part)
     began = time.monotonic()

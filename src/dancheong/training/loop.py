@@ -131,8 +131,10 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
         digest, model = "", session.model
         if trainer.fabric.is_global_zero:
             model, artifact = session.target(stopped), trainer.artifact(session.resolved, len(refusals))
-            if stopped:
-                artifact = replace(artifact, data={**artifact.data, "unfinished": True})
+            # How long it took stands in the log: the same training is to give the same bytes.
+            data = {name: value for name, value in artifact.data.items() if name != "seconds"}
+            history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in artifact.history]
+            artifact = replace(artifact, data=data | ({"unfinished": True} if stopped else {}), history=history)
             digest = write_artifact(model, artifact)
             if not stopped:
                 session.clean()
