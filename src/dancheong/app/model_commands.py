@@ -7,10 +7,15 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit
+from dancheong.app.model_argument import model_path, split_model
+from dancheong.params import ParamError
 from dancheong.params.schema import format_value
 from dancheong.system.outputs import check_free, check_name
 
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")]
+ModelFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="[MODEL.h5]", help="What `dancheong train` wrote; without it the model that comes along."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,10 +24,11 @@ def register(app: typer.Typer) -> None:
     app.command()(export)
 
 
-def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
+def inspect(file: ModelFile = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show everything a model file says of itself."""
     from dancheong.artifact import read_artifact
 
+    model = model_path(file, quiet)
     artifact = read_artifact(model)
     count = sum(weights.size for name, weights in artifact.weights.items() if "running_" not in name)
     params = {
@@ -30,9 +36,9 @@ def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quie
         for name, value in artifact.params.model_dump(mode="json").items()
     }
     result = {
-        "format_version": artifact.format_version, "kind": artifact.kind, "category": artifact.category, "params": params,
-        "data": artifact.data, "history": artifact.history, "scores": artifact.scores, "generator_parameters": count,
-        "bytes": model.stat().st_size, "digest": artifact.digest,
+        "model": str(model), "format_version": artifact.format_version, "kind": artifact.kind, "category": artifact.category,
+        "params": params, "data": artifact.data, "history": artifact.history, "scores": artifact.scores,
+        "generator_parameters": count, "bytes": model.stat().st_size, "digest": artifact.digest,
     }
     changed = [f"  {name} = {format_value(one['value'])} ({one['origin']})" for name, one in params.items()
                if one["origin"] != "default"]
@@ -47,13 +53,22 @@ def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quie
 
 
 def export(
-    model: ModelFile,
-    output: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
+    words: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL.h5] OUT.onnx",
+            help="The file to write; before it what `dancheong train` wrote, else the model that comes along is exported.",
+        ),
+    ],
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write the network as one ONNX file for any ONNX runtime, and compare both."""
+    given, outputs = split_model(words, "the ONNX file to write was expected")
+    if len(outputs) > 1:
+        raise ParamError(f"{outputs[1]}: one ONNX file to write was expected, and before it a model file (.h5) or none")
+    output, model = outputs[0], model_path(given, quiet)
     check_name(output, ".onnx", "an exported network")
     check_free([output], overwrite)
     from dancheong.artifact import read_artifact
@@ -64,7 +79,8 @@ def export(
     lacks = ["preparation, light reflection, full size and file formats: it is the network alone, from [-1, 1] to [-1, 1]"]
     if artifact.params.predict_dropout:
         lacks.append("PREDICT_DROPOUT = Y: dropout and batch statistics are frozen in it, hence the difference to `predict`")
-    emit({"output": str(output), "max_difference": difference, "cannot_carry": lacks}, as_json, [
+    record = {"model": str(model), "output": str(output), "max_difference": difference, "cannot_carry": lacks}
+    emit(record, as_json, [
         f"{output}: largest difference to what `predict` computes {difference:.2e}",
         *(f"an ONNX file cannot carry {lack}" for lack in lacks),
     ])

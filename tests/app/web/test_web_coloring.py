@@ -1,4 +1,7 @@
 import io
+import shutil
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -160,3 +163,33 @@ def test_the_store_offers_each_file_once_and_refuses_what_is_no_model(trained, t
     assert list(models.models()) == ["model", "new"]
     with pytest.raises(ArtifactError):
         models.params(models.models()["new"])
+
+
+def test_the_model_that_comes_along_is_the_last_that_is_offered(trained, tmp_path):
+    shutil.copy(trained / "model.h5", tmp_path / "own.h5")
+    assert list(ModelStore([], tmp_path, last=trained / "model.h5").models()) == ["own", "model"]
+    assert list(ModelStore([tmp_path / "own.h5"], tmp_path, last=tmp_path / "own.h5").models()) == ["own"]
+
+
+# In a process of its own, because gradio leaves sockets open.
+FIRST_PAGE = """
+import sys
+from pathlib import Path
+from starlette.testclient import TestClient
+from dancheong.app.web.server import Options, assembled
+from dancheong.prediction import shipped
+
+shipped.COLORIZER = Path(sys.argv[1])
+with assembled(Options(models=tuple(map(Path, sys.argv[2:]))), "") as application:
+    print(ascii(TestClient(application, base_url="http://127.0.0.1:7860").get("/en/").text))
+"""
+
+
+@pytest.mark.parametrize("asked", [[], ["own.h5"]], ids=["no model", "a model"])
+def test_a_server_without_a_model_offers_the_one_that_comes_along(trained, tmp_path, asked):
+    for name in ("own.h5", "colorizer.h5"):
+        shutil.copy(trained / "model.h5", tmp_path / name)
+    command = [sys.executable, "-c", FIRST_PAGE, "colorizer.h5", *asked]
+    page = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert ('"colorizer"' in page) == (not asked)
+    assert ('"own"' in page) == bool(asked)

@@ -60,12 +60,19 @@ def assembled(options: Options, token: str) -> Iterator[Callable[..., Any]]:
         models_folder.mkdir(parents=True, exist_ok=True)
         services = Services(
             sessions, stack.enter_context(JobQueue(options.places)),
-            ModelStore(options.models, models_folder, options.settings),
+            ModelStore(options.models, models_folder, options.settings, None if options.models else _comes_along()),
             stack.enter_context(Trainer()), options.roots, models_folder, options.models_folder is not None, limit,
         )
         for path in options.models:
             services.models.params(path)
         yield _application(gradio, services, options, token)
+
+
+def _comes_along() -> Path | None:
+    """The colorizer of this installation, if it has one."""
+    from dancheong.prediction import shipped
+
+    return shipped.COLORIZER if shipped.COLORIZER.exists() else None
 
 
 def _check(options: Options) -> None:
