@@ -89,7 +89,13 @@ class Colorizer:
         if self.opened is None:
             raise ParamError("only a Colorizer that Colorizer.open gave can be pickled: open the model file where it is needed")
         path, runtime, settings = self.opened
-        return _reopen, (path.resolve(), runtime, self.threads, settings)
+        return _reopen, (path.resolve(), runtime, self.threads, settings), {"params": self.params}
+
+    def __copy__(self) -> "Colorizer":
+        """A copy that shares the network, such as one for other settings of prediction."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
 
     def batch(self, photos: Iterable[Any]) -> list[Pixels]:
         """Each photograph in color, in order; sizes and types may differ."""
