@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +15,7 @@ from dancheong.data.near_duplicates import Likeness, find_alike, likeness
 from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, has_color, read_pair
 from dancheong.glare.detect import detect
 from dancheong.imaging.color import rgb_to_lab
-from dancheong.imaging.decode import decode
-from dancheong.imaging.files import PhotoError, list_photos, look_through, read_photo
-from dancheong.imaging.header import read_header
+from dancheong.imaging.files import PhotoError, list_photos, look_through, read_small
 from dancheong.imaging.resize import LONGEST, fit_size, resize, scaled_size
 from dancheong.params import Params
 from dancheong.system.cores import cores
@@ -298,28 +296,6 @@ def _same_pictures(kind: str, photographs: list[_Photograph], others: list[_Phot
         how = ", mirrored," if match.mirrored else ""
         detail = f"shows the same{how} as {pool[match.other].file} ({match.bits} of 64 bits differ)"
         yield photographs[match.index].file, kind, detail
-
-
-def read_small(path: Path, longer_px: int) -> tuple[Pixels, tuple[int, int], tuple[str, ...]]:
-    """Pixels with the longer side at `longer_px` or more, (width, height) of the whole, and notes of reading.
-
-    A JPEG is decoded at a half, a quarter or an eighth, which spares most of the time of a large one.
-
-    Raises:
-        PhotoError: as `read_photo`.
-    """
-    try:
-        with path.open("rb") as file:
-            whole = header = read_header(file)
-            if header.format == "JPEG" and header.image is not None:
-                factor = longer_px / max(header.size_px)
-                header.image.draft(None, (math.ceil(header.width_px * factor), math.ceil(header.height_px * factor)))
-                header = replace(header, width_px=header.image.width, height_px=header.image.height)
-            pixels, notes = decode(file, header)
-            return pixels, whole.size_px, header.notes + notes
-    except Exception:  # decoders raise of every kind on damaged files; `read_photo` says in words what it is
-        photo = read_photo(path)
-        return photo.pixels, (photo.pixels.shape[1], photo.pixels.shape[0]), photo.notes
 
 
 def _small(pixels: Pixels) -> Pixels:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from dancheong.imaging.files import PHOTO_SUFFIXES, LeftOut
+from dancheong.imaging.files import LeftOut
+from dancheong.imaging.formats import WRITABLE_SUFFIXES
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.plan import identity, is_there
 from dancheong.prediction.result import FileResult
@@ -26,7 +27,7 @@ from dancheong.system.whole_file import whole_file
 MODEL_LETTERS = 12
 _MADE = ("ok", "skipped")
 # The temporary files of `dancheong.system.whole_file.whole_file`, which stay when their process is killed.
-LEFTOVER = re.compile(rf"\.[0-9a-f]{{16}}({'|'.join(map(re.escape, sorted(PHOTO_SUFFIXES)))})", re.IGNORECASE)
+LEFTOVER = re.compile(rf"\.[0-9a-f]{{16}}({'|'.join(map(re.escape, sorted(WRITABLE_SUFFIXES)))})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from dancheong.data.photographs import split_halves
 from dancheong.glare.control import control_glare
-from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_photo, write_photo
-from dancheong.imaging.image_spec import ImageSpec, image_spec
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
+from dancheong.imaging.formats import READ_SUFFIXES
+from dancheong.imaging.metadata import CREDENTIALS
 from dancheong.imaging.strip import stripped
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError, Params
@@ -104,6 +106,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         if _is_pair(photo.shape[1], photo.shape[0], params):
             photo = split_halves(photo, params)[0]
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
+        photo = photo if params.pairing == "side_by_side" else gray_of(photo)
         prepared = model.prepare(photo, drawn_mask)
         input_hwc, size_hw = prepared.input_hwc, photo.shape[:2]
         was_looked_for = prepared.alpha_hw is not None
@@ -250,7 +253,7 @@ def failure(job: Job, error: Exception) -> FileResult:
 def _fingerprint(photo: Path) -> tuple[str, bool]:
     try:
         if photo.is_dir():
-            raise PhotoError(photo, f"no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}) in this folder")
+            raise PhotoError(photo, f"no photographs ({', '.join(sorted(READ_SUFFIXES))}) in this folder")
         if not photo.is_file():  # a pipe would block the reader
             raise PhotoError(photo, "not a file" if photo.exists() else "no such file")
         return fingerprint(photo)
@@ -268,7 +271,9 @@ def _process(processor: Processor, job: Job, resources: Resources, made: Provena
     if processor.options.strip is not None:
         original = stripped(original, processor.options.strip)
     done = processor.apply(pixels.pop(), drawn_mask, job, resources)
-    notes = (*original.notes, *_write(processor, job, done, original, made))
+    # The reader does not know whether they are kept, as a parent's.
+    read = (note for note in original.notes if note != CREDENTIALS)
+    notes = (*read, *_write(processor, job, done, original, made))
     height, width = done.result.shape[:2]
     return FileResult(
         job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
@@ -292,11 +297,11 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
         if path != job.output:
             write_photo(path, pixels, provenance=replace(made, source_type=""))
         elif processor.options.sign is None:
-            notes = write_photo(path, pixels, original, made)
+            notes = write_photo(path, pixels, original, made, processor.params.output_profile)
         else:
             recipe = Recipe(processor.model_name, processor.params, made)
             with whole_file(path) as unsigned:
-                notes = write_photo(unsigned, pixels, original, made)
+                notes = write_photo(unsigned, pixels, original, made, processor.params.output_profile)
                 notes += sign(processor.options.sign, recipe, unsigned, path.name, job.photo, original.format)
     return notes
 

@@ -7,7 +7,7 @@ import pytest
 from dancheong.app.web import unpack as module
 from dancheong.app.web.translations import Words, catalogue
 from dancheong.app.web.unpack import BadZip, unpack
-from dancheong.imaging.files import READ_SUFFIXES
+from dancheong.imaging.formats import READ_SUFFIXES
 
 PIXELS = b"\x89PNG not looked at here"
 

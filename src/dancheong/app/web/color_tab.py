@@ -15,7 +15,7 @@ from dancheong.app.web.services import AT_ONCE, STREAMED, Services, model_dropdo
 from dancheong.app.web.sessions import Session
 from dancheong.app.web.translations import Words
 from dancheong.app.web.views import status, viewer_value
-from dancheong.imaging.files import READ_SUFFIXES
+from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.params import DancheongError, ParamError, Params
 
 MAX_PHOTOGRAPHS = 200

@@ -13,7 +13,8 @@ from dancheong.app.web.translations import Words
 from dancheong.app.web.views import compared_value, status, table
 from dancheong.evaluation.evaluate import score
 from dancheong.imaging.color import as_rgb, gray_of
-from dancheong.imaging.files import READ_SUFFIXES, read_photo
+from dancheong.imaging.files import read_photo
+from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.profiles import to_eight
 

@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from dancheong.imaging.files import READ_SUFFIXES
+from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.params import DancheongError
 
 MAX_FILES = 20_000
