@@ -21,8 +21,8 @@ from dancheong.models.table import Row, Table
 from dancheong.params import ExtraMissing, Params
 from dancheong.training.colorizer_trainer import new_generator
 
-# Classes of ImageNet: bell cote, palace, dome, castle, church.
-BUILDINGS = {442, 698, 538, 483, 497}
+# Of the 1000 classes of ImageNet.
+PALACE = 698
 
 
 def by_onnx(network: Network, form: str, x: torch.Tensor) -> np.ndarray:
@@ -130,7 +130,7 @@ def test_the_encoder_sees_what_the_published_network_sees(encoder, color_space):
 
 
 @pytest.mark.parametrize("encoder", list(ENCODERS))
-def test_a_gray_palace_is_seen_as_a_building(encoder):
+def test_a_gray_palace_is_seen_as_a_palace(encoder):
     china = load_sample_image("china.jpg")
     params = Params(encoder=encoder)
     network = new_generator(params).eval()
@@ -139,7 +139,7 @@ def test_a_gray_palace_is_seen_as_a_building(encoder):
     gray_hw = resize(gray_of(china), (224, 320))
     x = torch.from_numpy(to_network(gray_hw[..., None], params))[None]
     classes = seen(network, x) @ state["_fc.weight"].T + state["_fc.bias"]
-    assert set(classes.topk(3).indices[0].tolist()) <= BUILDINGS
+    assert PALACE in classes.topk(3).indices[0]
 
 
 def test_only_the_encoder_is_pretrained():
