@@ -40,6 +40,15 @@ class Words:
         """What a choice of a parameter is called; most speak for themselves."""
         return str(self._catalogue["choices"].get(name, {}).get(choice, choice))
 
+    def label(self, name: str) -> str:
+        """A short name of a parameter for people, empty where there is none."""
+        return str(self._catalogue["labels"].get(name, ""))
+
+    def problem(self, code: str, details: dict[str, Any]) -> str:
+        """What went wrong, in words."""
+        text: str = self._catalogue["errors"][code]
+        return text.format(**details)
+
     def section(self, section: type[BaseModel]) -> str:
         """The heading of a section of the table."""
         return str(self._catalogue.get("sections", {}).get(section.__name__, section_title(section)))
