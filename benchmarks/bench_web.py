@@ -29,7 +29,8 @@ from dancheong.imaging.files import write_photo
 from dancheong.params import Params
 from dancheong.scenes import scene, write_scenes
 
-TINY = {"resol": 64, "ngf": 8, "ndf": 8, "depth": 4, "patch_size": "16", "epochs": 1, "batch_size": 2, "device": "cpu"}
+TINY = {"resol": 64, "ngf": 8, "ndf": 8,
+        "encoder": "unet", "depth": 4, "patch_size": "16", "epochs": 1, "batch_size": 2, "device": "cpu"}
 PAGE = "/en"
 
 

@@ -50,7 +50,8 @@ from dancheong.scenes import write_scenes
 
 write_scenes("궁궐 사진/경복궁 (봄)", 4, 1, 60, 44)
 write_scenes("시험 사진", 2, 900, 60, 44)
-tiny = [f"--set={one}" for one in ("RESOL=32", "NGF=4", "NDF=4", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2",
+tiny = [f"--set={one}" for one in ("RESOL=32", "NGF=4", "NDF=4",
+                                   "ENCODER=unet", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2",
                                    "DEVICE=cpu", "CACHE=disk")]
 run("params", "init", "매개 변수.csv")
 run("params", "copy", "매개 변수.csv", "매개 변수.xlsx")

@@ -32,7 +32,7 @@ def make_artifact(**settings: object) -> Artifact:
     """A whole artifact with an honest self-test."""
     from dancheong.runtime.network import _onnx
 
-    params = Params(**{"resol": 16, "depth": LEVELS, "glare_mode": "off", **settings})
+    params = Params(**{"resol": 16, "encoder": "unet", "depth": LEVELS, "glare_mode": "off", **settings})
     c_in, c_out = (3, 3) if params.pairing == "side_by_side" else (1, 2 if params.color_space == "LAB" else 3)
     example = np.random.default_rng(1).uniform(-1, 1, (1, c_in, 8, 8)).astype(np.float32)
     table = tiny_table(c_in, c_out)

@@ -358,7 +358,8 @@ def _artifacts() -> dict[str, Artifact]:
         "instance": {"NORM": "instance", "UPSAMPLE": "resize"},
     }
     for name, settings in variants.items():
-        params = resolve(settings={"RESOL": 16, "NGF": 2, "DEPTH": 2, "GLARE_MODE": "off", **settings}).params
+        params = resolve(settings={"RESOL": 16, "NGF": 2,
+                                   "ENCODER": "unet", "DEPTH": 2, "GLARE_MODE": "off", **settings}).params
         generator = Network(unet_table(params, *channels(params))).eval()
         initialize(generator, 0)
         weights = {key: as_stored(value) for key, value in to_weights(generator).items()}

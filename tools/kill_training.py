@@ -33,7 +33,8 @@ from dancheong.training.engine import launch
 from dancheong.training.loop import train
 
 TINY = {
-    "RESOL": 16, "NGF": 2, "NDF": 2, "DEPTH": 2, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "DROPOUT": 0.5, "GAN_START": 0.2,
+    "RESOL": 16, "NGF": 2, "NDF": 2,
+    "ENCODER": "unet", "DEPTH": 2, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "DROPOUT": 0.5, "GAN_START": 0.2,
     "VAL_IMAGES": 4, "DEVICE": "cpu", "EPOCHS": 16,
     "WORKERS": 0, "PRECISION": "32-true",
 }

@@ -17,7 +17,7 @@ PARAMETERS_HEAD = """\
 
 Generated from the schema (`python tools/make_docs.py`). A table has the columns `CATEGORY, PARAM_NAME, PARAM_VALUE,
 USE_YN`; a `COMMENTS` column is kept. Order of force: `--set` > category > `COMMON` > preset. *Paper* is the value of
-`--preset paper` where it is another one.
+`--preset paper` where it is another one. `--preset scratch` is the default without a pretrained encoder: {scratch}.
 
 The **basic** parameters are those that the photographs, the machine or the wish at hand decide. **Advanced** ones change what
 is learned or done, from defaults that have been measured. **Expert** ones change how something is computed. `dancheong params
@@ -27,9 +27,10 @@ TABLE_HEAD = ["| name | default | paper | range | meaning | source | level |", "
 
 
 def parameters_markdown() -> str:
-    """docs/parameters.md: every parameter with defaults of both presets, range and unit, meaning and source."""
+    """docs/parameters.md: every parameter with its default and the paper's value, range and unit, meaning and source."""
     basic = [name for name in by_level() if ROWS[name].level == "basic"]
-    lines = [PARAMETERS_HEAD, "", "## Basic", "", *_table(basic)]
+    scratch = ", ".join(f"{name.upper()}={format_value(value)}" for name, value in PRESETS["scratch"].items())
+    lines = [PARAMETERS_HEAD.format(scratch=scratch), "", "## Basic", "", *_table(basic)]
     for section in SECTIONS:
         names = [name for name in by_level() if name in section.model_fields and name not in basic]
         lines += ["", f"## {section_title(section)}", "", *_table(names)]
@@ -40,7 +41,7 @@ def parameters_markdown() -> str:
 
 
 def _table(names: list[str]) -> list[str]:
-    default, paper = (resolve(preset=preset).params for preset in PRESETS)
+    default, paper = (resolve(preset=preset).params for preset in ("default", "paper"))
     lines = list(TABLE_HEAD)
     for name in names:
         info = ROWS[name]

@@ -11,7 +11,8 @@ from dancheong.params import Params
 from dancheong.scenes import write_scenes
 
 Said = namedtuple("Said", "stdout stderr")
-TINY = {"resol": 32, "ngf": 4, "ndf": 4, "depth": 3, "patch_size": "16", "epochs": 1, "batch_size": 2, "device": "cpu"}
+TINY = {"resol": 32, "ngf": 4, "ndf": 4,
+        "encoder": "unet", "depth": 3, "patch_size": "16", "epochs": 1, "batch_size": 2, "device": "cpu"}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from dancheong.params import ParamError, TableRow, write_table
 from dancheong.scenes import write_scenes
 
 SMALL = [f"--set={row}" for row in (
-    "RESOL=16", "NGF=2", "DEPTH=2", "EPOCHS=1", "BATCH_SIZE=2", "GLARE_MODE=off", "LAMBDA_GAN=0", "DEVICE=cpu",
+    "RESOL=16", "NGF=2", "ENCODER=unet", "DEPTH=2", "EPOCHS=1", "BATCH_SIZE=2", "GLARE_MODE=off", "LAMBDA_GAN=0", "DEVICE=cpu",
 )]
 
 

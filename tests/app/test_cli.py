@@ -12,7 +12,8 @@ from dancheong.scenes import write_scenes
 
 TINY = [
     f"--set={setting}"
-    for setting in ("RESOL=32", "NGF=4", "NDF=4", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
+    for setting in ("RESOL=32", "NGF=4", "NDF=4",
+                    "ENCODER=unet", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
 ]
 
 

@@ -15,7 +15,8 @@ from dancheong.params import ParamError, TableRow, complete_rows, write_table
 COMMANDS = {name.removeprefix("dancheong "): command for name, command in all_commands().items()}
 SETTINGS = [
     f"--set={setting}"
-    for setting in ("RESOL=32", "NGF=4", "NDF=4", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
+    for setting in ("RESOL=32", "NGF=4", "NDF=4",
+                    "ENCODER=unet", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=1", "BATCH_SIZE=2", "DEVICE=cpu")
 ]
 
 
@@ -93,7 +94,7 @@ def test_training_leaves_out_what_is_corrupt_and_goes_on(command, trained, tmp_p
     "settings", [["PAIRING=side_by_side"], ["RESOL=32", "PATCH_SIZE=286", "LAMBDA_GAN=1"]], ids=["lab pairs", "patch"]
 )
 def test_rows_that_contradict_each_other_are_code_2(command, trained, tmp_path, settings):
-    words = [f"--set={setting}" for setting in ("NGF=4", "NDF=4", "DEPTH=3", "DEVICE=cpu", *settings)]
+    words = [f"--set={setting}" for setting in ("NGF=4", "NDF=4", "ENCODER=unet", "DEPTH=3", "DEVICE=cpu", *settings)]
     said = command("train", trained / "photos", "-o", tmp_path / "m.h5", *words, code=2)
     assert said.stderr.startswith("dancheong: ")
 

@@ -12,7 +12,7 @@ from dancheong.imaging.files import read_photo
 
 pytest.importorskip("scipy")
 
-ROWS = ("EPOCHS=2", "DEPTH=3", "NGF=4", "NDF=4", "DEVICE=cpu", "GAN_START=0")
+ROWS = ("EPOCHS=2", "ENCODER=unet", "DEPTH=3", "NGF=4", "NDF=4", "DEVICE=cpu", "GAN_START=0")
 QUICK = ("--quick", *(word for row in ROWS for word in ("--set", row)))
 METRICS = {"inside", "outside", "clean", "inside_seen", "psnr", "ssim", "colorfulness"}
 

@@ -6,7 +6,8 @@ from dancheong.app.demo import DEMO_SETTINGS, demo_params, run_demo
 from dancheong.params import ParamError, TableRow
 
 TINY = {
-    "RESOL": "32", "NGF": "4", "NDF": "4", "DEPTH": "3", "PATCH_SIZE": "16", "EPOCHS": "1", "BATCH_SIZE": "2",
+    "RESOL": "32", "NGF": "4", "NDF": "4",
+    "ENCODER": "unet", "DEPTH": "3", "PATCH_SIZE": "16", "EPOCHS": "1", "BATCH_SIZE": "2",
     "DEVICE": "cpu",
 }
 

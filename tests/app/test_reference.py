@@ -31,7 +31,8 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL).group(1)
     monkeypatch.chdir(tmp_path)
     write_scenes(tmp_path / "photos", 3, 1, 60, 40)
-    small = {"NGF": "4", "NDF": "4", "DEPTH": "3", "EPOCHS": "1", "BATCH_SIZE": "1", "DEVICE": "cpu", "PATCH_SIZE": "16"}
+    small = {"NGF": "4", "NDF": "4",
+             "ENCODER": "unet", "DEPTH": "3", "EPOCHS": "1", "BATCH_SIZE": "1", "DEVICE": "cpu", "PATCH_SIZE": "16"}
     rows = [row for row in complete_rows() if row.name not in small]
     changed = [type(row)("GOGUNG", row.name, small[row.name]) for row in complete_rows() if row.name in small]
     write_table(tmp_path / "params.csv", [*rows, *changed])

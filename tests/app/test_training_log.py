@@ -11,7 +11,8 @@ from dancheong.scenes import write_scenes
 
 SETTINGS = [
     f"--set={setting}"
-    for setting in ("RESOL=32", "NGF=4", "NDF=4", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=2", "BATCH_SIZE=2", "DEVICE=cpu",
+    for setting in ("RESOL=32", "NGF=4", "NDF=4",
+                    "ENCODER=unet", "DEPTH=3", "PATCH_SIZE=16", "EPOCHS=2", "BATCH_SIZE=2", "DEVICE=cpu",
                     "VAL_IMAGES=4")
 ]
 

@@ -117,7 +117,7 @@ def test_a_training_on_the_device_resumes_bit_for_bit_and_learns_what_the_host_d
     photographs.mkdir()
     for seed in range(4):
         write_photo(photographs / f"{seed}.png", scene(seed, 60, 48))
-    params = Params(**ROWS, ngf=4, ndf=4, depth=3, epochs=4, cache="device", glare_mode="off")
+    params = Params(**ROWS, ngf=4, ndf=4, encoder="unet", depth=3, epochs=4, cache="device", glare_mode="off")
     whole = train(photographs, tmp_path / "whole.h5", params)
     stopped = train(photographs, tmp_path / "parts.h5", params, watch=lambda progress: progress.images_seen >= 8)
     assert stopped.stopped

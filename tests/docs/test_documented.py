@@ -101,7 +101,7 @@ def test_the_python_of_the_tutorial_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder, count in (("train", 3), ("val", 2), ("test", 2)):
         write_scenes(tmp_path / "사진" / folder, count, 10 * count, 60, 44)
-    small = 'Params(resol=32, ngf=4, ndf=4, depth=3, patch_size="16", epochs=1, batch_size=1, device="cpu")'
+    small = 'Params(resol=32, ngf=4, ndf=4, encoder="unet", depth=3, patch_size="16", epochs=1, batch_size=1, device="cpu")'
     assert "Params(resol=128)" in code
     names = {"gray_hw": np.linspace(0, 65535, 30 * 50).reshape(30, 50).astype(np.uint16)}
     exec(compile(code.replace("Params(resol=128)", small), "tutorial.md", "exec"), names)

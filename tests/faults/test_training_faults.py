@@ -22,7 +22,8 @@ from dancheong.training.loop import Progress, TrainResult, train
 
 TOOL = Path(__file__).parents[2] / "tools" / "kill_training.py"
 TINY = {
-    "RESOL": 16, "NGF": 2, "NDF": 2, "DEPTH": 2, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "VAL_IMAGES": 4, "DEVICE": "cpu",
+    "RESOL": 16, "NGF": 2, "NDF": 2,
+    "ENCODER": "unet", "DEPTH": 2, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "VAL_IMAGES": 4, "DEVICE": "cpu",
     "EPOCHS": 2, "WORKERS": 0, "PRECISION": "32-true",
 }
 

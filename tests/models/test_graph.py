@@ -28,7 +28,7 @@ def trained(table: Table) -> dict[str, np.ndarray]:
 
 
 def unet(**settings: object) -> Table:
-    return unet_table(Params(**({"resol": 32, "ngf": 4, "depth": 3} | settings)), 1, 2)
+    return unet_table(Params(**({"resol": 32, "ngf": 4, "encoder": "unet", "depth": 3} | settings)), 1, 2)
 
 
 def noise(*shape: int) -> np.ndarray:

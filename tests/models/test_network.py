@@ -28,7 +28,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def small(c_in: int = 1, c_out: int = 2, seed: int = 1, **settings: object) -> Network:
-    generator = Network(unet_table(Params(**({"ngf": 2, "depth": 3} | settings)), c_in, c_out))
+    generator = Network(unet_table(Params(**({"ngf": 2, "encoder": "unet", "depth": 3} | settings)), c_in, c_out))
     initialize(generator, seed)
     return generator
 

@@ -111,7 +111,7 @@ def test_the_papers_filter_takes_each_channel_for_itself():
 
 
 def test_unknown_preset():
-    with pytest.raises(ParamError, match="default, paper"):
+    with pytest.raises(ParamError, match="default, scratch, paper"):
         resolve(preset="papre")
 
 

@@ -21,7 +21,8 @@ def trained(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("trained")
     write_scenes(folder / "photos", 10, 1, 72, 54)
-    settings = {"resol": 48, "ngf": 8, "depth": 4, "epochs": 48, "batch_size": 4, "lambda_gan": 0, "lr": 2e-3, "device": "cpu"}
+    settings = {"resol": 48, "ngf": 8,
+                "encoder": "unet", "depth": 4, "epochs": 48, "batch_size": 4, "lambda_gan": 0, "lr": 2e-3, "device": "cpu"}
     train(folder / "photos", folder / "m.h5", Params(**settings, glare_mode="off"))
     return Colorizer.open(folder / "m.h5", threads=1)
 

@@ -116,7 +116,7 @@ def unet_artifact(**settings: object) -> Artifact:
     from dancheong.models.network import Network, as_predictor, load_network, to_weights
     from dancheong.models.table import unet_table
 
-    params = Params(**{"resol": 16, "depth": 3, "ngf": 4, "glare_mode": "off", **settings})
+    params = Params(**{"resol": 16, "encoder": "unet", "depth": 3, "ngf": 4, "glare_mode": "off", **settings})
     generator = Network(unet_table(params, 1, 2)).eval()
     initialize(generator, 3)
     rng = np.random.default_rng(4)

@@ -27,7 +27,8 @@ from dancheong.training.checkpoint import ResumeError
 from dancheong.training.loop import TrainingDiverged, train
 
 TINY = {
-    "RESOL": 32, "NGF": 4, "NDF": 4, "DEPTH": 3, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "DROPOUT": 0.5, "GAN_START": 0.2,
+    "RESOL": 32, "NGF": 4, "NDF": 4,
+    "ENCODER": "unet", "DEPTH": 3, "PATCH_SIZE": "16", "BATCH_SIZE": 2, "DROPOUT": 0.5, "GAN_START": 0.2,
     "VAL_IMAGES": 4, "DEVICE": "cpu", "EPOCHS": 2, "LAMBDA_GAN": 0.1,
 }
 
@@ -227,7 +228,7 @@ def test_what_has_been_said_about_the_discriminator_survives_a_stop(photos, tmp_
 def test_resol_may_be_any_size(tmp_path, resol, depth):
     write_scenes(tmp_path / "photos", 2, 1, 130, 90)
     settings = {"NGF": 2, "NDF": 2, "BATCH_SIZE": 2, "EPOCHS": 1, "GAN_START": 0, "LAMBDA_GAN": 0.1, "DEVICE": "cpu"}
-    settings |= {"RESOL": resol, "DEPTH": depth}
+    settings |= {"RESOL": resol, "ENCODER": "unet", "DEPTH": depth}
     # Default PATCH_SIZE: 70 sees at least 24 px.
     result = train(tmp_path / "photos", tmp_path / "m.h5", resolve(settings=settings).params, category="GOGUNG")
     assert {"d_real", "g_gan"} <= result.losses.keys()
@@ -347,7 +348,7 @@ def test_golden_run_learns_color(tmp_path):
 def test_compiled_networks_learn_the_same(photos, tmp_path, monkeypatch):
     """Compiled passes round differently and do nothing else: the same weights are learned, stored under the same names."""
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
-    settings = {"RESOL": 16, "DEPTH": 2, "EPOCHS": 1, "DROPOUT": 0, "GAN_START": 0, "PRECISION": "32-true"}
+    settings = {"RESOL": 16, "ENCODER": "unet", "DEPTH": 2, "EPOCHS": 1, "DROPOUT": 0, "GAN_START": 0, "PRECISION": "32-true"}
     plain = train(photos, tmp_path / "plain.h5", tiny(**settings))
     quick = train(photos, tmp_path / "quick.h5", tiny(**settings, COMPILE="Y"))
     assert any((tmp_path / "compiled").rglob("*.so"))

@@ -16,7 +16,8 @@ from dancheong.training.engine import as_launched, launcher
 from dancheong.training.loop import train
 
 SETTINGS = {
-    "RESOL": 32, "NGF": 4, "NDF": 4, "DEPTH": 3, "PATCH_SIZE": "16", "NORM": "channel", "EPOCHS": 2, "BATCH_SIZE": 2,
+    "RESOL": 32, "NGF": 4, "NDF": 4,
+    "ENCODER": "unet", "DEPTH": 3, "PATCH_SIZE": "16", "NORM": "channel", "EPOCHS": 2, "BATCH_SIZE": 2,
     "LAMBDA_GAN": 0.1, "GAN_START": 0, "GLARE_MODE": "off", "DEVICE": "cpu",
 }
 

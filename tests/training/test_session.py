@@ -33,7 +33,8 @@ def tags_in(folder):
 
 def test_a_training_from_python_leaves_its_page(tmp_path):
     write_scenes(tmp_path / "photos", 4, 1, 48, 36)
-    settings = {"RESOL": 16, "NGF": 2, "DEPTH": 2, "EPOCHS": 1, "BATCH_SIZE": 2, "LAMBDA_GAN": 0, "DEVICE": "cpu"}
+    settings = {"RESOL": 16, "NGF": 2,
+                "ENCODER": "unet", "DEPTH": 2, "EPOCHS": 1, "BATCH_SIZE": 2, "LAMBDA_GAN": 0, "DEVICE": "cpu"}
     params = resolve(settings=settings).params
     result = train(tmp_path / "photos", tmp_path / "m.h5", params, remarks=[("few", 4, "more are better")])
     assert result.page == tmp_path / "m_log" / "training.html"

@@ -24,6 +24,9 @@ def train(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photographs; see docs/data.md.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL.h5", help="The model file to write.")],
     val: Annotated[Path | None, typer.Option(metavar="PHOTOS", help="Photographs kept out of the training.")] = None,
+    init: Annotated[
+        Path | None, typer.Option(metavar="MODEL.h5", help="Begin with the network and the weights of this model.")
+    ] = None,
     log_dir: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="For training.html, losses.jsonl, previews and, where TensorBoard is installed, its "
@@ -67,7 +70,7 @@ def train(
     events = tensorboard_installed() and log_dir is not None if tensorboard is None else tensorboard
     with progress_shown("training", quiet) as watch:
         result = run(
-            photos, output, resolved.params, val=val, log_dir=log_dir, resume=resume, category=resolved.category,
+            photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, category=resolved.category,
             origins=resolved.origins, drawn_masks=drawn_masks, watch=watch, tensorboard=events, remarks=remarks,
         )
     emit_result(result, "images", as_json, quiet, {"doctor": counts})

@@ -40,6 +40,8 @@ Kind = Literal["colorizer", "upscaler"]
 _JSON_TYPES: dict[str, type] = {
     "manifest": dict, "params": dict, "architecture": dict, "history": list, "data": dict, "scores": dict,
 }
+# What files were made with that know nothing of a row, where that is not the row's default.
+_BEFORE_ROWS = {"encoder": "unet"}
 _SELFTEST = ("selftest/input", "selftest/output")
 _WEIGHT_NAME = re.compile(r"weights/[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 
@@ -222,7 +224,7 @@ def _check_kind(kind: Any) -> None:
 
 
 def _read_table(table: dict[str, Any]) -> tuple[Params, dict[str, str]]:
-    """The effective table. A name it lacks is one that came later: its default is what the file was made with."""
+    """The effective table. A name it lacks is one that came later: its value is what the file was made with."""
     # Rows of earlier versions: none of them touches a prediction (docs/decisions/0010).
     table = {name: row for name, row in table.items() if name.lower() not in REMOVED}
     unknown = sorted(name for name in table if name.lower() not in Params.model_fields or name != name.upper())
@@ -232,7 +234,7 @@ def _read_table(table: dict[str, Any]) -> tuple[Params, dict[str, str]]:
             f"it; {NEWER}"
         )
     try:
-        params = Params(**{name.lower(): row["value"] for name, row in table.items()})
+        params = Params(**(_BEFORE_ROWS | {name.lower(): row["value"] for name, row in table.items()}))
         origins = {name.lower(): str(row["origin"]) for name, row in table.items()}
     except ValidationError as error:
         first = error.errors()[0]

@@ -102,9 +102,11 @@ def activate(x: Tensor, activation: Activation) -> Tensor:
             return F.leaky_relu(x, LEAKY_SLOPE)
         case "relu":
             return F.relu(x)
+        case "relu6":
+            return F.relu6(x)
         case "tanh":
             return torch.tanh(x)
-    raise ValueError(f"activation {activation!r} is unknown: none, leaky, relu and tanh are known")
+    raise ValueError(f"activation {activation!r} is unknown: none, leaky, relu, relu6 and tanh are known")
 
 
 @torch.no_grad()

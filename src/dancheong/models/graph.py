@@ -23,7 +23,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.models.table import INPUT, LEAKY_SLOPE, NORM_EPSILON, Row, Table
+from dancheong.models.table import INPUT, LEAKY_SLOPE, NORM_EPSILON, Activation, Row, Table
 
 Form = Literal["plain", "onnxruntime", "openvino"]
 FloatArray = NDArray[np.float32]
@@ -97,12 +97,15 @@ class _GraphWriter:
                 return self._node(row, "Sum", inputs)
             case "shuffle":
                 return self._node(row, "DepthToSpace", inputs, blocksize=row.stride, mode="CRD")
+            case "unshuffle":
+                return self._node(row, "SpaceToDepth", inputs, blocksize=row.stride)
+            case "mean":
+                mean, shape = self._node(row, "GlobalAveragePool", inputs), self._node(row, "Shape", inputs)
+                return self._node(row, "Expand", [mean, shape])
             case "nearest":
                 return self._enlarged(row, inputs[0])
         x = inputs[0] if len(inputs) == 1 else self._node(row, "Concat", inputs, axis=1)
-        if row.before != "none":
-            operator, attributes = _ACTIVATIONS[row.before]
-            x = self._node(row, operator, [x], **attributes)
+        x = self._activated(row, x, row.before)
         is_merged = row.kind == "resize" and (
             self.form == "onnxruntime" or (self.form == "openvino" and row.c_out <= THIN_CHANNELS)
         )
@@ -113,10 +116,16 @@ class _GraphWriter:
             # ONNX would lay a plain (channels,) along the width.
             slope = self._weight(f"{row.name}.slope", self._float32(f"{row.name}.slope").reshape(-1, 1, 1))
             return self._node(row, "PRelu", [x, slope])
-        if row.after != "none":
-            operator, attributes = _ACTIVATIONS[row.after]
-            x = self._node(row, operator, [x], **attributes)
-        return x
+        return self._activated(row, x, row.after)
+
+    def _activated(self, row: Row, x: str, activation: Activation) -> str:
+        if activation == "none":
+            return x
+        if activation == "relu6":
+            self.constants |= {"zero": np.array(0, np.float32), "six": np.array(6, np.float32)}
+            return self._node(row, "Clip", [x, "zero", "six"])
+        operator, attributes = _ACTIVATIONS[activation]
+        return self._node(row, operator, [x], **attributes)
 
     def _convolution(self, row: Row, x: str) -> str:
         name = f"{row.name}.conv"

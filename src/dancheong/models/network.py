@@ -89,10 +89,22 @@ class Network(nn.Module):
                 return total
             case "shuffle":
                 return F.pixel_shuffle(inputs[0], row.stride)
+            case "unshuffle":
+                return pixels_as_channels(inputs[0], row.stride)
+            case "mean":
+                return inputs[0].mean((2, 3), keepdim=True).expand_as(inputs[0])
             case "nearest":
                 return F.interpolate(inputs[0], scale_factor=row.stride, mode="nearest")
         out: Tensor = self.get_submodule(row.name)(inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1))
         return out
+
+
+def pixels_as_channels(x_bchw: Tensor, side_px: int) -> Tensor:
+    """(b, c, h, w) -> (b, side_px^2 c, h / side_px, w / side_px); channels in the order row, column, channel, as in ONNX."""
+    batch, channels, height, width = x_bchw.shape
+    rows, columns = height // side_px, width // side_px
+    parts = x_bchw.reshape(batch, channels, rows, side_px, columns, side_px)
+    return parts.permute(0, 3, 5, 1, 2, 4).reshape(batch, side_px**2 * channels, rows, columns)
 
 
 def mirror_padded(x_bchw: Tensor, multiple_px: int) -> Tensor:

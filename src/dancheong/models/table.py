@@ -19,8 +19,8 @@ from pydantic.dataclasses import dataclass
 from dancheong.params import Params
 
 Norm = Literal["batch", "instance", "channel", "none"]
-Activation = Literal["none", "leaky", "relu", "prelu", "tanh"]
-Kind = Literal["conv", "transposed", "resize", "shuffle", "nearest", "sum"]
+Activation = Literal["none", "leaky", "relu", "relu6", "prelu", "tanh"]
+Kind = Literal["conv", "transposed", "resize", "shuffle", "unshuffle", "nearest", "mean", "sum"]
 
 NORM_EPSILON = 1e-5
 LEAKY_SLOPE = 0.2
@@ -52,7 +52,8 @@ class Row:
         name: the row's weights are ``<name>.conv.weight``, ``<name>.norm.running_mean``, ``<name>.slope`` and so on.
         kind: `conv` convolves, by a `stride` of 2 to half the size; `transposed` doubles by a transposed convolution;
             `resize` doubles by nearest neighbor, then convolves; `shuffle` lays `stride`^2 channels out as pixels;
-            `nearest` enlarges `stride` times; `sum` adds its inputs.
+            `unshuffle` makes pixels channels, in the order row, column, channel; `nearest` enlarges `stride` times; `mean`
+            gives every place the mean over the picture; `sum` adds its inputs.
         inputs: rows above this one, or ``input``. Their channels are joined in this order (of `sum`: added).
         c_in, c_out: channels of the joined inputs, and of the result.
         ksize, stride, groups, bias: of the convolution.
@@ -81,7 +82,9 @@ class Row:
             "transposed": self.stride == 2,
             "resize": self.stride == 2 and is_odd,
             "shuffle": self.stride > 1 and self.c_in == self.c_out * self.stride**2,
+            "unshuffle": self.stride > 1 and self.c_out == self.c_in * self.stride**2,
             "nearest": self.stride > 1 and self.c_in == self.c_out,
+            "mean": self.stride == 1 and self.c_in == self.c_out,
             "sum": self.stride == 1 and self.c_in == self.c_out and len(self.inputs) > 1,
         }
         if self.kind not in CONVOLUTIONS:
@@ -100,7 +103,7 @@ class Row:
     @property
     def scale(self) -> Fraction:
         """Side of the result by the side of the inputs."""
-        return Fraction(1, self.stride) if self.kind == "conv" else Fraction(self.stride)
+        return Fraction(1, self.stride) if self.kind in ("conv", "unshuffle") else Fraction(self.stride)
 
     def weight_shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Name and shape of each weight, in the order of the torch module's state."""
@@ -156,7 +159,7 @@ class Table:
 
     @property
     def radius_px(self) -> int:
-        """How far, in pixels of the input, a pixel of the result looks to each side (instance normalization sees it all)."""
+        """How far, in pixels of the input, convolutions let a pixel of the result look to each side."""
         kernels = (row for row in self.rows if row.kind in CONVOLUTIONS)
         return ceil(sum(row.ksize // 2 / self.scales[row.inputs[0]] for row in kernels))
 

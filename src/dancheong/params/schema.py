@@ -46,10 +46,14 @@ class NetworkRows(_Rows):
         128, "working size: the shorter side of a photograph as the network sees it (256 in the paper)", unit="px",
         ge=16, le=4096, source=SOURCE_PAPER,
     )
-    ksize: int = row(4, "kernel size of the generator's convolutions, odd or even", ge=3, le=8, source=SOURCE_PAPER)
-    ngf: int = row(32, "channels of the generator's first level (64 in the paper)", ge=1, le=256, source=PIX2PIX)
+    encoder: Literal["unet", "lite0", "lite2"] = row(
+        "lite0", "what the generator sees with: unet learns everything from your photographs (the paper); lite0 and lite2 are "
+        "EfficientNet-Lite networks that have learned from ImageNet what photographs show", source="Tan and Le 2019",
+    )
+    ksize: int = row(4, "ENCODER=unet: kernel size of the convolutions, odd or even", ge=3, le=8, source=SOURCE_PAPER)
+    ngf: int = row(32, "width of the generator: channels of its first level (64 in the paper)", ge=1, le=256, source=PIX2PIX)
     ndf: int = row(32, "channels of the discriminator's first level (64 in the paper)", ge=1, le=256, source=PIX2PIX)
-    depth: int = row(6, "levels of the U-Net; 0: as many as RESOL can be halved (8 at 256)", ge=0, le=12, source=PIX2PIX)
+    depth: int = row(6, "ENCODER=unet: levels; 0: as many as RESOL can be halved (8 at 256)", ge=0, le=12, source=PIX2PIX)
     patch_size: Literal["1", "16", "34", "70", "142", "286"] = row(
         "70", "receptive field of the patch discriminator", unit="px", source=PIX2PIX
     )
@@ -74,10 +78,14 @@ class TrainingRows(_Rows):
     """Optimization."""
 
     batch_size: int = row(8, "photographs a step", unit="images", ge=1, le=1024)
-    epochs: int = row(80, "passes over the photographs", ge=1, le=100000)
-    lr: float = row(5e-4, "learning rate of Adam (.0002 in the paper)", gt=0, le=1, source=PIX2PIX)
+    epochs: int = row(12, "passes over the photographs", ge=1, le=100000)
+    lr: float = row(1e-3, "learning rate of Adam (.0002 in the paper)", gt=0, le=1, source=PIX2PIX)
+    lr_encoder: float = row(2e-4, "learning rate of a pretrained encoder; 0: it stays as it is", ge=0, le=1)
+    encoder_frozen: float = row(
+        0.1, "share of the training in which a pretrained encoder stands still, until the rest can use it", ge=0, le=1,
+    )
     lr_decay_start: float = row(
-        0.95, "share of the training after which the learning rate falls linearly to 0 (.5 in the paper)", ge=0, le=1,
+        0.6, "share of the training after which the learning rate falls linearly to 0 (.5 in the paper)", ge=0, le=1,
         source=PIX2PIX,
     )
     beta1: float = row(0.5, "first moment of Adam", ge=0, le=0.999, source=PIX2PIX)
@@ -90,7 +98,7 @@ class TrainingRows(_Rows):
         "little more error (docs/decisions/0006)", ge=0, le=100,
     )
     gan_start: float = row(0.3, "share of the training before the adversarial part begins (0 in the paper)", ge=0, le=1)
-    ema: float = row(0.9995, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)
+    ema: float = row(0.99, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)
     seed: int = row(1, "seed of weights, order, augmentation and dropout", ge=0, le=2**31 - 1)
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = row(
         "auto", "arithmetic of the training step; auto: bf16-mixed where the device multiplies it in hardware, else 32-true"
@@ -256,13 +264,17 @@ AT_PREDICTION: tuple[str, ...] = tuple(
     name for section in (PredictionRows, GlareRows, DetectorRows, CorrectionRows) for name in section.model_fields
 )
 
+# What a training that begins with another model's network takes from that model.
+DESCRIBES_NETWORK = ("encoder", "ksize", "ngf", "depth", "norm", "dropout", "upsample", "color_space")
+
 Level = Literal["basic", "advanced", "expert"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 # What the photographs, the machine or the wish at hand decide; everywhere these rows come first (docs/decisions/0010).
 BASIC = (
-    "resol", "ngf", "color_space", "batch_size", "epochs", "lr", "lambda_gan", "seed", "device", "pairing", "direction",
-    "vivid", "memory_gb", "sr_scale", "sr_images", "sr_degradation", "glare_mode", "det_confidence", "fix_strength",
+    "resol", "encoder", "ngf", "color_space", "batch_size", "epochs", "lr", "lambda_gan", "seed", "device", "pairing",
+    "direction", "vivid", "memory_gb", "sr_scale", "sr_images", "sr_degradation", "glare_mode", "det_confidence",
+    "fix_strength",
 )
 # How something is computed: the defaults follow from a measurement or from mathematics, and the other values serve
 # experiments, the paper's preset and tests. What is neither basic nor expert is advanced.

@@ -153,7 +153,7 @@ def _facts(entries: Sequence[Mapping[str, float]], params: Params, state: Traini
         best = min(scores, key=lambda entry: entry["val_delta_e_2000"])
         facts.append(("best Delta E 2000", best["val_delta_e_2000"], f"on validation, after {int(best['images']):,} images"))
     if "gray" in state.columns:
-        facts.append(("working size", f"{params.resol} px", f"NGF {params.ngf}, {params.levels} levels, {params.color_space}"))
+        facts.append(("working size", f"{params.resol} px", f"{params.encoder}, NGF {params.ngf}, {params.color_space}"))
     return Facts(facts)
 
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dancheong.artifact import Artifact
 from dancheong.data.batches import Batch, batches, photograph_at, validation_samples
 from dancheong.data.cache import Cache
 from dancheong.data.gpu_batches import belongs_on_device, gpu_batches
@@ -18,8 +19,8 @@ from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.resize import pad_to_multiple
 from dancheong.models.batchnorm_recalibration import recalibrate
 from dancheong.models.blocks import initialize, sync_batch_norm
-from dancheong.models.network import Network, as_predictor
-from dancheong.models.table import unet_table
+from dancheong.models.efficientnet import generator_table, pretrained_weights
+from dancheong.models.network import Network, as_predictor, load_network
 from dancheong.params import Params
 from dancheong.training.step import lr_factor, train_step
 from dancheong.training.trainer import Scores, Trainer, network_fields, new_discriminator
@@ -36,14 +37,15 @@ class ColorizerTrainer(Trainer):
     kind = "colorizer"
     columns = ("gray", "predicted", "truth")
 
-    def __init__(self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None) -> None:
+    def __init__(
+        self, fabric: Any, params: Params, cache: Cache, val_cache: Cache | None, init: Artifact | None = None
+    ) -> None:
         # Whole batches only: batch statistics of a short last batch would differ from all others.
         images_total = math.ceil(params.epochs * len(cache) / params.batch_size) * params.batch_size
         c_in, c_out = channels(params)
         # Weights come from generators of their own; this seeds what is left: dropout.
         torch.manual_seed(params.seed)
-        generator = Network(unet_table(params, c_in, c_out))
-        initialize(generator, params.seed)
+        generator = new_generator(params) if init is None else load_network(init.architecture, init.weights)
         discriminator = new_discriminator(params, c_in + c_out, fabric.world_size > 1) if params.lambda_gan > 0 else None
         super().__init__(
             fabric, params, cache, val_cache, images_total, params.val_images, generator, discriminator, params.lr,
@@ -53,6 +55,7 @@ class ColorizerTrainer(Trainer):
             "initial_generator": weights_digest(generator),
             "initial_discriminator": "" if discriminator is None else weights_digest(discriminator),
             "order": order_digest(cache.names, params.seed),
+            **({} if init is None else {"init": init.digest}),
         }
 
     def batches(self) -> Iterator[Batch]:
@@ -61,8 +64,14 @@ class ColorizerTrainer(Trainer):
             return gpu_batches(self.cache, self.params, self.fabric.device, *where)
         return batches(self.cache, self.params, *where)
 
-    def learning_rate(self) -> float:
-        return self.params.lr * lr_factor(self.images_seen // len(self.cache) + 1, self.params)
+    def learning_rate(self, group: str) -> float:
+        if group == "other":
+            rate = self.params.lr
+        else:
+            # A rate of 0, as several processes would wait for gradients that a group with none does not have.
+            is_frozen = self.images_seen < self.params.encoder_frozen * self.images_total
+            rate = 0.0 if is_frozen else self.params.lr_encoder
+        return rate * lr_factor(self.images_seen // len(self.cache) + 1, self.params)
 
     def train_step(self, batch: tuple[Tensor, ...], adversarial: bool) -> dict[str, Tensor]:
         return train_step(self.networks, Batch(*batch), self.params, self.fabric.backward, adversarial)
@@ -91,6 +100,18 @@ class ColorizerTrainer(Trainer):
     def initial_digests(self) -> dict[str, str]:
         """What two trainings must have in common to be compared: the weights they begin with, the order of photographs."""
         return self._initial
+
+
+def new_generator(params: Params) -> Network:
+    """The generator as a training begins with it: its weights depend on SEED, and those of the encoder on ENCODER, alone."""
+    c_in, c_out = channels(params)
+    generator = Network(generator_table(params, c_in, c_out))
+    initialize(generator, params.seed)
+    if params.encoder != "unet":
+        with torch.no_grad():
+            for name, weight in pretrained_weights(params.encoder, c_in).items():
+                generator.get_parameter(name).copy_(torch.from_numpy(weight))
+    return generator
 
 
 def score(

@@ -7,11 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dancheong.artifact import write_artifact
+from dancheong.artifact import Artifact, read_artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
 from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.params import COMMON, DancheongError, ParamError, Params, Resolved
+from dancheong.params.schema import DESCRIBES_NETWORK
 from dancheong.system.signals import stop_requests
 from dancheong.training.checkpoint import load_checkpoint, save_checkpoint
 from dancheong.training.engine import as_launched, launch, require_extra
@@ -39,6 +40,7 @@ def train(
     params: Params | None = None,
     *,
     val: str | Path | None = None,
+    init: str | Path | None = None,
     drawn_masks: str | Path | None = None,
     log_dir: str | Path | None = None,
     resume: bool = False,
@@ -53,6 +55,8 @@ def train(
     Args:
         photos: one of the three layouts of docs/data.md.
         val: photographs that are never trained on; the weights that do best on them are kept.
+        init: a model file whose network and weights this training begins with. Rows that describe the network are then those
+            of that model; one that is set and says otherwise is refused.
         drawn_masks: folder of masks drawn by hand for PHOTOS, PNG of the same subfolder and stem, white on light
             reflection; photographs without one are left to the detector.
         log_dir: training.html, losses.jsonl (begun anew unless resumed) and previews (gray | predicted | truth) go here;
@@ -69,7 +73,11 @@ def train(
         ParamError: rows that do not go together, a device that is not there, or a folder of masks without any that fits.
     """
     require_extra()
-    params = as_launched(params or Params())
+    params = params or Params()
+    start = None if init is None else read_artifact(init)
+    if start is not None:
+        params = network_rows_of(start, params, str(init))
+    params = as_launched(params)
     check_training(params)
     fabric = launch(params)
     from dancheong.training.colorizer_trainer import ColorizerTrainer  # torch is there: it was required
@@ -82,7 +90,24 @@ def train(
         cache, refusals = prepare_photographs(Path(photos), params, drawn_masks=drawn_masks)
         stack.enter_context(cache)
         val_cache = stack.enter_context(prepare_photographs(Path(val), params, "predict")[0]) if val is not None else None
-        return run_training(ColorizerTrainer(fabric, params, cache, val_cache), session, refusals)
+        return run_training(ColorizerTrainer(fabric, params, cache, val_cache, start), session, refusals)
+
+
+def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
+    """The rows of a training that begins with the network of another model, named `name`.
+
+    Raises:
+        ParamError: the model is no colorizer, or a row that describes the network is set and is not the model's.
+    """
+    if start.kind != "colorizer":
+        raise ParamError(f"--init {name}: a colorizer was expected, not an {start.kind}: that is for train-upscaler --init")
+    usual = Params()
+    theirs = {row: getattr(start.params, row) for row in DESCRIBES_NETWORK}
+    other = [row for row, value in theirs.items() if getattr(params, row) not in (value, getattr(usual, row))]
+    if other:
+        named = ", ".join(f"{row.upper()} = {getattr(params, row)} (the model: {theirs[row]})" for row in other)
+        raise ParamError(f"--init {name} brings a network of its own, but {named} was set: leave it out, or leave --init out")
+    return params.model_copy(update=theirs)
 
 
 def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[UnusablePhoto]) -> TrainResult:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from dancheong.artifact import Artifact, as_stored
@@ -15,6 +15,7 @@ from dancheong.data.cache import Cache
 from dancheong.imaging.sheet import sheet
 from dancheong.models.blocks import initialize, sync_batch_norm, to_channels_last
 from dancheong.models.discriminator import Discriminator, add_spectral_norm, discriminator_rows
+from dancheong.models.efficientnet import is_encoder_row
 from dancheong.models.network import Network, load_network, to_weights
 from dancheong.params import Params, Resolved
 from dancheong.training.checkpoint import Stateful
@@ -74,7 +75,7 @@ class Trainer(ABC):
         # Placed and wrapped by the engine, with their optimizers.
         adam = partial(torch.optim.Adam, lr=learning_rate, betas=betas, fused=True)
         placed: Callable[[Any], Any] = lambda network: fabric.setup(  # noqa: E731
-            torch.compile(network) if params.compile else network, adam(network.parameters())
+            torch.compile(network) if params.compile else network, adam(parameter_groups(network))
         )
         g_module, g_optimizer = placed(generator)
         d_module, d_optimizer = placed(discriminator) if discriminator is not None else (None, None)
@@ -87,8 +88,8 @@ class Trainer(ABC):
         """Batches from the current position to the end."""
 
     @abstractmethod
-    def learning_rate(self) -> float:
-        """At the current position."""
+    def learning_rate(self, group: str) -> float:
+        """Of a group of parameters (see `parameter_groups`) at the current position."""
 
     @abstractmethod
     def train_step(self, batch: tuple[Tensor, ...], adversarial: bool) -> dict[str, Tensor]:
@@ -116,7 +117,7 @@ class Trainer(ABC):
         """One step of each optimizer, then the average."""
         for optimizer in (self.networks.generator_optimizer, self.networks.discriminator_optimizer):
             for group in optimizer.param_groups if optimizer else ():
-                group["lr"] = self.learning_rate()
+                group["lr"] = self.learning_rate(group["name"])
         adversarial = self.images_seen >= self.params.gan_start * self.images_total
         losses = self.train_step(tuple(self.fabric.to_device(tensor) for tensor in batch), adversarial)
         if self.average is not None:
@@ -230,6 +231,14 @@ class Trainer(ABC):
     def fingerprints(self) -> tuple[str, str]:
         """Of the photographs, and of those for validation ("" where there are none)."""
         return self.cache.fingerprint, self.val_cache.fingerprint if self.val_cache is not None else ""
+
+
+def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
+    """A network's parameters in the groups of the optimizer: `encoder`, those that were pretrained, and `other`."""
+    groups: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        groups.setdefault("encoder" if is_encoder_row(name) else "other", []).append(parameter)
+    return [{"name": name, "params": parameters} for name, parameters in groups.items()]
 
 
 def new_discriminator(params: Params, c_pair: int, across_processes: bool) -> Discriminator:

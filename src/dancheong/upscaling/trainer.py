@@ -58,7 +58,7 @@ class UpscalerTrainer(Trainer):
         samples = Samples(self.cache, self.params, patch_pair)
         return sample_batches(samples, self.images_seen, self.images_total, self.fabric.global_rank, self.fabric.world_size)
 
-    def learning_rate(self) -> float:
+    def learning_rate(self, group: str) -> float:
         """SR_LR; from LR_DECAY_START on it falls linearly to 0."""
         start, left = self.params.lr_decay_start, 1 - self.images_seen / self.images_total
         return LEARNING_RATE * (min(1.0, left / (1 - start)) if start < 1 else 1.0)

@@ -9,7 +9,7 @@ from dancheong.app.web.translations import Words
 from dancheong.app.web.views import training_panel
 from dancheong.params import Params
 
-TINY = {"resol": 32, "ngf": 4, "ndf": 4, "depth": 3, "patch_size": "16", "batch_size": 2, "device": "cpu"}
+TINY = {"resol": 32, "ngf": 4, "ndf": 4, "encoder": "unet", "depth": 3, "patch_size": "16", "batch_size": 2, "device": "cpu"}
 
 
 def wait(trainer, *states):
