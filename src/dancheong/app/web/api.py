@@ -153,6 +153,11 @@ def visit_api(services: Services) -> APIRouter:
         """Remove this visit: its photographs, results and models."""
         visits.delete(visit)
 
+    @api.get("/visit/address", tags=["visit"])
+    def address(visit: Current) -> dict[Literal["address"], str]:
+        """The address at which another browser opens this visit."""
+        return {"address": f"/?visit={visit.key}"}
+
     @api.get("/events", tags=["visit"], response_class=StreamingResponse,
              responses={200: {"content": {"text/event-stream": {}}}})
     async def events(request: Request, visit: Current) -> StreamingResponse:

@@ -104,6 +104,7 @@ class VisitView(BaseModel):
 
     revision: int
     hours: float
+    max_upload_mb: float
     photographs: list[PhotographView]
     removed: list[int]
     jobs: list[JobView]
@@ -137,7 +138,8 @@ def visit_view(services: Services, visit: Visit, since: int = -1) -> VisitView:
     with services.visits.lock:
         changed = [photograph for photograph in visit.photographs.values() if photograph.changed > since]
         return VisitView(
-            revision=visit.revision, hours=services.visits.hours, photographs=list(map(photograph_view, changed)),
+            revision=visit.revision, hours=services.visits.hours, max_upload_mb=services.max_upload_bytes / 1e6,
+            photographs=list(map(photograph_view, changed)),
             removed=[number for number, revision in visit.removed.items() if revision > since],
             jobs=[job_view(services, visit, job) for job in visit.jobs], comparisons=visit.comparisons, settings=visit.settings,
         )
