@@ -332,7 +332,7 @@ async def _events(services: Services, key: str) -> AsyncIterator[str]:
     while not services.visits.ended:
         status = services.trainer.status
         news = json.dumps({
-            "revision": services.visits.visit(key).revision, "training": f"{status.state} {status.images_seen}",
+            "revision": services.visits.revision(key), "training": f"{status.state} {status.images_seen}",
         })
         if news != told:
             told, quiet = news, 0.0

@@ -20,10 +20,10 @@ from dancheong.app.web.uploads import clean_name, received
 from dancheong.app.web.visits import Visit
 from dancheong.imaging.files import list_photos
 from dancheong.params import DancheongError, Params, resolve
+from dancheong.params.table import PRESETS
 
 Language = Literal["en", "ko"]
 assert set(LANGUAGES) == {"en", "ko"}
-Preset = Literal["default", "paper"]
 _FRESH = {"cache-control": "no-store"}
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
@@ -59,7 +59,7 @@ class TrainingOrder(BaseModel):
     name: str = Field(max_length=300)
     photographs: Key | None = None
     folder: str | None = Field(None, max_length=1000)
-    preset: Preset = "default"
+    preset: str = Field("default", max_length=40)
     pairing: Pairing | None = None
     direction: Literal["AtoB", "BtoA"] | None = None
     validation: float = Field(0.1, ge=0, le=0.5, allow_inf_nan=False)
@@ -93,7 +93,7 @@ def training_api(services: Services) -> APIRouter:
     @api.get("/parameters", tags=["models"], responses=errors(404))
     def parameters(
         visit: Current, use: Literal["coloring", "training"], language: Language = "en",
-        model: Annotated[str, Query(max_length=300)] = "", preset: Preset = "default",
+        model: Annotated[str, Query(max_length=300)] = "", preset: Annotated[str, Query(max_length=40)] = "default",
     ) -> list[Row]:
         """The parameters of a form, with the values of a model or of a preset."""
         if use == "training":
@@ -130,7 +130,7 @@ def training_api(services: Services) -> APIRouter:
         """Whether and on what can be trained, and the training of this server."""
         return TrainingsView(
             available=torch_is_here(), models_are_kept=services.models_are_kept,
-            folders=sorted(allowed_folders(services.roots)), presets=["default", "paper"], current=trainer.status,
+            folders=sorted(allowed_folders(services.roots)), presets=list(PRESETS), current=trainer.status,
         )
 
     @api.post("/trainings/photographs", tags=["trainings"], status_code=201, openapi_extra=BODY, responses=errors(409))

@@ -24,10 +24,14 @@ class ModelStore:
         files: model files that are offered.
         folder: all .h5 in it are offered, also those that come later (a training's results).
         settings: parameters of prediction that the server sets for every model.
+        last: a model file that is offered after all others.
     """
 
-    def __init__(self, files: Iterable[Path], folder: Path, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, files: Iterable[Path], folder: Path, settings: Mapping[str, Any] | None = None, last: Path | None = None
+    ) -> None:
         self._files, self._folder, self._settings = tuple(files), folder, dict(settings or {})
+        self._last = () if last is None else (last,)
         self._open: OrderedDict[tuple[str, int, int], tuple[Colorizer, Artifact]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -35,7 +39,7 @@ class ModelStore:
         """The models by the name a person chooses them by; the newest of the folder first."""
         found = sorted(self._folder.glob("*.h5"), key=lambda path: path.stat().st_mtime, reverse=True)
         named: dict[str, Path] = {}
-        for path in (*self._files, *found):
+        for path in (*self._files, *found, *self._last):
             if path.resolve() in {known.resolve() for known in named.values()}:
                 continue
             number, name = 1, path.stem

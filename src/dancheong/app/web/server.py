@@ -1,5 +1,6 @@
 """The server of the page: its parts are made, joined and run. What visitors bring outlives it."""
 
+import importlib.util
 import logging
 import os
 import secrets
@@ -74,7 +75,7 @@ def assembled(options: Options) -> Iterator[Assembled]:
         visits = stack.enter_context(Visits(root, STORED_UPLOADS * limit, options.keep_hours))
         models_folder = options.models_folder or root / "models"
         models_folder.mkdir(parents=True, exist_ok=True)
-        models = ModelStore(options.models, models_folder, options.settings)
+        models = ModelStore(options.models, models_folder, options.settings, None if options.models else _comes_along())
         for path in options.models:
             models.params(path)
         services = Services(
@@ -135,6 +136,14 @@ def _lock(file: IO[bytes]) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     return True
+
+
+def _comes_along() -> Path | None:
+    """The colorizer of this installation, if it has one."""
+    if importlib.util.find_spec("dancheong.prediction.shipped") is None:
+        return None
+    path: Path = importlib.import_module("dancheong.prediction.shipped").COLORIZER
+    return path if path.exists() else None
 
 
 def _check(options: Options) -> None:

@@ -189,6 +189,14 @@ class Visits:
             visit.seen_at = time.time()
             return visit
 
+    def revision(self, key: str) -> int:
+        """The revision of a visit, without waiting for a change that is being written."""
+        visit = self._visits.get(key)
+        if visit is None:
+            return 0
+        visit.seen_at = time.time()
+        return visit.revision
+
     def all(self) -> list[Visit]:
         """The visits that are kept."""
         with self._lock:
@@ -212,6 +220,7 @@ class Visits:
         """Remove a visit and all its files."""
         with self._lock:
             self._visits.pop(visit.key, None)
+            visit.photographs.clear()  # lest the photograph in work bring it back
         shutil.rmtree(self.folder(visit), ignore_errors=True)
 
     def folder(self, visit: Visit, number: int | None = None) -> Path:
@@ -294,8 +303,9 @@ class Visits:
         """Remove visits that are out of date, folders of none, and uploads that were broken off."""
         oldest = time.time() - self.hours * 3600
         for visit in self.all():
-            if visit.seen_at < oldest and not visit.pending():
-                self.delete(visit)
+            with self._lock:
+                if visit.seen_at < oldest and not visit.pending():
+                    self.delete(visit)
         for folder in self._folder.iterdir():
             with self._lock:
                 if folder.name not in self._visits:

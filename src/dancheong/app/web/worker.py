@@ -49,7 +49,8 @@ class Worker:
 
     def others(self, visit: Visit) -> int:
         """How many other visits have photographs that wait."""
-        return sum(bool(other.pending()) for other in self._visits.all() if other.key != visit.key)
+        with self._visits.lock:
+            return sum(bool(other.pending()) for other in self._visits.all() if other.key != visit.key)
 
     def check_room(self, visit: Visit) -> None:
         """Raises Refused where too many others wait already."""
@@ -61,7 +62,8 @@ class Worker:
             with self._wake:
                 if self._ended:
                     return
-                found = self._next()
+                with self._visits.lock:
+                    found = self._next()
                 if found is None:
                     self._wake.wait(5)
                     continue
@@ -77,10 +79,11 @@ class Worker:
         return visit, visit.pending()[0]
 
     def _color(self, visit: Visit, photograph: Photograph) -> None:
-        with self._visits.change(visit) as changing:
-            if photograph.number not in changing.photographs:
+        with self._visits.lock:
+            if photograph.number not in visit.photographs:
                 return
-            working = changing.put(photograph.model_copy(update={"state": "working"}))
+            with self._visits.change(visit) as changing:
+                working = changing.put(photograph.model_copy(update={"state": "working"}))
         try:
             done = color(self._visits, self._models, visit, working)
         except Exception as error:  # whatever happens, the worker lives and the page says it

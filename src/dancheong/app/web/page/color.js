@@ -57,15 +57,14 @@ export class ColorTab {
   // Files of a drop, a choice or the clipboard are uploaded one after the other; each is there as soon as it has come.
   async add(files) {
     this.#tell(null);
-    let added = 0;
     for (const file of files.filter((one) => !isHidden(one.name))) {
       try {
         this.uploading = { name: file.name, share: 0 };
         this.#line();
-        added += (await upload("/photographs", await readable(file), (share) => {
+        await upload("/photographs", await readable(file), (share) => {
           this.uploading = { name: file.name, share };
           this.#line();
-        })).length;
+        });
       } catch (problem) {
         this.#tell(problem, file.name);
         if (["many_photos", "full"].includes(problem.code)) break;
@@ -73,7 +72,6 @@ export class ColorTab {
         this.uploading = null;
       }
     }
-    this.added = added;
     await visit.refresh().catch(() => {});
     this.#line();
   }

@@ -4,9 +4,9 @@ import { chart } from "./chart.js";
 import { ask, h, post, problemText, t, upload, visit } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
-const CHARTS = {
-  chart_delta: ["val_delta_e_2000"], chart_l1: ["l1", "val_l1"], chart_gan: ["d_real", "d_fake", "g_gan"],
-};
+const CHARTS = [
+  ["chart_delta", ["val_delta_e_2000"]], ["chart_l1", ["l1", "val_l1"]], ["chart_gan", ["d_real", "d_fake", "g_gan"]],
+];
 
 export class TrainTab {
   constructor(panel, models) {
@@ -168,7 +168,7 @@ export class TrainTab {
     if (key === this.shown || now.state === "idle") return;
     this.shown = key;
     const [history, previews] = await Promise.all([ask("/trainings/current/history"), ask("/trainings/current/previews")]).catch(() => [[], []]);
-    this.charts.replaceChildren(...Object.entries(CHARTS).flatMap(([title, names]) => {
+    this.charts.replaceChildren(...CHARTS.flatMap(([title, names]) => {
       const series = names.map((name) => [t(`loss_${name}`), history.filter((entry) => name in entry).map((entry) => [entry.images, entry[name]])]).filter(([, points]) => points.length);
       return series.length ? [chart(t(title), t("chart_x"), series)] : [];
     }));
