@@ -63,6 +63,7 @@ class Server:
         """As a loss of power does."""
         self.process.kill()
         self.process.communicate()
+        assert self.process.returncode == -signal.SIGKILL
 
     def end(self):
         self.process.send_signal(signal.SIGINT)
@@ -71,13 +72,33 @@ class Server:
 
 
 class Line:
-    """A line between browser and server that can be cut: every connection breaks, and new ones are refused."""
+    """A line between browser and server that can be cut: every connection breaks, and new ones are refused. A context."""
 
     def __init__(self, port):
-        self.target, self.is_cut, self.open = port, False, set()
+        self.target, self.is_cut, self.open, self.threads = port, False, [], []
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self._break()
+        for thread in self.threads:
+            thread.join()
+        for end in (self.listening, *self.open):
+            end.close()
+
+    def _start(self, work, *arguments):
+        self.threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self.threads[-1].start()
+
+    def _break(self):
+        for end in list(self.open):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     def _accept(self):
         while True:
@@ -93,9 +114,9 @@ class Line:
             except OSError:
                 client.close()
                 continue
-            self.open |= {client, server}
+            self.open += [client, server]
             for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+                self._start(self._carry, source, sink)
 
     def _carry(self, source, sink):
         with contextlib.suppress(OSError):
@@ -108,10 +129,7 @@ class Line:
     @contextlib.contextmanager
     def cut(self):
         self.is_cut = True
-        for end in list(self.open):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        self.open.clear()
+        self._break()
         yield
         self.is_cut = False
 
@@ -313,10 +331,12 @@ def test_the_wheel_keys_and_a_double_click_zoom_where_the_person_looks(visit, ph
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.wheel(0, -200)
     until(page, "!document.querySelector('#viewer photo-viewer').isFit")
+    page.wait_for_timeout(500)  # a wheel comes in several events
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     (place, scale) = shown()
     page.mouse.wheel(0, -150)
     until(page, "before => document.querySelector('#viewer photo-viewer').view.scale > before", arg=scale)
+    page.wait_for_timeout(500)
     assert shown()[0] == pytest.approx(place, abs=1)
     page.mouse.dblclick(box["x"] + 30, box["y"] + 30)
     until(page, "document.querySelector('#viewer photo-viewer').isFit")
@@ -476,13 +496,19 @@ def test_a_reload_another_tab_and_another_language_have_everything(visit, photog
 
 @pytest.mark.parametrize("seconds", [1, 10, pytest.param(100, marks=pytest.mark.slow)])
 def test_an_outage_while_uploading_coloring_and_idle_loses_nothing(visit, served, tmp_path, seconds):
-    line = Line(served.port)
-    page = visit(address=f"http://127.0.0.1:{line.port}/")
     noise = np.random.default_rng(1)
     files = []
     for number in range(6):
         files.append(tmp_path / f"{number}.png")
         write_photo(files[-1], noise.integers(0, 255, (700, 900), np.uint8))
+    with Line(served.port) as line:
+        page = visit(address=f"http://127.0.0.1:{line.port}/")
+        outage(page, line, files, seconds)
+        page.context.close()
+
+
+def outage(page, line, files, seconds):
+    """Three cuts, and all is as it was."""
     drop(page, *files)
     count(page, 1)
     with line.cut():  # while it uploads
@@ -498,9 +524,8 @@ def test_an_outage_while_uploading_coloring_and_idle_loses_nothing(visit, served
     with line.cut():  # while nothing happens
         page.wait_for_timeout(1000 * seconds)
     page.wait_for_selector("#connection", state="hidden")
-    assert page.locator("#connection").is_hidden()
     assert download(page, "#zip")[1][:2] == b"PK"
-    assert page.evaluate("performance.getEntriesByType('navigation').length") == 1
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "navigate"  # the page did not load again
 
 
 @pytest.mark.slow

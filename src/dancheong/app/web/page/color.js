@@ -41,14 +41,15 @@ export class ColorTab {
     this.drop = h("div.drop", {}, h("p.big", {}, matchMedia("(pointer: coarse)").matches ? t("drop_touch") : t("drop_title")),
       h("p.hint", {}, t("drop_kinds", { limit: visit.uploadMb })),
       h("p", {}, h("button", { type: "button", id: "sample", onclick: (event) => this.sample(event.target) }, t("sample"))));
+    this.zip = h("a.button", { href: "/api/v1/results", download: "", id: "zip", hidden: true }, t("download_all"));
     this.viewerBox = this.#viewer();
     this.list = h("ul.photographs", { id: "photographs", "aria-label": t("photographs") });
     this.failed = h("div.failed", { id: "failed", hidden: true });
     this.settings = h("details.settings", { id: "settings" }, h("summary", {}, t("settings")), h("p.hint", {}, t("settings_note")), this.form.element);
-    this.zip = h("a.button", { href: "/api/v1/results", download: "", id: "zip", hidden: true }, t("download_all"));
     this.sticky = h("div.sticky", {}, bar, h("div.statusline", {}, this.status, this.bar), this.problem);
-    this.panel.replaceChildren(this.sticky, this.drop, this.viewerBox, h("p.row", {}, this.zip), this.failed, this.list, this.settings);
+    this.panel.replaceChildren(this.sticky, this.drop, this.viewerBox, this.failed, this.list, this.settings);
     this.items = new Map();
+    this.shownModels = this.shownFailures = null;
     this.update();
   }
 
@@ -297,8 +298,8 @@ export class ColorTab {
     return h("div.viewerbox", { id: "viewer", hidden: true },
       h("div.tools", {}, h("div.group", { role: "group", "aria-label": t("stage").split(":")[0] }, this.modes), tool("previous", () => this.step(-1), "‹"), tool("next", () => this.step(1), "›"),
         tool("zoom_out", () => this.viewer.zoom(1 / 1.4), "−"), tool("zoom_in", () => this.viewer.zoom(1.4), "+"), tool("zoom_fit", () => this.viewer.fit(), "▢"),
-        tool("zoom_full", () => this.viewer.full(), "1:1"), this.download, this.pairLink),
-      this.viewer, this.tones, this.masks, this.facts);
+        tool("zoom_full", () => this.viewer.full(), "1:1")),
+      this.viewer, this.tones, this.masks, h("div.tools", {}, this.download, this.pairLink, this.zip), this.facts);
   }
 
   #show(one) {

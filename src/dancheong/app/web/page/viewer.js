@@ -193,7 +193,8 @@ class PhotoViewer extends HTMLElement {
   #place() {
     if (!this.photograph || !this.stage.clientWidth) return;
     const box = this.#box();
-    const clamp = (at, length, room) => length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, at));
+    // The middle of the stage stays on the photograph.
+    const clamp = (at, length, room) => Math.min(Math.max(at, room / 2 - length), room / 2);
     this.view.x = clamp(this.view.x, this.size.width * this.view.scale, box.width);
     this.view.y = clamp(this.view.y, this.size.height * this.view.scale, box.height);
     const side = this.mode === "side" && !this.single, line = this.mode === "line" && !this.single;
