@@ -36,6 +36,7 @@ from dancheong.params import DancheongError
 from dancheong.scenes import scene
 
 EVENT_SECONDS, PING_SECONDS = 0.3, 15.0
+MODEL_TICKS = 10  # events look for new model files so rarely, because that asks the disk
 # A browser may keep a picture, because the version of the photograph is part of the address that the page asks for.
 _KEPT = {"cache-control": "private, max-age=86400"}
 _FRESH = {"cache-control": "no-store"}
@@ -161,7 +162,7 @@ def visit_api(services: Services) -> APIRouter:
     @api.get("/events", tags=["visit"], response_class=StreamingResponse,
              responses={200: {"content": {"text/event-stream": {}}}})
     async def events(request: Request, visit: Current) -> StreamingResponse:
-        """Server-sent events: `{"revision": n, "training": state}` now and at each change."""
+        """Server-sent events: `{"revision": n, "training": state, "models": names}` now and at each change."""
         return StreamingResponse(_events(services, visit.key), media_type="text/event-stream", headers=_FRESH)
 
     # -- photographs ------------------------------------------------------------------------------------------------------
@@ -328,11 +329,15 @@ def visit_api(services: Services) -> APIRouter:
 
 
 async def _events(services: Services, key: str) -> AsyncIterator[str]:
-    told, quiet = "", 0.0
+    told, quiet, ticks, models = "", 0.0, 0, ""
     while not services.visits.ended:
         status = services.trainer.status
+        if ticks % MODEL_TICKS == 0:
+            models = " ".join(services.models.models())
+        ticks += 1
         news = json.dumps({
             "revision": services.visits.revision(key), "training": f"{status.state} {status.images_seen}",
+            "models": models,
         })
         if news != told:
             told, quiet = news, 0.0

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from dancheong.app.web.api import BODY, errors
 from dancheong.app.web.problems import Refused, problem_of
 from dancheong.app.web.services import COLORING_ROWS, TRAINING_ROWS, Row, Services, checked_settings, rows
-from dancheong.app.web.trainer import Order, Status, model_path, torch_is_here
+from dancheong.app.web.trainer import Order, Status, log_folder, model_path, torch_is_here
 from dancheong.app.web.training_photos import Found, Pairing, allowed_folders, copied, look_at, split_of, top_folder
 from dancheong.app.web.translations import LANGUAGES, Words, catalogue
 from dancheong.app.web.unpack import unpack
@@ -21,6 +21,7 @@ from dancheong.app.web.visits import Visit
 from dancheong.imaging.files import list_photos
 from dancheong.params import DancheongError, Params, resolve
 from dancheong.params.table import PRESETS
+from dancheong.report.training_page import PAGE
 
 Language = Literal["en", "ko"]
 assert set(LANGUAGES) == {"en", "ko"}
@@ -181,6 +182,14 @@ def training_api(services: Services) -> APIRouter:
         if found is None:
             raise Refused(404, "gone")
         return FileResponse(found, headers={"cache-control": "private, max-age=86400"})
+
+    @api.get("/trainings/current/report", tags=["trainings"], response_class=FileResponse, responses=errors(404))
+    def report() -> FileResponse:
+        """The page of the training as one file: curves, previews, parameters."""
+        path = None if trainer.order is None else log_folder(trainer.order) / PAGE
+        if path is None or not path.exists():
+            raise Refused(404, "gone")
+        return FileResponse(path, filename=f"{trainer.status.name}_{PAGE}", headers=_FRESH)
 
     return api
 

@@ -1,7 +1,7 @@
 """Uploads: the body of a request becomes photographs of a visit, a model, or the photographs of a training."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from dancheong.app.web.problems import Problem, Refused, problem_of
 from dancheong.app.web.services import Services
@@ -30,7 +31,7 @@ async def received(request: Request, services: Services, use: Callable[[Path], A
     announced, came, buffer = int(request.headers.get("content-length", 0)), 0, bytearray()
     with _incoming(services) as path:
         async with await anyio.open_file(path, "wb") as file:
-            async for chunk in request.stream():
+            async for chunk in _chunks(request):
                 came += len(chunk)
                 if came > announced:
                     raise Refused(413, "too_large", limit=f"{services.max_upload_bytes / 1e6:,.0f}", came=f"{came / 1e6:,.0f}")
@@ -43,6 +44,14 @@ async def received(request: Request, services: Services, use: Callable[[Path], A
             raise Refused(422, "empty_file")
         call: Callable[[], Awaitable[Any]] = partial(anyio.to_thread.run_sync, use, path)
         return await call()
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect as error:  # nobody is there to be told
+        raise Refused(400, "bad_request") from error
 
 
 @contextmanager

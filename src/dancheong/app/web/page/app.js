@@ -72,6 +72,7 @@ find("remove-all").addEventListener("click", async () => {
 
 visit.addEventListener("connection", () => { find("connection").hidden = visit.online; });
 visit.addEventListener("change", promise);
+visit.addEventListener("models", () => models.refresh().then(() => color.update()).catch(() => {}));
 
 // The first answers may be lost as well; the page comes to life as soon as the server is there.
 async function start() {

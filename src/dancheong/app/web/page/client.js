@@ -153,8 +153,9 @@ class Visit extends EventTarget {
   watch() {
     const source = new EventSource(`${API}/events`);
     source.onmessage = async (event) => {
-      const { revision, training } = JSON.parse(event.data);
+      const { revision, training, models } = JSON.parse(event.data);
       this.#setOnline(true);
+      if (models !== this.models) { this.models = models; this.dispatchEvent(new Event("models")); }
       if (training !== this.training) { this.training = training; this.dispatchEvent(new Event("training")); }
       if (revision !== this.revision) await this.refresh().catch(() => {});
     };

@@ -18,6 +18,7 @@ export class ColorTab {
     for (const name of ["dragenter", "dragover"]) document.addEventListener(name, (event) => this.#dragged(event, true));
     for (const name of ["dragleave", "drop"]) document.addEventListener(name, (event) => this.#dragged(event, false));
     document.addEventListener("drop", async (event) => this.add(await dropped(event.dataTransfer)));
+    addEventListener("beforeunload", (event) => { if (this.uploading) event.preventDefault(); });
     document.addEventListener("paste", (event) => { if (event.clipboardData?.files.length) this.add([...event.clipboardData.files]); });
   }
 
@@ -173,7 +174,9 @@ export class ColorTab {
       const ended = job.done + job.failed, current = job.photographs.map((n) => visit.photographs.get(n)).find((one) => one?.state === "working");
       const line = t("status_working", { number: Math.min(ended + 1, job.photographs.length), total: job.photographs.length, name: current?.name ?? "" });
       this.status.textContent = job.others ? `${line} · ${t("status_line", { others: job.others })}` : line;
-      this.bar.value = ended / Math.max(1, job.photographs.length);
+      // Of one photograph nobody knows how far it is.
+      if (job.photographs.length > 1) this.bar.value = ended / job.photographs.length;
+      else this.bar.removeAttribute("value");
     } else if (!this.models.names().length) {
       this.status.textContent = t("no_model");
     } else {
@@ -292,6 +295,7 @@ export class ColorTab {
     this.recolorButton = h("button.primary", { type: "button", id: "recolor", onclick: () => this.#recolor() }, t("recolor"));
     this.masks = h("div.tools", { hidden: true }, h("p.hint", { id: "mask-help" }, t("mask_help")), this.tools, h("label.slider", { for: "brush" }, t("brush_size"), this.radius),
       this.undoButton, this.redoButton, h("button", { type: "button", id: "mask-reset", onclick: () => this.viewer.forgetStrokes() }, t("mask_reset")), this.recolorButton);
+    this.again = h("button", { type: "button", id: "again", onclick: () => this.color([this.selected]) }, t("again"));
     this.facts = h("p.facts", { id: "facts" });
     this.download = h("a.button", { download: "", id: "download" }, t("download"));
     this.pairLink = h("a.button", { download: "", id: "pair" }, t("download_pair"));
@@ -299,7 +303,7 @@ export class ColorTab {
       h("div.tools", {}, h("div.group", { role: "group", "aria-label": t("stage").split(":")[0] }, this.modes), tool("previous", () => this.step(-1), "‹"), tool("next", () => this.step(1), "›"),
         tool("zoom_out", () => this.viewer.zoom(1 / 1.4), "−"), tool("zoom_in", () => this.viewer.zoom(1.4), "+"), tool("zoom_fit", () => this.viewer.fit(), "▢"),
         tool("zoom_full", () => this.viewer.full(), "1:1")),
-      this.viewer, this.tones, this.masks, h("div.tools", {}, this.download, this.pairLink, this.zip), this.facts);
+      this.viewer, this.tones, this.masks, h("div.tools", {}, this.download, this.pairLink, this.zip, this.again), this.facts);
   }
 
   #show(one) {
@@ -311,7 +315,7 @@ export class ColorTab {
     this.pairLink.href = `/api/v1/photographs/${one.number}/pair`;
     if (!this.sliding) this.#setTone(one.tone);
     this.facts.textContent = this.#factsOf(one);
-    this.recolorButton.disabled = ["waiting", "working"].includes(one.state);
+    this.recolorButton.disabled = this.again.disabled = ["waiting", "working"].includes(one.state);
     this.#mode(this.mode ?? "line");
   }
 
@@ -332,6 +336,7 @@ export class ColorTab {
     for (const button of this.modes) button.setAttribute("aria-pressed", String(button.dataset.mode === name));
     const one = visit.photographs.get(this.selected);
     this.masks.hidden = name !== "mask";
+    this.again.hidden = name === "mask" || !one?.has_result;
     this.tones.hidden = name === "mask" || !one?.has_result;
     const help = this.masks.querySelector("#mask-help");
     help.textContent = one?.has_mask ? t("mask_help") : t(one?.has_result ? "mask_none" : "mask_wait");

@@ -127,7 +127,6 @@ export class TrainTab {
     if (!this.status || this.panel.hidden) return;
     const view = await ask("/trainings").catch(() => null);
     if (!view) return;
-    const before = this.view?.current.state;
     this.view = view;
     const now = view.current, active = ["running", "stopping"].includes(now.state);
     this.status.textContent = this.#line(now);
@@ -138,7 +137,6 @@ export class TrainTab {
     this.resume.hidden = now.state !== "stopped" || !view.available;
     if (this.start) this.start.disabled = active;
     this.facts.replaceChildren(...this.#facts(now, view).map((fact) => h("li", {}, fact)));
-    if (before !== now.state && ["done", "stopped"].includes(now.state)) this.models.refresh().catch(() => {});
     await this.#pictures(now);
   }
 
@@ -158,6 +156,7 @@ export class TrainTab {
     if (now.left_out) facts.push(t("train_left_out", { count: now.left_out, first: now.first_left_out }));
     if (["done", "stopped"].includes(now.state)) {
       facts.push(h("a", { href: `/api/v1/models/${encodeURIComponent(now.name)}/file`, download: "" }, t("model_download")));
+      facts.push(h("a", { href: "/api/v1/trainings/current/report", download: "" }, t("train_report")));
       if (!view.models_are_kept) facts.push(t("model_temporary"));
     }
     return facts;
