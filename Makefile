@@ -1,4 +1,4 @@
-# Both commands make what they need: a virtual environment in .venv. Nothing else is touched.
+# All commands make what they need: a virtual environment in .venv. Nothing else is touched.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,15 @@ WORKERS ?= 2
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile
 PYTEST = $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-.PHONY: demo test test-slow test-all test-processors lint docs site clean
+.PHONY: color demo test test-slow test-all test-processors lint docs site clean
+
+# A photograph of yours: make color PHOTO=old.jpg. Without it a scene that the program draws.
+color: $(VENV)/run.done $(if $(PHOTO),,sample.png)
+	$(BIN)/dancheong predict "$(or $(PHOTO),sample.png)"
+
+sample.png: $(VENV)/run.done
+	$(BIN)/python -c "from dancheong.scenes import scene; from dancheong.imaging.color import gray_of; \
+	from dancheong.imaging.files import write_photo; write_photo('$@', gray_of(scene(7, 960, 640)))"
 
 demo: $(VENV)/train.done
 	$(BIN)/dancheong demo -o demo
@@ -43,6 +51,12 @@ site: $(VENV)/dev.done
 
 clean:
 	rm -rf $(VENV)
+
+# All that a prediction needs; no torch.
+$(VENV)/run.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
 
 $(VENV)/train.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

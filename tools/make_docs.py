@@ -1,4 +1,4 @@
-"""Write the documentation that is generated: docs/parameters.md from the schema, docs/cli.md from --help."""
+"""Write the documentation that is generated: from the schema, from --help, and from the card of the shipped colorizer."""
 
 import sys
 from pathlib import Path
@@ -9,8 +9,10 @@ from typer.main import get_command
 from dancheong.app.main import app
 from dancheong.params.schema import REMOVED, ROWS, SECTIONS, by_level, format_value, section_title
 from dancheong.params.table import PRESETS, resolve
+from dancheong.prediction.shipped import COLORIZER
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+_CREDITS = "colorizer_credits.md"
 
 PARAMETERS_HEAD = """\
 # Parameters
@@ -75,12 +77,37 @@ def all_commands(command: Any = None, name: str = "dancheong") -> dict[str, Any]
     return {words: leaf for word, child in children.items() for words, leaf in all_commands(child, f"{name} {word}").items()}
 
 
-PAGES = {"parameters.md": parameters_markdown, "cli.md": commands_markdown}
+def card_markdown() -> str:
+    """docs/shipped-model.md: the card that lies in the package."""
+    card = COLORIZER.with_suffix(".md").read_text("utf-8")
+    return card.replace(f"({_CREDITS})", "(shipped-model-credits.md)")
 
-if __name__ == "__main__":
-    stale = [name for name, make in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text("utf-8") != make()]
-    if "--check" in sys.argv:
-        sys.exit(f"out of date: {', '.join(stale)}; run tools/make_docs.py" if stale else 0)
-    for name in stale:
+
+def credits_markdown() -> str:
+    """docs/shipped-model-credits.md: the credits that lie in the package."""
+    return COLORIZER.with_name(_CREDITS).read_text("utf-8")
+
+
+PAGES = {
+    "parameters.md": parameters_markdown, "cli.md": commands_markdown, "shipped-model.md": card_markdown,
+    "shipped-model-credits.md": credits_markdown,
+}
+
+
+def stale_pages() -> list[str]:
+    """The pages that are not as they would be written now."""
+    return [name for name, make in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text("utf-8") != make()]
+
+
+def write_pages() -> None:
+    """Write the pages that are out of date."""
+    for name in stale_pages():
         (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
         print(f"wrote docs/{name}")
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        stale = stale_pages()
+        sys.exit(f"out of date: {', '.join(stale)}; run tools/make_docs.py" if stale else 0)
+    write_pages()

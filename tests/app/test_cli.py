@@ -132,7 +132,7 @@ def test_params_init_check_show_copy(tmp_path):
     [
         (["train", "photos", "-o", "m.h5", "--set", "RESOLL=1"], "did you mean RESOL?"),
         (["train", "photos", "-o", "m.h5", "--set", "RESOL=1"], "16 to 4096"),
-        (["train", "photos", "-o", "m.h5", "--preset", "papers"], "default, paper"),
+        (["train", "photos", "-o", "m.h5", "--preset", "papers"], "default, scratch, paper"),
         (["train", "photos", "-o", "m.h5", "--params", "no.csv"], "no.csv"),
         (["predict", "no.h5", ".", "-o", "out", "--shard", "3/2"], "--shard"),
         (["predikt"], "predikt"),

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
 from make_docs import all_commands
 
 from dancheong.app import options
-from dancheong.app.console import emit
+from dancheong.app.console import emit, progress_bar, say
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, TableRow, complete_rows, write_table
 
@@ -33,6 +34,24 @@ def test_json_is_ascii_and_knows_no_nan(capsys):
     line = capsys.readouterr().out
     assert line.isascii()
     assert json.loads(line) == {"psnr": None, "경복궁": [None, 1.5, [None]], "path": {"n": None}}
+
+
+def test_a_terminal_obeys_no_name_of_a_file(capsys):
+    say("failed: \x1b[2J\x9b1m가\r.png: 없음\nmore")
+    emit({}, False, ["ok: \x07a.png"])
+    shown = capsys.readouterr()
+    assert shown.err == "failed: ?[2J?1m가?.png: 없음\nmore\n"
+    assert shown.out == "ok: ?a.png\n"
+
+
+def test_a_name_that_looks_like_markup_does_not_stop_the_bar(monkeypatch):
+    class Terminal(StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with progress_bar("coloring", 1.0, quiet=False) as bar:
+        bar(1.0, "a[/b] [red]\x1b[2J.png")
 
 
 def test_an_error_is_json_too(command, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make_docs import commands_markdown, parameters_markdown
+from make_docs import PAGES
 
 from dancheong.imaging.files import write_photo
 from dancheong.params import complete_rows, write_table
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize(("page", "make"), [("parameters.md", parameters_markdown), ("cli.md", commands_markdown)])
+@pytest.mark.parametrize(("page", "make"), PAGES.items(), ids=PAGES)
 def test_generated_pages_are_up_to_date(page, make):
     assert (ROOT / "docs" / page).read_text("utf-8") == make(), "run: python tools/make_docs.py"
 
@@ -23,8 +23,10 @@ def test_generated_pages_are_up_to_date(page, make):
 def test_make_targets_of_the_readme_exist():
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = re.findall(r"^make (\w+)", README, re.MULTILINE)
-    assert targets == ["demo", "test"]
-    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+    assert targets == ["color", "test"]
+    inline = re.findall(r"`make (\w+)`", README)
+    assert "demo" in inline
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets + inline)
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):

@@ -7,8 +7,10 @@ import pytest
 
 from dancheong.artifact import read_artifact
 from dancheong.imaging.files import list_photos
+from dancheong.prediction.shipped import COLORIZER
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "dancheong.ipynb"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOK = NOTEBOOKS / "dancheong.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +18,28 @@ def notebook():
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
-def test_outputs_are_cleared(notebook):
+@pytest.mark.parametrize(("name", "least"), [("dancheong.ipynb", 9), ("color.ipynb", 5)])
+def test_outputs_are_cleared(name, least):
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     nbformat.validate(notebook)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert len(cells) > 8
+    assert len(cells) >= least
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not COLORIZER.exists(), reason="the colorizer that comes along is not in this copy of the source")
+@pytest.mark.filterwarnings("ignore:Proactor event loop:RuntimeWarning")
+def test_the_notebook_that_colors_at_once_runs_twice(tmp_path):
+    from nbclient import NotebookClient
+
+    for status in ("ok", "skipped"):
+        notebook = nbformat.read(NOTEBOOKS / "color.ipynb", as_version=4)
+        NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        assert f"{status}: photos/scene.png" in "".join(output.get("text", "") for output in outputs).replace("\\", "/")
+        assert sum("image/png" in output.get("data", {}) for output in outputs) == 1
+    assert [path.name for path in list_photos(tmp_path / "photos")] == ["scene.png", "scene_colored.png"]
 
 
 @pytest.mark.slow

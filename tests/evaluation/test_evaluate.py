@@ -2,10 +2,15 @@
 
 import csv
 import hashlib
+import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from dancheong.artifact import write_artifact
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.evaluation.pages import comparison
 from dancheong.imaging.color import as_rgb
@@ -95,3 +100,28 @@ def test_a_full_disk_stops(photos, tmp_path, monkeypatch):
     monkeypatch.setattr("dancheong.evaluation.evaluate.write_photo", full)
     with pytest.raises(OSError, match="No space"):
         evaluate(Gray(), photos, tmp_path / "out")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names and links of POSIX systems")
+def test_names_of_every_kind_and_what_cannot_be_reached(tmp_path, new_artifact):
+    """Names that are no UTF-8 or look like formulas are scored; behind a bad link may be a photograph: a failure."""
+    write_artifact(tmp_path / "m.h5", new_artifact())
+    (tmp_path / "photos").mkdir()
+    names = [b"=cmd().png", b"line\nbreak.png", "한글".encode("cp949") + b".png", b"\xff.png"]
+    rng = np.random.default_rng(1)
+    for name in names:
+        write_photo(tmp_path / "photos" / os.fsdecode(name), rng.integers(0, 255, (60, 70, 3)).astype(np.uint8))
+    (tmp_path / "photos" / os.fsdecode(b"cut\xff.png")).write_bytes(b"no picture")
+    (tmp_path / "photos" / "gone").symlink_to("nowhere")
+    command = ["evaluate", tmp_path / "m.h5", tmp_path / "photos", "-o", tmp_path / "out", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "dancheong", *command], capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "a link to nowhere, which cannot be reached" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["images"] == len(names)
+    rows = (tmp_path / "out" / "scores.csv").read_bytes().decode("utf-8-sig").splitlines()[1:]
+    assert len(rows) == len(names)
+    assert not any(row.startswith(("=", "+", "-", "@")) for row in rows)
+    assert "cut%FF.png" in (tmp_path / "out" / "report.html").read_text("utf-8")

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from dancheong.data.prepare import to_network
 from dancheong.imaging.color import gray_of
+from dancheong.imaging.resize import resize
 from dancheong.models import efficientnet
 from dancheong.models.efficientnet import ENCODERS, generator_table, is_encoder_row, lite_table, pretrained_weights
 from dancheong.models.graph import onnx_model
@@ -134,7 +135,9 @@ def test_a_gray_palace_is_seen_as_a_building(encoder):
     params = Params(encoder=encoder)
     network = new_generator(params).eval()
     state = Published(encoder).state
-    x = torch.from_numpy(to_network(np.ascontiguousarray(gray_of(china)[:416, :640, None]), params))[None]
+    # About the size of ImageNet's pictures.
+    gray_hw = resize(gray_of(china), (224, 320))
+    x = torch.from_numpy(to_network(gray_hw[..., None], params))[None]
     classes = seen(network, x) @ state["_fc.weight"].T + state["_fc.bias"]
     assert set(classes.topk(3).indices[0].tolist()) <= BUILDINGS
 

@@ -83,12 +83,14 @@ def test_maps_asked_for_later_leave_the_results_alone(tmp_path, new_artifact, ph
     write_artifact(tmp_path / "m.h5", new_artifact())
     write_photo(tmp_path / "a.png", gray_of(photograph))
     predict_files(tmp_path / "m.h5", [tmp_path / "a.png"], tmp_path / "out")
-    (tmp_path / "out" / "a.png").write_bytes(b"retouched by hand")
+    done = read_photo(tmp_path / "out" / "a.png")
+    write_photo(tmp_path / "out" / "a.png", 255 - done.pixels, done)
+    retouched = (tmp_path / "out" / "a.png").read_bytes()
     options = FolderOptions(confidence_dir=tmp_path / "sure")
     result, = predict_files(tmp_path / "m.h5", [tmp_path / "a.png"], tmp_path / "out", options)
     assert result.status == "ok"
     assert (tmp_path / "sure" / "a.png").exists()
-    assert (tmp_path / "out" / "a.png").read_bytes() == b"retouched by hand"
+    assert (tmp_path / "out" / "a.png").read_bytes() == retouched
 
 
 def test_pairs_have_none(tmp_path, new_artifact):

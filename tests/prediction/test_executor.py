@@ -85,7 +85,7 @@ def test_no_more_files_wait_than_threads_can_take(place, monkeypatch):
 
     from dancheong.prediction.plan import plan_folder
 
-    jobs = Jobs(plan_folder([place / "사진"], place / "out", FolderOptions()))
+    jobs = Jobs(plan_folder([place / "사진"], place / "out", FolderOptions()).jobs)
     results = run.run_jobs(run.coloring(Colorizer.open(place / "m.h5", threads=1), FolderOptions()), jobs, 3)
     first = threading.Thread(target=lambda: next(results))
     first.start()

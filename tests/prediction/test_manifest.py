@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import write_photo
-from dancheong.params import DancheongError, ParamError
+from dancheong.imaging.files import read_photo, write_photo
+from dancheong.params import DancheongError, ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.folder import FolderOptions, filter_files, predict_files, upscale_files
+from dancheong.prediction.identity import settings_digest
 from dancheong.prediction.manifest import (
     LEFTOVER,
     Manifest,
@@ -26,6 +28,7 @@ from dancheong.prediction.manifest import (
 )
 from dancheong.prediction.result import FileResult
 from dancheong.system.whole_file import whole_file
+from dancheong.upscaling.upscaler import Upscaler
 
 DIGEST = "0123456789abcdef"
 
@@ -73,7 +76,8 @@ def test_a_line_a_photograph_that_a_spreadsheet_can_read(tmp_path):
         rows = list(csv.DictReader(file))
     assert rows[0] == {
         "file": str(Path("in") / '가, "나".jpg'), "output": '가, "나".jpg', "width_px": "30", "height_px": "20",
-        "glare_share": "0.1250", "confidence": "0.5000", "seconds": "1.250", "status": "ok", "error": "", "model": DIGEST[:12],
+        "glare_share": "0.1250", "confidence": "0.5000", "seconds": "1.250", "status": "ok", "error": "", "notes": "",
+        "sha256": "", "model": DIGEST[:12],
     }
     assert rows[1]["error"] == "cut off: no end"
     assert path.read_bytes().count(b"\n") == 3
@@ -90,7 +94,7 @@ def test_a_line_cut_off_anywhere_harms_no_other(tmp_path):
         path.write_bytes(whole[:length])
         with opened(path) as book:
             book.add(a_result("d.jpg"))
-            assert list(book.rows)[-1] == "d.jpg"
+            assert list(book.rows)[-1] == (str(Path("in") / "d.jpg"), "d.jpg")
         names = [row.output for row in read_manifests([path])]
         assert "d.jpg" in names
         assert ("a.jpg" in names) == (length >= first - 1)
@@ -131,7 +135,8 @@ def test_shards_have_manifests_of_their_own_that_are_read_together(tmp_path):
     assert [path.name for path in paths] == ["manifest-1-of-2.csv", "manifest-2-of-2.csv"]
     rows = read_manifests(paths)
     assert {row.output: row.status for row in rows} == {"1.jpg": "ok", "2.jpg": "ok", "both.jpg": "ok"}
-    assert summary(rows) == {"photographs": 3, "ok": 3, "skipped": 0, "failed": 0, "with_glare": 3, "seconds": 3.75}
+    counts = {"photographs": 3, "ok": 3, "skipped": 0, "failed": 0, "left_out": 0}
+    assert summary(rows) == {**counts, "with_glare": 3, "seconds": 3.75}
     write_manifest(tmp_path / "all.csv", rows)
     assert read_manifests([tmp_path / "all.csv"]) == rows
 
@@ -141,20 +146,21 @@ def test_a_run_started_again_does_each_photograph_once(colorizer, photos, tmp_pa
     first = predict_files(colorizer, [photos], out, FolderOptions(manifest=path))
     assert sorted(result.status for result in first) == ["failed"] * 3 + ["ok"] * 4
     lines = path.read_bytes().splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 10
     (out / "b.png").unlink()
     before = {one: one.stat().st_mtime_ns for one in out.rglob("*.png")}
     again = predict_files(colorizer, [photos], out, FolderOptions(manifest=path))
     assert {result.input.name for result in again if result.status == "ok"} == {"b.png"}
     assert {one: one.stat().st_mtime_ns for one in before} == before
-    rows = {row.output: row for row in read_manifests([path])}
+    rows = {row.output: row for row in read_manifests([path]) if row.status != "left out"}
     assert {name: row.status for name, row in rows.items()} == {
         "a.png": "ok", "b.png": "ok", "안/a.png": "ok", "wrongly named.jpg": "ok", "no photograph.tif": "failed",
         "empty.png": "failed", "cut.png": "failed",
     }
     assert rows["안/a.png"].width_px == 67
     assert "empty" in rows["empty.png"].error
-    assert path.read_bytes().splitlines()[:8] == lines
+    assert path.read_bytes().splitlines()[:10] == lines
+    assert len(path.read_bytes().splitlines()) == 11
 
 
 def test_a_result_whose_line_was_lost_gets_one(colorizer, photos, tmp_path):
@@ -168,33 +174,119 @@ def test_a_result_whose_line_was_lost_gets_one(colorizer, photos, tmp_path):
 
 
 def test_a_result_of_another_photograph_is_not_taken_for_ones_own(colorizer, photos, tmp_path):
-    """b.png was colored into a.png's place: whoever names it so must not lose a.png."""
+    """A copy of a photograph under another name is another photograph; one that was renamed is the same."""
     out, path = tmp_path / "out", tmp_path / "out" / "manifest.csv"
     predict_files(colorizer, [photos / "wrongly named.jpg"], out, FolderOptions(manifest=path, suffix=".png"))
-    (photos / "wrongly named.jpg").rename(photos / "wrongly named.png")
-    result, = predict_files(colorizer, [photos / "wrongly named.png"], out, FolderOptions(manifest=path))
+    renamed = photos / "wrongly named.png"
+    renamed.write_bytes((photos / "wrongly named.jpg").read_bytes())
+    result, = predict_files(colorizer, [renamed], out, FolderOptions(manifest=path))
     assert result.status == "failed"
-    assert "is the result of" in result.error
-    result, = predict_files(colorizer, [photos / "wrongly named.png"], out, FolderOptions(manifest=path, overwrite=True))
+    assert f"is the result of {photos / 'wrongly named.jpg'}" in result.error
+    (photos / "wrongly named.jpg").unlink()
+    result, = predict_files(colorizer, [renamed], out, FolderOptions(manifest=path))
+    assert result.status == "skipped"
+    moved = photos.rename(tmp_path / "moved") / renamed.name
+    result, = predict_files(colorizer, [moved], out, FolderOptions(manifest=path))
+    assert result.status == "skipped"
+    assert str(moved) in {row.file for row in read_manifests([path]) if row.status == "skipped"}
+
+
+def second_box(photos: Path, photograph: np.ndarray) -> Path:
+    """Other photographs of the same names, sizes and dates."""
+    for path in (photos / "a.png", photos / "b.png"):
+        date = path.stat().st_mtime_ns
+        write_photo(path, 255 - gray_of(photograph))
+        os.utime(path, ns=(date, date))
+    return photos
+
+
+def test_a_second_box_of_scans_is_not_taken_for_done(colorizer, photos, tmp_path, photograph):
+    """Whether the box lies at another path or at that of the first, with a manifest or without; in all commands."""
+    upscaler = Upscaler.open(threads=1)
+    runs = {
+        "predict": lambda out, options: predict_files(colorizer, [photos], out, options),
+        "filter": lambda out, options: filter_files(Params(), [photos], out, options),
+        "upscale": lambda out, options: upscale_files(upscaler, [photos], out, options=options),
+    }
+    options = {name: FolderOptions() for name in runs} | {"predict": FolderOptions(manifest=tmp_path / "predict/manifest.csv")}
+    first = {name: run(tmp_path / name, options[name]) for name, run in runs.items()}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png") if photos not in path.parents}
+    second_box(photos, photograph)
+    for name, run in runs.items():
+        statuses = {result.input.name: result for result in run(tmp_path / name, options[name]) if result.output.exists()}
+        assert len(first[name]) == 7
+        assert statuses["b.png"].status == "failed", name
+        assert "is the result of another photograph" in statuses["b.png"].error
+        assert statuses["wrongly named.jpg"].status == "skipped"
+    assert {path: path.read_bytes() for path in before} == before
+    moved = photos.rename(tmp_path / "box 2")
+    results = predict_files(colorizer, [moved], tmp_path / "predict", options["predict"])
+    assert {result.input.name: result.status for result in results}["b.png"] == "failed"
+
+
+def test_files_that_this_program_did_not_make_are_no_results(colorizer, photos, tmp_path, photograph):
+    out = tmp_path / "out"
+    out.mkdir()
+    write_photo(out / "a.png", photograph)
+    (out / "b.png").mkdir()
+    before = (out / "a.png").read_bytes()
+    for options in (FolderOptions(), FolderOptions(manifest=out / "manifest.csv")):
+        results = predict_files(colorizer, [photos / "a.png", photos / "b.png"], out, options)
+        assert [result.status for result in results] == ["failed", "failed"]
+        assert all("nothing says that this program made it" in result.error for result in results)
+    assert (out / "a.png").read_bytes() == before
+
+
+def test_a_mask_of_another_photograph_is_not_taken_either(colorizer, photos, tmp_path, photograph):
+    options = FolderOptions(mask_dir=tmp_path / "masks")
+    predict_files(colorizer, [photos / "b.png"], tmp_path / "out", options)
+    second_box(photos, photograph)
+    result, = predict_files(colorizer, [photos / "b.png"], tmp_path / "out 2", options)
+    assert result.status == "failed"
+    assert str(tmp_path / "masks" / "b.png") in result.error
+
+
+@pytest.mark.parametrize("setting", ["model", "VIVID", "strip", "drawn mask"])
+def test_results_of_another_recipe_are_not_taken_for_this_one(model, photos, tmp_path, new_artifact, setting):
+    out, options = tmp_path / "out", FolderOptions(manifest=tmp_path / "out" / "manifest.csv")
+    first = Colorizer.open(model(glare_mode="region"))
+    predict_files(first, [photos / "a.png", photos / "b.png"], out, options)
+    other = first
+    if setting == "model":
+        write_artifact(tmp_path / "other.h5", new_artifact(glare_mode="region", resol=32))
+        other = Colorizer.open(tmp_path / "other.h5")
+    elif setting == "VIVID":
+        other = Colorizer.open(model(glare_mode="region"), VIVID=1.5)
+    elif setting == "strip":
+        options = replace(options, strip="gps")
+    else:
+        (tmp_path / "drawn").mkdir()
+        write_photo(tmp_path / "drawn" / "a.png", np.zeros(read_photo(photos / "a.png").pixels.shape, np.uint8))
+        options = replace(options, drawn_masks=tmp_path / "drawn")
+    result, = predict_files(other, [photos / "a.png"], out, options)
+    assert result.status == "failed"
+    assert "is the result of another model or other settings" in result.error
+    result, = predict_files(other, [photos / "a.png"], out, replace(options, overwrite=True))
     assert result.status == "ok"
+    result, = predict_files(other, [photos / "a.png"], out, options)
+    assert result.status == "skipped"
 
 
-def test_results_of_another_model_are_told(colorizer, photos, tmp_path, new_artifact):
-    out, path, said = tmp_path / "out", tmp_path / "out" / "manifest.csv", []
-    predict_files(colorizer, [photos / "a.png", photos / "b.png"], out, FolderOptions(manifest=path))
-    write_artifact(tmp_path / "other.h5", new_artifact(vivid=2.0))
-    predict_files(tmp_path / "other.h5", [photos / "a.png"], out, FolderOptions(manifest=path, tell=said.append))
-    assert "2 results here were made with another model" in said[0]
+def test_other_memory_is_no_other_recipe(model, photos, tmp_path):
+    predict_files(Colorizer.open(model()), [photos / "a.png"], tmp_path / "out")
+    result, = predict_files(Colorizer.open(model(), MEMORY_GB=1, TILE_PX=8), [photos / "a.png"], tmp_path / "out")
+    assert result.status == "skipped"
 
 
-def test_results_of_other_settings_are_told_but_not_of_other_memory(model, photos, tmp_path):
-    out, path, said = tmp_path / "out", tmp_path / "out" / "manifest.csv", []
-    predict_files(Colorizer.open(model()), [photos / "a.png"], out, FolderOptions(manifest=path))
-    options = FolderOptions(manifest=path, tell=said.append)
-    predict_files(Colorizer.open(model(), MEMORY_GB=1, TILE_PX=8), [photos / "a.png"], out, options)
-    assert not said
-    predict_files(Colorizer.open(model(), VIVID=1.5), [photos / "a.png"], out, FolderOptions(manifest=path, tell=said.append))
-    assert "1 results here were made with another model or other settings" in said[0]
+def test_a_row_that_is_added_to_the_parameters_changes_no_digest():
+    """A later version has more rows: where they have their defaults, half-done folders go on."""
+    class Later(Params):
+        looks: int = 1
+
+    assert settings_digest(Later()) == settings_digest(Params())
+    assert settings_digest(Later(vivid=1.5)) == settings_digest(Params(vivid=1.5)) != settings_digest(Params())
+    assert settings_digest(Later().model_copy(update={"looks": 2})) != settings_digest(Params())
+    assert settings_digest(Params(), strip="gps") != settings_digest(Params(), strip=None) == settings_digest(Params())
 
 
 def test_half_written_files_of_a_killed_run_are_removed(colorizer, photos, tmp_path):

@@ -196,12 +196,12 @@ def test_no_more_is_in_memory_than_allowed(place, monkeypatch):
     model, at_work, most, threads = Colorizer.open(place / "m.h5", threads=1), [], [], []
     plain = process_file._process
 
-    def watched(processor, job, resources):
+    def watched(processor, job, resources, made):
         at_work.append(job)
         most.append(len(at_work))
         threads.append(resources.threads)
         try:
-            return plain(processor, job, resources)
+            return plain(processor, job, resources, made)
         finally:
             at_work.remove(job)
 

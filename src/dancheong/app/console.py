@@ -1,6 +1,7 @@
 """What a command says: results to stdout, messages and progress bars to stderr (bars only on a terminal)."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ class Bar(Protocol):
 def say(message: str, quiet: bool = False) -> None:
     """A message for a person."""
     if not quiet:
-        sys.stderr.write(message + "\n")
+        sys.stderr.write(_shown(message) + "\n")
 
 
 def emit(result: dict[str, Any], as_json: bool, lines: list[str]) -> None:
@@ -29,8 +30,13 @@ def emit(result: dict[str, Any], as_json: bool, lines: list[str]) -> None:
     if as_json:
         sys.stdout.write(json.dumps(finite(result), allow_nan=False, default=str) + "\n")
     else:
-        sys.stdout.writelines(line + "\n" for line in lines)
+        sys.stdout.writelines(_shown(line) + "\n" for line in lines)
     sys.stdout.flush()
+
+
+def _shown(text: str) -> str:
+    """Text without what a terminal would obey, such as the name of a file that clears the screen."""
+    return re.sub(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]", "?", text)
 
 
 @contextmanager
@@ -43,7 +49,7 @@ def progress_bar(title: str, total: float, quiet: bool) -> Iterator[Bar]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=14), TaskProgressColumn(), TimeRemainingColumn(),
-               TextColumn("{task.fields[text]}"))
+               TextColumn("{task.fields[text]}", markup=False))
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=total, text="")
-        yield lambda done, text="": progress.update(task, completed=done, text=text)
+        yield lambda done, text="": progress.update(task, completed=done, text=_shown(text))

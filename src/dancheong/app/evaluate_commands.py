@@ -7,7 +7,8 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.params import parse_settings
+from dancheong.app.model_argument import model_path, split_model
+from dancheong.params import ParamError, parse_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -17,8 +18,13 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")],
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Color photographs the model has not seen.")],
+    words: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL.h5] PHOTOS",
+            help="Color photographs that the model has not seen; before them the model, else the one that comes along.",
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="For scores.csv (a line a photograph), report.html (the best and "
@@ -37,6 +43,7 @@ def evaluate(
     quiet: options.Quiet = False,
 ) -> None:
     """Gray the photographs, predict, and score against the truth. A damaged photograph is a failure: exit code 1."""
+    model, photos = _model_and_photos(words, quiet)
     given = options.at_prediction(table, category, settings)
     from dancheong.evaluation.evaluate import evaluate as run
     from dancheong.evaluation.pages import write_evaluation_page
@@ -71,8 +78,16 @@ def evaluate(
             for point in points
         ]
         scores["trade"] = [vars(point) for point in points]
-    emit({**scores, "report": None if report is None else str(report)}, as_json, [f"{result.images} photographs", *lines])
+    record = {**scores, "model": str(model), "report": None if report is None else str(report)}
+    emit(record, as_json, [f"{result.images} photographs", *lines])
     raise typer.Exit(1 if result.failures else 0)
+
+
+def _model_and_photos(words: list[Path], quiet: bool) -> tuple[Path, Path]:
+    given, photos = split_model(words, "a folder of color photographs was expected")
+    if len(photos) > 1:
+        raise ParamError(f"{photos[1]}: one folder of color photographs was expected, and before it a model file (.h5) or none")
+    return model_path(given, quiet), photos[0]
 
 
 def demo(

@@ -13,6 +13,7 @@ from dancheong.app import (
     doctor_commands,
     evaluate_commands,
     model_commands,
+    models_commands,
     predict_commands,
     serve_commands,
     table_commands,
@@ -50,6 +51,7 @@ for module in (
 ):
     module.register(app)
 app.add_typer(table_commands.app, name="params")
+app.add_typer(models_commands.app, name="models")
 
 
 def main() -> None:

@@ -7,10 +7,14 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit
+from dancheong.app.model_argument import model_path, split_model
 from dancheong.params import ParamError
 from dancheong.params.schema import format_value
 
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")]
+ModelFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="[MODEL.h5]", help="What `dancheong train` wrote; without it the model that comes along."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,10 +23,11 @@ def register(app: typer.Typer) -> None:
     app.command()(export)
 
 
-def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
+def inspect(file: ModelFile = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show everything a model file says of itself."""
     from dancheong.artifact import read_artifact
 
+    model = model_path(file, quiet)
     artifact = read_artifact(model)
     count = sum(weights.size for name, weights in artifact.weights.items() if "running_" not in name)
     params = {
@@ -30,9 +35,9 @@ def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quie
         for name, value in artifact.params.model_dump(mode="json").items()
     }
     result = {
-        "format_version": artifact.format_version, "kind": artifact.kind, "category": artifact.category, "params": params,
-        "data": artifact.data, "history": artifact.history, "scores": artifact.scores, "generator_parameters": count,
-        "bytes": model.stat().st_size, "digest": artifact.digest,
+        "model": str(model), "format_version": artifact.format_version, "kind": artifact.kind, "category": artifact.category,
+        "params": params, "data": artifact.data, "history": artifact.history, "scores": artifact.scores,
+        "generator_parameters": count, "bytes": model.stat().st_size, "digest": artifact.digest,
     }
     changed = [f"  {name} = {format_value(one['value'])} ({one['origin']})" for name, one in params.items()
                if one["origin"] != "default"]
@@ -47,17 +52,27 @@ def inspect(model: ModelFile, as_json: options.Json = False, quiet: options.Quie
 
 
 def export(
-    model: ModelFile,
-    output: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
+    words: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL.h5] OUT.onnx",
+            help="The file to write; before it what `dancheong train` wrote, else the model that comes along is exported.",
+        ),
+    ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write the network as one ONNX file for any ONNX runtime, and compare both."""
+    given, outputs = split_model(words, "the ONNX file to write was expected")
+    if len(outputs) > 1:
+        raise ParamError(f"{outputs[1]}: one ONNX file to write was expected, and before it a model file (.h5) or none")
+    output, model = outputs[0], model_path(given, quiet)
     if output.exists() and not overwrite:
         raise ParamError(f"{output}: a file is there already; --overwrite replaces it")
     from dancheong.artifact import read_artifact
     from dancheong.runtime.network import export_onnx
 
     difference = export_onnx(read_artifact(model), output)
-    emit({"output": str(output), "max_difference": difference}, as_json, [f"{output}: largest difference {difference:.2e}"])
+    record = {"model": str(model), "output": str(output), "max_difference": difference}
+    emit(record, as_json, [f"{output}: largest difference {difference:.2e}"])

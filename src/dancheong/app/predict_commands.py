@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.model_argument import model_path, split_model
 from dancheong.params import ParamError
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Photographs, or folders of them.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there (never an input).")]
 Masks = Annotated[Path | None, typer.Option(metavar="DIR", help="Write each photograph's glare mask here.")]
+Strip = Annotated[
+    Literal["gps", "all"] | None,
+    typer.Option(help="Metadata that results are not to have: coordinates, or all that the photograph brings."),
+]
 Drawn = Annotated[Path | None, typer.Option(metavar="DIR", help="Masks drawn by hand: PNG of the same stems.")]
 
 
@@ -31,9 +36,18 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")],
-    inputs: Inputs,
-    output: options.OutputDir,
+    words: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL.h5] INPUT...",
+            help="Photographs, or folders of them; before them what `dancheong train` wrote, else the model that comes along.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR",
+                     help="Folder for the results; without it NAME_colored goes beside each photograph."),
+    ] = None,
     runtime: options.Runtime = "auto",
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, from 1.")] = None,
     jobs: Annotated[
@@ -57,38 +71,57 @@ def predict(
             help="For SR_SCALE=2 or 4: UP.h5, or .safetensors of others (extra spandrel); without it the one that comes along.",
         ),
     ] = None,
+    strip: Strip = None,
+    sign: Annotated[
+        Path | None, typer.Option(metavar="CERT", help="Certificates in PEM, for Content Credentials (extra c2pa).")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="KEY", help="The private key of --sign, in PEM.")] = None,
     table: options.PredictionTable = None,
     category: options.Category = None,
     settings: options.Settings = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Color gray (or color) photographs at their full size. Started again, it goes on where it was stopped."""
+    """Color gray (or color) photographs at their full size. Started again, it goes on where it was stopped.
+
+    Without -o a file that dancheong has not colored is never replaced, and results are not colored again.
+    """
+    given, inputs = split_model(words, "photographs or folders of them were expected")
+    if (sign is None) != (key is None):
+        raise ParamError("--sign and --key go together: the certificates, and the private key of the first of them")
     # All cores work on a single photograph; of many, each core works on one.
     threads = None if runtime == "torch" or (len(inputs) == 1 and inputs[0].is_file()) else 1
     if threads == 1:
         limit_libraries_to_one_thread()
     with _without_garbage_collection():
         from dancheong.prediction.colorizer import Colorizer
+        from dancheong.prediction.credentials import Signing
         from dancheong.prediction.folder import FolderOptions, predict_files
         from dancheong.prediction.manifest import manifest_name
         from dancheong.upscaling.upscaler import Upscaler
 
         part = _parse_shard(shard)
+        model = model_path(given, quiet)
         colorizer = Colorizer.open(
             model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings)
         )
-    manifest = output / manifest_name(part)
-    began = time.monotonic()
+    manifest: Path | None = None
+    if output is not None:
+        manifest = output / manifest_name(part)
+    elif folders := [path for path in inputs if path.is_dir() and os.access(path, os.W_OK)]:
+        # Photographs that are named alone get their results and nothing more.
+        manifest = folders[0] / manifest_name(part, beside=True)
+    began, left_out = time.monotonic(), LeftOutFiles()
     with progress_bar("coloring", 1.0, quiet) as bar:
         wanted = FolderOptions(
             overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
-            confidence_dir=confidence, manifest=manifest, workers=jobs, cluster=cluster,
+            confidence_dir=confidence, manifest=manifest, workers=jobs, cluster=cluster, left_out=left_out, strip=strip,
+            sign=None if sign is None or key is None else Signing(sign, key),
         )
         enlarger = None if upscaler is None else Upscaler.open(upscaler, threads=threads)
         results = predict_files(colorizer, inputs, output, wanted, enlarger)
-    _report(results, as_json, time.monotonic() - began, manifest)
+    report(results, left_out, as_json, quiet, time.monotonic() - began, manifest, model)
 
 
 def filter_(
@@ -97,6 +130,7 @@ def filter_(
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
     overwrite: Overwrite = False,
+    strip: Strip = None,
     sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Also a sheet: before | mask | after.")] = None,
     table: options.Table = None,
     category: options.Category = None,
@@ -108,14 +142,15 @@ def filter_(
     resolved, _ = options.effective(table, category, settings)
     from dancheong.prediction.folder import FolderOptions, filter_files
 
-    began = time.monotonic()
+    began, left_out = time.monotonic(), LeftOutFiles()
     with progress_bar("filtering", 1.0, quiet) as bar:
         wanted = FolderOptions(
             overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet,
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
+            left_out=left_out, strip=strip,
         )
         results = filter_files(resolved.params, inputs, output, wanted)
-    _report(results, as_json, time.monotonic() - began)
+    report(results, left_out, as_json, quiet, time.monotonic() - began)
 
 
 def manifest(
@@ -147,7 +182,8 @@ def manifest(
         as_json,
         [f"failed: {row.file}: {row.error}" for row in failed] + [
             f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} found done, "
-            f"{counts['failed']} failed; light reflection in {counts['with_glare']}; {counts['seconds']} s of work"
+            f"{counts['failed']} failed; {counts['left_out']} other files left out; light reflection in "
+            f"{counts['with_glare']}; {counts['seconds']} s of work"
         ],
     )
 
@@ -175,23 +211,42 @@ def limit_libraries_to_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _report(results: list["FileResult"], as_json: bool, seconds: float, manifest: Path | None = None) -> None:
+class LeftOutFiles(list[tuple[Path, str]]):
+    """Files of the folders that are no photographs, with reasons: what `FolderOptions.left_out` is called with."""
+
+    def __call__(self, path: Path, reason: str) -> None:
+        """Keep one."""
+        self.append((path, reason))
+
+
+def report(
+    results: list["FileResult"], left_out: LeftOutFiles, as_json: bool, quiet: bool, seconds: float,
+    manifest: Path | None = None, model: Path | None = None,
+) -> None:
+    """Say what came of each photograph, and leave with the exit code that it means."""
     from dancheong.prediction.manifest import summary
 
-    counts = summary(results)
+    counts = {**summary(results), "left_out": len(left_out)}
+    for path, reason in left_out:
+        say(f"left out: {path}: {reason}", quiet)
     for result in results:
         if result.status == "failed":
             say(f"failed: {result.input}: {result.error}")
         for note in result.notes:
             say(f"note: {result.input}: {note}")
     rate = round(counts["ok"] / seconds, 3) if seconds else 0.0
-    record = {"files": [result.record() for result in results], "images_per_second": rate, "summary": counts}
+    more = {name: str(path) for name, path in (("model", model), ("manifest", manifest)) if path is not None}
+    record = {
+        "files": [result.record() for result in results], "images_per_second": rate, "summary": counts,
+        "left_out": [{"file": str(path), "reason": reason} for path, reason in left_out], **more,
+    }
     closing = (
         f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} there already, "
-        f"{counts['failed']} failed; light reflection in {counts['with_glare']}; {rate} images/s"
+        f"{counts['failed']} failed; {counts['left_out']} other files left out; light reflection in {counts['with_glare']}; "
+        f"{rate} images/s"
     )
     emit(
-        record if manifest is None else {**record, "manifest": str(manifest)},
+        record,
         as_json,
         [f"{result.status}: {result.input} -> {result.output}" for result in results]
         + [closing] + ([] if manifest is None else [f"manifest: {manifest}"]),

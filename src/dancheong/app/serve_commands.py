@@ -16,7 +16,8 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     model: Annotated[
-        list[Path] | None, typer.Option(metavar="MODEL.h5", help="A model to color with; repeatable. None: train one first.")
+        list[Path] | None,
+        typer.Option(metavar="MODEL.h5", help="A model to color with; repeatable. None: the one that comes along."),
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on. Any but this machine's own (127.0.0.1) asks visitors for a token.")

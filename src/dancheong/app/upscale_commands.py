@@ -1,13 +1,14 @@
 """`dancheong upscale` and `dancheong train-upscaler`."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, progress_bar, say
-from dancheong.app.predict_commands import Inputs, Overwrite
+from dancheong.app.console import progress_bar
+from dancheong.app.predict_commands import Inputs, LeftOutFiles, Overwrite, Strip, report
 from dancheong.app.train_commands import emit_result, progress_shown
 
 Scale = Annotated[Literal["2", "4"] | None, typer.Option(help="Enlargement; as --set SR_SCALE.")]
@@ -31,6 +32,7 @@ def upscale(
     ] = None,
     scale: Scale = None,
     overwrite: Overwrite = False,
+    strip: Strip = None,
     table: options.Table = None,
     category: options.Category = None,
     settings: options.Settings = None,
@@ -39,24 +41,21 @@ def upscale(
 ) -> None:
     """Enlarge photographs, gray or color, 8 or 16 bits, as they are."""
     resolved, _ = options.effective(table, category, settings)
-    from dancheong.prediction.folder import upscale_files
+    from dancheong.prediction.folder import FolderOptions, upscale_files
     from dancheong.upscaling.upscaler import Upscaler
 
+    began, left_out = time.monotonic(), LeftOutFiles()
     upscaler = Upscaler.open(model)
     wanted = scale or resolved.params.sr_scale
     with progress_bar("enlarging", 1.0, quiet) as bar:
-        results = upscale_files(
-            upscaler, inputs, output, None if wanted == "1" else int(wanted), resolved.params, overwrite=overwrite,
+        run_options = FolderOptions(
+            overwrite, strip=strip, left_out=left_out,
             progress=lambda result, done, total: bar(done / total, result.input.name),
         )
-    failed = [result for result in results if result.status == "failed"]
-    for result in failed:
-        say(f"failed: {result.input}: {result.error}")
-    emit({"files": [result.record() for result in results]}, as_json, [
-        *(f"{result.status}: {result.input} -> {result.output}" for result in results),
-        f"{len(results)} photographs, {len(failed)} failed",
-    ])
-    raise typer.Exit(1 if failed else 0)
+        results = upscale_files(
+            upscaler, inputs, output, None if wanted == "1" else int(wanted), resolved.params, run_options
+        )
+    report(results, left_out, as_json, quiet, time.monotonic() - began)
 
 
 def train_upscaler(

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging.color import as_rgb, gray_of
-from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, list_photos, read_photo, read_size
+from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, list_photos, look_through, read_photo, read_size
 from dancheong.imaging.resize import fit_size, resize, scaled_size
 from dancheong.params import DancheongError, ParamError, Params
+from dancheong.system.csv_text import valid_text
 
 Pixels = NDArray[Any]
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
@@ -91,7 +92,7 @@ def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusableP
     if folders is not None and params.pairing in ("auto", "folders"):
         pairs = _by_stem(photos, *folders, refusals)
     else:
-        files = [photos] if photos.is_file() else list_photos(photos)
+        files = [photos] if photos.is_file() else _listed(photos, refusals)
         root = photos.parent if photos.is_file() else photos
         pairs = [Pair(_name(file, root), file, None, params.pairing == "side_by_side") for file in files]
     pairs.sort(key=lambda pair: pair.name)
@@ -239,9 +240,16 @@ def _by_stem(photos: Path, gray: Path, color: Path, refusals: list[UnusablePhoto
     return [Pair(_name(colors[stem], photos), colors[stem], grays[stem]) for stem in grays.keys() & colors.keys()]
 
 
+def _listed(folder: Path, refusals: list[UnusablePhoto]) -> list[Path]:
+    """The photographs of a folder. Where some may be that cannot be reached, that is a refusal."""
+    files, others = look_through(folder)
+    refusals += [UnusablePhoto(one.path, "corrupt", one.reason) for one in others if one.failed]
+    return files
+
+
 def _stems(folder: Path, refusals: list[UnusablePhoto]) -> dict[str, Path]:
     stems: dict[str, Path] = {}
-    for file in list_photos(folder):
+    for file in _listed(folder, refusals):
         stem = Path(_name(file, folder)).with_suffix("").as_posix()
         if stem in stems:
             refusals.append(UnusablePhoto(file, "unpaired", f"{stems[stem].name} has the same stem and is taken instead"))
@@ -252,7 +260,7 @@ def _stems(folder: Path, refusals: list[UnusablePhoto]) -> dict[str, Path]:
 
 def _name(file: Path, root: Path) -> str:
     # A file system may keep Korean names decomposed (NFD); the same name must compare equal everywhere.
-    return unicodedata.normalize("NFC", file.relative_to(root).as_posix())
+    return unicodedata.normalize("NFC", valid_text(file.relative_to(root).as_posix()))
 
 
 def _fault_of_header(pair: Pair, params: Params) -> UnusablePhoto | None:

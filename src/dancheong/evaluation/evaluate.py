@@ -18,8 +18,10 @@ from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.plan import identity, result_names
+from dancheong.prediction.names import result_names
+from dancheong.prediction.plan import identity
 from dancheong.prediction.result import error_message
+from dancheong.system.csv_text import to_cell
 from dancheong.system.whole_file import whole_file
 
 Pixels = NDArray[Any]
@@ -74,7 +76,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: str | Path | Colorizer,
+    model: str | Path | Colorizer | None,
     photos: str | Path,
     out_dir: str | Path | None = None,
     watch: Callable[[int, int], None] | None = None,
@@ -83,7 +85,7 @@ def evaluate(
     """Gray the photographs, predict, score against the truth at full size.
 
     Args:
-        model: a model file or an open Colorizer.
+        model: a model file or an open Colorizer; None: the colorizer that comes with the program.
         photos: one of the three layouts; the same as in training.
         out_dir: scores.csv goes here, and into its folder `photographs` the colored photographs, as PNG.
         settings: prediction parameters, such as ``GLARE_MODE="off"``.
@@ -187,7 +189,7 @@ def write_csv(path: Path, rows: list[PhotoScores]) -> None:
     writer.writerow(["photograph", *names, *(f"gray_{name}" for name in names)])
     for row in rows:
         values = [getattr(scores, name) for scores in (row.result, row.gray) for name in names]
-        writer.writerow([row.name, *(f"{value:.5g}" for value in values)])
+        writer.writerow([to_cell(row.name), *(f"{value:.5g}" for value in values)])
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
         # The byte order mark lets spreadsheets recognize UTF-8, so that Korean names stay readable.

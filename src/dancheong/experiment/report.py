@@ -36,6 +36,7 @@ from dancheong.report.page import (
     render_markdown,
     write_report,
 )
+from dancheong.system.csv_text import to_cell, valid_text
 from dancheong.system.whole_file import whole_file
 
 _LIBRARIES = ("dancheong", "torch", "onnxruntime", "numpy", "scipy", "opencv-python-headless")
@@ -111,7 +112,8 @@ def write_all(out: Path, material: Material) -> None:
     write_report(out / "report.html", title, sections, lead, notice)
     files = {id(part): f"figures/{_write_figure(out / 'figures', name, part)}" for name, part in figures.items()}
     with whole_file(out / "report.md") as temporary:
-        temporary.write_text(render_markdown(title, sections, lead, notice, files), encoding="utf-8", newline="\n")
+        markdown = valid_text(render_markdown(title, sections, lead, notice, files))
+        temporary.write_text(markdown, encoding="utf-8", newline="\n")
     _write_scores(out / "scores.csv", material)
 
 
@@ -409,7 +411,7 @@ def _write_scores(path: Path, material: Material) -> None:
         scores = material.results[run.key].scores
         for index, name in enumerate(material.pictures.test_names):
             values = [scores[metric][index] for metric in METRICS]
-            writer.writerow([run.arm, run.dose, run.seed, name,
+            writer.writerow([run.arm, run.dose, run.seed, to_cell(name),
                              *("" if math.isnan(value) else f"{value:.6g}" for value in values), run.folder.name])
     with whole_file(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8", newline="")

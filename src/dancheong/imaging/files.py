@@ -5,8 +5,10 @@ What the file says of its orientation and its color space is applied once, what 
 what was given up on the way is told in `Photo.notes`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import stat
+from collections import deque
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,8 +19,8 @@ from dancheong.imaging.color import check_photo
 from dancheong.imaging.decode import decode
 from dancheong.imaging.encode import encode
 from dancheong.imaging.header import Header, Unreadable, read_header
-from dancheong.imaging.metadata import Carried, embedded, fitting
-from dancheong.imaging.xmp import Provenance, updated
+from dancheong.imaging.metadata import Carried, embedded, fitting, xmp_of
+from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.whole_file import whole_file
 
 _FORMATS = {
@@ -28,6 +30,9 @@ _FORMATS = {
 PHOTO_SUFFIXES = frozenset(_FORMATS)
 # HEIF is read where the extra `heif` is installed, and not written.
 READ_SUFFIXES = PHOTO_SUFFIXES | {".heic", ".heif", ".hif"}
+_SHOWN_LETTERS = 200
+# What editors and telephones keep beside a photograph.
+_SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
 
 
 class PhotoError(ValueError):
@@ -94,6 +99,16 @@ def read_size(path: str | Path) -> tuple[int, int]:
         return header.size_px
 
 
+def read_provenance(path: str | Path) -> Provenance | None:
+    """Where this program says that a picture's colors came from; None where it has not written the picture.
+
+    Raises:
+        PhotoError: as `read_photo`, as far as the header shows it.
+    """
+    with _reading(Path(path)) as (file, header):
+        return provenance_of(xmp_of(file, header))
+
+
 def write_photo(
     path: str | Path, pixels: NDArray[Any], like: Photo | None = None, provenance: Provenance | None = None
 ) -> tuple[str, ...]:
@@ -136,10 +151,31 @@ def write_photo(
     return notes
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A file or folder of a folder that is not read, and why. `failed`: a photograph may be there that cannot be reached."""
+
+    path: Path
+    reason: str
+    failed: bool = False
+
+
 def list_photos(folder: str | Path) -> list[Path]:
-    """Photographs of a folder and its subfolders by suffix, sorted; hidden names skipped.
+    """Photographs of a folder and its subfolders by suffix, sorted, as `look_through` finds them.
+
+    Raises:
+        PhotoError: no such folder.
+    """
+    return look_through(folder)[0]
+
+
+def look_through(folder: str | Path, closed: Collection[Path] = ()) -> tuple[list[Path], list[LeftOut]]:
+    """Photographs of a folder and its subfolders by suffix, sorted, and everything else that is there.
 
     Links are followed, and each real file and folder is taken once, under its own name rather than a link's.
+
+    Args:
+        closed: resolved paths of subfolders that are left out, such as those of results.
 
     Raises:
         PhotoError: no such folder.
@@ -148,30 +184,76 @@ def list_photos(folder: str | Path) -> list[Path]:
     if not root.is_dir():
         raise PhotoError(root, "no such folder")
     found: dict[tuple[int, int], Path] = {}
-    seen: set[tuple[int, int]] = set()
+    seen: dict[tuple[int, int], Path] = {}
+    left_out: list[LeftOut] = []
     linked_files: list[Path] = []
-    own: list[Path] = [root]
-    linked: list[Path] = []
+    own, linked = deque([root]), deque[Path]()
+
+    def take(photo: Path) -> None:
+        first = found.setdefault(_identity(photo), photo)
+        if first != photo:
+            left_out.append(LeftOut(photo, f"the same file as {first}"))
+
     while own or linked:
-        place = own.pop() if own else linked.pop()
-        with suppress(OSError):  # removed or closed to us meanwhile: what is left is listed
-            if (identity := _identity(place)) in seen:
-                continue
-            seen.add(identity)
-            for entry in sorted(place.iterdir(), reverse=True):
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    (linked if entry.is_symlink() else own).append(entry)
-                elif entry.suffix.lower() in READ_SUFFIXES and entry.is_file():
-                    if entry.is_symlink():
-                        linked_files.append(entry)
-                    else:
-                        found.setdefault(_identity(entry), entry)
+        place = own.popleft() if own else linked.popleft()
+        with _telling(place, left_out):
+            if place != root and _lies_in(place, closed):
+                left_out.append(LeftOut(place, "a folder of results"))
+            elif (first := seen.setdefault(_identity(place), place)) != place:
+                left_out.append(LeftOut(place, f"the same folder as {first}"))
+            else:
+                for entry in sorted(place.iterdir()):
+                    with _telling(entry, left_out):
+                        mode = 0 if entry.name.startswith(".") else entry.stat().st_mode
+                        if stat.S_ISDIR(mode):
+                            (linked if entry.is_symlink() else own).append(entry)
+                        elif reason := _why_no_photo(entry, mode):
+                            left_out.append(LeftOut(entry, reason))
+                        elif entry.is_symlink():
+                            linked_files.append(entry)
+                        else:
+                            take(entry)
     for entry in sorted(linked_files):
-        with suppress(OSError):
-            found.setdefault(_identity(entry), entry)
-    return sorted(found.values(), key=lambda path: path.parts)
+        with _telling(entry, left_out):
+            take(entry)
+    by_parts = sorted(left_out, key=lambda one: one.path.parts)
+    return sorted(found.values(), key=lambda path: path.parts), by_parts
+
+
+def _lies_in(place: Path, folders: Collection[Path]) -> bool:
+    return bool(folders) and not {(real := place.resolve()), *real.parents}.isdisjoint(folders)
+
+
+@contextmanager
+def _telling(path: Path, left_out: list[LeftOut]) -> Iterator[None]:
+    """What cannot be reached is a failure of its own, and the rest is looked at."""
+    try:
+        yield
+    except OSError as error:
+        if _is_link(path):
+            target = str(path.readlink())[:_SHOWN_LETTERS]
+            left_out.append(LeftOut(path, f"a link to {target}, which cannot be reached: {error.strerror}", True))
+        elif not isinstance(error, FileNotFoundError):  # removed meanwhile
+            left_out.append(LeftOut(path, f"cannot be reached: {error.strerror}", True))
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:  # in a folder that may be listed and no more
+        return False
+
+
+def _why_no_photo(path: Path, mode: int) -> str:
+    """Why a name in a folder is no photograph; empty where it is one."""
+    if path.name.startswith("."):
+        return "a hidden name"
+    if not stat.S_ISREG(mode):
+        return "no file but a pipe, a socket or a device"
+    suffix = path.suffix.lower()
+    if suffix in _SIDECARS:
+        return f"a sidecar ({suffix}), of which nothing is copied"
+    return "" if suffix in READ_SUFFIXES else f"no photograph that is read, by its name ({suffix or 'without suffix'})"
 
 
 @contextmanager

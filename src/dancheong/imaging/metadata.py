@@ -67,6 +67,13 @@ def embedded(file: IO[bytes], header: Header) -> tuple[Carried, tuple[str, ...]]
     return Carried(xmp=kept, iptc=iptc, texts=_texts(header, info)), tuple(notes)
 
 
+def xmp_of(file: IO[bytes], header: Header) -> bytes | None:
+    """The XMP packet of a file whose pixels have not been read; a PNG's only where it stands before them, as ours does."""
+    if header.format == "TIFF":
+        return _kept_xmp(TiffDirectory(file).raw(_TIFF_XMP), [])
+    return None if header.image is None else _kept_xmp(header.image.info.get("xmp"), [])
+
+
 def fitting(carried: Carried, kind: str, size_px: tuple[int, int], bare_xmp: bytes | None) -> tuple[Carried, tuple[str, ...]]:
     """What of `carried` the format `kind` can hold for a picture of `size_px` (width, height), and notes on the rest.
 

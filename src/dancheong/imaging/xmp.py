@@ -18,7 +18,8 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XMP = "http://ns.adobe.com/xap/1.0/"
 _IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _OWN = "urn:dancheong:provenance#"
-_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+SOFTWARE = {"name": "dancheong", "version": __version__}
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 # What describes the pixels as they were stored, not the picture. The orientation is applied, the rest is the writer's.
 _OF_THE_FILE = {
     "http://ns.adobe.com/tiff/1.0/": {
@@ -46,12 +47,15 @@ class Provenance:
         params: digest of the parameters that were in force, if known.
         source_type: IPTC digital source type. "compositeWithTrainedAlgorithmicMedia" (the default): the lightness is the
             photograph's, the color comes from a trained network, which may be wrong; "algorithmicallyEnhanced" ("without
-            changing the main content") for corrections such as those of light reflection.
+            changing the main content") for corrections such as those of light reflection; "" for what is no photograph,
+            such as a mask.
+        original: sha256 of the file that the picture was made of.
     """
 
     model: str | None = None
     params: str | None = None
     source_type: str = "compositeWithTrainedAlgorithmicMedia"
+    original: str | None = None
 
 
 def check_packet(packet: bytes) -> bytes:
@@ -117,19 +121,34 @@ def updated(packet: bytes | None, provenance: Provenance | None) -> bytes | None
     return f'{head}{root.toxml()}\n<?xpacket end="w"?>'.encode()
 
 
+def provenance_of(packet: bytes | None) -> Provenance | None:
+    """The provenance in a packet (from `check_packet`); None where none was put in."""
+    # Most packets are strangers', and a tree of each would take time.
+    if packet is None or _OWN.encode() not in packet:
+        return None
+    rdf = _rdf_of(minidom.parseString(packet))
+    assert rdf is not None  # as check_packet saw
+    if not _take(rdf, _OWN, "Software"):
+        return None
+    model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
+    source_type = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType").removeprefix(SOURCE_TYPES)
+    return Provenance(model, params, source_type, _take(rdf, _OWN, "Original") or None)
+
+
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described
-    for name in ("Software", "Model", "Parameters"):
+    for name in ("Software", "Model", "Parameters", "Original"):
         _take(rdf, _OWN, name)
-    software = f"dancheong {__version__}"
+    software = " ".join(SOFTWARE.values())
     tool = _take(rdf, _XMP, "CreatorTool") or software
     values = {
         ("xmp", _XMP, "CreatorTool"): tool,
-        ("Iptc4xmpExt", _IPTC_EXTENSION, "DigitalSourceType"): _SOURCE_TYPES + provenance.source_type,
+        ("Iptc4xmpExt", _IPTC_EXTENSION, "DigitalSourceType"): provenance.source_type and SOURCE_TYPES + provenance.source_type,
         ("dancheong", _OWN, "Software"): software,
         ("dancheong", _OWN, "Model"): provenance.model,
         ("dancheong", _OWN, "Parameters"): provenance.params,
+        ("dancheong", _OWN, "Original"): provenance.original,
         ("dancheong", _OWN, "OriginalSourceType"): before,
     }
     prefix = rdf.prefix or "rdf"

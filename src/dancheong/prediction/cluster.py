@@ -15,12 +15,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from dancheong.imaging.strip import Strip
 from dancheong.params import DancheongError, ExtraMissing
 from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.credentials import Signing
 from dancheong.prediction.memory import Budget
 from dancheong.prediction.plan import FolderOptions, Job, Tell
 from dancheong.prediction.process_file import Numbered, Processor, coloring, failure, process_file
 from dancheong.prediction.result import FileResult
+from dancheong.prediction.shipped import COLORIZER
 
 NO_WORKER_SECONDS = 60.0
 _POLL_SECONDS = 2.0
@@ -29,16 +32,21 @@ _TOPIC = "dancheong"
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs beside the file: the model as this process opened it, and whether to overwrite."""
+    """What a worker needs beside the file: the model as this process opened it, and what is asked for.
+
+    `model`: its file; empty: the one that comes along.
+    """
 
     model: str
     digest: str
     runtime: str
     settings: tuple[tuple[str, Any], ...]
     overwrite: bool
+    strip: Strip | None
+    sign: Signing | None
 
 
-def task_of(model: Colorizer, overwrite: bool) -> Task:
+def task_of(model: Colorizer, options: FolderOptions) -> Task:
     """The task of a model that was opened from a file.
 
     Raises:
@@ -47,7 +55,11 @@ def task_of(model: Colorizer, overwrite: bool) -> Task:
     if model.opened is None:
         raise DancheongError("workers open the model themselves: give a model file, or Colorizer.open of one")
     path, runtime, settings = model.opened
-    return Task(str(path.absolute()), model.digest, runtime, tuple(sorted(settings.items())), overwrite)
+    # Each machine has the colorizer that comes along in its own installation.
+    name = "" if path == COLORIZER else str(path.absolute())
+    sign = options.sign and Signing(options.sign.certificates.absolute(), options.sign.key.absolute())
+    given = tuple(sorted(settings.items()))
+    return Task(name, model.digest, runtime, given, options.overwrite, options.strip, sign)
 
 
 def run_on_cluster(
@@ -141,10 +153,11 @@ _opening = Lock()
 
 @lru_cache(maxsize=1)
 def _opened(task: Task) -> tuple[Processor, Budget]:
-    model = Colorizer.open(task.model, task.runtime, threads=1, **dict(task.settings))
+    model = Colorizer.open(task.model or None, task.runtime, threads=1, **dict(task.settings))
     if model.digest != task.digest:
-        raise DancheongError(f"{task.model}: a worker finds another model there; put the same file where all see it")
-    options = FolderOptions(overwrite=task.overwrite, tell=_tell_client)
+        file = task.model or COLORIZER
+        raise DancheongError(f"{file}: a worker finds another model there; put the same file where all see it")
+    options = FolderOptions(overwrite=task.overwrite, strip=task.strip, sign=task.sign, tell=_tell_client)
     return coloring(model, options), Budget(int(model.params.memory_gb * 1e9))
 
 

@@ -15,6 +15,7 @@ from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import AT_PREDICTION
 from dancheong.prediction.full_resolution import color_from_chroma, enlarged_color, strip_rows
+from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
 
 Pixels = NDArray[Any]
@@ -54,30 +55,31 @@ class Colorizer:
 
     @classmethod
     def open(
-        cls, path: str | Path, runtime: str = "auto", *, threads: int | None = None, **settings: Any
+        cls, path: str | Path | None = None, runtime: str = "auto", *, threads: int | None = None, **settings: Any
     ) -> "Colorizer":
         """Open a model file, check it and run its self-test.
 
         Args:
-            path: what `dancheong train` wrote.
+            path: what `dancheong train` wrote; None: the colorizer that comes with the program.
             runtime: "onnx", "openvino", "torch", or "auto", as for `dancheong.runtime.network.open_network`.
             threads: of one prediction, not with torch; None: the runtime's own choice.
             settings: parameters of prediction and of light reflection, such as ``GLARE_MODE="off"``.
 
         Raises:
-            ArtifactError: the file cannot be trusted, or the self-test failed.
+            ArtifactError: the file cannot be trusted, the self-test failed, or no colorizer came along.
             ParamError: a setting that is unknown, out of range, or was settled in training; or settings that do not go
                 together.
             ExtraMissing: torch or openvino is needed and not installed.
         """
         # The color tables are made meanwhile. Not a daemon, because a process that ends at once has to wait for it.
         Thread(target=make_tables).start()
-        artifact = read_artifact(path)
+        file = shipped_model_path() if path is None else Path(path)
+        artifact = read_artifact(file)
         try:
             colorizer = cls(with_settings(artifact, settings), runtime, threads)
         except ArtifactError as error:
-            raise ArtifactError(f"{path}: {error}") from error
-        colorizer.opened = (Path(path), runtime, settings)
+            raise ArtifactError(f"{file}: {error}") from error
+        colorizer.opened = (file, runtime, settings)
         return colorizer
 
     def __call__(self, photo: Pixels, drawn_mask: Pixels | None = None) -> Pixels:

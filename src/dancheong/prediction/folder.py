@@ -15,9 +15,10 @@ from dancheong.prediction.cluster import run_on_cluster, task_of
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import refuse_pairs
 from dancheong.prediction.contact_sheet import contact_sheet
+from dancheong.prediction.identity import settings_digest
 from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
-from dancheong.prediction.plan import FolderOptions, Job, Progress, plan_folder, why_coloring_uses_no_mask, why_masks_unused
-from dancheong.prediction.process_file import Numbered, coloring, enlarging, filtering, params_digest, run_jobs
+from dancheong.prediction.plan import FolderOptions, Job, Plan, plan_folder, why_coloring_uses_no_mask, why_masks_unused
+from dancheong.prediction.process_file import Numbered, coloring, enlarging, filtering, run_jobs
 from dancheong.prediction.result import FileResult
 from dancheong.system.cores import cores
 from dancheong.upscaling.upscaler import Upscaler
@@ -34,15 +35,16 @@ DEFAULTS = FolderOptions()
 def predict_files(
     colorizer: Colorizer | str | Path,
     inputs: Sequence[str | Path],
-    out_dir: str | Path,
+    out_dir: str | Path | None,
     options: FolderOptions = DEFAULTS,
     upscaler: Upscaler | None = None,
 ) -> list[FileResult]:
-    """Color photographs at their full size, or SR_SCALE times that, into `out_dir`.
+    """Color photographs at their full size, or SR_SCALE times that, into `out_dir` or beside each photograph.
 
     Args:
         colorizer: a Colorizer, or a model file.
         inputs: photographs, and folders that are searched; subfolders are kept in `out_dir`.
+        out_dir: None: `NAME_colored` beside each photograph (`dancheong.prediction.names.names_beside`).
         options: what else is wanted.
         upscaler: for SR_SCALE above 1; None: the one that comes with the program; with a cluster there is no other.
 
@@ -59,7 +61,10 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
-    jobs = plan_folder(inputs, Path(out_dir), options, why_coloring_uses_no_mask(model.params))
+    if options.sign is not None:
+        options.sign.check()
+    folder = None if out_dir is None else Path(out_dir)
+    plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
 
     # The workers: threads of this process, or those of a cluster.
@@ -71,14 +76,16 @@ def predict_files(
     else:
         if upscaler is not None:
             raise ParamError("workers of a cluster enlarge with the upscaler that comes with the program: leave --upscaler out")
-        run = partial(run_on_cluster, options.cluster, task_of(model, options.overwrite), tell=options.tell)
+        run = partial(run_on_cluster, options.cluster, task_of(model, options), tell=options.tell)
 
     # The work.
     with ExitStack() as stack:
         manifest = None
         if options.manifest is not None:
-            manifest = stack.enter_context(Manifest(options.manifest, Path(out_dir), _recipe(model)))
-        results = _collect(run, jobs, options, manifest)
+            recipe = model.digest[: MODEL_LETTERS // 2] + settings_digest(model.params)[: MODEL_LETTERS // 2]
+            folder = folder or options.manifest.parent
+            manifest = stack.enter_context(Manifest(options.manifest, folder, recipe))
+        results = _collect(run, plan, options, manifest)
     if options.sheet_path is not None:
         _write_sheet(options.sheet_path, contact_sheet(results))
     return results
@@ -95,14 +102,14 @@ def filter_files(
         ParamError: as `predict_files`, and for a sheet that would replace a photograph or (without `overwrite`) any file.
     """
     stage: Literal["train", "predict"] = "train" if params.glare_stage == "train" else "predict"
-    jobs = plan_folder(inputs, Path(out_dir), options, why_masks_unused(params, stage))
+    plan = plan_folder(inputs, Path(out_dir), options, why_masks_unused(params, stage))
     rows: list[list[Pixels]] = []
 
     def watch(*pictures: Pixels) -> None:
         if options.sheet_path is not None and len(rows) < SHEET_ROWS:
             rows.append(list(pictures))
 
-    results = _collect(partial(run_jobs, filtering(params, stage, options, watch), workers=1), jobs, options)
+    results = _collect(partial(run_jobs, filtering(params, stage, options, watch), workers=1), plan, options)
     if options.sheet_path is not None and rows:
         _write_sheet(options.sheet_path, sheet(rows, ["before", "mask", "after"]))
     return results
@@ -114,11 +121,9 @@ def upscale_files(
     out_dir: str | Path,
     scale: int | None = None,
     params: Params | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    suffix: str | None = None,
+    options: FolderOptions = DEFAULTS,
 ) -> list[FileResult]:
-    """Enlarge photographs as they are, without coloring. Arguments as `FolderOptions` and `predict_files`.
+    """Enlarge photographs as they are, without coloring. Arguments as `predict_files`.
 
     Args:
         scale: 2 or 4; None: the upscaler's.
@@ -129,21 +134,21 @@ def upscale_files(
     """
     scale = scale or upscaler.scale
     upscaler.passes(scale)
-    options = FolderOptions(overwrite, suffix) if progress is None else FolderOptions(overwrite, suffix, progress=progress)
-    jobs = plan_folder(inputs, Path(out_dir), options)
-    return _collect(partial(run_jobs, enlarging(upscaler, scale, params or Params(), options), workers=1), jobs, options)
+    plan = plan_folder(inputs, Path(out_dir), options)
+    return _collect(partial(run_jobs, enlarging(upscaler, scale, params or Params(), options), workers=1), plan, options)
 
 
-def _collect(run: Run, jobs: list[Job], options: FolderOptions, manifest: Manifest | None = None) -> list[FileResult]:
+def _collect(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | None = None) -> list[FileResult]:
     """Results in the order of the jobs; each is in the manifest before the next is waited for."""
-    # What earlier runs left.
+    jobs = plan.jobs
+    # What earlier runs left, and what is no photograph.
     folders = {path.parent for job in jobs for path in job.results}
     if manifest is not None and (count := manifest.remove_leftovers(folders)):
         options.tell(f"{count} half-written files of a run that was killed were removed")
-    if manifest is not None and not options.overwrite and (count := manifest.other_models()):
-        options.tell(
-            f"{count} results here were made with another model or other settings: they stay; --overwrite makes them again"
-        )
+    for one in plan.left_out:
+        options.left_out(one.path, one.reason)
+        if manifest is not None:
+            manifest.leave_out(one.path, one.reason)
 
     # Refused jobs are done at once, the others as they come.
     results: dict[int, FileResult] = {}
@@ -170,12 +175,6 @@ def _collect(run: Run, jobs: list[Job], options: FolderOptions, manifest: Manife
     if manifest is not None:
         manifest.remove_leftovers(folders)
     return [results[number] for number in range(len(jobs))]
-
-
-def _recipe(model: Colorizer) -> str:
-    """Model and settings in a manifest: six letters of each digest, without MEMORY_GB and TILE_PX, which change no picture."""
-    params = model.params.model_copy(update={"memory_gb": 1.0, "tile_px": 0})
-    return model.digest[: MODEL_LETTERS // 2] + params_digest(params)[: MODEL_LETTERS // 2]
 
 
 def _write_sheet(path: Path, page: Pixels | None) -> None:

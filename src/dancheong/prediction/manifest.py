@@ -1,11 +1,11 @@
-"""The manifest of a folder run: a CSV with a line for each photograph, from which a run that was stopped goes on.
+"""The manifest of a folder run: a CSV with a line for each photograph, and for each other file that was there.
 
 A line is one write, and on the disk before the next photograph is reported. A line that a loss of power cut off is
-recognized by its missing end (MODEL stands last and has a fixed length) and passed over.
+recognized by its missing end (MODEL stands last and has a fixed length) and passed over. Names are percent-encoded where they
+hold what would break a line or run as a formula (`dancheong.system.csv_text`).
 """
 
 import csv
-import io
 import os
 import re
 import sys
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Self
 from dancheong.imaging.files import PHOTO_SUFFIXES
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.result import FileResult
+from dancheong.system.csv_text import csv_line, from_cell
 from dancheong.system.whole_file import whole_file
 
 MODEL_LETTERS = 12
@@ -31,50 +32,49 @@ class Row:
     """A line of a manifest.
 
     `file`: the photograph as it was named; `output`: its result, below the folder of results; `glare_share` and
-    `confidence` in [0, 1], None where not computed; `seconds` of reading, processing and writing; `model`: six letters of
-    the model's digest and six of its settings'.
+    `confidence` in [0, 1], None where not computed; `seconds` of reading, processing and writing; `status`: "ok", "skipped",
+    "failed", or "left out" of what is no photograph (`error` says why); `notes`: what was given up or assumed; `sha256`: of
+    the photograph's file; `model`: six letters of the model's digest and six of its settings'.
     """
 
     file: str
-    output: str
-    width_px: int
-    height_px: int
-    glare_share: float | None
-    confidence: float | None
-    seconds: float
-    status: str
-    error: str
-    model: str
+    output: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    glare_share: float | None = None
+    confidence: float | None = None
+    seconds: float = 0.0
+    status: str = "left out"
+    error: str = ""
+    notes: str = ""
+    sha256: str = ""
+    model: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The same for a later line of the same photograph."""
+        return self.file, self.output
 
     def line(self) -> bytes:
         """The row as it stands in the file."""
         shares = ["" if value is None else f"{value:.4f}" for value in (self.glare_share, self.confidence)]
         sizes = [str(side or "") for side in (self.width_px, self.height_px)]
+        words = [" ".join(text.splitlines()) for text in (self.error, self.notes)]
         seconds = f"{self.seconds:.3f}"
-        return _line([self.file, self.output, *sizes, *shares, seconds, self.status, self.error, self.model])
-
-
-def _line(cells: Iterable[str]) -> bytes:
-    """Cells on one line whatever line breaks they hold, so that a line that is cut off harms no other."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(map(_one_line, cells))
-    # File names that are no UTF-8 are restored by the same error handler.
-    return text.getvalue().encode("utf-8", "surrogateescape")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.splitlines())
+        return csv_line(
+            [self.file, self.output, *sizes, *shares, seconds, self.status, *words, self.sha256, self.model]
+        )
 
 
 # The byte order mark lets spreadsheets recognize UTF-8.
-_HEAD = "\ufeff".encode() + _line(field.name for field in fields(Row))
+_HEAD = "\ufeff".encode() + csv_line(field.name for field in fields(Row))
 
 
 class Manifest:
     """An open manifest, held by one run at a time; use it with ``with``.
 
     Attributes:
-        rows: the last line of each output that earlier runs wrote, by output.
+        rows: the last line of each photograph that earlier runs wrote, by `Row.key`.
     """
 
     def __init__(self, path: Path, out_dir: Path, digest: str) -> None:
@@ -106,7 +106,9 @@ class Manifest:
                 raise ParamError(f"{path}: this is no manifest of dancheong; move it away, or choose another folder")
             elif not data.endswith(b"\n"):
                 self._append(b"\n")
-            self.rows = {row.output: row for row in _rows(data)}
+            rows = _rows(data)
+            self.rows = {row.key: row for row in rows}
+            self._made = {row.output: row for row in rows if row.status in ("ok", "skipped")}
         except BaseException:
             self._file.close()
             raise
@@ -118,30 +120,37 @@ class Manifest:
         self._file.close()
 
     def add(self, result: FileResult) -> None:
-        """Append a result; it is on the disk when this returns. What was there already gets a line only if it has none.
+        """Append a result; it is on the disk when this returns. What a line says already gets no second one.
 
         Raises:
             OSError: the disk.
         """
-        row = Row(
-            str(result.input), self._name(result.output), result.width, result.height, result.glare_share,
-            result.confidence, result.seconds, result.status, result.error or "", self.model,
-        )
-        if row.status == "skipped" and row.output in self.rows:
+        output = self._name(result.output)
+        made = self._made.get(output)
+        known = made is not None and made.sha256 == result.sha256 and _is_path(result.input, made.file)
+        if result.status == "skipped" and known:
             return
-        self.rows[row.output] = row
-        self._append(row.line())
+        self._add(Row(
+            str(result.input), output, result.width, result.height, result.glare_share, result.confidence, result.seconds,
+            result.status, result.error or "", "; ".join(result.notes), result.sha256, self.model,
+        ))
+
+    def leave_out(self, path: Path, reason: str) -> None:
+        """Append a file that is no photograph, and why."""
+        self._add(Row(str(path), error=reason, model=self.model))
 
     def result_of_another(self, photo: Path, output: Path) -> str:
-        """A sentence where the result of another photograph stands at `output`; else empty."""
-        row = self.rows.get(self._name(output))
-        if row is None or row.status == "failed" or Path(row.file).name == photo.name:
+        """A sentence where the result of another photograph that is still there stands at `output`; else empty.
+
+        A photograph that was moved is the same one, if its content is: that is for others to see.
+        """
+        row = self._made.get(self._name(output))
+        if row is None or _is_path(photo, row.file):
+            return ""
+        other = Path(row.file)
+        if not other.exists() or other.samefile(photo):
             return ""
         return f"{output}: is the result of {row.file}; choose another folder for the results"
-
-    def other_models(self) -> int:
-        """How many results that stand there were made with another model or other settings."""
-        return sum(row.status == "ok" and row.model != self.model for row in self.rows.values())
 
     def remove_leftovers(self, folders: Iterable[Path]) -> int:
         """Remove half-written files that killed runs left in `folders`; returns how many.
@@ -162,7 +171,15 @@ class Manifest:
 
     def _name(self, output: Path) -> str:
         path = output.relative_to(self._out_dir) if output.is_relative_to(self._out_dir) else output
-        return _one_line(path.as_posix())
+        return path.as_posix()
+
+    def _add(self, row: Row) -> None:
+        before = self.rows.get(row.key)
+        self.rows[row.key] = row
+        if row.status in ("ok", "skipped"):
+            self._made[row.output] = row
+        if before != row or row.status == "ok":
+            self._append(row.line())
 
     def _append(self, data: bytes) -> None:
         self._file.write(data)
@@ -170,32 +187,34 @@ class Manifest:
         os.fsync(self._file.fileno())
 
 
-def manifest_name(shard: tuple[int, int] | None) -> str:
-    """The name of a run's manifest; each shard has its own."""
-    return "manifest.csv" if shard is None else f"manifest-{shard[0]}-of-{shard[1]}.csv"
+def manifest_name(shard: tuple[int, int] | None, beside: bool = False) -> str:
+    """The name of a run's manifest; each shard has its own. `beside`: it lies among a person's own files."""
+    name = "dancheong-manifest" if beside else "manifest"
+    return f"{name}.csv" if shard is None else f"{name}-{shard[0]}-of-{shard[1]}.csv"
 
 
 def manifests_in(folder: Path) -> list[Path]:
     """The manifests of a folder of results: of a whole run, and of shards."""
-    return sorted(path for path in folder.glob("manifest*.csv") if re.fullmatch(r"manifest(-\d+-of-\d+)?\.csv", path.name))
+    named = re.compile(r"(dancheong-)?manifest(-\d+-of-\d+)?\.csv")
+    return sorted(path for path in folder.glob("*manifest*.csv") if named.fullmatch(path.name))
 
 
 def read_manifests(paths: Sequence[Path]) -> list[Row]:
-    """The lines of manifests, one for each output: of several the last of the newest file, but "skipped" hides no "ok".
+    """The lines of manifests, one for each file: of several the last of the newest file, but "skipped" hides no "ok".
 
     Raises:
         DancheongError: a file that is no manifest.
         OSError: a file that cannot be read.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[tuple[str, str], Row] = {}
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
         data = path.read_bytes()
         if not data.startswith(_HEAD):
             raise DancheongError(f"{path}: this is no manifest of dancheong; give a folder of results, or its manifests")
         for row in _rows(data):
-            if row.status != "skipped" or rows.get(row.output, row).status != "ok":
-                rows[row.output] = row
-    return [rows[output] for output in sorted(rows)]
+            if row.status != "skipped" or rows.get(row.key, row).status != "ok":
+                rows[row.key] = row
+    return sorted(rows.values(), key=lambda row: (row.output, row.file))
 
 
 def write_manifest(path: Path, rows: Iterable[Row]) -> None:
@@ -205,28 +224,33 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
 
 
 def summary(rows: Sequence[Row] | Sequence[FileResult]) -> dict[str, Any]:
-    """Photographs counted by status and by light reflection, and the seconds of all of them together."""
+    """Photographs counted by status and by light reflection, what was left out, and the seconds of all of them together."""
     counts = Counter(row.status for row in rows)
     return {
-        "photographs": len(rows), **{status: counts[status] for status in ("ok", "skipped", "failed")},
-        "with_glare": sum(bool(row.glare_share) for row in rows), "seconds": round(sum(row.seconds for row in rows), 2),
+        "photographs": len(rows) - counts["left out"], **{status: counts[status] for status in ("ok", "skipped", "failed")},
+        "left_out": counts["left out"], "with_glare": sum(bool(row.glare_share) for row in rows),
+        "seconds": round(sum(row.seconds for row in rows), 2),
     }
 
 
 def _rows(data: bytes) -> list[Row]:
     """The rows of a file, without lines that were cut off."""
     rows = []
-    for line in data.decode("utf-8-sig", "surrogateescape").split("\n")[1:]:
+    for line in data.decode("utf-8-sig", "replace").split("\n")[1:]:
         with suppress(ValueError, csv.Error):
             (cells,) = csv.reader([line], strict=True)
-            file, output, width, height, glare, confidence, seconds, status, error, model = cells
+            file, output, width, height, glare, confidence, seconds, status, error, notes, sha256, model = map(from_cell, cells)
             row = Row(
                 file, output, int(width or 0), int(height or 0), float(glare) if glare else None,
-                float(confidence) if confidence else None, float(seconds), status, error, model,
+                float(confidence) if confidence else None, float(seconds), status, error, notes, sha256, model,
             )
             if len(model) == MODEL_LETTERS:
                 rows.append(row)
     return rows
+
+
+def _is_path(path: Path, name: str) -> bool:
+    return path.absolute() == Path(name).absolute()
 
 
 def _is_held(path: Path) -> bool:

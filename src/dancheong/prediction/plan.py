@@ -3,15 +3,18 @@
 The names of the results depend on the inputs alone, so that a run that is started again finds its own results.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from dancheong.data.photographs import find_masks, mask_of
-from dancheong.imaging.files import PHOTO_SUFFIXES, list_photos
+from dancheong.imaging.files import PHOTO_SUFFIXES, READ_SUFFIXES, LeftOut, look_through
+from dancheong.imaging.strip import Strip
 from dancheong.params import ParamError, Params
+from dancheong.prediction.beside import results_among, why_not_beside
+from dancheong.prediction.credentials import Signing
+from dancheong.prediction.names import names_beside, result_names
 from dancheong.prediction.result import FileResult
 
 Identity = tuple[int, int] | str
@@ -39,16 +42,19 @@ class FolderOptions:
         sheet_path: a contact sheet of the first photographs is written here.
         shard: (i, n): only the i-th of n parts, 1 <= i <= n.
         progress: called with each result as it is done, how many are done and how many there are.
-        tell: called with a sentence where drawn masks are not used or belong to no photograph, where memory ran out and
-            where results of another model stand. It may be called from any thread.
+        tell: called with a sentence where drawn masks are not used or belong to no photograph, and where memory ran out.
+            It may be called from any thread.
+        left_out: called with each file of the folders that is no photograph, and why it is left out.
         confidence_dir: each photograph's map of confidence is written here, 8-bit gray PNG of the same stem: 255 is sure.
         manifest: a CSV of what became of each photograph, written as the run goes; a run that is started again goes on
             with it.
         workers: photographs at a time, within MEMORY_GB; None: one more than there are cores, where the model was opened
             with one thread, else one. The results do not depend on it.
         cluster: address of a Dask scheduler, whose workers do the work; they see the same files.
+        strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
+        sign: for Content Credentials in each result.
 
-    `confidence_dir`, `manifest`, `workers` and `cluster` are for coloring alone.
+    `confidence_dir`, `manifest`, `workers`, `cluster` and `sign` are for coloring alone.
     """
 
     overwrite: bool = False
@@ -59,10 +65,13 @@ class FolderOptions:
     shard: tuple[int, int] | None = None
     progress: Progress = _ignore
     tell: Tell = _ignore
+    left_out: Callable[[Path, str], None] = _ignore
     confidence_dir: Path | None = None
     manifest: Path | None = None
     workers: int | None = None
     cluster: str | None = None
+    strip: Strip | None = None
+    sign: Signing | None = None
 
 
 @dataclass(frozen=True)
@@ -85,60 +94,104 @@ class Job:
         return [path for path in (self.mask, self.confidence, self.output) if path is not None]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The photographs of a run (of its shard), and what else its folders hold."""
+
+    jobs: list[Job]
+    left_out: list[LeftOut]
+
+
 def plan_folder(
-    inputs: Sequence[str | Path], out_dir: Path, options: FolderOptions, masks_unused: str = ""
-) -> list[Job]:
+    inputs: Sequence[str | Path], out_dir: Path | None, options: FolderOptions, masks_unused: str = ""
+) -> Plan:
     """Find the photographs, name their results, and refuse what would mix or replace files.
 
     Args:
+        out_dir: None: each result goes beside its photograph, and never replaces a file that this program has not colored.
         masks_unused: why drawn masks are not looked at; empty where they are.
 
     Raises:
-        ParamError: folders that would mix results or are not there, an unknown suffix, a wrong shard, or a sheet that
-            would replace another file.
+        ParamError: folders that would mix results or are not there, an unknown suffix, a wrong shard, a sheet that would
+            replace another file, or results alone where `out_dir` is None.
     """
     _check_folders(out_dir, options)
     folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir)
-    photos = find_photos(inputs, [folder for folder in folders if folder is not None])
+    photos, left_out = find_photos(inputs, [folder for folder in folders if folder is not None])
+    if out_dir is None:
+        results = results_among(photos)
+        photos = {photo: name for photo, name in photos.items() if photo not in results}
+        left_out += [LeftOut(path, "dancheong has colored it; -o DIR colors it all the same") for path in results]
     drawn_masks: Mapping[Path, Path] = {}
     if options.drawn_masks is not None:
         drawn_masks = _drawn_masks(options.drawn_masks, photos, masks_unused, options.tell)
-    # The names are those of the whole folder, so that they do not depend on the shard.
-    outputs, extras = (result_names(list(photos.values()), suffix) for suffix in (options.suffix, ".png"))
+    refusals = {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
+    # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
+    named = [photo for photo in photos if photo not in refusals or photo.suffix.lower() in READ_SUFFIXES]
+    names, extras = (
+        dict(zip(named, result_names([photos[photo] for photo in named], suffix), strict=True))
+        for suffix in (options.suffix, ".png")
+    )
+    if out_dir is None:
+        outputs = dict(zip(named, names_beside(named, options.suffix), strict=True))
+    else:
+        outputs = {photo: out_dir / name for photo, name in names.items()}
     jobs = [
         Job(
-            photo, out_dir / output, None if options.mask_dir is None else options.mask_dir / extra,
-            None if options.confidence_dir is None else options.confidence_dir / extra, drawn_masks.get(photo),
+            photo, outputs.get(photo, photo if out_dir is None else out_dir / relative),
+            _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
+            drawn_masks.get(photo), refusals.get(photo, ""),
         )
-        for photo, output, extra in zip(photos, outputs, extras, strict=True)
+        for photo, relative in photos.items()
     ]
     originals = {identity(photo) for photo in photos}
     if options.sheet_path is not None:
         _check_sheet(options.sheet_path, jobs, originals, options)
-    return [_checked(job, originals) for job in of_shard(jobs, options.shard)]
+    jobs = [job if job.refusal else _checked(job, originals) for job in of_shard(jobs, options.shard)]
+    if out_dir is None:
+        jobs = [replace(job, refusal=job.refusal or why_not_beside(job.output, options.overwrite)) for job in jobs]
+    # What this run has made before is expected.
+    own = {options.manifest, *(job.output for job in jobs if out_dir is None)}
+    others = [one for one in left_out if not one.failed and one.path not in own]
+    return Plan(jobs, of_shard(others, options.shard))
 
 
-def find_photos(inputs: Sequence[str | Path], results: Iterable[Path] = ()) -> dict[Path, Path]:
-    """The photographs that `inputs` name, and each one's path below the folder that was named (of a named file: its name).
+def _below(folder: Path | None, name: Path | None) -> Path | None:
+    return None if folder is None or name is None else folder / name
 
-    Folders are searched, and each real file is taken once. Photographs below the folders `results`, where these lie inside
-    a named folder, are left out. An input that does not exist and a folder without photographs stay in the list, because
+
+def find_photos(inputs: Sequence[str | Path], results: Iterable[Path] = ()) -> tuple[dict[Path, Path], list[LeftOut]]:
+    """The photographs that `inputs` name, and each one's path below the folder that was named (of a named file: its name);
+    and everything else that is in these folders.
+
+    Folders are searched, and each real file is taken once. The folders `results`, where these lie inside a named folder, are
+    left out. An input that does not exist, a folder without photographs and what cannot be reached stay in the list, because
     reading them later fails with a clear message.
     """
     result_folders = [folder.resolve() for folder in results]
     photos: dict[Identity, tuple[Path, Path]] = {}
+    left_out: dict[Path, LeftOut] = {}
     for path in map(Path, inputs):
         found = [path]
-        if path.is_dir():
+        if _is_folder(path):
             root = path.resolve()
-            inside = [folder for folder in result_folders if folder != root and folder.is_relative_to(root)]
-            found = [
-                photo for photo in list_photos(path)
-                if not any(photo.parent.resolve().is_relative_to(folder) for folder in inside)
-            ] or [path]
+            inside, others = look_through(path, [one for one in result_folders if one != root and one.is_relative_to(root)])
+            unreached = [one.path for one in others if one.failed]
+            found = sorted([*inside, *unreached], key=lambda photo: photo.parts) or [path]
+            left_out |= {one.path: one for one in others}
         for photo in found:
-            photos.setdefault(identity(photo), (photo, Path(path.name) if photo == path else photo.relative_to(path)))
-    return dict(photos.values())
+            relative = Path(path.name) if photo == path else photo.relative_to(path)
+            first, _ = photos.setdefault(identity(photo), (photo, relative))
+            if first.absolute() != photo.absolute():
+                left_out[photo] = LeftOut(photo, f"the same file as {first}")
+    return dict(photos.values()), list(left_out.values())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # reading it will say why
+        return False
 
 
 def of_shard(items: list[T], shard: tuple[int, int] | None) -> list[T]:
@@ -153,28 +206,6 @@ def of_shard(items: list[T], shard: tuple[int, int] | None) -> list[T]:
     if not 1 <= index <= count:
         raise ParamError(f"shard {index}/{count} came; i/n with 1 <= i <= n was expected, such as 2/8")
     return items[index - 1 :: count]
-
-
-def result_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path]:
-    """A name for each result: subfolder and stem of the photograph, and its suffix (or `suffix`).
-
-    Photographs whose results would have one name (``a.jpg`` and ``a.png`` as PNG, or two folders with the same names)
-    all get their own suffix into the stem (``a_jpg.png``), and where that is not enough a number (``a_2.jpg``).
-    """
-    plain = [
-        photo.with_suffix(suffix or (photo.suffix if photo.suffix.lower() in PHOTO_SUFFIXES else ".png")) for photo in photos
-    ]
-    counts = Counter(map(_key, plain))
-    names: dict[str, Path] = {}
-    for photo, name in zip(photos, plain, strict=True):
-        if counts[_key(name)] > 1:
-            name = name.with_name(f"{photo.stem}{photo.suffix.replace('.', '_')}{name.suffix}")
-        number, free = 1, name
-        while _key(free) in names:
-            number += 1
-            free = name.with_name(f"{name.stem}_{number}{name.suffix}")
-        names[_key(free)] = free
-    return list(names.values())
 
 
 def identity(path: Path) -> Identity:
@@ -225,7 +256,7 @@ def _checked(job: Job, originals: set[Identity]) -> Job:
     return job
 
 
-def _check_folders(out_dir: Path, options: FolderOptions) -> None:
+def _check_folders(out_dir: Path | None, options: FolderOptions) -> None:
     if options.suffix is not None and options.suffix.lower() not in PHOTO_SUFFIXES:
         raise ParamError(f"suffix {options.suffix!r} came; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
     taken = {folder.resolve() for folder in (out_dir, options.drawn_masks) if folder is not None}
@@ -250,8 +281,3 @@ def _check_sheet(path: Path, jobs: list[Job], originals: set[Identity], options:
     goes_on = options.manifest is not None and options.manifest.exists()
     if path.exists() and not (options.overwrite or goes_on):
         raise ParamError(f"{path}: a file is there already; --overwrite replaces it")
-
-
-def _key(path: Path) -> str:
-    """Names that differ in letter case only are one name, because some file systems hold them to be equal."""
-    return path.as_posix().casefold()

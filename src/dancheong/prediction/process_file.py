@@ -5,12 +5,12 @@ release Python's lock while they compute. What is in memory at a time is bounded
 """
 
 import gc
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,17 +20,23 @@ from dancheong.data.photographs import split_halves
 from dancheong.glare.control import control_glare
 from dancheong.imaging.files import PHOTO_SUFFIXES, Photo, PhotoError, read_photo, write_photo
 from dancheong.imaging.image_spec import ImageSpec, image_spec
+from dancheong.imaging.strip import stripped
 from dancheong.imaging.xmp import Provenance
-from dancheong.params import Params
+from dancheong.params import DancheongError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
+from dancheong.prediction.credentials import Recipe, sign
+from dancheong.prediction.identity import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.memory import Budget, bytes_needed, check_allowed, is_out_of_memory, rows_within
 from dancheong.prediction.plan import FolderOptions, Job
 from dancheong.prediction.result import FileResult, error_message
+from dancheong.system.whole_file import whole_file
 from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 
 Pixels = NDArray[Any]
 Numbered = tuple[int, FileResult]
+
+CREDENTIALS_LOST = "its Content Credentials (C2PA) do not hold for the result, and are not in it; --sign writes new ones"
 
 
 @dataclass(frozen=True)
@@ -58,14 +64,17 @@ class Processor:
     Attributes:
         apply: (pixels as read, drawn mask, job, resources) -> what is to be written.
         needs: rows of a strip and bytes of memory that a photograph needs; raises ParamError beyond MEMORY_GB.
-        provenance: written into each result.
+        provenance: (job, sha256 of its photograph) -> what is written into each result, and what a result that is there
+            must say to be taken for this photograph's.
+        sign: (file that was written, its name, photograph, provenance) -> None: signs it; None where nothing is signed.
     """
 
     apply: Callable[[Pixels, Pixels | None, Job, Resources], Processed]
     needs: Callable[[ImageSpec, Job], tuple[int, int]]
     params: Params
     options: FolderOptions
-    provenance: Provenance
+    provenance: Callable[[Job, str], Provenance]
+    sign: Callable[[Path, Job, Photo, Provenance], None] | None = None
 
 
 def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
@@ -112,7 +121,17 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
             check_allowed("enlarging", spec, needed, params)
         return rows, needed
 
-    return Processor(apply, needs, params, options, Provenance(model.digest, params_digest(params)))
+    enlarged_by = None if upscaler is None else upscaler.digest
+    name = model.opened[0].name if model.opened else "a model in memory"
+
+    def sign_result(path: Path, job: Job, original: Photo, made: Provenance) -> None:
+        assert options.sign is not None
+        sign(options.sign, Recipe(name, params, made), path, job.output.name, job.photo, original.format)
+
+    return Processor(
+        apply, needs, params, options, _provenance(model.digest, params, options, upscaler=enlarged_by),
+        None if options.sign is None else sign_result,
+    )
 
 
 def filtering(
@@ -130,7 +149,7 @@ def filtering(
         }
         return Processed(controlled.pixels, mask_hw, figures)
 
-    provenance = Provenance(None, params_digest(params), "algorithmicallyEnhanced")
+    provenance = _provenance(None, params, options, "algorithmicallyEnhanced")
     # One photograph is filtered at a time, and none is refused, so that nothing depends on the memory it needs.
     return Processor(apply, lambda spec, job: (0, 0), params, options, provenance)
 
@@ -146,13 +165,22 @@ def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOpt
         check_allowed("enlarging", spec, needed, params)
         return 0, needed
 
-    provenance = Provenance(upscaler.digest, params_digest(params), "algorithmicallyEnhanced")
+    provenance = _provenance(upscaler.digest, params, options, "algorithmicallyEnhanced", scale=scale)
     return Processor(apply, needs, params, options, provenance)
 
 
-def params_digest(params: Params) -> str:
-    """sha256 of the parameters in force, for the provenance of a result and for the manifest."""
-    return hashlib.sha256(params.model_dump_json().encode()).hexdigest()
+def _provenance(
+    model: str | None, params: Params, options: FolderOptions, source_type: str = Provenance.source_type, **more: Any
+) -> Callable[[Job, str], Provenance]:
+    """What `Processor.provenance` is. `more`: what else shapes the results."""
+    signer = None if options.sign is None else options.sign.digest()
+
+    def of(job: Job, sha256: str) -> Provenance:
+        drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)[0]
+        settings = settings_digest(params, **more, strip=options.strip, signer=signer, drawn_mask=drawn)
+        return Provenance(model, settings, source_type, sha256)
+
+    return of
 
 
 def run_jobs(processor: Processor, jobs: Sequence[Job], workers: int, threads: int = 1) -> Iterator[Numbered]:
@@ -192,25 +220,38 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
     Args:
         threads: for a photograph that needs more than half of the budget, so that no other like it runs beside it.
     """
+    sha256 = ""
     try:
-        if not processor.options.overwrite and all(path.exists() for path in job.results):
-            return FileResult(job.photo, job.output, "skipped", mask=job.mask)
-        # A file whose header cannot be read needs nothing: reading it will say why.
-        spec = image_spec(job.photo)
-        rows, needed = (0, 0) if spec is None else processor.needs(spec, job)
-        try:
-            with budget.share(needed):
-                return _process(processor, job, Resources(rows, threads if 2 * needed > budget.total_bytes else 1))
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-        # The error and the arrays that its traceback held are gone here.
-        processor.options.tell(f"{job.photo}: out of memory; tried again with nothing beside it, in the smallest strips")
-        gc.collect()
-        with budget.alone():
-            return _process(processor, job, Resources(rows=1))
+        sha256, has_credentials = _fingerprint(job.photo)
+        made = processor.provenance(job, sha256)
+        there = [] if processor.options.overwrite else [path for path in job.results if path.exists()]
+        for path in there:
+            if reason := why_not_ours(path, made):
+                raise DancheongError(reason)
+        if there == job.results:
+            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256)
+        done = _within_budget(processor, job, made, budget, threads)
+        lost = (CREDENTIALS_LOST,) if has_credentials and processor.sign is None else ()
+        return replace(done, notes=done.notes + lost, sha256=sha256)
     except Exception as error:  # whatever one photograph does, the others are done
-        return failure(job, error)
+        return replace(failure(job, error), sha256=sha256)
+
+
+def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Budget, threads: int) -> FileResult:
+    # A file whose header cannot be read needs nothing: reading it will say why.
+    spec = image_spec(job.photo)
+    rows, needed = (0, 0) if spec is None else processor.needs(spec, job)
+    try:
+        with budget.share(needed):
+            return _process(processor, job, Resources(rows, threads if 2 * needed > budget.total_bytes else 1), made)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # The error and the arrays that its traceback held are gone here.
+    processor.options.tell(f"{job.photo}: out of memory; tried again with nothing beside it, in the smallest strips")
+    gc.collect()
+    with budget.alone():
+        return _process(processor, job, Resources(rows=1), made)
 
 
 def failure(job: Job, error: Exception) -> FileResult:
@@ -218,17 +259,28 @@ def failure(job: Job, error: Exception) -> FileResult:
     return FileResult(job.photo, job.output, "failed", error=error_message(error))
 
 
-def _process(processor: Processor, job: Job, resources: Resources) -> FileResult:
-    if job.photo.is_dir():
-        raise PhotoError(job.photo, f"no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}) in this folder")
+def _fingerprint(photo: Path) -> tuple[str, bool]:
+    try:
+        if photo.is_dir():
+            raise PhotoError(photo, f"no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}) in this folder")
+        if not photo.is_file():  # a pipe would block the reader
+            raise PhotoError(photo, "not a file" if photo.exists() else "no such file")
+        return fingerprint(photo)
+    except OSError as error:
+        raise PhotoError(photo, f"the file cannot be read: {error.strerror}") from error
+
+
+def _process(processor: Processor, job: Job, resources: Resources, made: Provenance) -> FileResult:
     began = time.perf_counter()
     original = read_photo(job.photo)
     drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
     # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
     pixels = [original.pixels]
     original = replace(original, pixels=np.empty((0, 0), np.uint8))
+    if processor.options.strip is not None:
+        original = stripped(original, processor.options.strip)
     done = processor.apply(pixels.pop(), drawn_mask, job, resources)
-    notes = (*original.notes, *_write(processor, job, done, original))
+    notes = (*original.notes, *_write(processor, job, done, original, made))
     height, width = done.result.shape[:2]
     return FileResult(
         job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
@@ -236,7 +288,7 @@ def _process(processor: Processor, job: Job, resources: Resources) -> FileResult
     )
 
 
-def _write(processor: Processor, job: Job, done: Processed, original: Photo) -> tuple[str, ...]:
+def _write(processor: Processor, job: Job, done: Processed, original: Photo, made: Provenance) -> tuple[str, ...]:
     """Write what is missing, or all of it to overwrite: a mask that is asked for later leaves its result alone.
 
     Returns:
@@ -249,10 +301,14 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo) -> 
         if path is None or pixels is None or (path.exists() and not processor.options.overwrite):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path == job.output:
-            notes = write_photo(path, pixels, original, processor.provenance)
+        if path != job.output:
+            write_photo(path, pixels, provenance=replace(made, source_type=""))
+        elif processor.sign is None:
+            notes = write_photo(path, pixels, original, made)
         else:
-            write_photo(path, pixels)
+            with whole_file(path) as unsigned:
+                notes = write_photo(unsigned, pixels, original, made)
+                processor.sign(unsigned, job, original, made)
     return notes
 
 

@@ -19,6 +19,7 @@ class FileResult:
         abstained: the detector found so much light reflection that it left the picture alone.
         confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
         notes: what reading and writing gave up or assumed, in words, such as the pages after the first.
+        sha256: of the photograph's file; empty where it could not be read.
     """
 
     input: Path
@@ -34,13 +35,14 @@ class FileResult:
     abstained: bool = False
     confidence: float | None = None
     notes: tuple[str, ...] = ()
+    sha256: str = ""
 
     def record(self) -> dict[str, Any]:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
-        optional = ("error", "mask", "confidence", "notes")
-        return {name: value for name, value in record.items() if value not in (None, ()) or name not in optional}
+        optional = ("error", "mask", "confidence", "notes", "sha256")
+        return {name: value for name, value in record.items() if value not in (None, (), "") or name not in optional}
 
 
 def error_message(error: BaseException) -> str:

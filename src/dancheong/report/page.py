@@ -21,6 +21,7 @@ from PIL import Image
 from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import fit_size, resize
 from dancheong.report.chart import Chart, Panel, Point, Span, draw_intervals, draw_lines, line_chart
+from dancheong.system.csv_text import valid_text
 from dancheong.system.whole_file import whole_file
 
 # The longer side of a picture on a page, at most.
@@ -170,7 +171,7 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], lead
     """
     page = render_report(title, sections, lead, notice)
     with whole_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
+        temporary.write_text(valid_text(page), encoding="utf-8", newline="\n")
 
 
 def render_report(title: str, sections: Sequence[Section], lead: str = "", notice: str = "") -> str:

@@ -1,6 +1,7 @@
 """The interface for programs, asked over HTTP by an independent client; the work behind it is real."""
 
 import io
+import shutil
 import time
 import zipfile
 from urllib.parse import unquote
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from dancheong.app.web import worker as worker_module
+from dancheong.app.web.model_store import ModelStore
 from dancheong.imaging.files import read_photo, write_photo
+from dancheong.prediction import shipped
 from dancheong.scenes import scene
 
 pytest.importorskip("fastapi", reason="the page needs fastapi, which is not installed")
@@ -333,3 +336,18 @@ def test_the_interface_keeps_its_own_schema_whatever_is_sent(open_server, tmp_pa
                 assert str(answer.status_code) in told | {"404", "405"}, (call, answer.text)
 
             check()
+
+
+@pytest.mark.parametrize("asked", [[], ["own.h5"]], ids=["no model", "a model"])
+def test_a_server_without_a_model_offers_the_one_that_comes_along(open_server, trained, tmp_path, monkeypatch, asked):
+    for name in ("own.h5", "colorizer.h5"):
+        shutil.copy(trained / "model.h5", tmp_path / name)
+    monkeypatch.setattr(shipped, "COLORIZER", tmp_path / "colorizer.h5")
+    with open_server(tmp_path / "keep", models=tuple(tmp_path / name for name in asked)) as client:
+        assert [one["name"] for one in client.get(f"{API}/models").json()] == (["own"] if asked else ["colorizer"])
+
+
+def test_the_store_offers_each_file_once_and_the_one_that_comes_along_last(trained, tmp_path):
+    shutil.copy(trained / "model.h5", tmp_path / "own.h5")
+    assert list(ModelStore([], tmp_path, last=trained / "model.h5").models()) == ["own", "model"]
+    assert list(ModelStore([tmp_path / "own.h5"], tmp_path, last=tmp_path / "own.h5").models()) == ["own"]

@@ -17,6 +17,7 @@ from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import fit_size, resize
 from dancheong.imaging.tiling import map_strips
+from dancheong.prediction.names import COLORED
 from dancheong.system.whole_file import whole_file
 
 # Longer side of a picture in the list and in the viewer.
@@ -102,7 +103,7 @@ def result_file(visits: Visits, visit: Visit, photograph: Photograph) -> Path:
 def result_name(photograph: Photograph, ending: str = "") -> str:
     """The name of a download: never that of the original."""
     name = Path(photograph.name)
-    return f"{name.stem}_colored{ending or Path(photograph.result).suffix}"
+    return f"{name.stem}{COLORED}{ending or Path(photograph.result).suffix}"
 
 
 def zip_results(visits: Visits, visit: Visit, photographs: Iterable[Photograph], target: Path) -> None:

@@ -1,6 +1,5 @@
 """The server of the page: its parts are made, joined and run. What visitors bring outlives it."""
 
-import importlib.util
 import logging
 import os
 import secrets
@@ -140,10 +139,9 @@ def _lock(file: IO[bytes]) -> bool:
 
 def _comes_along() -> Path | None:
     """The colorizer of this installation, if it has one."""
-    if importlib.util.find_spec("dancheong.prediction.shipped") is None:
-        return None
-    path: Path = importlib.import_module("dancheong.prediction.shipped").COLORIZER
-    return path if path.exists() else None
+    from dancheong.prediction import shipped
+
+    return shipped.COLORIZER if shipped.COLORIZER.exists() else None
 
 
 def _check(options: Options) -> None:

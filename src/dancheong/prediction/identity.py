@@ -1,0 +1,58 @@
+"""What a result was made of: the content of its photograph, the model, the settings. A run takes no other file for its own."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from dancheong.imaging.files import PhotoError, read_provenance
+from dancheong.imaging.xmp import Provenance
+from dancheong.params import Params
+
+# Rows that change how a picture is computed, but not the picture.
+_CHANGE_NO_PICTURE = {"memory_gb", "tile_px"}
+_BLOCK_BYTES = 1 << 20
+_ELSEWHERE = "choose another folder for the results, or let --overwrite replace it"
+# The head of a store of Content Credentials (C2PA 2.1, 11.1.4.2), the same in every format.
+_CREDENTIALS = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
+
+
+def settings_digest(params: Params, **more: Any) -> str:
+    """sha256 of the parameters that differ from their defaults, and of what else shapes a result.
+
+    A parameter that is added later changes nothing for those who leave it alone. What in `more` is None or empty counts as
+    not given.
+    """
+    rows = params.model_dump(mode="json", exclude_defaults=True, exclude=_CHANGE_NO_PICTURE)
+    given = {name: value for name, value in more.items() if value}
+    return hashlib.sha256(json.dumps([rows, given], sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint(path: Path) -> tuple[str, bool]:
+    """sha256 of a file, and whether it holds Content Credentials.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest, tail, credentials = hashlib.sha256(), b"", False
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            credentials = credentials or _CREDENTIALS in tail + block
+            tail = block[-len(_CREDENTIALS) :]
+    return digest.hexdigest(), credentials
+
+
+def why_not_ours(result: Path, now: Provenance) -> str:
+    """Why the file that stands at `result` is not what `now` makes; empty where it is."""
+    try:
+        made = read_provenance(result)
+    except PhotoError:
+        made = None
+    if made is None or made.original is None:
+        return f"{result}: a file is there of which nothing says that this program made it; move it, or {_ELSEWHERE}"
+    if made.original != now.original:
+        return f"{result}: is the result of another photograph of this name; {_ELSEWHERE}"
+    if (made.model, made.params) != (now.model, now.params):
+        return f"{result}: is the result of another model or other settings; {_ELSEWHERE}"
+    return ""

@@ -1,0 +1,237 @@
+"""Content Credentials: what the library's own reader finds in a signed result, and what happens when signing fails."""
+
+import datetime
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dancheong.artifact import write_artifact
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import read_photo, write_photo
+from dancheong.params import ParamError
+from dancheong.prediction import process_file
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.credentials import Signing
+from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.manifest import read_manifests
+
+c2pa = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
+from cryptography import x509  # noqa: E402
+from cryptography.hazmat.primitives import hashes  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: E402
+from cryptography.hazmat.primitives.serialization import (  # noqa: E402
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: E402
+
+SUFFIXES = (".jpg", ".png", ".tif", ".webp")
+
+
+def named(name):
+    return x509.Name([x509.NameAttribute(kind, name) for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)])
+
+
+def certificate(subject, issuer, key, issuer_key, authority, days=30):
+    now = datetime.datetime.now(datetime.UTC)
+    usage = x509.KeyUsage(not authority, False, False, False, False, authority, authority, False, False)
+    builder = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=60))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.BasicConstraints(authority, None), True).add_extension(usage, True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False)
+    )
+    if not authority:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False)
+    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def signing_in(folder: Path, key=None, days=30) -> Signing:
+    """A key and its certificate, made by an authority that nobody trusts."""
+    folder.mkdir(exist_ok=True)
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), key or ec.generate_private_key(ec.SECP256R1())
+    root, leaf = named("Test authority"), named("Test archive")
+    certificates = certificate(leaf, root, key, root_key, False, days) + certificate(root, root, root_key, root_key, True)
+    (folder / "cert.pem").write_bytes(certificates)
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return Signing(folder / "cert.pem", folder / "key.pem")
+
+
+@pytest.fixture
+def signing(tmp_path):
+    return signing_in(tmp_path / "keys")
+
+
+@pytest.fixture
+def colorizer(tmp_path, new_artifact):
+    write_artifact(tmp_path / "palace.h5", new_artifact())
+    return Colorizer.open(tmp_path / "palace.h5", threads=1, VIVID=1.25)
+
+
+@pytest.fixture
+def scans(tmp_path, photograph):
+    (tmp_path / "scans").mkdir()
+    for suffix in SUFFIXES:
+        write_photo(tmp_path / "scans" / f"궁{suffix}", np.roll(gray_of(photograph), len(suffix)))
+    return tmp_path / "scans"
+
+
+def store_of(path):
+    with path.open("rb") as file:
+        mime = {".jpg": "image/jpeg", ".png": "image/png", ".tif": "image/tiff", ".webp": "image/webp"}[path.suffix]
+        return json.loads(c2pa.Reader(mime, file).json())
+
+
+def failures_of(store):
+    found = store["validation_results"]["activeManifest"]["failure"]
+    return {one["code"] for one in found} - {"signingCredential.untrusted"}  # nobody trusts the authority of a test
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_signed_result_says_what_was_done_to_which_photograph(colorizer, scans, signing, tmp_path, suffix):
+    scan = scans / f"궁{suffix}"
+    result, = predict_files(colorizer, [scan], tmp_path / "out", FolderOptions(sign=signing))
+    assert (result.status, result.error) == ("ok", None)
+    store = store_of(result.output)
+    assert store["validation_state"] == "Valid"
+    assert not failures_of(store)
+    manifest = store["manifests"][store["active_manifest"]]
+    assert manifest["title"] == scan.name
+    assert manifest["claim_generator_info"][0]["name"] == "dancheong"
+    parent, = manifest["ingredients"]
+    assert (parent["title"], parent["relationship"]) == (scan.name, "parentOf")
+    assertions = {one["label"]: one["data"] for one in manifest["assertions"]}
+    opened, edited = assertions["c2pa.actions.v2"]["actions"]
+    assert (opened["action"], edited["action"]) == ("c2pa.opened", "c2pa.edited")
+    assert edited["digitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
+    assert edited["softwareAgent"]["name"] == "dancheong"
+    recipe = assertions["org.dancheong.coloring"]
+    assert recipe["model"] == {"name": "palace.h5", "digest": colorizer.digest}
+    assert recipe["settings"]["VIVID"] == 1.25
+    assert recipe["originalSha256"] == result.sha256
+    # The picture is that of a run without a signature, and the next run takes it for done.
+    plain, = predict_files(colorizer, [scan], tmp_path / "plain")
+    np.testing.assert_array_equal(read_photo(result.output).pixels, read_photo(plain.output).pixels)
+    again, = predict_files(colorizer, [scan], tmp_path / "out", FolderOptions(sign=signing))
+    assert again.status == "skipped"
+    unsigned, = predict_files(colorizer, [scan], tmp_path / "plain", FolderOptions(sign=signing))
+    assert "other settings" in unsigned.error
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_tampering_is_found(colorizer, scans, signing, tmp_path, suffix):
+    result, = predict_files(colorizer, [scans / f"궁{suffix}"], tmp_path / "out", FolderOptions(sign=signing))
+    data = bytearray(result.output.read_bytes())
+    # A byte of the compressed pixels: of JPEG and PNG they are behind the manifest, of the others in front of it.
+    at = {".tif": 60, ".webp": data.find(b"VP8 ") + 40}.get(suffix, len(data) - 60)
+    data[at] ^= 1
+    result.output.write_bytes(data)
+    store = store_of(result.output)
+    assert store["validation_state"] == "Invalid"
+    assert "assertion.dataHash.mismatch" in failures_of(store)
+
+
+def test_the_manifest_of_the_original_is_kept_or_its_loss_is_told(colorizer, scans, signing, tmp_path):
+    first, = predict_files(colorizer, [scans / "궁.jpg"], tmp_path / "first", FolderOptions(sign=signing))
+    own = store_of(first.output)["active_manifest"]
+    second, = predict_files(colorizer, [first.output], tmp_path / "second", FolderOptions(sign=signing))
+    assert not second.notes
+    store = store_of(second.output)
+    assert store["validation_state"] == "Valid"
+    assert {own, store["active_manifest"]} == store["manifests"].keys()
+    parent, = store["manifests"][store["active_manifest"]]["ingredients"]
+    assert parent["active_manifest"] == own
+    book = tmp_path / "unsigned" / "manifest.csv"
+    for suffix in SUFFIXES:
+        signed, = predict_files(colorizer, [scans / f"궁{suffix}"], tmp_path / "first", FolderOptions(sign=signing))
+        lost, = predict_files(colorizer, [signed.output], tmp_path / "unsigned", FolderOptions(manifest=book))
+        assert process_file.CREDENTIALS_LOST in lost.notes, suffix
+    assert [process_file.CREDENTIALS_LOST in row.notes for row in read_manifests([book])] == [True] * 4
+
+
+def test_an_original_whose_manifest_was_tampered_with_is_signed_as_such(colorizer, scans, signing, tmp_path):
+    first, = predict_files(colorizer, [scans / "궁.jpg"], tmp_path / "first", FolderOptions(sign=signing))
+    write_photo(tmp_path / "other.jpg", 255 - read_photo(first.output).pixels, None)
+    data = bytearray(first.output.read_bytes())
+    data[-60] ^= 1
+    first.output.write_bytes(data)
+    second, = predict_files(colorizer, [first.output], tmp_path / "second", FolderOptions(sign=signing))
+    assert second.status == "ok"
+    store = store_of(second.output)
+    assert "assertion.dataHash.mismatch" in json.dumps(store["manifests"][store["active_manifest"]]["ingredients"])
+
+
+def test_results_are_whole_or_absent_when_signing_fails(colorizer, scans, signing, tmp_path, monkeypatch):
+    def failing(self, *_):
+        raise c2pa.C2paError("the key is gone")
+
+    with monkeypatch.context() as patch:
+        signing.check()
+        patch.setattr(c2pa.Builder, "sign", failing)
+        patch.setattr(Signing, "check", lambda self: None)
+        results = predict_files(colorizer, [scans], tmp_path / "out", FolderOptions(sign=signing))
+    assert [result.status for result in results] == ["failed"] * 4
+    assert all("could not be signed (the key is gone)" in result.error for result in results)
+    assert not list((tmp_path / "out").iterdir())
+    results = predict_files(colorizer, [scans], tmp_path / "out", FolderOptions(sign=signing))
+    assert [result.status for result in results] == ["ok"] * 4
+
+
+@pytest.mark.parametrize(
+    "key",
+    [ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(65537, 2048)],
+    ids=["P-384", "Ed25519", "RSA"],
+)
+def test_keys_of_other_kinds_sign(colorizer, scans, tmp_path, key):
+    result, = predict_files(
+        colorizer, [scans / "궁.png"], tmp_path / "out", FolderOptions(sign=signing_in(tmp_path / "keys", key))
+    )
+    assert not failures_of(store_of(result.output))
+
+
+def test_what_cannot_sign_is_refused_before_anything_is_written(colorizer, scans, signing, tmp_path):
+    other = signing_in(tmp_path / "other")
+    expired = signing_in(tmp_path / "expired", days=-1)
+    key = ec.generate_private_key(ec.SECP256R1())
+    locked, curve = tmp_path / "locked.pem", signing_in(tmp_path / "curve", ec.generate_private_key(ec.SECP256K1()))
+    locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    authority = tmp_path / "authority.pem"
+    authority.write_bytes(certificate(named("self"), named("self"), key, key, True))
+    (tmp_path / "self.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    wrong = {
+        "no such file": (Signing(tmp_path / "gone.pem", signing.key), "No such file"),
+        "words": (Signing(Path(__file__), signing.key), "no certificate in PEM"),
+        "no key": (Signing(signing.certificates, Path(__file__)), "no private key in PEM"),
+        "passphrase": (Signing(signing.certificates, locked), "without a passphrase"),
+        "another's key": (Signing(signing.certificates, other.key), "not the key of the first certificate"),
+        "expired": (expired, "cannot sign"),
+        "another curve": (curve, "was expected"),
+        "an authority": (Signing(authority, tmp_path / "self.pem"), "cannot sign"),
+    }
+    for name, (given, words) in wrong.items():
+        with pytest.raises(ParamError, match=words):
+            predict_files(colorizer, [scans], tmp_path / "out", FolderOptions(sign=given))
+        assert not (tmp_path / "out").exists(), name
+
+
+def test_the_command_signs_and_refuses_one_option_without_the_other(colorizer, scans, signing, tmp_path):
+    def command(*words):
+        given = ["predict", tmp_path / "palace.h5", scans / "궁.png", "-o", tmp_path / "out", *words]
+        return subprocess.run(
+            [sys.executable, "-m", "dancheong", *given], capture_output=True, text=True, encoding="utf-8", check=False
+        )
+
+    alone = command("--sign", signing.certificates)
+    assert alone.returncode == 2
+    assert "--sign and --key go together" in alone.stderr
+    done = command("--sign", signing.certificates, "--key", signing.key)
+    assert done.returncode == 0, done.stderr
+    assert not failures_of(store_of(tmp_path / "out" / "궁.png"))
