@@ -81,6 +81,8 @@ def test_a_batch_goes_on_past_what_fails_and_the_failed_can_be_tried_again(clien
     assert (states["bad.jpg"]["state"], states["bad.jpg"]["error"]["code"]) == ("failed", "no_photograph")
     nothing = color(client)
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing_to_color")
+    picture = client.get(f"{API}/photographs/{states['bad.jpg']['number']}/pictures/before")
+    assert (picture.status_code, picture.json()["code"]) == (422, "no_photograph")
     job = color(client, "failed").json()
     assert job["photographs"] == [states["bad.jpg"]["number"]]
     assert {one["name"]: one["state"] for one in settled(client)["photographs"]} == {"bad.jpg": "failed", "good.png": "done"}
@@ -200,7 +202,7 @@ def test_strokes_are_kept_and_used_at_the_next_coloring(client, tmp_path):
     color(client)
     settled(client)
     stroke = {"glare": True, "radius": 0.1, "points": [[0.2, 0.5], [0.8, 0.5]]}
-    assert client.put(f"{base}/strokes", json=[stroke]).json()["strokes"] == 1
+    assert client.put(f"{base}/strokes", json=[stroke]).json()["stroke_count"] == 1
     assert client.get(f"{base}/strokes").json() == [stroke]
     color(client, [added["number"]])
     (done,) = settled(client)["photographs"]

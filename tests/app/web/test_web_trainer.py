@@ -66,6 +66,7 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
         assert images == sorted(images)
         assert images[-1] == 240
         assert trainer.previews()[-1][0] == 240
+        assert Trainer(tmp_path / "state").status.state == "done"
         assert "Finished after 240 images" in (tmp_path / "m_log" / "training.html").read_text("utf-8")
 
 

@@ -15,21 +15,13 @@ from starlette.exceptions import HTTPException
 
 from dancheong.app.web import pictures
 from dancheong.app.web.problems import Problem, Refused, problem_of
-from dancheong.app.web.services import (
-    JobView,
-    PhotographView,
-    Services,
-    VisitView,
-    job_view,
-    photograph_view,
-    visit_view,
-)
+from dancheong.app.web.services import JobView, Services, VisitView, job_view, visit_view
 from dancheong.app.web.translations import Words, language_of
 from dancheong.app.web.uploads import add_photograph, add_photographs, received
-from dancheong.app.web.visits import KEPT_JOBS, Comparison, Job, Photograph, Recipe, Stroke, Tone, Visit
+from dancheong.app.web.visits import KEPT_JOBS, Comparison, Job, Photograph, PhotographView, Recipe, Stroke, Tone, Visit
 from dancheong.evaluation.evaluate import score
 from dancheong.imaging.color import as_rgb, gray_of
-from dancheong.imaging.files import read_photo, write_photo
+from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.profiles import to_eight
 from dancheong.params import DancheongError
@@ -100,6 +92,10 @@ def add_problems(app: FastAPI) -> None:
     @app.exception_handler(DancheongError)
     async def known(request: Request, error: DancheongError) -> Response:
         return answer(request, 422, problem_of(error))
+
+    @app.exception_handler(PhotoError)
+    async def unreadable(request: Request, error: PhotoError) -> Response:
+        return answer(request, 422, problem_of(error.reason))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -173,15 +169,17 @@ def visit_api(services: Services) -> APIRouter:
         upload: Annotated[str, Query(max_length=64)] = "",
     ) -> list[PhotographView]:
         """Add the photograph in the body, or those of a zip. With the same `upload` again, nothing is added twice."""
-        added = await received(request, services, lambda path: add_photographs(services, visit, path, name, upload))
-        return [photograph_view(photograph) for photograph in added]
+        added: list[PhotographView] = await received(
+            request, services, lambda path: add_photographs(services, visit, path, name, upload)
+        )
+        return added
 
     @api.post("/photographs/sample", tags=["photographs"], status_code=201, responses=errors(409))
     def sample(visit: Current) -> PhotographView:
         """Add a built-in gray picture of a palace."""
         path = visits.incoming().with_suffix(".png")
         write_photo(path, gray_of(scene(*_SAMPLE)))
-        return photograph_view(add_photograph(services, visit, path, "sample.png"))
+        return add_photograph(services, visit, path, "sample.png")
 
     @api.patch("/photographs/{number}", tags=["photographs"], responses=errors(404))
     def tune(visit: Current, number: Number, changes: Tuned) -> PhotographView:
@@ -189,7 +187,7 @@ def visit_api(services: Services) -> APIRouter:
         photograph_of(visit, number)
         with visits.change(visit) as changing:
             photograph = photograph_of(changing, number)
-            return photograph_view(changing.put(photograph.model_copy(update={"tone": changes.tone})))
+            return changing.put(photograph.model_copy(update={"tone": changes.tone}))
 
     @api.delete("/photographs/{number}", tags=["photographs"], status_code=204, responses=errors(404))
     def remove(visit: Current, number: Number) -> None:
@@ -230,7 +228,7 @@ def visit_api(services: Services) -> APIRouter:
         photograph_of(visit, number)
         with visits.change(visit) as changing:
             photograph = photograph_of(changing, number)
-            return photograph_view(changing.put(photograph.model_copy(update={"strokes": strokes})))
+            return changing.put(photograph.model_copy(update={"strokes": strokes, "stroke_count": len(strokes)}))
 
     # -- jobs -------------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The parts of one server, and what of a visit is shown to whoever asks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from dancheong.app.web.model_store import ModelStore
-from dancheong.app.web.problems import Problem, Refused, check_setting
+from dancheong.app.web.problems import Refused, check_setting
 from dancheong.app.web.trainer import Trainer
 from dancheong.app.web.translations import Words
-from dancheong.app.web.visits import Comparison, Job, Photograph, Recipe, State, Tone, Visit, Visits
+from dancheong.app.web.visits import Comparison, Job, PhotographView, Recipe, Visit, Visits
 from dancheong.app.web.worker import Worker
 from dancheong.params import Params
 from dancheong.params.schema import AT_PREDICTION, BASIC, ROWS, SECTIONS, UpscalerRows
@@ -62,32 +62,6 @@ def checked_settings(settings: Mapping[str, Any], allowed: frozenset[str]) -> di
     return named
 
 
-class PhotographView(BaseModel):
-    """A photograph as it is shown. `has_mask`: a mask of light reflection was used and can be drawn on."""
-
-    number: int
-    name: str
-    role: Literal["photograph", "comparison"]
-    state: State
-    recipe: Recipe | None
-    made_with: Recipe | None
-    error: Problem | None
-    width_px: int
-    height_px: int
-    result_width_px: int
-    result_height_px: int
-    seconds: float
-    glare_share: float | None
-    abstained: bool
-    masks_unused: bool
-    drawn: bool
-    strokes: int
-    tone: Tone
-    version: int
-    has_result: bool
-    has_mask: bool
-
-
 class JobView(BaseModel):
     """How far a job is. `others`: visits whose photographs are colored by turns with these."""
 
@@ -105,20 +79,11 @@ class VisitView(BaseModel):
     revision: int
     hours: float
     max_upload_mb: float
-    photographs: list[PhotographView]
+    photographs: Sequence[PhotographView]
     removed: list[int]
     jobs: list[JobView]
     comparisons: list[Comparison]
     settings: dict[str, Any]
-
-
-def photograph_view(photograph: Photograph) -> PhotographView:
-    """A photograph as it is shown."""
-    shown = photograph.model_dump(include=set(PhotographView.model_fields) - {"strokes"})
-    return PhotographView(
-        **shown, strokes=len(photograph.strokes), has_result=bool(photograph.result),
-        has_mask=bool(photograph.mask) and not photograph.masks_unused,
-    )
 
 
 def job_view(services: Services, visit: Visit, job: Job) -> JobView:
@@ -139,7 +104,7 @@ def visit_view(services: Services, visit: Visit, since: int = -1) -> VisitView:
         changed = [photograph for photograph in visit.photographs.values() if photograph.changed > since]
         return VisitView(
             revision=visit.revision, hours=services.visits.hours, max_upload_mb=services.max_upload_bytes / 1e6,
-            photographs=list(map(photograph_view, changed)),
+            photographs=changed,
             removed=[number for number, revision in visit.removed.items() if revision > since],
             jobs=[job_view(services, visit, job) for job in visit.jobs], comparisons=visit.comparisons, settings=visit.settings,
         )

@@ -30,6 +30,7 @@ class Order(BaseModel):
     """What is to be trained: photographs, where the model goes, parameters; `origins` says where they came from.
 
     `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is moved there first.
+    `is_done`: it was trained to its end.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Order(BaseModel):
     model: Path
     params: Params
     origins: dict[str, str] = {}
+    is_done: bool = False
 
 
 class Status(BaseModel):
@@ -75,8 +77,7 @@ class Trainer:
         self._began = 0.0
         with suppress(OSError, ValidationError):
             self.order = Order.model_validate_json(self._file.read_bytes())
-            # Whether it had ended: then nothing is left to go on with, and going on says so.
-            self._status = Status(state="stopped", name=self.order.name)
+            self._status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -149,6 +150,8 @@ class Trainer:
             result = train(
                 order.photos, order.model, params, val=order.validation, resume=resume, watch=self._watch, origins=origins
             )
+            self.order = order.model_copy(update={"is_done": not result.stopped})
+            self._save(self.order)
             refusals = [f"{refusal.file.name}: {refusal.reason}" for refusal in result.refusals]
             self._set(
                 state="stopped" if result.stopped else "done", left_out=len(refusals), first_left_out="".join(refusals[:1]),

@@ -57,24 +57,20 @@ class Recipe(BaseModel):
     settings: dict[str, bool | int | float | str] = Field(default_factory=dict, max_length=100)
 
 
-class Photograph(BaseModel):
-    """One photograph of a visit.
+class PhotographView(BaseModel):
+    """What is shown of a photograph.
 
-    `recipe`: what it is to be colored with; `made_with`: what the result was colored with. `version` counts the colorings,
-    `changed` is the visit's revision at the last change. `masks_unused`: no mask of light reflection is used.
+    `recipe`: what it is to be colored with; `made_with`: what the result was colored with. `version` counts the colorings.
+    `masks_unused`: no mask of light reflection is used; `has_mask`: one was used and can be drawn on; `drawn`: a person has.
     """
 
     number: int
     name: str
-    upload: str = ""
     role: Literal["photograph", "comparison"] = "photograph"
     state: State = "new"
     recipe: Recipe | None = None
     made_with: Recipe | None = None
     error: Problem | None = None
-    source: str
-    result: str = ""
-    mask: str = ""
     width_px: int = 0
     height_px: int = 0
     result_width_px: int = 0
@@ -83,10 +79,22 @@ class Photograph(BaseModel):
     glare_share: float | None = None
     abstained: bool = False
     masks_unused: bool = False
-    strokes: list[Stroke] = []
+    has_mask: bool = False
+    has_result: bool = False
     drawn: bool = False
+    stroke_count: int = 0
     tone: Tone = Tone()
     version: int = 0
+
+
+class Photograph(PhotographView):
+    """One photograph of a visit, with its files below its folder. `changed`: the visit's revision at the last change."""
+
+    upload: str = ""
+    source: str
+    result: str = ""
+    mask: str = ""
+    strokes: list[Stroke] = []
     changed: int = 0
 
 

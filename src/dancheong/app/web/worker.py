@@ -96,7 +96,8 @@ class Worker:
                 return
             with self._visits.change(visit) as changing:
                 # What a person has changed while it was colored.
-                changing.put(done.model_copy(update={"tone": now.tone, "strokes": now.strokes}))
+                kept = {"tone": now.tone, "strokes": now.strokes, "stroke_count": now.stroke_count}
+                changing.put(done.model_copy(update=kept))
 
 
 def color(visits: Visits, models: ModelStore, visit: Visit, photograph: Photograph) -> Photograph:
@@ -129,14 +130,14 @@ def color(visits: Visits, models: ModelStore, visit: Visit, photograph: Photogra
         shutil.rmtree(old, ignore_errors=True)
     unused = bool(why_coloring_uses_no_mask(colorizer.params))
     return photograph.model_copy(update=_outcome(photograph, result, folder, version) | {
-        "masks_unused": unused, "drawn": drawn is not None and not unused,
+        "masks_unused": unused, "drawn": drawn is not None and not unused, "has_mask": result.mask is not None and not unused,
     })
 
 
 def _outcome(photograph: Photograph, result: FileResult, folder: Path, version: int) -> dict[str, object]:
     relative = {"result": result.output, "mask": result.mask}
     return {name: "" if path is None else path.relative_to(folder).as_posix() for name, path in relative.items()} | {
-        "state": "done", "error": None, "made_with": photograph.recipe, "version": version,
+        "state": "done", "has_result": True, "error": None, "made_with": photograph.recipe, "version": version,
         "result_width_px": result.width, "result_height_px": result.height,
         "seconds": round(result.seconds, 2), "glare_share": result.glare_share, "abstained": result.abstained,
     }

@@ -128,7 +128,7 @@ class PhotoViewer extends HTMLElement {
       this.strokes = [];
       this.undone = [];
       this.fit();
-      if (photograph.strokes) this.#loadStrokes(photograph);
+      if (photograph.stroke_count) this.#loadStrokes(photograph);
     }
     if (this.mode === "mask" && photograph.has_mask) this.mask.show(photograph, "mask", "");
     this.setTone(this.tone);
