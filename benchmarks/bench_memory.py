@@ -12,8 +12,7 @@ import tempfile
 from pathlib import Path
 
 from dancheong import Colorizer
-from dancheong.imaging.files import write_photo
-from dancheong.imaging.image_spec import image_spec
+from dancheong.imaging.files import image_spec, write_photo
 from dancheong.prediction.memory import bytes_needed
 from material import large_photograph, machine, predict_words, run_measured, untrained_model
 

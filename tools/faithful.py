@@ -16,10 +16,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from dancheong.imaging.files import read_photo
-from dancheong.imaging.tiff import write_tiff
 from dancheong.scenes import scene
 
 Float64 = NDArray[np.float64]
@@ -62,10 +62,10 @@ def write_scan(path: Path) -> NDArray[np.uint16]:
     grain = np.random.default_rng(0).normal(0, 0.004, linear.shape)
     light = np.clip(cv2.GaussianBlur(linear, (0, 0), 1.2) * (1 + grain), 0, 1)
     codes = np.rint(light ** (1 / GAMMA) * 65535).astype(np.uint16)
-    height, width = codes.shape
-    layout = {256: width, 257: height, 258: 16, 259: 1, 262: 1, 277: 1, 278: height, 282: 600.0, 283: 600.0, 296: 2}
-    with path.open("wb") as file:
-        write_tiff(file, layout | {34675: gray_profile()}, [codes.astype("<u2").tobytes()], b"II")
+    tifffile.imwrite(
+        path, codes, photometric="minisblack", resolution=(600, 600), resolutionunit="INCH", iccprofile=gray_profile(),
+        metadata=None,
+    )
     subprocess.run(["exiftool", "-q", "-overwrite_original", "-charset", "iptc=UTF8", *SAID, str(path)], check=True)
     return codes
 

@@ -156,7 +156,7 @@ def _try(target: Target, number: int) -> tuple[str, str]:
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _load(place: str | None, seed: int) -> dict[str, Any]:

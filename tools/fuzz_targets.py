@@ -8,7 +8,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +98,9 @@ class Images(Target):
 
     def __init__(self, folder: Path, seed: int) -> None:
         super().__init__(folder, seed)
-        self.seeds = _image_seeds(folder)
-        self.originals = {}
-        for name, data in self.seeds.items():
-            (folder / name).write_bytes(data)
-            self.originals[name] = read_photo(folder / name).pixels
+        # In a process of their own: libvips has threads, which do not go with a fork.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            self.seeds, self.originals = pool.submit(_seeds_and_pixels, folder).result()
 
     def case(self, number: int) -> tuple[Path, bytes, Case]:
         rng, name, data = self._begin(number)
@@ -121,13 +121,23 @@ class Images(Target):
             return "a file without its end was read as another picture"
         # What was read can be written with all that came with it, and read again.
         for suffix in (".png", ".tif"):
-            out = path.with_name(f"again{suffix}")
+            out = path.with_name(f"again_{path.stem}{suffix}")
             write_photo(out, pixels, photo)
             again = read_photo(out)
             if again.pixels.dtype != pixels.dtype or not np.array_equal(again.pixels, pixels):
                 return f"the picture is another one after {suffix}"
-        write_photo(path.with_name("again.jpg"), pixels[:64, :64], photo)
+            out.unlink()
+        out = path.with_name(f"again_{path.stem}.jpg")
+        write_photo(out, pixels[:64, :64], photo)
+        out.unlink()
         return ""
+
+
+def _seeds_and_pixels(folder: Path) -> tuple[dict[str, bytes], dict[str, np.ndarray[Any, Any]]]:
+    seeds = _image_seeds(folder)
+    for name, data in seeds.items():
+        (folder / name).write_bytes(data)
+    return seeds, {name: read_photo(folder / name).pixels for name in seeds}
 
 
 def _image_seeds(folder: Path) -> dict[str, bytes]:
@@ -163,8 +173,12 @@ def _image_seeds(folder: Path) -> dict[str, bytes]:
         ("progressive.jpg", picture, "JPEG", {"progressive": True, "exif": exif.tobytes()}),
         ("jpeg.tif", picture, "TIFF", {"compression": "jpeg"}),
         ("packbits.tif", picture, "TIFF", {"compression": "packbits"}),
+        ("color.avif", picture, "AVIF", {"exif": exif.tobytes()}),
+        ("palette.gif", picture.quantize(64), "GIF", {}),
+        ("zstd.tif", picture, "TIFF", {"compression": "zstd"}),
         ("pages.tif", picture, "TIFF", {"save_all": True, "append_images": [picture.convert("L")]}),
     ]
+    seeds["text.pgm"] = b"P5 48 32 255\n" + gray.tobytes()
     for name, image, kind, options in made:
         buffer = io.BytesIO()
         image.save(buffer, kind, **options)

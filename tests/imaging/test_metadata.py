@@ -104,11 +104,17 @@ def test_a_png_may_keep_them_behind_its_pixels_and_wrapped_by_other_programs(tmp
     )
 
 
-def test_the_comment_of_a_jpeg_stays(tmp_path: Path, palace: np.ndarray) -> None:
-    Image.fromarray(palace).save(tmp_path / "in.jpg", comment="유리건판".encode())
+def test_the_comments_of_a_jpeg_stay_whatever_they_are_coded_in(tmp_path: Path, palace: np.ndarray) -> None:
+    comments = ("유리건판".encode("cp949"), "근정전".encode(), b"third")
+    Image.fromarray(palace).save(tmp_path / "plain.jpg")
+    data = (tmp_path / "plain.jpg").read_bytes()
+    segments = b"".join(struct.pack(">HH", 0xFFFE, len(comment) + 2) + comment for comment in comments)
+    (tmp_path / "in.jpg").write_bytes(data[:2] + segments + data[2:])
     photo = read_photo(tmp_path / "in.jpg")
     write_photo(tmp_path / "out.jpg", photo.pixels, photo)
-    assert read_photo(tmp_path / "out.jpg").texts == (("Comment", "유리건판"),)
+    assert read_photo(tmp_path / "out.jpg").comments == comments
+    assert segments in (tmp_path / "out.jpg").read_bytes()
+    assert "comments" in write_photo(tmp_path / "out.png", photo.pixels, photo)[0]
 
 
 def tiff_with(path: Path, tags: dict[int, tuple[int, object]]) -> None:

@@ -8,8 +8,7 @@ from PIL import Image
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import read_photo, write_photo
-from dancheong.imaging.image_spec import ImageSpec, image_spec
+from dancheong.imaging.files import ImageSpec, image_spec, read_photo, write_photo
 from dancheong.imaging.resize import resize
 from dancheong.params import ParamError, Params
 from dancheong.prediction import process_file
@@ -35,8 +34,9 @@ def test_memory_grows_with_what_takes_it():
     assert needed_gb(tile_px=3000) > small + 1
 
 
-def test_a_hundred_megapixels_of_16_bit_gray_fit_into_two_gigabytes():
-    rows_within(ImageSpec(12250, 8165, False, True), Params(memory_gb=2))
+def test_a_hundred_megapixels_of_16_bits_fit_into_two_gigabytes():
+    for color in (False, True):
+        rows_within(ImageSpec(12250, 8165, color, True), Params(memory_gb=2))
 
 
 def test_strips_shrink_before_a_photograph_is_refused():

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.image_spec import ImageSpec
+from dancheong.imaging.files import ImageSpec
 from dancheong.params import ExtraMissing, ParamError, Params
 from dancheong.scenes import scene, write_scenes
 from dancheong.upscaling import upscaler as module

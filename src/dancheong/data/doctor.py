@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +15,7 @@ from dancheong.data.near_duplicates import Likeness, find_alike, likeness
 from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, has_color, read_pair
 from dancheong.glare.detect import detect
 from dancheong.imaging.color import rgb_to_lab
-from dancheong.imaging.decode import decode
-from dancheong.imaging.files import PhotoError, list_photos, read_photo
-from dancheong.imaging.header import read_header
+from dancheong.imaging.files import PhotoError, list_photos, look_through, read_small
 from dancheong.imaging.resize import LONGEST, fit_size, resize, scaled_size
 from dancheong.params import Params
 from dancheong.system.cores import cores
@@ -94,7 +92,7 @@ class Diagnosis:
 
     `photographs` and `test_photographs` could be read; `shorter_px` are the least, the median and the greatest shorter
     side of the first set, `glare_share` its mean share of light reflection as the detector sees it (None: not looked for).
-    `unreadable` says of a set why none of it could be looked at.
+    `unreadable` says of a set why none of it could be looked at, and of a folder or link why it could not be followed.
     """
 
     findings: tuple[Finding, ...]
@@ -153,6 +151,8 @@ def diagnose(
     if len(sets) == 2:
         leaks = _same_pictures("leakage", sets["test"], sets["train"])
         findings += [Finding(*one, ADVICE["leakage"], "test") for one in leaks]
+    folders = [Path(place) for place in places.values() if place is not None and Path(place).is_dir()]
+    unreached = [f"{one.path}: {one.reason}" for folder in folders for one in look_through(folder)[1] if one.failed]
     order = list(ADVICE)
     findings.sort(key=lambda finding: (order.index(finding.kind), finding.set != "train", finding.file))
     train = sets.get("train", [])
@@ -164,7 +164,7 @@ def diagnose(
         test_photographs=len(sets.get("test", [])),
         shorter_px=(sides[0], sides[len(sides) // 2], sides[-1]) if sides else None,
         glare_share=float(np.mean(shares)) if shares else None,
-        unreadable=tuple(map(str, unreadable)),
+        unreadable=(*map(str, unreadable), *unreached),
     )
 
 
@@ -296,28 +296,6 @@ def _same_pictures(kind: str, photographs: list[_Photograph], others: list[_Phot
         how = ", mirrored," if match.mirrored else ""
         detail = f"shows the same{how} as {pool[match.other].file} ({match.bits} of 64 bits differ)"
         yield photographs[match.index].file, kind, detail
-
-
-def read_small(path: Path, longer_px: int) -> tuple[Pixels, tuple[int, int], tuple[str, ...]]:
-    """Pixels with the longer side at `longer_px` or more, (width, height) of the whole, and notes of reading.
-
-    A JPEG is decoded at a half, a quarter or an eighth, which spares most of the time of a large one.
-
-    Raises:
-        PhotoError: as `read_photo`.
-    """
-    try:
-        with path.open("rb") as file:
-            whole = header = read_header(file)
-            if header.format == "JPEG" and header.image is not None:
-                factor = longer_px / max(header.size_px)
-                header.image.draft(None, (math.ceil(header.width_px * factor), math.ceil(header.height_px * factor)))
-                header = replace(header, width_px=header.image.width, height_px=header.image.height)
-            pixels, notes = decode(file, header)
-            return pixels, whole.size_px, header.notes + notes
-    except Exception:  # decoders raise of every kind on damaged files; `read_photo` says in words what it is
-        photo = read_photo(path)
-        return photo.pixels, (photo.pixels.shape[1], photo.pixels.shape[0]), photo.notes
 
 
 def _small(pixels: Pixels) -> Pixels:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging.color import as_rgb, gray_of
-from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, list_photos, look_through, read_photo, read_size
+from dancheong.imaging.files import PhotoError, list_photos, look_through, read_photo, read_size
+from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.resize import fit_size, resize, scaled_size
 from dancheong.params import DancheongError, ParamError, Params
 from dancheong.system.csv_text import valid_text
@@ -213,7 +214,7 @@ def nothing_left(refusals: Iterable[UnusablePhoto], photos: Path | None = None) 
     refusals = list(refusals)
     where = "" if photos is None else f" in {photos}"
     counted = ", ".join(f"{count} {kind}" for kind, count in Counter(refusal.kind for refusal in refusals).items())
-    found = f"no file ending in {', '.join(sorted(PHOTO_SUFFIXES))}"
+    found = f"no file ending in {', '.join(sorted(READ_SUFFIXES))}"
     if refusals:
         first = refusals[0]
         found = f"{len(refusals)} left out ({counted}); the first: {first.file}: {first.reason}"

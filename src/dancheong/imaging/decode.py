@@ -1,26 +1,20 @@
-"""From an open image file to sRGB pixels: every depth, palette, transparency and color space becomes one of two depths.
+"""From an image file to sRGB pixels: every depth, palette, transparency and color space becomes one of two depths.
 
-Pillow reads all but 16-bit color, which it reduces to 8 bits without a word; OpenCV reads that.
+libvips decodes and converts in strips, so that of a large photograph only the pixels are in memory.
 """
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.ImageFile import ImageFile
 
-from dancheong.imaging.header import ORIENTATION, Header, Unreadable
-from dancheong.imaging.profiles import ProfileError, cmyk_to_srgb, lab_to_srgb, to_srgb
-from dancheong.imaging.tiff import TiffDirectory, write_tiff
+from dancheong.imaging.foreign import decode_elsewhere
+from dancheong.imaging.header import Header, Unreadable, tiff_samples
+from dancheong.imaging.profiles import ProfileError, adobe_rgb, from_gamma, lab_to_srgb, to_srgb
+from dancheong.imaging.vips import as_image, as_pixels
 
 Array = NDArray[Any]
-
-_SAVE_AS = "save it as 8 or 16 bit gray or RGB"
-_DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 
 
 def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
@@ -28,37 +22,25 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
 
     Raises:
         Unreadable: the pixels cannot be had; the message says why.
-        Exception: whatever Pillow and OpenCV raise on damaged files.
+        Exception: whatever the decoders raise on damaged files.
     """
-    notes: list[str] = []
-    image = header.image
-    if image is not None:
-        image.load()
-    if _for_opencv(header):
-        color, alpha = _with_opencv(file, header, notes)
-        upright = False
-    elif image is not None:
-        color, alpha = _with_pillow(image, header, notes)
-        upright = header.format == "TIFF"  # Pillow turns these while loading
-    else:
-        raise Unreadable(f"a TIFF of a kind that is not read ({header.kind}); {_SAVE_AS}")
-    pixels = _over_white(_by_profile(color, header, notes), alpha)
-    if not upright:
-        pixels = turn_upright(pixels, header.orientation)
-    if pixels.shape[1::-1] != header.size_px:
+    notes = list(header.metadata.notes)
+    image = _image(file, header, notes)
+    if (image.width, image.height) != (header.width_px, header.height_px):
         raise Unreadable("damaged: the picture is not of the size that the file gives")
-    # Last, as a damaged later page leaves Pillow's image in disorder.
-    frames = _frames(image)
-    if frames > 1:
-        notes.append(f"the first of {frames} pages was read")
-    return np.ascontiguousarray(pixels), tuple(notes)
-
-
-def _frames(image: ImageFile | None) -> int:
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except Exception:  # no reason to refuse the first page
-        return 1
+    color, alpha = _parts(image, header, notes)
+    color = _by_profile(color, header, notes)
+    if alpha is not None and not (header.format.name == "GIF" and alpha.min() == 255):
+        color = _over_white(color, alpha)
+        notes.append("its transparency was laid over white")
+    pixels = as_pixels(color)
+    is_palette = header.format.name == "GIF" or "palette" in image.get_fields() or _photometric(header) == 3
+    if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
+        pixels = pixels[..., 0]
+    if header.metadata.frames > 1:
+        which, pages = header.page_number, header.metadata.frames
+        notes.append(f"page {which + 1} of {pages} was read" if which else f"the first of {pages} pages was read")
+    return np.ascontiguousarray(turn_upright(pixels, header.metadata.orientation)), tuple(notes)
 
 
 def turn_upright(pixels: Array, orientation: int) -> Array:
@@ -75,141 +57,141 @@ def turn_upright(pixels: Array, orientation: int) -> Array:
     return turns[orientation](pixels) if orientation in turns else pixels
 
 
-def _for_opencv(header: Header) -> bool:
-    if header.bits not in (16, 32, 64) or (header.image is not None and header.image.mode in _DEEP_MODES):
-        return False
-    return header.format == "PNG" or (header.photometric in (0, 1, 2) and header.samples in (1, 3, 4))
+def _photometric(header: Header) -> int:
+    return -1 if header.page is None else header.page.directory.number(262, 1)
 
 
-def _with_opencv(file: IO[bytes], header: Header, notes: list[str]) -> tuple[Array, Array | None]:
-    file.seek(0)
-    data = bytearray(file.read())
-    if header.planar:
-        planes = [_imdecode(plane, header) for plane in _plane_files(bytes(data), TiffDirectory(file), header)]
-        pixels = _sixteen_bits(np.stack(planes, axis=-1), header, notes)
+def _image(file: IO[bytes], header: Header, notes: list[str]) -> Any:
+    """The samples as an image of 8 or 16 bits; Lab as floats."""
+    image = header.image
+    if image is not None:
+        if image.format in ("uchar", "ushort"):
+            return image
+        samples, is_turned = np.atleast_3d(as_pixels(image)), _photometric(header) == 0
+    elif header.decoder == "tifffile":
+        samples, is_turned = tiff_samples(file, header), _photometric(header) == 0
     else:
-        if header.format == "TIFF":
-            # Some versions of OpenCV turn a TIFF and others do not, so none is given a reason to.
-            TiffDirectory(file).set_short(data, ORIENTATION, 1)
-        pixels = _sixteen_bits(_imdecode(data, header), header, notes)
-        if pixels.ndim == 3:
-            pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    if pixels.ndim == 2:
-        return pixels, None
-    color = pixels[..., 0] if header.gray else pixels[..., :3]
-    return color, pixels[..., 3] if pixels.shape[2] == 4 and header.alpha else None
+        samples, is_turned = np.atleast_3d(decode_elsewhere(file, header.decoder, "pixels")[0]), False
+    if samples.shape[:2] != (header.height_px, header.width_px):
+        raise Unreadable("damaged: the picture is not of the size that the file gives")
+    if header.space == "LAB":
+        return as_image(_lab(samples[..., :3], _photometric(header)))
+    if _photometric(header) == 3 and image is None:
+        samples = _palette(header)[samples[..., 0]]
+    samples = _whole_samples(samples, header, notes)
+    return as_image(np.iinfo(samples.dtype).max - samples if is_turned else samples)
 
 
-def _imdecode(data: bytes | bytearray, header: Header) -> Array:
-    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if samples is not None and samples.dtype.itemsize * 8 == header.bits:
-        return np.asarray(samples)
-    if header.image is None:
-        raise Unreadable(f"damaged, or a TIFF of a kind that is not read ({header.kind}); {_SAVE_AS}")
-    raise Unreadable("the file is damaged or cut off")
+def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:
+    """Color and transparency; other samples are left out and told."""
+    if image.bands < header.colors:
+        raise Unreadable(f"damaged: {image.bands} samples a pixel")
+    color = image if image.bands == header.colors else image.extract_band(0, n=header.colors)
+    # libvips adds a sample where libtiff makes the colors, as of raw YCbCr.
+    others = image.bands - header.colors if header.page is None or header.page.directory.number(277, 1) > header.colors else 0
+    if others and not header.extra:
+        notes.append(f"{others} more sample{'s' if others > 1 else ''} a pixel (infrared, or unknown) were left out")
+    alpha = image.extract_band(header.colors) if others and header.extra else None
+    if header.extra == 1 and alpha is not None and header.image is None:
+        top = 255 if image.format == "uchar" else 65535
+        color = color.bandjoin(alpha).unpremultiply(max_alpha=top).extract_band(0, n=header.colors).rint().cast(image.format)
+    return color, alpha
 
 
-def _plane_files(data: bytes, tiff: TiffDirectory, header: Header) -> Iterator[bytes]:
-    """Each plane of a TIFF that keeps its channels apart, as a gray TIFF; OpenCV takes such a file for interleaved."""
-    offsets, counts = tiff.numbers(273), tiff.numbers(279)
-    if not offsets or not counts:
-        raise Unreadable(f"{header.kind}, in tiles, is not read; {_SAVE_AS}")
-    strips = [data[offset : offset + count] for offset, count in zip(offsets, counts, strict=True)]
-    layout = {tag: tiff.number(tag, 0) for tag in (256, 257, 259, 266, 278, 317, 339) if tiff.numbers(tag)}
-    a_plane = len(strips) // header.samples
-    for first in range(0, a_plane * header.samples, a_plane):
-        buffer = io.BytesIO()
-        write_tiff(buffer, layout | {258: header.bits, 262: 1, 277: 1}, strips[first : first + a_plane], data[:2])
-        yield buffer.getvalue()
-
-
-def _with_pillow(image: ImageFile, header: Header, notes: list[str]) -> tuple[Array, Array | None]:
-    """Color and alpha of a loaded image, still in the color space of its profile."""
-    if header.bits > 8 and image.mode not in _DEEP_MODES:
-        notes.append(f"{header.kind}: read at 8 bits")
-    if image.mode in _DEEP_MODES:
-        return _sixteen_bits(np.asarray(image), header, notes), None
-    if image.mode in ("CMYK", "LAB"):
-        return _from_ink_or_lab(image, header, notes), None
-    transparent = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
-    if image.mode == "P" or image.mode == "PA":
-        rgba = np.asarray(image.convert("RGBA"))
-        color = rgba[..., :3]
-        if bool((color == color[..., :1]).all()):
-            color = color[..., 0]
-        return np.ascontiguousarray(color), rgba[..., 3] if transparent else None
-    gray = image.mode in ("1", "L", "LA", "La")
-    if not transparent:
-        return np.asarray(image.convert("L" if gray else "RGB")), None
-    # Pillow goes from transparent gray and premultiplied color to others only by way of RGBA.
-    rgba = np.asarray(image.convert("RGBA"))
-    return np.ascontiguousarray(rgba[..., 0] if gray else rgba[..., :3]), rgba[..., 3]
-
-
-def _from_ink_or_lab(image: Image.Image, header: Header, notes: list[str]) -> Array:
-    if image.mode == "LAB":
-        return lab_to_srgb(image)
-    if header.icc:
+def _by_profile(color: Any, header: Header, notes: list[str]) -> Any:
+    metadata, space = header.metadata, header.space
+    if space == "LAB":
+        return lab_to_srgb(color, header.bits > 8)
+    profile: Any = metadata.icc
+    if profile is None and space == "RGB" and metadata.adobe:
+        profile = adobe_rgb()
+    elif profile is None and metadata.color:
+        profile = from_gamma(metadata.color, space)
+    if profile is not None:
         try:
-            return cmyk_to_srgb(image, header.icc)
+            return to_srgb(color, profile, space)
         except ProfileError as error:
             notes.append(f"its ICC profile was left aside: {error}")
+    if space != "CMYK":
+        return color
     notes.append("CMYK without a usable profile: the colors are approximate")
-    return np.asarray(image.convert("RGB"))
+    return to_srgb(color, None, space)
 
 
-def _by_profile(color: Array, header: Header, notes: list[str]) -> Array:
-    if not header.icc or (header.image is not None and header.image.mode in ("CMYK", "LAB")):
-        return color
-    try:
-        converted, note = to_srgb(color, header.icc)
-    except ProfileError as error:
-        notes.append(f"its ICC profile was left aside: {error}")
-        return color
-    if note:
-        notes.append(note)
-    return converted
+def _over_white(color: Any, alpha: Any) -> Any:
+    """Blend coded values over white, as viewers do. A double holds the product of two 16-bit values exactly."""
+    top = 255 if color.format == "uchar" else 65535
+    return ((color.cast("double") - top) * alpha / top + top).rint().cast(color.format)
 
 
-def _sixteen_bits(samples: Array, header: Header, notes: list[str]) -> Array:
-    """Samples of any depth as uint16, the full range of the file's type on the full range of ours."""
-    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    if samples.dtype == np.int32 and not header.signed:
-        samples = samples.view(np.uint32)  # Pillow has no such mode
+def _lab(samples: Array, photometric: int) -> Array:
+    """L*, a*, b* of the samples of a TIFF: CIE L*a*b* has signed chroma, ICC L*a*b* has it moved to the middle."""
     if samples.dtype.kind == "f":
-        pixels = _from_floats(samples, notes)
-    elif int(samples.min()) < 0:
-        raise Unreadable("signed samples below zero are no picture; save it as unsigned 16 bit")
-    elif header.bits == 12:
-        pixels = ((samples.astype(np.uint32) * 65535 + 2047) // 4095).astype(np.uint16)
-    elif header.bits == 32:
-        notes.append("32-bit samples: the upper 16 bits were read")
-        pixels = (samples.astype(np.int64) >> 16).astype(np.uint16)
+        return samples.astype(np.float32)
+    chroma_unit = 1 if samples.dtype.itemsize == 1 else 256
+    top = 255 if chroma_unit == 1 else 65280 if photometric == 9 else 65535
+    lab = np.empty(samples.shape, np.float32)
+    lab[..., 0] = samples[..., 0].astype(np.float32) * np.float32(100 / top)
+    if photometric == 9:
+        lab[..., 1:] = samples[..., 1:].astype(np.float32) / chroma_unit - 128
     else:
-        pixels = samples.astype(np.uint16, copy=False)
-    return np.uint16(65535) - pixels if header.photometric == 0 else pixels
+        lab[..., 1:] = samples[..., 1:].view(f"i{samples.dtype.itemsize}").astype(np.float32) / chroma_unit
+    return lab
 
 
-def _from_floats(samples: Array, notes: list[str]) -> Array:
+def _palette(header: Header) -> Array:
+    assert header.page is not None
+    colors = np.array(header.page.directory.numbers(320), np.uint16).reshape(3, -1).T
+    return (colors >> 8).astype(np.uint8)
+
+
+def _whole_samples(samples: Array, header: Header, notes: list[str]) -> Array:
+    """Samples of any type as uint8 or uint16, the full range of the file's type on the full range of ours."""
+    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    bits = header.bits
+    if samples.dtype.kind == "f":
+        return _from_floats(samples, header, notes)
+    if samples.dtype.kind not in "fbiu":
+        raise Unreadable(f"samples of type {samples.dtype} are no picture; save it as 8 or 16 bit gray or RGB")
+    if samples.dtype.kind == "b":
+        return samples.astype(np.uint8) * np.uint8(255)
+    if samples.dtype.kind == "i" and int(samples.min()) < 0:
+        if header.page is not None and header.page.directory.number(339, 1) != 2:
+            samples = samples.view(f"u{samples.dtype.itemsize}")
+        else:
+            raise Unreadable("signed samples below zero are no picture; save it as unsigned 16 bit")
+    if bits > 16:
+        notes.append(f"{bits}-bit samples: the upper 16 bits were read")
+        return (samples >> (bits - 16)).astype(np.uint16)
+    deep = np.uint16 if bits > 8 else np.uint8
+    if samples.dtype.itemsize * 8 != bits:
+        top, full = np.uint32((1 << bits) - 1), np.uint32(np.iinfo(deep).max)
+        return ((samples.astype(np.uint32) * full + top // np.uint32(2)) // top).astype(deep)
+    return samples.astype(deep, copy=False)
+
+
+def _from_floats(samples: Array, header: Header, notes: list[str]) -> Array:
     finite = np.isfinite(samples)
     if not finite.all():
         notes.append("samples that are no number were set to 0")
         samples = np.where(finite, samples, 0)
-    top = float(samples.max())
-    scale = next((full for full in (1.0, 255.0, 65535.0) if top <= full), top)
+    declared = header.page.directory.numbers(341) if header.page is not None else ()
+    scale = float(max(declared)) if declared else _range_of(samples)
     if scale != 1:
-        notes.append(f"float samples up to {top:g} were divided by {scale:g}")
-    return np.rint(np.clip(samples / scale, 0, 1) * 65535).astype(np.uint16)
+        notes.append(f"float samples up to {float(samples.max()):g} were divided by {scale:g}")
+    above = int((samples > scale).sum())
+    if above:
+        notes.append(f"{above} float samples above {scale:g} were clipped")
+    scaled = samples / scale
+    np.clip(scaled, 0, 1, out=scaled)
+    scaled *= 65535
+    return np.rint(scaled, out=scaled).astype(np.uint16)
 
 
-def _over_white(color: Array, alpha: Array | None) -> Array:
-    """Blend coded values over white, as viewers do."""
-    if alpha is None:
-        return color
-    top = int(np.iinfo(color.dtype).max)
-    if bool((alpha == top).all()):
-        return color
-    cover = alpha if color.ndim == 2 else alpha[..., None]
-    # A float64 holds the product of two 16-bit values exactly.
-    blend = top + (color.astype(np.float64) - top) * cover / top
-    return np.rint(blend).astype(color.dtype)
+def _range_of(samples: Array) -> float:
+    """What white is: 1, where most of what is not black lies below, whatever a few highlights have; else 255, 65535, ..."""
+    lit = samples[samples > 0]
+    top = float(lit.max()) if lit.size else 1.0
+    if top <= 1 or float(np.median(lit)) <= 1:
+        return 1.0
+    return next((full for full in (255.0, 65535.0) if top <= full), top)

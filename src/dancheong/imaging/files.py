@@ -1,6 +1,6 @@
 """Photographs on disk: read them as sRGB pixels, write them whole or not at all, find them in folders.
 
-Read are JPEG, PNG, TIFF and WebP of any depth, and HEIF with the extra `heif`. Gray stays gray, 16 bits stay 16 bits.
+`formats.py` says what is read and written. Gray stays gray, 16 bits stay 16 bits.
 What the file says of its orientation and its color space is applied once, what else it says travels on (docs/files.md), and
 what was given up on the way is told in `Photo.notes`.
 """
@@ -11,28 +11,29 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
+import numpy as np
+import pyvips
 from numpy.typing import NDArray
 
 from dancheong.imaging.color import check_photo
 from dancheong.imaging.decode import decode
 from dancheong.imaging.encode import encode
+from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.header import Header, Unreadable, read_header
-from dancheong.imaging.metadata import Carried, embedded, fitting, xmp_of
+from dancheong.imaging.metadata import Metadata, fitting
+from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
+from dancheong.imaging.vips import as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.whole_file import whole_file
 
-_FORMATS = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF",
-    ".webp": "WEBP",
-}  # fmt: skip
-PHOTO_SUFFIXES = frozenset(_FORMATS)
-# HEIF is read where the extra `heif` is installed, and not written.
-READ_SUFFIXES = PHOTO_SUFFIXES | {".heic", ".heif", ".hif"}
 _SHOWN_LETTERS = 200
 # What editors and telephones keep beside a photograph.
 _SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
+
+# What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
+_NOT_OF_MEMORY = ("(0 elements of", "Out of memory reading of", "allocate memory for to read TIFF directory")
 
 
 class PhotoError(ValueError):
@@ -53,14 +54,16 @@ class Photo:
 
     Attributes:
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16.
-        format: "JPEG", "PNG", "TIFF", "WEBP" or "HEIF".
+        format: a name of `formats.py`, such as "JPEG".
         icc: the profile the file carried; the pixels have left its space.
         exif: its EXIF without the orientation, which is applied.
-        dpi: its resolution (x, y).
+        dpi: its resolution (x, y); None where the file gives none.
         notes: what was given up or assumed in reading, in words.
         xmp: its XMP packet.
         iptc: its IPTC data sets (IIM).
-        texts: (keyword, text) of a PNG; a JPEG's comment is ("Comment", text).
+        texts: (keyword, text) of a PNG.
+        comments: of a JPEG, as bytes.
+        aspect: (x, y) of a resolution that has no unit.
     """
 
     pixels: NDArray[Any]
@@ -72,21 +75,66 @@ class Photo:
     xmp: bytes | None = None
     iptc: bytes | None = None
     texts: tuple[tuple[str, str], ...] = ()
+    comments: tuple[bytes, ...] = ()
+    aspect: tuple[float, float] | None = None
 
 
-def read_photo(path: str | Path) -> Photo:
+@dataclass(frozen=True)
+class ImageSpec:
+    """What decides how much memory a photograph takes: its size, its kind, and what is written."""
+
+    width_px: int
+    height_px: int
+    color: bool
+    deep: bool
+    """16 bits a sample; more and less count as what they are read as."""
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return self.width_px * self.height_px
+
+
+def read_photo(path: str | Path, page: int = 0) -> Photo:
     """Read a photograph.
+
+    Args:
+        page: of a TIFF with several, from 0 (`count_pages`).
 
     Raises:
         PhotoError: missing, empty, cut off, damaged, no image, larger than 500 megapixels, or of an unknown kind.
     """
-    with _reading(Path(path)) as (file, header):
+    try:
+        return _read(Path(path), page, False)
+    except PhotoError as error:
+        # libjpeg goes on behind faults that it can bridge; what it says of them is told.
+        if "Corrupt JPEG data" not in str(error.__cause__):
+            raise
+        return _read(Path(path), page, True)
+
+
+def _read(path: Path, page: int, is_lenient: bool) -> Photo:
+    with _reading(path, page, is_lenient=is_lenient) as (file, header):
         pixels, notes = decode(file, header)
-        found, more = embedded(file, header)
+        found = header.metadata
+        if is_lenient:
+            notes += ("its data are damaged, and parts of the picture may be wrong",)
         return Photo(
-            pixels, header.format, header.icc or None, header.exif, header.dpi, (*header.notes, *notes, *more), found.xmp,
-            found.iptc, found.texts,
+            pixels, header.format.name, found.icc, found.exif, found.dpi, notes, found.xmp, found.iptc, found.texts,
+            found.comments, found.aspect,
         )
+
+
+def read_small(path: str | Path, longer_px: int) -> tuple[NDArray[Any], tuple[int, int], tuple[str, ...]]:
+    """Pixels with the longer side at `longer_px` or more, (width, height) of the whole, and notes of reading.
+
+    Raises:
+        PhotoError: as `read_photo`.
+    """
+    size = read_size(path)
+    with _reading(Path(path), longer_px=longer_px) as (file, header):
+        pixels, notes = decode(file, header)
+        return pixels, size, notes
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
@@ -105,12 +153,32 @@ def read_provenance(path: str | Path) -> Provenance | None:
     Raises:
         PhotoError: as `read_photo`, as far as the header shows it.
     """
-    with _reading(Path(path)) as (file, header):
-        return provenance_of(xmp_of(file, header))
+    with _reading(Path(path)) as (_, header):
+        return provenance_of(header.metadata.xmp)
+
+
+def count_pages(path: str | Path) -> int:
+    """The pages of a TIFF's document, without thumbnails, masks and smaller copies; 1 of other formats.
+
+    Raises:
+        PhotoError: as `read_photo`, as far as the header shows it.
+    """
+    with _reading(Path(path)) as (_, header):
+        return header.metadata.frames if header.page is not None else 1
+
+
+def image_spec(path: Path) -> ImageSpec | None:
+    """What a photograph's header says of it; None where that cannot be read, as reading will say why."""
+    try:
+        with _reading(path) as (_, header):
+            return ImageSpec(*header.size_px, not header.is_gray, header.bits > 8)
+    except PhotoError:
+        return None
 
 
 def write_photo(
-    path: str | Path, pixels: NDArray[Any], like: Photo | None = None, provenance: Provenance | None = None
+    path: str | Path, pixels: NDArray[Any], like: Photo | None = None, provenance: Provenance | None = None,
+    output_profile: Literal["srgb", "input"] = "srgb",
 ) -> tuple[str, ...]:
     """Write a photograph in the format of the file's suffix, whole or not at all.
 
@@ -120,11 +188,12 @@ def write_photo(
         path: its folder exists; an existing file is replaced.
         pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB.
         like: the photograph these pixels are of: its EXIF, IPTC, XMP, texts and resolution are kept, and where it had a
-            color profile the result has one, that of sRGB.
+            color profile the result has one.
         provenance: where the colors came from, added to the XMP.
+        output_profile: the color space of the result, "input": that of `like`, where it is one of the pixels' kind.
 
     Returns:
-        What the format has no place for, in words.
+        What was lost, in words: what the format has no place for.
 
     Raises:
         PhotoError: an unknown suffix, or pixels that the format cannot hold.
@@ -132,23 +201,46 @@ def write_photo(
         OSError: the disk.
     """
     path = Path(path)
-    kind = _FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise PhotoError(path, f"cannot write {path.suffix or 'a name without suffix'}; end it in {_list_suffixes()}")
+    kind = BY_SUFFIX.get(path.suffix.lower())
+    if kind is None or not kind.is_written:
+        names = ", ".join(sorted(WRITABLE_SUFFIXES))
+        raise PhotoError(path, f"cannot write {path.suffix or 'a name without suffix'}; end it in {names}")
     check_photo(pixels)
-    carried = Carried(xmp=updated(None, provenance))
+    notes: list[str] = []
+    image, icc = as_image(pixels), None
+    if like is not None and like.icc is not None:
+        image, icc = _in_profile(image, like.icc, output_profile, notes)
+    if pixels.dtype == np.uint16 and not kind.is_deep:
+        image = _to_eight(image)
+        notes.append(f"its 16 bits were rounded to 8, because {kind.name} holds no more")
+    carried = Metadata(xmp=updated(None, provenance), icc=icc)
     if like is not None:
-        tagged = like.icc is not None
-        carried = Carried(like.exif, updated(like.xmp, provenance), like.iptc, like.texts, like.dpi, tagged)
-    carried, notes = fitting(carried, kind, (pixels.shape[1], pixels.shape[0]), updated(None, provenance))
+        xmp = updated(like.xmp, provenance)
+        carried = Metadata(like.exif, xmp, like.iptc, like.comments, like.texts, like.dpi, like.aspect, icc)
+    size, is_srgb = (pixels.shape[1], pixels.shape[0]), icc in (None, srgb_profile())
+    carried, lost = fitting(carried, kind.name, kind.carries, size, is_srgb, updated(None, provenance))
     with whole_file(path) as temporary:
         try:
-            encode(temporary, kind, pixels, carried)
+            encode(temporary, kind.name, image, carried)
         except OSError as error:
             if error.errno is not None:
                 raise
-            raise PhotoError(path, f"{kind} cannot hold {pixels.shape[1]} x {pixels.shape[0]} pixels ({error})") from error
-    return notes
+            raise PhotoError(path, f"{kind.name} cannot hold {size[0]} x {size[1]} pixels ({error})") from error
+    return (*notes, *lost)
+
+
+def _in_profile(image: Any, icc: bytes, output_profile: str, notes: list[str]) -> tuple[Any, bytes | None]:
+    """The image in the space of its result, and the profile that says so; a gray one in sRGB carries none."""
+    if output_profile == "input":
+        try:
+            return from_srgb(image, icc), icc
+        except ProfileError as error:
+            notes.append(f"it was written as sRGB, not in its own color profile: {error}")
+    return image, srgb_profile() if image.bands == 3 else None
+
+
+def _to_eight(image: Any) -> Any:
+    return (image / 257).rint().cast("uchar").copy(interpretation="srgb" if image.bands == 3 else "b-w")
 
 
 @dataclass(frozen=True)
@@ -257,20 +349,24 @@ def _why_no_photo(path: Path, mode: int) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[tuple[BinaryIO, Header]]:
+def _reading(path: Path, page: int = 0, longer_px: int = 0, is_lenient: bool = False) -> Iterator[tuple[BinaryIO, Header]]:
     """An open photograph and its header; whatever goes wrong becomes a `PhotoError` with the file's name."""
     try:
-        if not path.is_file():
+        if not path.is_file():  # a pipe would block the reader
             raise Unreadable("not a file" if path.exists() else "no such file")
         with path.open("rb") as file:
-            yield file, read_header(file)
+            yield file, read_header(file, page, longer_px, is_lenient)
     except Unreadable as error:
         raise PhotoError(path, str(error)) from error
+    except pyvips.Error as error:
+        if any(words in str(error) for words in _NOT_OF_MEMORY):
+            raise PhotoError(path, "damaged: a directory of the TIFF says what cannot be") from None
+        raise PhotoError(path, f"damaged or cut off ({_short(error.detail or error.message)})") from error
     except OSError as error:
         reason = error.strerror or f"damaged or cut off ({error})"
         raise PhotoError(path, f"the file cannot be read: {reason}") from error
     except Exception as error:  # damaged files make the decoders raise about every kind there is
-        raise PhotoError(path, f"damaged, or not what its first bytes say ({_short(error)})") from error
+        raise PhotoError(path, f"damaged, or not what its first bytes say ({type(error).__name__}: {_short(error)})") from error
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -278,10 +374,5 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _list_suffixes() -> str:
-    return ", ".join(sorted(PHOTO_SUFFIXES))
-
-
-def _short(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words[:120]}" if words else type(error).__name__
+def _short(words: Any) -> str:
+    return " ".join(str(words).split())[:120]

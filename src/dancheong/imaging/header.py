@@ -1,62 +1,41 @@
-"""What an image file says of itself before its pixels are decoded: format, size, depth, orientation, profile, EXIF."""
+"""What an image file says of itself before its pixels are decoded: format, page, size, depth, color space, metadata."""
 
+import os
+import re
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
-from typing import IO
+from typing import IO, Any, Literal
 
-from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
-from PIL.ImageFile import ImageFile
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
 
-from dancheong.imaging.heif import HeifImage, is_installed
-from dancheong.imaging.tiff import TiffDirectory, exif_bytes
+from dancheong.imaging.foreign import decode_elsewhere, what_is_missing
+from dancheong.imaging.formats import Format, format_of
+from dancheong.imaging.metadata import Metadata, find_metadata, jpeg_segments, settle
+from dancheong.imaging.tiff import SUB_DIRECTORIES, Directory, directories, laid_out, value
+
+Space = Literal["GRAY", "RGB", "CMYK", "LAB"]
 
 MAX_MEGAPIXELS = 500
 _MAX_BYTES = MAX_MEGAPIXELS * 1_000_000 * 8
-
-
-class _TiffImage(TiffImagePlugin.TiffImageFile):
-    """Pillow's reader without Pillow's limit of pixels, which belongs to the host program; ours has been checked."""
-
-    def load_prepare(self) -> None:
-        if self._im is None:
-            self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))  # type: ignore[attr-defined]
-        super().load_prepare()
-
-
-def _heif_opener(file: IO[bytes]) -> ImageFile:
-    if not is_installed():
-        raise Unreadable("a HEIF photograph, which needs pi_heif: pip install 'dancheong[heif]'")
-    return HeifImage(file)
-
-
-# The plugins are called by name, so that a file is never handed to one of Pillow's many other readers.
-_OPENERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
-    "TIFF": _TiffImage,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "HEIF": _heif_opener,
-}
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-ORIENTATION = int(ExifTags.Base.Orientation)
-# Of a TIFF's tags, those that tell of the picture and not of how the file is laid out.
-_DESCRIPTIVE_TAGS = (
-    269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), int(ExifTags.IFD.Exif),
-    int(ExifTags.IFD.GPSInfo),
-)  # fmt: skip
+_HARMLESS_PX = 4_000_000
+_LONGEST_PX = 100_000_000  # what libvips takes
 # Bytes that one byte of a TIFF can become, by its compression. None: subsampled YCbCr halves twice. LZW: 12 bits for a
 # string of 4 k. JPEG and PackBits: blocks and runs of 64 and 128. Deflate: 1032. Fax, by runs: only at 1 bit a pixel.
-_DEFLATE = 1040.0
-_TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: _DEFLATE, 32773: 130.0, 32946: _DEFLATE, 34925: 1e4}
+_TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: 1040.0, 32773: 130.0, 32946: 1040.0}
 _FAX = (2, 3, 4, 32771)
-# JPEG: a bit for a block of 64 pixels, doubled for the rare arithmetic coding. Others: no bound, but not in a photograph.
-_MOST_PIXELS_A_BYTE = {"JPEG": 1024.0, "WEBP": 20000.0, "HEIF": 20000.0}
-_HARMLESS_PX = 4_000_000
-# Of metadata; a length in a damaged file can be anything.
-_MOST_BYTES = 16 << 20
+_BY_LIBVIPS = (*_FAX, *_TIFF_COMPRESSION, 50001)
+# Lossless, hierarchical and JPEG-LS frames; libvips knows of the others at 8 bits.
+_OTHER_JPEG_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7)
+_SPACES: dict[int, tuple[Space, int]] = {
+    0: ("GRAY", 1), 1: ("GRAY", 1), 2: ("RGB", 3), 3: ("RGB", 3), 5: ("CMYK", 4), 6: ("RGB", 3), 8: ("LAB", 3), 9: ("LAB", 3),
+}
+# Where a size stands, before libvips sees it.
+_SIZES = {"PNG": re.compile(rb"\A.{16}(.{8})", re.DOTALL), "AVIF": re.compile(rb"ispe.{4}(.{8})", re.DOTALL)}
+_SAVE_AS = "save it as 8 or 16 bit gray or RGB"
+_REDUCED, _MASK = 1, 4  # of NewSubfileType
+_THUMBNAIL_PX = 512
 
 
 class Unreadable(ValueError):
@@ -64,179 +43,288 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True)
+class TiffPage:
+    """A page of a TIFF: its directory, and where libvips finds it (`sub`: -1, or its place among the sub-directories)."""
+
+    directory: Directory
+    number: int
+    sub: int = -1
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height) as stored."""
+        return self.directory.number(256, 0), self.directory.number(257, 0)
+
+
+@dataclass(frozen=True, eq=False)
 class Header:
-    """An image file before decoding. `image` is None for a TIFF that Pillow cannot read and OpenCV perhaps can."""
+    """An image file before decoding.
 
-    format: str
-    image: ImageFile | None
-    width_px: int  # as stored, before the orientation
+    Attributes:
+        image: of libvips, whose pixels are decoded when they are asked for; None where another decoder has the file.
+        width_px, height_px: as stored, before the orientation.
+        space: what the samples are.
+        colors: samples of the color; others are transparency or something else.
+        extra: ExtraSamples of a TIFF: 0 no transparency, 1 premultiplied, 2 not; of others 2 where there is one.
+        bits: of a sample.
+        decoder: as in `Format`.
+        page: of a TIFF, and its number in the document.
+    """
+
+    format: Format
+    image: Any
+    width_px: int
     height_px: int
-    orientation: int
+    space: Space
+    colors: int
+    extra: int
     bits: int
-    samples: int
-    photometric: int  # TIFF: 0 white is zero, 1 black is zero, 2 RGB, 5 CMYK
-    planar: bool
-    alpha: bool
-    signed: bool
-    icc: bytes | None
-    exif: bytes | None  # with its "Exif" prefix, without the orientation
-    dpi: tuple[float, float] | None
-    most_pixels_a_byte: float  # what the compression can reach: a short file of a huge picture is damaged, or a bomb
-    notes: tuple[str, ...] = ()
+    metadata: Metadata
+    decoder: str
+    page: TiffPage | None = None
+    page_number: int = 0
 
     @property
-    def gray(self) -> bool:
-        return self.samples < 3
-
-    @property
-    def kind(self) -> str:
-        """The layout in words, for messages."""
-        names = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
-        color = names.get(self.photometric, f"photometric {self.photometric}")
-        return f"{self.bits}-bit {color}, {self.samples} samples" + (" in separate planes" if self.planar else "")
+    def is_gray(self) -> bool:
+        """Whether the pixels will be (h, w); a palette of grays counts as color, because that shows only when it is read."""
+        return self.space == "GRAY"
 
     @property
     def size_px(self) -> tuple[int, int]:
         """(width, height) of the upright picture."""
-        turned = self.orientation in (5, 6, 7, 8)
+        turned = self.metadata.orientation in (5, 6, 7, 8)
         return (self.height_px, self.width_px) if turned else (self.width_px, self.height_px)
 
 
-def read_header(file: IO[bytes]) -> Header:
+def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0, is_lenient: bool = False) -> Header:
     """Read the header of an open file and check what it promises.
+
+    Args:
+        file: its place belongs to libvips afterwards: whoever reads the pixels reads nothing else meanwhile.
+        page: of the pages of a document, from 0.
+        longer_px: where the longer side may be smaller than the file's, but no smaller than this; a JPEG is then decoded
+            at a half, a quarter or an eighth, which spares most of the time.
+        is_lenient: a JPEG is read on behind faults that can be bridged.
 
     Raises:
         Unreadable: no image, one without pixels, or one too large.
-        Exception: whatever Pillow raises on damaged files.
+        struct.error, ValueError, pyvips.Error: the file is damaged.
     """
-    name = _sniff(file)
+    kind = format_of(head := file.read(64))
+    if not head:
+        raise Unreadable("the file is empty")
+    if kind is None:
+        raise Unreadable("not a JPEG, PNG, TIFF or WebP image, nor another that is read; convert it to one of these")
     file_bytes = file.seek(0, 2)
     if file_bytes > _MAX_BYTES:
         raise Unreadable(f"the file is larger than {_MAX_BYTES} bytes")
-    file.seek(0)
-    header = _tiff_header(file) if name == "TIFF" else _plain_header(file, name)
-    if header.width_px < 1 or header.height_px < 1:
-        raise Unreadable("the image has no pixels")
-    if header.width_px * header.height_px > MAX_MEGAPIXELS * 1_000_000:
-        size = f"{header.width_px} x {header.height_px}"
-        raise Unreadable(f"{size} pixels are more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
-    if header.width_px * header.height_px > max(_HARMLESS_PX, file_bytes * header.most_pixels_a_byte):
-        raise Unreadable(f"damaged or cut off: the file is too short for {header.width_px} x {header.height_px} pixels")
+    header = _tiff_header(file, kind, page) if kind.name == "TIFF" else _plain_header(file, kind, longer_px, is_lenient)
+    _check_size(header, file_bytes)
     return header
 
 
-def _sniff(file: IO[bytes]) -> str:
-    """The format by the file's first bytes, whatever its name says."""
-    head = file.read(16)
-    if not head:
-        raise Unreadable("the file is empty")
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head[:4] in _TIFF_HEADS:
-        return "TIFF"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        return "HEIF"
-    raise Unreadable("not a JPEG, PNG, TIFF or WebP image; convert it to one of these")
+def _check_size(header: Header, file_bytes: int) -> None:
+    width, height = header.width_px, header.height_px
+    _check_pixels(width, height)
+    bound = header.format.most_pixels_a_byte
+    if header.page is not None:
+        bound = _tiff_pixels_a_byte(header.page.directory)
+    if width * height > max(_HARMLESS_PX, file_bytes * bound):
+        raise Unreadable(f"damaged or cut off: the file is too short for {width} x {height} pixels")
 
 
-def _plain_header(file: IO[bytes], name: str) -> Header:
-    image = _OPENERS[name](file)
-    bits, samples = image.info.get("bit_depth", 8), 3
-    raw_exif = image.info.get("exif")
-    if name == "PNG":
-        file.seek(24)
-        bits, color_type = file.read(2)
-        samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color_type, 3)
-        raw_exif = raw_exif or _exif_chunk(file)
-    orientation, exif, notes = _exif_of(raw_exif)
-    return Header(
-        format=name, image=image, width_px=image.size[0], height_px=image.size[1], orientation=orientation, bits=bits,
-        samples=samples, photometric=1 if samples < 3 else 2, planar=False, alpha=True, signed=False,
-        icc=image.info.get("icc_profile"), exif=exif, dpi=_dpi(image), notes=notes,
-        most_pixels_a_byte=_DEFLATE * 8 / (bits * samples) if name == "PNG" else _MOST_PIXELS_A_BYTE[name],
-    )  # fmt: skip
+def _check_pixels(width_px: int, height_px: int) -> None:
+    if min(width_px, height_px) < 1:
+        raise Unreadable("the image has no pixels")
+    if width_px * height_px > MAX_MEGAPIXELS * 1_000_000:
+        raise Unreadable(f"{width_px} x {height_px} pixels are more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
+    if max(width_px, height_px) > _LONGEST_PX:
+        raise Unreadable(f"{width_px} x {height_px} pixels: no side may be longer than {_LONGEST_PX}; cut it into parts")
 
 
-def _tiff_header(file: IO[bytes]) -> Header:
-    directory = TiffDirectory(file)
-    number = directory.number
-    file.seek(0)
-    image: ImageFile | None
-    try:
-        image = _TiffImage(file)
-    except SyntaxError:
-        image = None
-    bits, samples = number(258, 1), number(277, 1)
-    exif, notes = _tiff_exif(image)
-    return Header(
-        format="TIFF", image=image, width_px=number(256, 0), height_px=number(257, 0),
-        orientation=number(ORIENTATION, 1), bits=bits, samples=samples,
-        photometric=number(262, 1), planar=number(284, 1) == 2 and samples > 1,
-        alpha=samples == 4 and number(338, 2) != 0, signed=number(339, 1) == 2,
-        icc=directory.whole(34675), exif=exif, dpi=_dpi(image) if image is not None else None,
-        most_pixels_a_byte=_tiff_pixels_a_byte(number(259, 1), bits * samples), notes=notes,
-    )  # fmt: skip
-
-
-def _tiff_pixels_a_byte(compression: int, bits_a_pixel: int) -> float:
+def _tiff_pixels_a_byte(directory: Directory) -> float:
+    compression, bits = directory.number(259, 1), directory.number(258, 1) * directory.number(277, 1)
     if compression in _FAX:
-        return inf if bits_a_pixel == 1 else 1.0
-    return _TIFF_COMPRESSION.get(compression, inf) * 8 / max(1, bits_a_pixel)
+        return 1e9 if bits == 1 else 1.0
+    return _TIFF_COMPRESSION.get(compression, 20000.0) * 8 / max(1, bits)
 
 
-def _exif_chunk(file: IO[bytes]) -> bytes | None:
-    """EXIF of a PNG, which may stand after the pixels, found without decoding them."""
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"eXIf":
-            return b"Exif\0\0" + file.read(min(length, _MOST_BYTES))
-        file.seek(length + 4, 1)
-    return None
+def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool) -> Header:
+    metadata, decoder, bits = find_metadata(file, kind.name), kind.decoder, 8
+    if kind.name == "JPEG":
+        decoder, bits = _jpeg_decoder(file)
+    for size in _SIZES[kind.name].findall(_beginning(file)) if kind.name in _SIZES else ():
+        _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
+    if not decoder.endswith("_source"):
+        return _foreign_header(file, kind, metadata, decoder, bits)
+    options: dict[str, Any] = {"fail_on": "error" if is_lenient or kind.name != "JPEG" else "warning"}
+    image = _opened(file, decoder, **options)
+    if kind.name == "JPEG" and longer_px:
+        shrink = next((by for by in (8, 4, 2) if max(image.width, image.height) >= by * longer_px), 1)
+        image = _opened(file, decoder, shrink=shrink, **options)
+    fields = set(image.get_fields())
+    if kind.name in ("AVIF", "GIF"):  # which libvips turns upright
+        metadata.exif = bytes(image.get("exif-data")) if "exif-data" in fields else None
+        metadata.xmp = bytes(image.get("xmp-data")) if "xmp-data" in fields else None
+        metadata.frames = int(image.get("n-pages"))
+    if metadata.icc is None and "icc-profile-data" in fields:
+        metadata.icc = bytes(image.get("icc-profile-data"))
+    metadata = settle(metadata)
+    metadata.orientation = metadata.orientation if kind.name in ("JPEG", "PNG", "WEBP") else 1
+    space: Space = "CMYK" if image.interpretation == "cmyk" else "GRAY" if image.bands < 3 else "RGB"
+    return Header(
+        kind, image, image.width, image.height, space, {"CMYK": 4, "GRAY": 1, "RGB": 3}[space], 2,
+        16 if image.format == "ushort" else 8, metadata, decoder,
+    )
 
 
-def _exif_of(raw: bytes | None) -> tuple[int, bytes | None, tuple[str, ...]]:
-    """Orientation, and the EXIF without it: its turn is applied once, here."""
-    if not raw:
-        return 1, None, ()
-    try:
-        exif = Image.Exif()
-        exif.load(raw)
-        orientation = exif.pop(ORIENTATION, 1)
-        clean = exif_bytes(exif) if len(exif) else None
-    except Exception:  # Pillow raises a dozen kinds on damaged EXIF, and the picture is whole without it
-        return 1, None, ("its EXIF is damaged and was left out",)
-    return orientation if isinstance(orientation, int) else 1, clean, ()
+def _beginning(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read(1 << 16)
 
 
-def _tiff_exif(image: ImageFile | None) -> tuple[bytes | None, tuple[str, ...]]:
-    if image is None:
-        return None, ()
-    try:
-        source = image.getexif()
-        exif = Image.Exif()
-        for tag in _DESCRIPTIVE_TAGS:
-            if tag in source:
-                is_directory = tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-                exif[tag] = dict(source.get_ifd(tag)) if is_directory else source[tag]
-        return (exif_bytes(exif) if len(exif) else None), ()
-    except Exception:  # as above
-        return None, ("its EXIF is damaged and was left out",)
+def _opened(file: IO[bytes], loader: str, **options: Any) -> Any:
+    """The image of libvips, by the loader that is named, so that a file is never handed to one of its many others."""
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    source = pyvips.Source.new_from_descriptor(file.fileno())
+    access = "random" if loader == "gifload_source" else "sequential"
+    return getattr(pyvips.Image, loader)(source, **{"access": access, "fail_on": "error"} | options)
 
 
-def _dpi(image: ImageFile) -> tuple[float, float] | None:
-    try:
-        given = image.info.get("dpi") or _exif_dpi(image.getexif())
-        x, y = (float(value) for value in given)
-    except Exception:  # as above
-        return None
-    return (x, y) if 0 < x < 1e6 and 0 < y < 1e6 else None
+def _jpeg_decoder(file: IO[bytes]) -> tuple[str, int]:
+    file.seek(2)
+    for marker, content in jpeg_segments(file):
+        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
+            bits = content[0] if content else 8
+            return ("imagecodecs" if marker in _OTHER_JPEG_FRAMES or bits != 8 else "jpegload_source"), bits
+    return "jpegload_source", 8
 
 
-def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
-    scale = 2.54 if exif.get(ExifTags.Base.ResolutionUnit, 2) == 3 else 1.0
-    return exif[ExifTags.Base.XResolution] * scale, exif[ExifTags.Base.YResolution] * scale
+def _foreign_header(file: IO[bytes], kind: Format, metadata: Metadata, decoder: str, bits: int) -> Header:
+    if missing := what_is_missing(decoder):
+        raise Unreadable(f"a {'HEIF photograph' if decoder == 'heif' else kind.name}, which {missing}")
+    samples, parts, said = decode_elsewhere(file, decoder, "header")
+    exif = parts.get("exif")
+    metadata.exif = b"Exif\0\0" + exif.removeprefix(b"Exif\0\0") if exif else metadata.exif
+    metadata.xmp, metadata.icc = parts.get("xmp", metadata.xmp), parts.get("icc_profile")
+    metadata.frames = int(said.get("frames", 1))
+    metadata = settle(metadata)
+    metadata.orientation = metadata.orientation if kind.name == "JPEG" else 1
+    bands = samples.shape[2] if samples.ndim == 3 else 1
+    space: Space = "GRAY" if bands < 3 else "RGB"
+    bits = bits if bits != 8 else int(said.get("bits", samples.dtype.itemsize * 8))
+    return Header(
+        kind, None, samples.shape[1], samples.shape[0], space, 3 if space == "RGB" else 1, 2, bits, metadata, decoder,
+    )
+
+
+# TIFF.
+
+
+def tiff_pages(file: IO[bytes]) -> list[TiffPage]:
+    """The pages of the document that a TIFF holds, at least one: no thumbnails, masks, or smaller copies of a pyramid.
+
+    Raises:
+        struct.error, ValueError: the file is damaged.
+    """
+    row = [TiffPage(directory, number) for number, directory in enumerate(directories(file))]
+    below = [
+        TiffPage(directory, page.number, sub) for page in row[:64]
+        for sub, directory in enumerate(page.directory.below(SUB_DIRECTORIES))
+    ]
+    whole = [page for page in row if _is_whole(page)] or [page for page in below if _is_whole(page)] or row[:1]
+    if whole[0] in below:
+        return [max(whole, key=_pixels)]
+    largest = max(whole, key=_pixels)
+    # Thumbnails and pyramids of programs that do not mark them.
+    copies = [page for page in whole if _is_copy(page, largest)]
+    larger = [page for page in below if _is_whole(page) and _is_copy(largest, page)]
+    return larger[:1] or [page for page in whole if page not in copies]
+
+
+def _is_whole(page: TiffPage) -> bool:
+    kind, old = page.directory.number(254, 0), page.directory.number(255, 1)
+    return not kind & (_REDUCED | _MASK) and old != 2 and _pixels(page) > 0
+
+
+def _pixels(page: TiffPage) -> int:
+    return page.size_px[0] * page.size_px[1]
+
+
+def _is_copy(page: TiffPage, other: TiffPage) -> bool:
+    """Whether a page is the other made smaller: of its shape, and a thumbnail or a power of two smaller."""
+    (w, h), (width, height) = page.size_px, other.size_px
+    factor = max(width, height) / max(1, w, h)
+    is_alike = abs(width - w * factor) <= factor and abs(height - h * factor) <= factor
+    is_power = any(abs(width / by - w) <= 1 and abs(height / by - h) <= 1 for by in (2**n for n in range(1, 16)))
+    return factor >= 1.9 and is_alike and (is_power or (factor >= 4 and max(w, h) <= _THUMBNAIL_PX))
+
+
+def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
+    pages = tiff_pages(file)
+    if page >= len(pages):
+        raise Unreadable(f"page {page + 1} of {len(pages)} was asked for")
+    chosen = pages[page]
+    directory = chosen.directory
+    number = directory.number
+    metadata = find_metadata(file, "TIFF", directory)
+    metadata.icc, metadata.frames = directory.raw(34675) or None, len(pages)
+    metadata = settle(metadata)
+    samples, bits, photometric = number(277, 1), number(258, 1), number(262, 1)
+    if photometric not in _SPACES:
+        raise Unreadable(f"a TIFF of a kind that is not read ({kind_in_words(directory)}); {_SAVE_AS}")
+    space, colors = _SPACES[photometric]
+    extras = directory.numbers(338) or ((2,) if samples in (2, 4) and space in ("GRAY", "RGB") else ())
+    extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > colors else 0
+    decoder = "tiffload_source" if _is_for_libvips(directory) else "tifffile"
+    image = None
+    _check_pixels(*chosen.size_px)  # libvips would print what it thinks of it
+    if decoder == "tiffload_source":
+        image = _opened_tiff(file, chosen)
+        if photometric == 3 and image.bands < 3:  # a palette of grays
+            space, colors = _SPACES[1]
+    elif missing := what_is_missing(decoder):
+        raise Unreadable(f"a TIFF of a kind ({kind_in_words(directory)}) that {missing}")
+    return Header(
+        kind, image, number(256, 0), number(257, 0), space, colors, extra, bits, metadata, decoder, chosen, page,
+    )
+
+
+def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
+    where = {"page": page.number} | ({"subifd": page.sub} if page.sub >= 0 else {})
+    if 262 in page.directory:
+        return _opened(file, "tiffload_source", **where)
+    # libvips asks for a photometric interpretation: the directory is written anew with it, behind the file.
+    file.seek(0)
+    data = file.read()
+    data += bytes(len(data) % 2)
+    order = page.directory.order
+    tree = page.directory.tree(order) | {262: value(3, 1)}
+    data = data[:4] + struct.pack(order + "I", len(data)) + data[8:] + laid_out(order, tree, len(data))
+    return pyvips.Image.tiffload_buffer(data, access="sequential", fail_on="error")
+
+
+def _is_for_libvips(directory: Directory) -> bool:
+    bits, kind, photometric = directory.number(258, 1), directory.number(339, 1), directory.number(262, 1)
+    is_planar = directory.number(284, 1) == 2 and directory.number(277, 1) > 1
+    return (
+        directory.number(259, 1) in _BY_LIBVIPS and bits in ((1, 2, 4, 8, 16, 32) if kind != 3 else (16, 32))
+        and not (is_planar and 322 in directory) and len(set(directory.numbers(258))) <= 1 and photometric not in (8, 9)
+    )
+
+
+def kind_in_words(directory: Directory) -> str:
+    """The layout of a TIFF in words, for messages."""
+    names = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 32803: "raw sensor data"}
+    photometric, samples = directory.number(262, 1), directory.number(277, 1)
+    color = names.get(photometric, f"photometric {photometric}")
+    is_planar = directory.number(284, 1) == 2 and samples > 1
+    words = f"{directory.number(258, 1)}-bit {color}, {samples} samples, compression {directory.number(259, 1)}"
+    return words + (" in separate planes" if is_planar else "")
+
+
+def tiff_samples(file: IO[bytes], header: Header) -> NDArray[Any]:
+    """The samples (h, w, samples) of a TIFF by tifffile."""
+    assert header.page is not None
+    samples, _, _ = decode_elsewhere(file, "tifffile", "pixels", header.page.directory.offset)
+    return np.atleast_3d(samples)

@@ -1,7 +1,7 @@
 """XMP packets: a photograph's own kept, with what no longer holds taken out and where its color came from put in.
 
-ISO 16684-1 (XMP), IPTC Photo Metadata Standard 2023.2 (digital source type). A packet comes from a stranger: one with a
-document type, which is where XML keeps its entities, is refused before it is parsed into a tree.
+ISO 16684-1 (XMP), IPTC Photo Metadata Standard 2025.1 (digital source type, AI system). A packet comes from a stranger: one
+with a document type, which is where XML keeps its entities, is refused before it is parsed into a tree.
 """
 
 from dataclasses import dataclass
@@ -31,6 +31,16 @@ _OF_THE_FILE = {
     "http://ns.adobe.com/xmp/note/": {"HasExtendedXMP"},
     "http://purl.org/dc/elements/1.1/": {"format"},
 }
+# Properties of things that the result does not have: a picture that moves, a gain map, a depth map, a thumbnail.
+_OF_WHAT_IS_GONE = {
+    "http://ns.google.com/photos/1.0/camera/": "motion photo",
+    "http://ns.google.com/photos/1.0/container/": "pictures behind it",
+    "http://ns.google.com/photos/1.0/depthmap/": "depth map", "http://ns.google.com/photos/1.0/image/": "second picture",
+    "http://ns.google.com/photos/1.0/audio/": "sound", "http://ns.google.com/photos/dd/1.0/device/": "depth map",
+    "http://ns.adobe.com/hdr-gain-map/1.0/": "gain map", "http://ns.apple.com/HDRGainMap/1.0/": "gain map",
+    "http://ns.apple.com/pixeldatainfo/1.0/": "gain map",
+}
+_THUMBNAILS = (_XMP, "Thumbnails")
 _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 
 
@@ -113,6 +123,10 @@ def updated(packet: bytes | None, provenance: Provenance | None) -> bytes | None
     for namespace, names in _OF_THE_FILE.items():
         for name in names:
             _take(rdf, namespace, name)
+    _take(rdf, *_THUMBNAILS)
+    for namespace in _OF_WHAT_IS_GONE:
+        for name in _names_in(rdf, namespace):
+            _take(rdf, namespace, name)
     if provenance is not None:
         _describe(document, rdf, provenance)
     root = document.documentElement
@@ -135,16 +149,34 @@ def provenance_of(packet: bytes | None) -> Provenance | None:
     return Provenance(model, params, source_type, _take(rdf, _OWN, "Original") or None)
 
 
+def describes_what_is_gone(packet: bytes) -> list[str]:
+    """What a packet (from `check_packet`) describes that no result has, in words, each once."""
+    rdf = _rdf_of(minidom.parseString(packet))
+    assert rdf is not None
+    words = [word for namespace, word in _OF_WHAT_IS_GONE.items() if _names_in(rdf, namespace)]
+    words += ["thumbnail"] if _THUMBNAILS[1] in _names_in(rdf, _THUMBNAILS[0]) else []
+    return list(dict.fromkeys(words))
+
+
+def _names_in(rdf: minidom.Element, namespace: str) -> set[str]:
+    """The names of the properties of a namespace."""
+    nodes = [node for one in _descriptions(rdf) for node in (*one.childNodes, *one.attributes.values())]
+    return {node.localName for node in nodes if node.namespaceURI == namespace and node.localName}
+
+
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described
     for name in ("Software", "Model", "Parameters", "Original"):
         _take(rdf, _OWN, name)
     software = " ".join(SOFTWARE.values())
+    version = provenance.model and f"{SOFTWARE['version']}, model {provenance.model}"
     tool = _take(rdf, _XMP, "CreatorTool") or software
     values = {
         ("xmp", _XMP, "CreatorTool"): tool,
         ("Iptc4xmpExt", _IPTC_EXTENSION, "DigitalSourceType"): provenance.source_type and SOURCE_TYPES + provenance.source_type,
+        ("Iptc4xmpExt", _IPTC_EXTENSION, "AISystemUsed"): provenance.model and SOFTWARE["name"],
+        ("Iptc4xmpExt", _IPTC_EXTENSION, "AISystemVersionUsed"): version,
         ("dancheong", _OWN, "Software"): software,
         ("dancheong", _OWN, "Model"): provenance.model,
         ("dancheong", _OWN, "Parameters"): provenance.params,
@@ -158,6 +190,7 @@ def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Prov
     description.setAttribute(f"xmlns:{prefix}", _RDF)
     for (short, namespace, name), value in values.items():
         if value:
+            _take(rdf, namespace, name)
             description.setAttribute(f"xmlns:{short}", namespace)
             element = document.createElementNS(namespace, f"{short}:{name}")
             element.appendChild(document.createTextNode(value))

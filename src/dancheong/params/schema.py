@@ -153,6 +153,9 @@ class PredictionRows(_Rows):
         2.0, "memory that the photographs in work may take together, beside the program; one that alone needs more is refused",
         unit="GB", ge=0.25, le=4096,
     )
+    output_profile: Literal["srgb", "input"] = row(
+        "srgb", "color space of the results: sRGB, or that of the photograph's own color profile"
+    )
     sr_scale: Literal["1", "2", "4"] = row("1", "enlargement after prediction", source=SOURCE_PAPER)
 
 

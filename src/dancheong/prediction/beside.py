@@ -4,7 +4,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from dancheong.imaging.files import PHOTO_SUFFIXES, PhotoError, read_provenance
+from dancheong.imaging.files import PhotoError, read_provenance
+from dancheong.imaging.formats import WRITABLE_SUFFIXES
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import ParamError
 
@@ -13,7 +14,7 @@ _NAMES_SHOWN = 5
 
 def colored_by(path: Path) -> Provenance | None:
     """With which model and settings this program colored a picture; None where it did not."""
-    if path.suffix.lower() not in PHOTO_SUFFIXES:  # no format that is written; reading HEIF would start a process
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:  # no format that is written; reading HEIF would start a process
         return None
     try:
         found = read_provenance(path)

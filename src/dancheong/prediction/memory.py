@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition, Lock
 
-from dancheong.imaging.image_spec import ImageSpec
+from dancheong.imaging.files import ImageSpec
 from dancheong.imaging.resize import fit_size, working_shape
 from dancheong.params import ParamError, Params
 from dancheong.prediction.full_resolution import STRIP_BYTES, strip_rows
 
 # Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit).
-# Measured as growth of the process over files of 24 megapixels with light reflection that is corrected
-# (benchmarks/bench_memory.py; JPEG, PNG, TIFF): at most 12.9, 14.7 (16.1 at 100 megapixels), 15.0, 20.0.
-FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 16, (True, True): 21}
+# Measured as growth of the process over files of 100 megapixels with light reflection that is corrected
+# (benchmarks/bench_memory.py --mask-dir; the working size, 1 byte a pixel then, in it): 14.6, 16.7, 14.8, 17.0.
+FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 15, (True, True): 17}
 # Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
 NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
 # Bytes a pixel of the detector's working size: measured 305; the runtime keeps them.

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from dancheong.imaging.files import PHOTO_SUFFIXES, READ_SUFFIXES
+from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
 
 COLORED = "_colored"
 
@@ -16,7 +16,7 @@ def result_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path
     all get their own suffix into the stem (``a_jpg.png``), and where that is not enough a number (``a_2.jpg``).
     """
     plain = [
-        photo.with_suffix(suffix or (photo.suffix if photo.suffix.lower() in PHOTO_SUFFIXES else ".png")) for photo in photos
+        photo.with_suffix(suffix or (photo.suffix if photo.suffix.lower() in WRITABLE_SUFFIXES else ".png")) for photo in photos
     ]
     counts = Counter(map(_key, plain))
     names: dict[str, Path] = {}

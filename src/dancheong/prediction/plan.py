@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from dancheong.data.photographs import find_masks, mask_of
-from dancheong.imaging.files import PHOTO_SUFFIXES, READ_SUFFIXES, LeftOut, look_through
+from dancheong.imaging.files import LeftOut, look_through
+from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.strip import Strip
 from dancheong.params import ParamError, Params
 from dancheong.prediction.beside import results_among, why_not_beside
@@ -54,7 +55,7 @@ class FolderOptions:
         strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
         sign: for Content Credentials in each result.
 
-    `confidence_dir`, `manifest`, `workers`, `cluster` and `sign` are for coloring alone.
+    `confidence_dir`, `manifest`, `workers` and `cluster` are for coloring alone.
     """
 
     overwrite: bool = False
@@ -116,6 +117,8 @@ def plan_folder(
             replace another file, or results alone where `out_dir` is None.
     """
     _check_folders(out_dir, options)
+    if options.sign is not None:
+        options.sign.check()
     folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir)
     photos, left_out = find_photos(inputs, [folder for folder in folders if folder is not None])
     if out_dir is None:
@@ -212,9 +215,14 @@ def identity(path: Path) -> Identity:
     """The same for two paths that lead to one file, whether by links or by another letter case."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no system has
         return str(path.absolute())
     return status.st_dev, status.st_ino
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path leads to something that can be reached."""
+    return isinstance(identity(path), tuple)
 
 
 def why_masks_unused(params: Params, stage: Literal["train", "predict"]) -> str:
@@ -257,8 +265,8 @@ def _checked(job: Job, originals: set[Identity]) -> Job:
 
 
 def _check_folders(out_dir: Path | None, options: FolderOptions) -> None:
-    if options.suffix is not None and options.suffix.lower() not in PHOTO_SUFFIXES:
-        raise ParamError(f"suffix {options.suffix!r} came; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
+    if options.suffix is not None and options.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise ParamError(f"suffix {options.suffix!r} came; one of {', '.join(sorted(WRITABLE_SUFFIXES))} was expected")
     taken = {folder.resolve() for folder in (out_dir, options.drawn_masks) if folder is not None}
     for name, folder in (("masks", options.mask_dir), ("maps of confidence", options.confidence_dir)):
         if folder is None:
@@ -269,8 +277,8 @@ def _check_folders(out_dir: Path | None, options: FolderOptions) -> None:
 
 
 def _check_sheet(path: Path, jobs: list[Job], originals: set[Identity], options: FolderOptions) -> None:
-    if path.suffix.lower() not in PHOTO_SUFFIXES:
-        raise ParamError(f"{path}: a sheet is a picture; one of {', '.join(sorted(PHOTO_SUFFIXES))} was expected")
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise ParamError(f"{path}: a sheet is a picture; one of {', '.join(sorted(WRITABLE_SUFFIXES))} was expected")
     if path.is_dir():
         raise ParamError(f"{path}: this is a folder; a file name for the sheet was expected")
     if identity(path) in originals:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.imaging.color import lab_to_rgb, lightness_of, rgb_to_lab, to_pixels
-from dancheong.imaging.image_spec import ImageSpec
+from dancheong.imaging.files import ImageSpec
 from dancheong.imaging.resize import guided_upsampler
 from dancheong.imaging.tiling import strips
 from dancheong.params import ExtraMissing, ParamError

@@ -302,7 +302,7 @@ def test_what_lies_in_a_folder_is_found_and_a_bitmap_is_taken(visit, photographs
     shutil.move(tmp_path / "b.bmp", tmp_path / "상자" / "낡은 그림.bmp")
     page.set_input_files("input[webkitdirectory]", str(tmp_path / "상자"))
     count(page, 2)
-    assert sorted(page.locator("#photographs .name").all_inner_texts()) == ["경복궁 근정전.png", "낡은 그림.png"]
+    assert sorted(page.locator("#photographs .name").all_inner_texts()) == ["경복궁 근정전.png", "낡은 그림.bmp"]
     assert page.locator("#failed").is_hidden()
 
 

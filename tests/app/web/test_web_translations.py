@@ -10,8 +10,7 @@ import pytest
 from dancheong.app import web
 from dancheong.app.web.problems import _PATTERNS, problem_of
 from dancheong.app.web.translations import LANGUAGES, Words, catalogue, language_of
-from dancheong.imaging.files import PhotoError, read_photo, write_photo
-from dancheong.imaging.image_spec import ImageSpec
+from dancheong.imaging.files import ImageSpec, PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.params.schema import ROWS, SECTIONS
 from dancheong.prediction.memory import rows_within

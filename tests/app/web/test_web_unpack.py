@@ -7,7 +7,7 @@ import pytest
 from dancheong.app.web import unpack as module
 from dancheong.app.web.problems import Refused
 from dancheong.app.web.unpack import unpack
-from dancheong.imaging.files import READ_SUFFIXES
+from dancheong.imaging.formats import READ_SUFFIXES
 
 PIXELS = b"\x89PNG not looked at here"
 

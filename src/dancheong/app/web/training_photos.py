@@ -8,10 +8,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from dancheong.app.web.visits import Visits
-from dancheong.data.doctor import read_small
 from dancheong.data.near_duplicates import find_alike, likeness
 from dancheong.data.photographs import has_color
-from dancheong.imaging.files import PhotoError, list_photos, read_size
+from dancheong.imaging.files import PhotoError, list_photos, read_size, read_small
 
 Pairing = Literal["derive", "folders", "side_by_side"]
 _SAMPLE = 24

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from dancheong.app.web.problems import Refused
-from dancheong.imaging.files import READ_SUFFIXES
+from dancheong.imaging.formats import READ_SUFFIXES
 
 MAX_FILES = 20_000
 MAX_DEPTH = 8

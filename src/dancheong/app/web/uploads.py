@@ -15,11 +15,10 @@ from dancheong.app.web.problems import Problem, Refused, problem_of
 from dancheong.app.web.services import Services
 from dancheong.app.web.unpack import unpack
 from dancheong.app.web.visits import MAX_PHOTOGRAPHS, Photograph, Visit
-from dancheong.imaging.files import READ_SUFFIXES, PhotoError, list_photos, read_size
-from dancheong.imaging.header import read_header
+from dancheong.imaging.files import PhotoError, list_photos, read_size
+from dancheong.imaging.formats import READ_SUFFIXES, format_of
 
 _BUFFER_BYTES = 1 << 20
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "HEIF": ".heic"}
 
 
 async def received(request: Request, services: Services, use: Callable[[Path], Any]) -> Any:
@@ -115,13 +114,14 @@ def _check_count(visit: Visit, more: int) -> None:
 
 def _header(path: Path, suffix: str) -> tuple[str, tuple[int, int], Problem | None]:
     """(suffix, size in px, problem) of an uploaded photograph: a name may have no suffix, or a wrong one."""
+    with path.open("rb") as file:
+        kind = format_of(file.read(64))
+    if suffix not in READ_SUFFIXES:
+        suffix = kind.suffixes[0] if kind else ".bin"
     try:
-        size_px = read_size(path)
-        with path.open("rb") as file:
-            kind = read_header(file).format
+        return suffix, read_size(path), None
     except PhotoError as error:
-        return suffix if suffix in READ_SUFFIXES else ".bin", (0, 0), problem_of(error.reason)
-    return suffix if suffix in READ_SUFFIXES else _SUFFIXES[kind], size_px, None
+        return suffix, (0, 0), problem_of(error.reason)
 
 
 def clean_name(name: str) -> str:

@@ -4,7 +4,6 @@ import "./viewer.js";
 import { ask, h, pictureAddress, post, problemText, t, upload, visit } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
-const CONVERTED = /\.(bmp|gif)$/i;  // the server does not read these, but every browser does
 const same = (a, b) => a && b && a.model === b.model && JSON.stringify(Object.entries(a.settings).sort()) === JSON.stringify(Object.entries(b.settings).sort());
 const isHidden = (name) => name.startsWith(".") || name === "Thumbs.db";
 
@@ -63,7 +62,7 @@ export class ColorTab {
       try {
         this.uploading = { name: file.name, share: 0 };
         this.#line();
-        await upload("/photographs", await readable(file), (share) => {
+        await upload("/photographs", file, (share) => {
           this.uploading = { name: file.name, share };
           this.#line();
         });
@@ -406,17 +405,4 @@ async function dropped(transfer) {
   };
   for (const entry of entries) await walk(entry);
   return files.sort((a, b) => a.name.localeCompare(b.name));
-}
-
-// A file as the server reads it: BMP and GIF become PNG, without loss.
-async function readable(file) {
-  if (!CONVERTED.test(file.name)) return file;
-  try {
-    const picture = await createImageBitmap(file), canvas = h("canvas", { width: picture.width, height: picture.height });
-    canvas.getContext("2d").drawImage(picture, 0, 0);
-    const png = await new Promise((done) => canvas.toBlob(done, "image/png"));
-    return new File([png], file.name.replace(CONVERTED, ".png"));
-  } catch {
-    return file;
-  }
 }

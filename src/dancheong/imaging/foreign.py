@@ -1,0 +1,212 @@
+"""Files that libvips does not read, decoded by OpenCV, imagecodecs, tifffile or pi_heif in a process of their own.
+
+Damaged files have crashed such decoders (pi_heif 1.4, 5 of 2000 mutated files), and none but its own process shall die of it.
+That process has the open file as its input and answers with a line of JSON and with bytes.
+"""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LIMIT_S = 120
+_LIMIT_BYTES = 8 << 30
+_MAX_ANSWER_BYTES = 1 << 16
+_NEEDED = {"imagecodecs": ("imagecodecs", "scans"), "tifffile": ("tifffile", "scans"), "heif": ("pi_heif", "heif")}
+_EXTRAS = {"imagecodecs": "imagecodecs", "tifffile": "tifffile and imagecodecs", "heif": "pi_heif"}
+_FAILED = "its decoder failed or took too long"
+
+
+def what_is_missing(decoder: str) -> str:
+    """How to install a decoder; empty where it is installed."""
+    module, extra = _NEEDED.get(decoder, ("", ""))
+    return f"needs {_EXTRAS[decoder]}: pip install 'dancheong[{extra}]'" if module and find_spec(module) is None else ""
+
+
+def decode_elsewhere(
+    file: IO[bytes], decoder: str, what: str, offset: int = 0
+) -> tuple[NDArray[Any], dict[str, bytes], dict[str, Any]]:
+    """Samples as they are stored, parts (EXIF, XMP, profile), and what else the decoder says.
+
+    Args:
+        file: open at any place; it is read from its first byte.
+        what: "header" (an array of the size and no memory) or "pixels".
+        offset: of a TIFF's directory.
+
+    Raises:
+        ValueError: the file is damaged, or took too long.
+    """
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    # -P: no module is taken from the folder that one happens to be in, which may be one of strangers' files.
+    command = [sys.executable, "-P", "-m", "dancheong.imaging.foreign", decoder, what, str(offset)]
+    try:
+        done = subprocess.run(command, stdin=file, capture_output=True, timeout=_LIMIT_S, check=True)
+    except subprocess.CalledProcessError as error:
+        words = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise ValueError(f"{_FAILED} ({words[0][:120]})" if words and error.returncode == 1 else _FAILED) from error
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(_FAILED) from error
+    line, _, rest = done.stdout.partition(b"\n")
+    head = json.loads(line[:_MAX_ANSWER_BYTES])
+    stream, at = {}, 0
+    for name, size in head["parts"]:
+        stream[name] = rest[at : at + size]
+        at += size
+    shape, dtype = tuple(head["shape"]), np.dtype(head["dtype"])
+    if what == "header":
+        return np.broadcast_to(np.zeros((), dtype), shape), stream, head
+    return np.frombuffer(rest, dtype, offset=at).reshape(shape), stream, head
+
+
+def _decode(data: bytes, decoder: str, what: str, offset: int) -> None:
+    """The other side, in its own process."""
+    parts: dict[str, bytes] = {}
+    said: dict[str, Any] = {}
+    if decoder == "heif":
+        pixels = _heif(data, what, parts, said)
+    elif decoder == "tifffile":
+        pixels = _tiff(data, what, offset)
+    elif decoder == "pnm":
+        pixels = _pnm(data)
+    elif decoder == "imagecodecs":
+        pixels = _imagecodecs(data)
+        parts |= _boxes(data)
+    else:
+        pixels = _opencv(data)
+        parts |= _boxes(data)
+    sizes = [(name, len(part)) for name, part in parts.items()]
+    head = said | {"shape": pixels.shape, "dtype": pixels.dtype.str, "parts": sizes}
+    sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
+    sys.stdout.buffer.writelines(parts.values())
+    if what == "pixels":
+        sys.stdout.buffer.write(np.ascontiguousarray(pixels).data)
+
+
+def _heif(data: bytes, what: str, parts: dict[str, bytes], said: dict[str, Any]) -> NDArray[Any]:
+    import pi_heif
+
+    pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+    heif = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    image = heif[heif.primary_index]
+    parts |= {name: bytes(image.info[name]) for name in ("exif", "xmp", "icc_profile") if image.info.get(name)}
+    said |= {"frames": len(heif), "bits": int(image.info.get("bit_depth", 8))}
+    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[image.mode.partition(";")[0]]
+    if what == "header":
+        return np.broadcast_to(np.zeros((), np.uint16 if said["bits"] > 8 else np.uint8), (*image.size[::-1], channels))
+    return np.asarray(image).reshape(*image.size[::-1], channels)
+
+
+def _tiff(data: bytes, what: str, offset: int) -> NDArray[Any]:
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        pages = [one for page in file.pages for one in (page.aspage(), *(page.aspage().pages or ()))]
+        page = next(page.aspage() for page in pages if page.offset == offset)
+        if what == "header":
+            return np.broadcast_to(np.zeros((), page.dtype), page.shape)
+        samples = page.asarray()
+        is_planar = page.planarconfig == 2 and samples.ndim == 3
+        return np.moveaxis(samples, 0, -1) if is_planar else samples
+
+
+def _imagecodecs(data: bytes) -> NDArray[Any]:
+    import imagecodecs
+
+    if data.startswith(b"\xff\xd8\xff\xf7") or (b"\xff\xf7" in data[:4096] and data[:2] == b"\xff\xd8"):
+        return np.asarray(imagecodecs.jpegls_decode(data))
+    if data[:2] == b"\xff\xd8":
+        return np.asarray(imagecodecs.jpeg_decode(data))
+    return np.asarray(imagecodecs.jpegxl_decode(data))
+
+
+def _opencv(data: bytes) -> NDArray[Any]:
+    import cv2
+
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("damaged, or of a kind that OpenCV does not read")
+    return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+
+
+def _pnm(data: bytes) -> NDArray[Any]:
+    """Netpbm's bitmaps, graymaps and pixmaps, in letters (P1 to P3) and in bytes (P4 to P6)."""
+    count = 2 if data[1:2] in b"14" else 3
+    head = re.match(rb"P[1-6]" + rb"(?:\s+|#[^\n]*\n)+([0-9]{1,9})" * count, data)
+    if head is None:
+        raise ValueError("its header is damaged")
+    width, height, top = (*map(int, head.groups()), 1)[:3]
+    samples, body = 3 if data[1:2] in b"36" else 1, data[head.end() + 1 :]
+    if not 0 < top < 65536:
+        raise ValueError(f"a white of {top}")
+    if data[1:2] == b"4":
+        rows = np.frombuffer(body, np.uint8, height * ((width + 7) // 8)).reshape(height, -1)
+        pixels = 1 - np.unpackbits(rows, axis=1)[:, :width]
+    elif data[1:2] in b"56":
+        pixels = np.frombuffer(body, ">u2" if top > 255 else "u1", height * width * samples)
+    else:
+        body = re.sub(rb"#[^\n]*\n", b" ", body)
+        numbers = list(body.translate(None, b" \t\r\n").decode()) if top == 1 and count == 2 else body.split()
+        pixels = np.array(numbers[: height * width * samples], np.uint16)
+        pixels = 1 - pixels if count == 2 else pixels
+    if pixels.size and int(pixels.max()) > top:
+        raise ValueError(f"samples above its white of {top}")
+    full = 65535 if top > 255 else 255
+    scaled = ((pixels.astype(np.uint32) * full + top // 2) // top).astype(np.uint16 if top > 255 else np.uint8)
+    return scaled.reshape((height, width, samples)[: 2 + (samples > 1)])
+
+
+def _boxes(data: bytes) -> dict[str, bytes]:
+    """EXIF, XMP and profile of a JPEG 2000 or JPEG XL (ISO 15444-1 annex I, 18181-2)."""
+    parts: dict[str, bytes] = {}
+    stack = [(0, len(data))] if data[4:8] in (b"jP  ", b"JXL ") else []
+    while stack:
+        at, stop = stack.pop()
+        while at + 8 <= stop:
+            size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+            head = 16 if size == 1 else 8
+            size = int.from_bytes(data[at + 8 : at + 16], "big") if size == 1 else size or stop - at
+            if size < head:
+                break
+            content = (at + head, min(stop, at + size))
+            if kind == b"jp2h":
+                stack.append(content)
+            body = data[slice(*content)] if kind in (b"colr", b"uuid", b"Exif", b"xml ") else b""
+            if kind == b"colr" and body[:1] in (b"\2", b"\3"):
+                parts["icc_profile"] = body[3:]
+            elif kind == b"xml ":
+                parts["xmp"] = body
+            elif body[:16] == bytes.fromhex("be7acfcb97a942e89c71999491e3afac"):
+                parts["xmp"] = body[16:]
+            elif body[:16] == b"JpgTiffExif->JP2":
+                parts["exif"] = body[16:]
+            elif kind == b"Exif":
+                parts["exif"] = body[4:]
+            at += size
+    return parts
+
+
+def _limit() -> None:
+    try:
+        import resource
+    except ImportError:  # not on every system
+        return
+    for kind, wanted in ((resource.RLIMIT_AS, _LIMIT_BYTES), (resource.RLIMIT_CPU, _LIMIT_S), (resource.RLIMIT_CORE, 0)):
+        allowed = resource.getrlimit(kind)[1]
+        limit = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
+        resource.setrlimit(kind, (limit, limit))
+
+
+if __name__ == "__main__":
+    _limit()
+    try:
+        _decode(sys.stdin.buffer.read(), sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    except Exception as error:
+        sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
+        sys.exit(1)

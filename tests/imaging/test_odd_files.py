@@ -1,0 +1,118 @@
+"""Files of the kinds that archives hold: each is read as an independent reader reads it, or refused in words."""
+
+import importlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dancheong.imaging.files import Photo, PhotoError, count_pages, read_photo, read_size, read_small, write_photo
+from dancheong.imaging.formats import FORMATS, READ_SUFFIXES, WRITABLE_SUFFIXES, format_of
+
+pytest.importorskip("tifffile")
+pytest.importorskip("imagecodecs")
+odd_files = importlib.import_module("make_odd_files")
+MAKERS = (
+    "texts", "floats", "directories", "premultiplied", "formats", "resolutions", "gammas", "raw_profiles", "gone",
+    "wrong_suffixes", "compressions", "layouts", "depths", "unusual", "transparent", "comments", "adobe", "without_photometric",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_few_files_of_every_kind_are_right(tmp_path: Path, maker: str) -> None:
+    found = [(odd.name, odd_files.outcome_of(odd, tmp_path)) for odd in islice(getattr(odd_files, maker)(), 0, 60, 7)]
+    assert found
+    assert [one for one in found if one[1] not in ("right", "refused")] == []
+
+
+@pytest.mark.slow
+def test_all_odd_files_are_right(tmp_path: Path) -> None:
+    outcomes = [(odd.kind, odd.name, odd_files.outcome_of(odd, tmp_path)) for odd in odd_files.all_odd()]
+    assert len(outcomes) >= 300
+    assert len({kind for kind, _, _ in outcomes}) >= 18
+    assert [one for one in outcomes if one[2] not in ("right", "refused")] == []
+
+
+def a_document() -> Iterator[np.ndarray]:
+    for level in (40, 90, 140):
+        yield np.full((64, 48 + level), level, np.uint8)
+
+
+def test_every_page_of_a_document_can_be_read(tmp_path: Path) -> None:
+    import tifffile
+
+    pages = list(a_document())
+    with tifffile.TiffWriter(tmp_path / "document.tif") as writer:
+        for page in pages:
+            writer.write(page, photometric="minisblack", metadata=None)
+            writer.write(page[::8, ::8], photometric="minisblack", metadata=None, subfiletype=1)
+    assert count_pages(tmp_path / "document.tif") == 3
+    for number, page in enumerate(pages):
+        photo = read_photo(tmp_path / "document.tif", number)
+        assert np.array_equal(photo.pixels, page)
+        assert photo.notes == ((f"page {number + 1} of 3 was read" if number else "the first of 3 pages was read"),)
+    with pytest.raises(PhotoError, match="page 4 of 3 was asked for"):
+        read_photo(tmp_path / "document.tif", 3)
+
+
+def test_a_format_is_declared_once_and_known_by_its_first_bytes(tmp_path: Path) -> None:
+    suffixes = [suffix for one in FORMATS for suffix in one.suffixes]
+    assert len(suffixes) == len(set(suffixes))
+    assert WRITABLE_SUFFIXES < READ_SUFFIXES == set(suffixes)
+    for suffix in WRITABLE_SUFFIXES:
+        write_photo(tmp_path / f"photo{suffix}", np.zeros((4, 5), np.uint8))
+        found = format_of((tmp_path / f"photo{suffix}").read_bytes()[:64])
+        assert found is not None
+        assert suffix in found.suffixes
+    assert format_of(b"%PDF-1.7") is None
+
+
+def test_a_jpeg_may_be_read_small(tmp_path: Path) -> None:
+    pixels = odd_files.picture(3, np.uint8, 400, 640)
+    write_photo(tmp_path / "large.jpg", pixels)
+    small, size, notes = read_small(tmp_path / "large.jpg", 100)
+    assert size == (640, 400)
+    assert small.shape == (100, 160, 3)
+    assert notes == ()
+    write_photo(tmp_path / "large.png", pixels)
+    assert read_small(tmp_path / "large.png", 100)[0].shape == pixels.shape
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_result_may_have_the_profile_of_its_photograph(
+    tmp_path: Path, palace: np.ndarray, adobe_like: bytes, gray_gamma_18: bytes, suffix: str, dtype: type
+) -> None:
+    scale = dtype(np.iinfo(dtype).max // 255)
+    for pixels, icc in ((palace.astype(dtype) * scale, adobe_like), (palace[..., 0].astype(dtype) * scale, gray_gamma_18)):
+        like = Photo(pixels, "TIFF", icc)
+        path = tmp_path / f"photo{suffix}"
+        assert write_photo(path, pixels, like, output_profile="input") == ()
+        again = read_photo(path)
+        assert again.icc == icc
+        # What an independent reader sees of the codes is in that space: not the codes of sRGB.
+        plain = tmp_path / f"plain{suffix}"
+        write_photo(plain, pixels)
+        assert plain.read_bytes() != path.read_bytes()
+        error = np.abs(again.pixels / np.iinfo(dtype).max * 255 - pixels / np.iinfo(dtype).max * 255)
+        assert error.max() <= (6 if dtype is np.uint8 else 0.1)
+        assert error.mean() <= (0.6 if dtype is np.uint8 else 0.01)
+    notes = write_photo(tmp_path / f"color{suffix}", palace, Photo(palace, "TIFF", gray_gamma_18), output_profile="input")
+    assert notes == ("it was written as sRGB, not in its own color profile: it is for GRAY pixels",)
+    assert read_size(tmp_path / f"color{suffix}") == palace.shape[1::-1]
+
+
+def test_a_jpeg_with_faults_that_can_be_bridged_is_read_and_told(tmp_path: Path) -> None:
+    whole = odd_files.saved(odd_files.picture(3), "JPEG", quality=95, subsampling=0)
+    (tmp_path / "photo.jpg").write_bytes(whole[:20] + bytes(3) + whole[20:])
+    with pytest.raises(PhotoError, match="extraneous"):
+        read_small(tmp_path / "photo.jpg", 10)
+    photo = read_photo(tmp_path / "photo.jpg")
+    assert photo.notes == ("its data are damaged, and parts of the picture may be wrong",)
+    (tmp_path / "whole.jpg").write_bytes(whole)
+    assert np.array_equal(photo.pixels, read_photo(tmp_path / "whole.jpg").pixels)
+    (tmp_path / "cut.jpg").write_bytes(whole[:-200])
+    with pytest.raises(PhotoError, match="premature end"):
+        read_photo(tmp_path / "cut.jpg")
