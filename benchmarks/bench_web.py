@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -31,7 +32,6 @@ from dancheong.scenes import scene, write_scenes
 
 TINY = {"resol": 64, "ngf": 8, "ndf": 8,
         "encoder": "unet", "depth": 4, "patch_size": "16", "epochs": 1, "batch_size": 2, "device": "cpu"}
-PAGE = "/en"
 
 
 def main() -> None:
@@ -81,7 +81,6 @@ def bench(options: argparse.Namespace, model: Path, photos: list[Path], scratch:
         began = time.monotonic()
         answers = asyncio.run(visit_all(address, photos))
         seconds = time.monotonic() - began
-        waited = wait_until_gone(place)
         ended.set()
         watcher.join()
         after_mb, left = resident_mb(server.pid), files_below(place)
@@ -93,86 +92,46 @@ def bench(options: argparse.Namespace, model: Path, photos: list[Path], scratch:
         "clients": len(photos), "megapixels": options.megapixels, "line": options.line, **{kind: kinds[kind] for kind in
         ("served", "refused", "failed")}, "refusals": refusals, "seconds": round(seconds, 1), "memory_before_mb": before_mb,
         "memory_peak_mb": max(memory_mb, default=0), "memory_after_mb": after_mb, "uploaded_mb":
-        round(sum(path.stat().st_size for path in photos) / 1e6, 1), "files_left_after_leaving": left,
-        "seconds_until_removed": waited, "folders_left_after_the_end": len(list(place.iterdir())),
+        round(sum(path.stat().st_size for path in photos) / 1e6, 1), "files_left_after_removing": left,
+        "folders_left_after_the_end": len(list(place.iterdir())),
     }
 
 
 async def visit_all(address: str, photos: list[Path]) -> list[tuple[str, str]]:
     """(served | refused | failed, what was said) of each."""
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=address, timeout=600, limits=limits) as client:
-        config = (await client.get(f"{PAGE}/config")).json()
-        return await asyncio.gather(*(visit(client, config, photo, number) for number, photo in enumerate(photos)))
+    async with httpx.AsyncClient(base_url=f"{address}api/v1", timeout=600, limits=limits) as client:
+        return await asyncio.gather(*(visit(client, photo) for photo in photos))
 
 
-async def visit(client: httpx.AsyncClient, config: dict[str, Any], photo: Path, number: int) -> tuple[str, str]:
-    """One visitor: the page stays open (heartbeat) until the result is there, and is fetched."""
-    session = f"bench{number:03d}"
+async def visit(client: httpx.AsyncClient, photo: Path) -> tuple[str, str]:
+    """One visitor: uploads, colors, fetches the result and removes the visit."""
+    mine = {"visit": secrets.token_urlsafe(18)}
     try:
-        async with client.stream("GET", f"{PAGE}/gradio_api/heartbeat/{session}"):
-            answer = await client.post(f"{PAGE}/gradio_api/upload", files={"files": (photo.name, photo.read_bytes())})
-            if answer.status_code != 200:
-                return "refused", answer.text
-            function, data = color_call(config, answer.json()[0], photo)
-            body = {"fn_index": function, "data": data, "session_hash": session}
-            answer = await client.post(f"{PAGE}/gradio_api/queue/join", json=body)
-            if answer.status_code != 200:
-                return "refused", answer.text
-            status, shown = await outcome(client, session)
-            items = json.loads(shown or '{"items": []}')["items"]
-            if "status good" not in status or not items:
-                return ("refused" if "status bad" in status else "failed"), re.sub("<[^>]+>", "", status)
-            result = await client.get(items[0]["download"])
+        answer = await client.post("/photographs", params={"name": photo.name}, content=photo.read_bytes(), headers=mine)
+        if answer.status_code != 201:
+            return "refused", answer.json()["message"]
+        order = {"photographs": "all", "recipe": {"model": (await client.get("/models", headers=mine)).json()[0]["name"]}}
+        answer = await client.post("/jobs", json=order, headers=mine)
+        if answer.status_code == 201:
+            await ended(client, mine)
+            result = await client.get("/photographs/1/result", headers=mine)
             good = result.status_code == 200 and result.content.startswith(b"\x89PNG")
-            return ("served", "") if good else ("failed", f"result {result.status_code}")
+            told = ("served", "") if good else ("failed", f"result {result.status_code}")
+        else:
+            told = "refused", answer.json()["message"]
+        await client.delete("/visit", headers=mine)
+        return told
     except httpx.HTTPError as error:
         return "failed", f"{type(error).__name__}: {error}"
 
 
-def color_call(config: dict[str, Any], path: str, photo: Path) -> tuple[int, list[Any]]:
-    """The number of the function behind the button Color, and what its fields hold on a fresh page."""
-    components = {one["id"]: one for one in config["components"]}
-    button = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == "color")
-    call = next(one for one in config["dependencies"] if [button, "click"] in one["targets"])
-    data = []
-    for number in call["inputs"]:
-        component = components[number]
-        value = component["props"].get("value")
-        if component["props"].get("elem_id") == "drop":
-            value = [{"path": path, "orig_name": photo.name, "meta": {"_type": "gradio.FileData"}}]
-        data.append(None if component["type"] == "state" else value)
-    return call["id"], data
-
-
-async def outcome(client: httpx.AsyncClient, session: str) -> tuple[str, str]:
-    """The last status and the last content of the viewer that were sent."""
-    status = shown = ""
-    async with client.stream("GET", f"{PAGE}/gradio_api/queue/data", params={"session_hash": session}) as stream:
+async def ended(client: httpx.AsyncClient, mine: dict[str, str]) -> None:
+    """Wait for the job, told of changes by events, as the page is."""
+    async with client.stream("GET", "/events", headers=mine) as stream:
         async for line in stream.aiter_lines():
-            if not line.startswith("data:"):
-                continue
-            message = json.loads(line.removeprefix("data:"))
-            sent = (message.get("output") or {}).get("data") or []
-            if message["msg"] == "process_generating" and sent:
-                status, shown = apply(status, sent[0]), apply(shown, sent[1])
-            if message["msg"] == "process_completed":
-                if not message["success"]:
-                    return f"<p>failed: {message.get('output')}", ""
-                return status, shown
-            if message["msg"] == "close_stream":
-                break
-    return status, shown
-
-
-def apply(before: str, sent: Any) -> str:
-    """A value as it was sent: whole, as changes to the value before, or not at all."""
-    if isinstance(sent, str):
-        return sent
-    if isinstance(sent, list):  # [[operation, path, value], ...]; a text is only ever replaced or added to
-        for operation, _, value in sent:
-            before = before + value if operation == "append" else value if operation == "replace" else before
-    return before
+            if line.startswith("data:") and (await client.get("/jobs", headers=mine)).json()[0]["state"] != "running":
+                return
 
 
 def watch_memory(process: int, memory_mb: list[int], ended: threading.Event) -> None:
@@ -189,16 +148,6 @@ def resident_mb(process: int) -> int:
 def files_below(place: Path) -> int:
     # os.walk does not mind a folder that is removed meanwhile.
     return sum(len(names) for _, _, names in os.walk(place))
-
-
-def wait_until_gone(place: Path, most_s: float = 180.0) -> float | None:
-    """Seconds until no file is left although the server still runs; None where some stay."""
-    began = time.monotonic()
-    while time.monotonic() - began < most_s:
-        if files_below(place) == 0:
-            return round(time.monotonic() - began, 1)
-        time.sleep(0.5)
-    return None
 
 
 if __name__ == "__main__":

@@ -30,22 +30,26 @@ def serve(
         list[Path] | None, typer.Option(metavar="DIR", help="Folder that may be trained on; repeatable. None: zips only.")
     ] = None,
     max_upload_mb: Annotated[int, typer.Option(min=1, help="Largest upload, all its files together.")] = 500,
-    line: Annotated[int, typer.Option(min=0, help="How many may wait while a photograph is colored.")] = 8,
+    line: Annotated[int, typer.Option(min=0, help="How many visitors may wait while another's photographs are colored.")] = 8,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of visits; a server that starts again finds them there.")
+    ] = None,
+    keep_hours: Annotated[float, typer.Option(min=0.1, help="A visit that nobody uses for so long is removed.")] = 24.0,
     settings: options.Settings = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Open a web page: color, train and compare in a browser, in English and Korean. Ctrl-C ends it.
 
-    Nothing is sent anywhere, and what visitors bring is removed when they leave. --set changes parameters of prediction
-    for all of them, such as MEMORY_GB=4.
+    Nothing is sent anywhere. What visitors bring stays on this machine until they remove it or have not come for some hours,
+    also when the page is started again. --set changes parameters of prediction for all of them, such as MEMORY_GB=4.
     """
     from dancheong.app.web.server import Options, serve
 
     asked = Options(
         host, port, tuple(model or ()), models, tuple(path.resolve() for path in photos or ()), max_upload_mb, line,
-        options.at_prediction(None, None, settings),
+        options.at_prediction(None, None, settings), keep, keep_hours,
     )
-    say("dancheong: starting; Ctrl-C ends the page and removes what visitors have brought", quiet)
+    say("dancheong: starting; Ctrl-C ends the page. What visitors have brought is there when it starts again", quiet)
     # The address is the result: it is printed, once it can be visited, even when messages are not wanted.
     serve(asked, lambda address: emit({"address": address}, as_json, [address]))

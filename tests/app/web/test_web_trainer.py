@@ -1,13 +1,19 @@
 import threading
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 from dancheong.app.web import trainer as module
-from dancheong.app.web.trainer import Occupied, Order, Trainer, model_path
-from dancheong.app.web.translations import Words
-from dancheong.app.web.views import training_panel
+from dancheong.app.web.problems import Refused
+from dancheong.app.web.trainer import Order, Trainer, model_path
+from dancheong.app.web.training_photos import allowed_folders, hold_out, look_at
+from dancheong.artifact import read_artifact
+from dancheong.imaging.color import as_rgb, gray_of
+from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import Params
+from dancheong.scenes import write_scenes
 
 TINY = {"resol": 32, "ngf": 4, "ndf": 4, "encoder": "unet", "depth": 3, "patch_size": "16", "batch_size": 2, "device": "cpu"}
 
@@ -35,10 +41,13 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
         return train(*args, watch=lambda progress: asked.wait() and watch(progress), **kwargs)
 
     monkeypatch.setattr(module, "train", held)
-    order = Order("m", trained / "photos", tmp_path / "m.h5", Params(**TINY, epochs=60, val_images=8))
-    with Trainer() as trainer:
+    order = Order(
+        name="m", photos=trained / "photos", model=tmp_path / "m.h5", params=Params(**TINY, epochs=60, val_images=8),
+        origins={"val_images": "set"},
+    )
+    with Trainer(tmp_path / "state") as trainer:
         trainer.start(order)
-        with pytest.raises(Occupied):
+        with pytest.raises(Refused, match="training_occupied"):
             trainer.start(order)
         while not trainer.history():
             time.sleep(0.01)
@@ -48,28 +57,47 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
         seen = trainer.history()[-1]["images"]
         assert 0 < seen < 240
         assert order.model.exists()
-        trainer.start(order, resume=True)
+    # another server goes on with it
+    with Trainer(tmp_path / "state") as trainer:
+        assert (trainer.status.state, trainer.status.name) == ("stopped", "m")
+        trainer.resume()
         wait(trainer, "done")
         images = [entry["images"] for entry in trainer.history()]
         assert images == sorted(images)
         assert images[-1] == 240
-        assert trainer.preview().name == "preview_00000240.png"
-        panel = training_panel(Words("ko"), trainer.status, trainer.history(), trainer.preview().name, False)
-        assert "<svg" in panel
-        assert "/training/preview?preview_00000240.png" in panel
+        assert trainer.previews()[-1][0] == 240
+        assert Trainer(tmp_path / "state").status.state == "done"
         assert "Finished after 240 images" in (tmp_path / "m_log" / "training.html").read_text("utf-8")
-        assert "--models" in panel
+
+
+def test_photographs_that_are_held_out_are_validated_with_and_not_trained_on(tmp_path):
+    write_scenes(tmp_path / "photos" / "train", 12, 1, 60, 44)
+    photos, held = tmp_path / "photos" / "train", tmp_path / "photos" / "held"
+    order = Order(
+        name="m", photos=photos, validation=held, held_out=0.25, model=tmp_path / "m.h5", params=Params(**TINY, epochs=1),
+    )
+    with Trainer(tmp_path / "state") as trainer:
+        trainer.start(order)
+        wait(trainer, "done")
+        assert trainer.status.validated == 3
+        assert any("val_delta_e_2000" in entry for entry in trainer.history())
+    assert (len(list(photos.iterdir())), len(list(held.iterdir()))) == (9, 3)
+    assert read_artifact(tmp_path / "m.h5").origins["val_images"] == "20 previews in the run"
+
+
+def test_there_is_nothing_to_go_on_with(tmp_path):
+    with Trainer(tmp_path) as trainer, pytest.raises(Refused, match="training_nothing"):
+        trainer.resume()
 
 
 def test_a_training_that_fails_says_why_without_paths(tmp_path):
     (tmp_path / "photos").mkdir()
-    with Trainer() as trainer:
-        trainer.start(Order("<b>", tmp_path / "photos", tmp_path / "m.h5", Params(**TINY)))
+    with Trainer(tmp_path) as trainer:
+        trainer.start(Order(name="m", photos=tmp_path / "photos", model=tmp_path / "m.h5", params=Params(**TINY)))
         wait(trainer, "failed")
-        panel = training_panel(Words("en"), trainer.status, [], None, True)
-    assert "no usable photograph" in panel
-    assert str(tmp_path) not in panel
-    assert "<b>" not in panel
+        reason = trainer.status.error.details["reason"]
+    assert "no usable photograph" in reason
+    assert str(tmp_path) not in reason
 
 
 def test_the_end_of_the_server_stops_the_training(monkeypatch, tmp_path):
@@ -83,6 +111,55 @@ def test_the_end_of_the_server_stops_the_training(monkeypatch, tmp_path):
         raise ValueError("stopped")
 
     monkeypatch.setattr(module, "train", endless)
-    with Trainer() as trainer:
-        trainer.start(Order("m", tmp_path, tmp_path / "m.h5", Params(**TINY)))
+    with Trainer(tmp_path) as trainer:
+        trainer.start(Order(name="m", photos=tmp_path, model=tmp_path / "m.h5", params=Params(**TINY)))
     assert asked.is_set()
+
+
+# -- what the photographs are ---------------------------------------------------------------------------------------------
+
+
+def test_pairs_are_recognized(tmp_path):
+    scenes = write_scenes(tmp_path / "plain", 4, 1, 60, 44)
+    assert look_at(tmp_path / "plain").model_dump() == {
+        "images": 4, "pairing": "derive", "direction": "AtoB", "has_validation": False,
+    }
+    for number, path in enumerate(scenes):
+        color = read_photo(path).pixels
+        gray = as_rgb(gray_of(color))
+        for folder, pixels in (("two/gray", gray), ("two/color", color), ("wide", np.concatenate([color, gray], axis=1)),
+                               ("split/train", color), ("split/val", color)):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            square = pixels if folder != "wide" else cv2.resize(pixels, (128, 64))
+            write_photo(tmp_path / folder / f"{number}.png", square)
+    assert (look_at(tmp_path / "two").pairing, look_at(tmp_path / "two").images) == ("folders", 4)
+    assert (look_at(tmp_path / "wide").pairing, look_at(tmp_path / "wide").direction) == ("side_by_side", "BtoA")
+    assert look_at(tmp_path / "split").has_validation
+
+
+def test_pairs_of_folders_are_held_out_together(tmp_path):
+    for path in write_scenes(tmp_path / "s", 10, 1, 60, 44):
+        for folder, pixels in (("color", read_photo(path).pixels), ("gray", gray_of(read_photo(path).pixels))):
+            (tmp_path / "p" / folder).mkdir(parents=True, exist_ok=True)
+            write_photo(tmp_path / "p" / folder / path.name, pixels)
+    assert hold_out(tmp_path / "p", tmp_path / "held", 0.3, "folders") == 3
+    names = {folder: sorted(one.name for one in (tmp_path / "held" / folder).iterdir()) for folder in ("gray", "color")}
+    assert names["gray"] == names["color"]
+    assert len(list((tmp_path / "p" / "gray").iterdir())) == 7
+
+
+def test_pictures_of_one_view_stay_together(tmp_path):
+    for path in write_scenes(tmp_path / "p", 6, 1, 60, 44):
+        write_photo(path.with_name(f"{path.stem}_again.jpg"), read_photo(path).pixels)
+    hold_out(tmp_path / "p", tmp_path / "held", 0.4, "derive")
+    stems = [{one.stem.removesuffix("_again") for one in folder.iterdir()} for folder in (tmp_path / "p", tmp_path / "held")]
+    assert stems[1]
+    assert not stems[0] & stems[1]
+
+
+def test_only_the_folders_that_were_offered_may_be_trained_on(tmp_path):
+    root = tmp_path / "photos"
+    for folder in (root / "palace", root / ".git", tmp_path / "secret"):
+        folder.mkdir(parents=True)
+    (root / "link").symlink_to(tmp_path / "secret")
+    assert allowed_folders((root,)) == {"photos": root, "photos/palace": root / "palace"}

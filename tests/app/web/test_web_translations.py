@@ -1,11 +1,19 @@
 """Both languages are complete: each text, choice, section, parameter and unit, with the same names to be filled in."""
 
+import re
 import string
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dancheong.app import web
+from dancheong.app.web.problems import _PATTERNS, problem_of
 from dancheong.app.web.translations import LANGUAGES, Words, catalogue, language_of
+from dancheong.imaging.files import ImageSpec, PhotoError, read_photo, write_photo
+from dancheong.params import ParamError, Params
 from dancheong.params.schema import ROWS, SECTIONS
+from dancheong.prediction.memory import rows_within
 
 ENGLISH, *OTHERS = LANGUAGES
 
@@ -17,9 +25,10 @@ def placeholders(text):
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_language_says_everything_and_no_more(language):
     english, other = catalogue(ENGLISH), catalogue(language)
-    assert other["texts"].keys() == english["texts"].keys()
-    for key, text in english["texts"].items():
-        assert placeholders(other["texts"][key]) == placeholders(text), key
+    for part in ("texts", "errors", "labels"):
+        assert other[part].keys() == english[part].keys()
+        for key, text in english[part].items():
+            assert placeholders(other[part][key]) == placeholders(text), key
     assert {name: words.keys() for name, words in other["choices"].items()} == {
         name: words.keys() for name, words in english["choices"].items()
     }
@@ -70,3 +79,52 @@ def test_the_language_a_browser_asks_for(header, language):
 
 def test_a_language_we_do_not_speak_is_english():
     assert Words("fr").language == "en"
+
+
+def test_the_server_says_only_what_has_words_and_all_words_are_said():
+    """Each code that the sources name, with the details that they give it."""
+    root = Path(web.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in root.glob("*.py"))
+    named = re.findall(r'(?:Refused\(\s*\d+,|_bad\()\s*"(\w+)"((?:, \w+=[^,)]*(?:\([^)]*\))*)*)', source)
+    others = re.findall(r'"(settings_wrong|failed|invalid|not_here|no_method|bad_request)"', source)
+    codes = {code for code, _ in named} | {code for _, code in _PATTERNS} | set(others)
+    assert codes == catalogue(ENGLISH)["errors"].keys()
+    for pattern, code in _PATTERNS:
+        assert placeholders(catalogue(ENGLISH)["errors"][code]) <= set(re.compile(pattern).groupindex)
+
+
+def test_the_page_says_only_what_has_words_and_all_words_are_said():
+    pages = (Path(web.__file__).parent / "page").glob("*.js")
+    script = "".join(path.read_text("utf-8") for path in pages)
+    quoted = set(re.findall(r'["`](\w+)["`]', script))
+    composed = [re.escape(text).replace(r"\$\{\}", r"\w+") for text in re.sub(r"\$\{[^}]*\}", "${}", script).split("`")[1::2]]
+    patterns = [re.compile(text) for text in composed if re.fullmatch(r"\w+_\\w\+", text)]
+    texts = catalogue(ENGLISH)["texts"]
+    unused = {key for key in texts if key not in quoted and not any(pattern.fullmatch(key) for pattern in patterns)}
+    assert unused == set()
+    assert {key for key in re.findall(r'\bt\("(\w+)"', script) if key not in texts} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_photograph_that_fails_says_why_and_what_to_do(language, tmp_path):
+    """Real files that cannot be read."""
+    gray = np.full((40, 40), 90, np.uint8)
+    for name in ("a.jpg", "a.tif"):
+        write_photo(tmp_path / name, gray)
+    made = {
+        "empty.jpg": (b"", "empty_file"), "text.jpg": (b"no picture at all, but long enough", "no_photograph"),
+        "cut.jpg": ((tmp_path / "a.jpg").read_bytes()[:200], "damaged"),
+        "cut.tif": ((tmp_path / "a.tif").read_bytes()[:60], "damaged"),
+    }
+    for name, (content, code) in made.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(PhotoError) as caught:
+            read_photo(tmp_path / name)
+        problem = problem_of(caught.value.reason)
+        assert problem.code == code, caught.value
+        assert Words(language).problem(problem.code, problem.details)
+    with pytest.raises(ParamError) as refused:
+        rows_within(ImageSpec(30_000, 10_000, True, True), Params(memory_gb=0.25))
+    problem = problem_of(refused.value)
+    assert problem.code == "memory"
+    assert "0.25 GB" in Words(language).problem(problem.code, problem.details)

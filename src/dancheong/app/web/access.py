@@ -1,8 +1,7 @@
 """Access control of the page as plain ASGI: it sees each request before anything else does.
 
 On loopback the Host header must name this machine, because a foreign name that resolves to 127.0.0.1 is DNS rebinding;
-elsewhere a token is required. A page of another site may not send anything here. Of the many addresses that gradio serves
-only those are open that this page uses; none of them reads files.
+elsewhere a token is required. A page of another site may not send anything here. A body has a stated length within a limit.
 """
 
 import re
@@ -14,10 +13,11 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from dancheong.app.web.sessions import Full, Sessions
-from dancheong.app.web.translations import LANGUAGES, Words, language_of
+from dancheong.app.web.problems import Refused
+from dancheong.app.web.translations import Words, language_of
+from dancheong.app.web.visits import Visits
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -29,20 +29,12 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # A request that is no upload is a form, and small.
 MAX_FORM_BYTES = 4 << 20
 
-_LANGUAGE = "/(" + "|".join(LANGUAGES) + ")"
-_OPEN = re.compile(
-    rf"/|/pictures/[\w-]+/.+|/training/(preview|model)|{_LANGUAGE}/?"
-    rf"|{_LANGUAGE}/(assets|static|svelte)/[^?]+|{_LANGUAGE}/(theme\.css|config|favicon\.ico)|/favicon\.ico"
-    rf"|{_LANGUAGE}/gradio_api/(upload|upload_progress|run/predict|queue/join|queue/data|heartbeat/\w+|startup-events|cancel|reset"
-    r"|theme\.css|app_id)"
-)
-_UPLOAD = re.compile(rf"{_LANGUAGE}/gradio_api/upload")
+_UPLOAD = re.compile(r"/api/v1/(photographs|models|trainings/photographs)")
 _SECURITY_HEADERS = {
     # The browser asks no other host, whatever a library's page may contain.
     b"content-security-policy": (
-        b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-        b"img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-        b"object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob:; connect-src 'self'; "
+        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
@@ -65,7 +57,7 @@ class AccessPolicy:
     max_upload_bytes: int
 
 
-def guarded(app: App, policy: AccessPolicy, sessions: Sessions) -> App:
+def guarded(app: App, policy: AccessPolicy, visits: Visits) -> App:
     """`app` behind the access control."""
 
     async def enter(scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,52 +75,60 @@ def guarded(app: App, policy: AccessPolicy, sessions: Sessions) -> App:
             await send(message)
 
         request = Request(scope, receive)
-        words = Words(language_of(request.headers.get("accept-language", "")))
         if destination := _without_token(request, policy):
             cookie = f"{policy.cookie}={policy.token}; Path=/; HttpOnly; SameSite=Lax"
+            wrong = _wrong_host(request, policy)
             welcome = RedirectResponse(destination, 303, {"set-cookie": cookie})
-            await (_wrong_host(request, policy, words) or welcome)(scope, receive, send_securely)
+            await (_answer(request, wrong) if wrong else welcome)(scope, receive, send_securely)
             return
-        refusal = refused(request, policy, words)
+        refusal = refused(request, policy)
         if refusal is not None:
             await _discard_body(request, policy)
-            await refusal(scope, receive, send_securely)
+            await _answer(request, refusal)(scope, receive, send_securely)
             return
-        if not _UPLOAD.fullmatch(scope["path"]):
+        if request.method in ("GET", "HEAD") or not _UPLOAD.fullmatch(scope["path"]):
             await app(scope, receive, send_securely)
             return
         try:
-            with sessions.room_for(int(request.headers["content-length"])):
+            with visits.room_for(int(request.headers["content-length"])):
                 await app(scope, receive, send_securely)
-        except Full:
-            await PlainTextResponse(words("full"), 503)(scope, receive, send_securely)
+        except Refused as full:
+            await _answer(request, full)(scope, receive, send_securely)
 
     return enter
 
 
-def refused(request: Request, policy: AccessPolicy, words: Words) -> Response | None:
-    """The answer to a request that is not let in; None where it is."""
+def _answer(request: Request, refusal: Refused) -> Response:
+    """The refusal in the browser's language: for a program as the interface has it, for a person as text."""
+    problem = refusal.problem
+    message = Words(language_of(request.headers.get("accept-language", ""))).problem(problem.code, problem.details)
+    if request.scope["path"].startswith("/api/"):
+        return JSONResponse(problem.model_dump() | {"message": message}, refusal.status)
+    return PlainTextResponse(message, refusal.status)
+
+
+def refused(request: Request, policy: AccessPolicy) -> Refused | None:
+    """Why a request is not let in; None where it is."""
     path, headers = request.scope["path"], request.headers
-    if refusal := _wrong_host(request, policy, words):
+    if refusal := _wrong_host(request, policy):
         return refusal
-    if not _OPEN.fullmatch(path):
-        return PlainTextResponse(words("not_here"), 404)
     if _from_another_site(request):
-        return PlainTextResponse(words("elsewhere"), 403)
+        return Refused(403, "elsewhere")
     if policy.token and not _knows_token(request, policy):
-        return PlainTextResponse(words("token_needed"), 403)
+        return Refused(403, "token_needed")
     if request.method in ("GET", "HEAD"):
         return None
     length = headers.get("content-length", "")
-    if not length.isdigit():
-        return PlainTextResponse(words("no_length"), 411)
+    if "transfer-encoding" in headers or not (length.isascii() and length.isdigit()):
+        # A browser sends no length where there is no body.
+        return Refused(411, "no_length") if "transfer-encoding" in headers or request.method != "DELETE" else None
     limit = policy.max_upload_bytes if _UPLOAD.fullmatch(path) else MAX_FORM_BYTES
     if int(length) > limit:
-        return PlainTextResponse(words("too_large", limit=f"{limit / 1e6:,.0f}", came=f"{int(length) / 1e6:,.0f}"), 413)
+        return Refused(413, "too_large", limit=f"{limit / 1e6:,.0f}", came=f"{int(length) / 1e6:,.0f}")
     return None
 
 
-def _wrong_host(request: Request, policy: AccessPolicy, words: Words) -> Response | None:
+def _wrong_host(request: Request, policy: AccessPolicy) -> Refused | None:
     if policy.hosts is None:
         return None
     try:
@@ -138,7 +138,7 @@ def _wrong_host(request: Request, policy: AccessPolicy, words: Words) -> Respons
     # Where a token is required, a bare address is let in, too: only a name can be made to point here.
     if name in policy.hosts or (policy.token and _is_address(name)):
         return None
-    return PlainTextResponse(words("wrong_host"), 403)
+    return Refused(403, "wrong_host")
 
 
 def _is_address(name: str) -> bool:

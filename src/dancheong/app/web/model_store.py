@@ -12,6 +12,7 @@ from dancheong.artifact import Artifact, read_artifact
 from dancheong.data.prepare import check_together
 from dancheong.params import Params
 from dancheong.prediction.colorizer import Colorizer, with_settings
+from dancheong.system.json_text import finite
 
 OPEN_MODELS = 3
 
@@ -47,6 +48,26 @@ class ModelStore:
                 name = f"{path.stem} ({number})"
             named[name] = path
         return named
+
+    def offered(self, own: Mapping[str, Path]) -> dict[str, Path]:
+        """The models that a visit can choose: the server's, and those that it has brought."""
+        return {**self.models(), **{name: path for name, path in own.items() if path.exists()}}
+
+    def card(self, path: Path) -> dict[str, Any]:
+        """What a model says of itself: the photographs it learned from, how long, its scores.
+
+        Raises:
+            ArtifactError, OSError: the file cannot be read.
+        """
+        artifact = self._entry(path)[1]
+        params = artifact.params
+        card: dict[str, Any] = finite({
+            "category": artifact.category, "color_space": params.color_space, "resol": params.resol, "digest": artifact.digest,
+            "data": artifact.data, "scores": artifact.scores, "images_seen": max(
+                (int(entry.get("images", 0)) for entry in artifact.history), default=0,
+            ), "bytes": path.stat().st_size, "changed_at": path.stat().st_mtime,
+        })
+        return card
 
     def params(self, path: Path) -> Params:
         """A model's parameters, with what the server sets."""

@@ -1,17 +1,20 @@
-"""The server of the page: its parts are made, joined, run and, at the end, removed."""
+"""The server of the page: its parts are made, joined and run. What visitors bring outlives it."""
 
 import logging
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from dancheong import __version__
 from dancheong.params import DancheongError, ExtraMissing
 from dancheong.system.signals import signals_handled
 
@@ -31,41 +34,107 @@ class Options:
     max_upload_mb: int = 500
     places: int = 8
     settings: dict[str, Any] = field(default_factory=dict)
-    left_seconds: float | None = None
+    keep: Path | None = None
+    keep_hours: float = 24.0
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The whole server: an ASGI application, the token that visitors need (empty: none), and what ends its streams."""
+
+    application: Callable[..., Any]
+    token: str
+    end: Callable[[], None]
 
 
 @contextmanager
-def assembled(options: Options, token: str) -> Iterator[Callable[..., Any]]:
-    """The whole server as an ASGI application; at the end its files are removed.
+def assembled(options: Options) -> Iterator[Assembled]:
+    """The whole server.
 
     Raises:
-        ExtraMissing: gradio is not installed.
-        DancheongError: a model file or folder that is not there.
+        ExtraMissing: fastapi is not installed.
+        DancheongError: a model file or folder that is not there, or a folder that another server uses.
     """
     _check(options)
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(f"the page needs {error.name}, which is not installed: pip install 'dancheong[web]'") from error
+    # Only now, because these import numpy and more, for which a server that cannot run need not wait.
+    from dancheong.app.web.model_store import ModelStore
+    from dancheong.app.web.services import Services
+    from dancheong.app.web.trainer import Trainer
+    from dancheong.app.web.visits import Visits
+    from dancheong.app.web.worker import Worker
+
     with ExitStack() as stack:
-        from dancheong.app.web.sessions import LEFT_SECONDS, Sessions
-
+        root = stack.enter_context(_kept(options))
         limit = options.max_upload_mb * 1_000_000
-        left = LEFT_SECONDS if options.left_seconds is None else options.left_seconds
-        sessions = stack.enter_context(Sessions(STORED_UPLOADS * limit, left))
-        gradio = _gradio(sessions.uploads)
-        # Only now, because these import numpy and more, for which a server that cannot run need not wait.
-        from dancheong.app.web.job_queue import JobQueue
-        from dancheong.app.web.model_store import ModelStore
-        from dancheong.app.web.services import Services
-        from dancheong.app.web.trainer import Trainer
-
-        models_folder = options.models_folder or sessions.root / "models"
+        visits = stack.enter_context(Visits(root, STORED_UPLOADS * limit, options.keep_hours))
+        models_folder = options.models_folder or root / "models"
         models_folder.mkdir(parents=True, exist_ok=True)
-        services = Services(
-            sessions, stack.enter_context(JobQueue(options.places)),
-            ModelStore(options.models, models_folder, options.settings, None if options.models else _comes_along()),
-            stack.enter_context(Trainer()), options.roots, models_folder, options.models_folder is not None, limit,
-        )
+        models = ModelStore(options.models, models_folder, options.settings, None if options.models else _comes_along())
         for path in options.models:
-            services.models.params(path)
-        yield _application(gradio, services, options, token)
+            models.params(path)
+        services = Services(
+            visits, stack.enter_context(Worker(visits, models, options.places)), models,
+            stack.enter_context(Trainer(root / "training")), options.roots, models_folder,
+            options.models_folder is not None, limit, f"dancheong_visit_{options.port}",
+        )
+        token = "" if options.host in LOOPBACK else _token(root / "token")
+        yield Assembled(_application(services, options, token), token, visits.end)
+
+
+@contextmanager
+def _kept(options: Options) -> Iterator[Path]:
+    """The folder of visits, for this server alone. With `--port 0`, where no other server follows, a temporary one.
+
+    Raises:
+        DancheongError: another server uses it.
+    """
+    if options.keep is None and options.port == 0:
+        with tempfile.TemporaryDirectory(prefix="dancheong-web-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+        return
+    root = options.keep or state_folder() / f"page-{options.port}"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (root / "lock").open("ab") as file:
+        if not _lock(file):
+            raise DancheongError(f"{root}: another dancheong serve uses this folder; choose another --port or --keep")
+        yield root
+        shutil.rmtree(root / "incoming", ignore_errors=True)
+
+
+def _token(path: Path) -> str:
+    """The token of this folder's visitors: the same when the server starts again, so that their pages go on."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text("ascii")
+
+
+def state_folder() -> Path:
+    """Where programs keep what outlives them, by the system's own rule."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "dancheong"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dancheong"
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Hold a file for this process; False where another one does."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def _comes_along() -> Path | None:
@@ -84,60 +153,51 @@ def _check(options: Options) -> None:
             raise DancheongError(f"{root}: there is no such folder; give one that holds photographs")
 
 
-def _gradio(uploads: Path) -> Any:
-    """gradio, configured before it is imported: uploads go to `uploads`, and nothing is sent to other hosts."""
-    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=str(uploads), HF_HUB_OFFLINE="1")
-    try:
-        import gradio
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(f"the page needs {error.name}, which is not installed: pip install 'dancheong[web]'") from error
-    return gradio
-
-
-def _application(gradio: Any, services: Any, options: Options, token: str) -> Callable[..., Any]:
+def _application(services: Any, options: Options, token: str) -> Callable[..., Any]:
     from fastapi import FastAPI
 
-    from dancheong.app.web import page
     from dancheong.app.web.access import LOOPBACK_HOSTS, AccessPolicy, guarded
-    from dancheong.app.web.routes import add_routes
-    from dancheong.app.web.translations import LANGUAGES
+    from dancheong.app.web.api import add_problems, visit_api
+    from dancheong.app.web.api_training import training_api
+    from dancheong.app.web.files import add_files
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    add_routes(app, services)
-    for language in LANGUAGES:
-        blocks = page.build(language, services)
-        blocks.queue(max_size=None, api_open=False)
-        gradio.mount_gradio_app(
-            app, blocks, path=f"/{language}", footer_links=[], run_history=False, allowed_paths=[],
-            show_error=False, max_file_size=services.max_upload_bytes, ssr_mode=False, enable_monitoring=False, pwa=False,
-            mcp_server=False, theme=page.theme(), css_paths=page.STYLE, head=page.head(language),
-        )
+    app = FastAPI(title="dancheong", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    add_problems(app)
+    app.include_router(visit_api(services))
+    app.include_router(training_api(services))
+    add_files(app, services)
     hosts = LOOPBACK_HOSTS
     if options.host not in LOOPBACK:
         hosts |= {name.lower() for name in (options.host, socket.gethostname(), socket.getfqdn())}
     policy = AccessPolicy(hosts, token, f"dancheong_{options.port}", services.max_upload_bytes)
-    return guarded(app, policy, services.sessions)
+    return guarded(app, policy, services.visits)
 
 
 def serve(options: Options, say: Callable[[str], None]) -> None:
     """Serve the page until Ctrl-C or SIGTERM. Elsewhere than on loopback the address holds a new token."""
-    token = "" if options.host in LOOPBACK else secrets.token_urlsafe(24)
     _check(options)
     listening = _listen(options)
-    # As an exception, so that the files of visitors are removed; SIGHUP comes from a terminal that is closed.
+    # As an exception, so that the photograph in work is finished; SIGHUP comes from a terminal that is closed.
     ended = signals_handled(signal.default_int_handler, ("SIGTERM", "SIGHUP"))
-    with suppress(KeyboardInterrupt), ended, listening, assembled(options, token) as application:
+    with suppress(KeyboardInterrupt), ended, listening, assembled(options) as server:
         import uvicorn
+
+        class Server(uvicorn.Server):
+            """A server that ends its streams of events first, lest it wait for them."""
+
+            def handle_exit(self, sig: int, frame: Any) -> None:
+                server.end()
+                super().handle_exit(sig, frame)
 
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         config = uvicorn.Config(
-            application, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
+            server.application, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
             timeout_graceful_shutdown=2,
         )
         listening.listen()  # a visitor who opens the address at once waits a moment instead of being refused
-        for address in addresses(options.host, listening.getsockname()[1], token):
+        for address in addresses(options.host, listening.getsockname()[1], server.token):
             say(address)
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config).run(sockets=[listening])
 
 
 def _listen(options: Options) -> socket.socket:

@@ -1,29 +1,25 @@
-"""What the handlers of all tabs share: the parts of the server, and what each tab does with them."""
+"""The parts of one server, and what of a visit is shown to whoever asks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import gradio as gr
+from pydantic import BaseModel
 
-from dancheong.app.web.coloring import Photograph, without_folder
-from dancheong.app.web.job_queue import Busy, JobQueue, QueuedJob
 from dancheong.app.web.model_store import ModelStore
-from dancheong.app.web.sessions import Session, Sessions
+from dancheong.app.web.problems import Refused, check_setting
 from dancheong.app.web.trainer import Trainer
 from dancheong.app.web.translations import Words
-from dancheong.app.web.views import VIEWER_WORDS, status
-from dancheong.prediction.result import error_message
+from dancheong.app.web.visits import Comparison, Job, PhotographView, Recipe, Visit, Visits
+from dancheong.app.web.worker import Worker
+from dancheong.params import Params
+from dancheong.params.schema import AT_PREDICTION, BASIC, ROWS, SECTIONS, UpscalerRows
 
-POLL_SECONDS = 0.4
-# How an event reaches the server. Events that report progress are sent over a stream that all events of a page share.
-# gradio closes the stream when no event is under way, and then loses an event that has just joined. So only events that
-# report progress go through it.
-STREAMED: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-AT_ONCE: dict[str, Any] = {**STREAMED, "queue": False}
-
-_VIEWER = Path(__file__).with_name("viewer.js").read_text(encoding="utf-8")
+# What a visitor may not decide for the machine that serves the page.
+OF_THE_SERVER = frozenset({"memory_gb", "tile_px", "devices", "workers", "cache"})
+COLORING_ROWS = frozenset(AT_PREDICTION) - OF_THE_SERVER
+TRAINING_ROWS = frozenset(ROWS) - frozenset(UpscalerRows.model_fields) - OF_THE_SERVER
 
 
 @dataclass(frozen=True)
@@ -31,77 +27,115 @@ class Services:
     """The parts of one server.
 
     `roots`: folders whose photographs may be trained on. `models_folder`: where trained models go; `models_are_kept`: whether
-    it outlives the server. `max_upload_bytes`: of one upload, and of the photographs in a zip.
+    it outlives the server. `max_upload_bytes`: of one upload, and of the photographs in a zip. `cookie` holds a visit's key.
     """
 
-    sessions: Sessions
-    queue: JobQueue
+    visits: Visits
+    worker: Worker
     models: ModelStore
     trainer: Trainer
     roots: tuple[Path, ...]
     models_folder: Path
     models_are_kept: bool
     max_upload_bytes: int
+    cookie: str
 
-    @property
-    def upload_mb(self) -> str:
-        """The largest upload, as the page shows it."""
-        return f"{self.max_upload_bytes / 1e6:,.0f}"
+    def models_for(self, visit: Visit) -> dict[str, Path]:
+        """The models that a visit can choose."""
+        folder = self.visits.folder(visit)
+        return self.models.offered({name: folder / file for name, file in visit.models.items()})
 
-    def session(self, request: gr.Request) -> Session:
-        """The session of the open page that sent a request."""
-        return self.sessions.session(request.session_hash or "")
-
-    def claim(self, uploads: str | list[str] | None, request: gr.Request) -> None:
-        """Event of dropped files: from now on they belong to a session, and are removed with it."""
-        paths = [uploads] if isinstance(uploads, str) else uploads or ()
-        self.session(request).uploads.update(map(Path, paths))
-
-    def models_for(self, session: Session | None) -> dict[str, Path]:
-        """The models that can be chosen: the server's, and those that a session has brought."""
-        return {**self.models.models(), **(session.models if session else {})}
-
-    def new_photograph(self, session: Session, upload: str) -> Photograph:
-        """A photograph of a session, made of an upload."""
-        number = session.next_number()
-        source = self.sessions.take(session, upload, session.folder / str(number) / "in")
-        return Photograph(number, source.name, source, upload)
-
-    def submit(self, session: Session, work: Callable[[QueuedJob], Any]) -> QueuedJob:
-        """Queue `work` for a session. Raises Busy, whose message is the key of the page's text."""
-        if session.job is not None and not session.job.future.done():
-            raise Busy("already")
-        session.job = self.queue.submit(work)
-        return session.job
-
-    def follow(self, words: Words, job: QueuedJob, progress: Callable[[QueuedJob], str]) -> Iterator[str]:
-        """The line of status of a job, each time it changes, until the job has ended."""
-        shown = ""
-        while not job.wait(POLL_SECONDS):
-            ahead = self.queue.ahead(job)
-            text = words("in_line", ahead=ahead) if ahead else progress(job) if job.total else words("opening")
-            line = status(text, "work", job.done / job.total if job.total else 0.0)
-            if line != shown:
-                shown = line
-                yield line
+    def checked(self, visit: Visit, recipe: Recipe) -> Recipe:
+        """A recipe whose model is there and whose settings are in range. Raises Refused."""
+        if recipe.model not in self.models_for(visit):
+            raise Refused(404, "no_such_model", model=recipe.model)
+        return recipe.model_copy(update={"settings": checked_settings(recipe.settings, COLORING_ROWS)})
 
 
-def page_message(error: BaseException, folder: Path) -> str:
-    """An error in words, without the folders of this machine."""
-    return without_folder(error_message(error), folder)
+def checked_settings(settings: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
+    """Settings by their lower-case names. Raises Refused for one that is out of range, or not for a visitor to set."""
+    named = {name.lower(): value for name, value in settings.items()}
+    for name, value in named.items():
+        check_setting(name, value)
+        if name not in allowed:
+            raise Refused(422, "setting_not_here", name=name.upper())
+    return named
 
 
-def viewer(words: Words, name: str) -> Any:
-    """The empty viewer of photographs."""
-    texts = {key: words(key) for key in VIEWER_WORDS}
-    if name == "compared":
-        texts["empty"] = words("compare_empty")
-    return gr.HTML(
-        value="", html_template="<div></div>", js_on_load=_VIEWER, words=texts, elem_id=name, apply_default_css=False,
+class JobView(BaseModel):
+    """How far a job is. `others`: visits whose photographs are colored by turns with these."""
+
+    number: int
+    state: Literal["running", "done", "stopped"]
+    photographs: list[int]
+    done: int
+    failed: int
+    others: int
+
+
+class VisitView(BaseModel):
+    """A visit, or what of it has changed. It is removed when nobody has used it for `hours`."""
+
+    revision: int
+    hours: float
+    max_upload_mb: float
+    photographs: Sequence[PhotographView]
+    removed: list[int]
+    jobs: list[JobView]
+    comparisons: list[Comparison]
+    settings: dict[str, Any]
+
+
+def job_view(services: Services, visit: Visit, job: Job) -> JobView:
+    """How far a job is; photographs that were removed count no more."""
+    photographs = [visit.photographs[number] for number in job.photographs if number in visit.photographs]
+    states = [photograph.state for photograph in photographs]
+    is_open = not job.stopped and any(state in ("waiting", "working") for state in states)
+    return JobView(
+        number=job.number, state="running" if is_open else "stopped" if job.stopped else "done",
+        photographs=[photograph.number for photograph in photographs], done=states.count("done"),
+        failed=states.count("failed"), others=services.worker.others(visit) if is_open else 0,
     )
 
 
-def model_dropdown(words: Words, services: Services, label: str, name: str) -> Any:
-    """A choice of models; the first is chosen."""
-    names = list(services.models.models())
-    return gr.Dropdown(choices=names, value=names[0] if names else None, label=words(label), elem_id=name, filterable=False)
+def visit_view(services: Services, visit: Visit, since: int = -1) -> VisitView:
+    """What of a visit has changed after revision `since`."""
+    with services.visits.lock:
+        changed = [photograph for photograph in visit.photographs.values() if photograph.changed > since]
+        return VisitView(
+            revision=visit.revision, hours=services.visits.hours, max_upload_mb=services.max_upload_bytes / 1e6,
+            photographs=changed,
+            removed=[number for number, revision in visit.removed.items() if revision > since],
+            jobs=[job_view(services, visit, job) for job in visit.jobs], comparisons=visit.comparisons, settings=visit.settings,
+        )
+
+
+class Row(BaseModel):
+    """A parameter for a form, in the language that was asked for."""
+
+    name: str
+    section: str
+    is_basic: bool
+    kind: Literal["choice", "switch", "number", "whole", "text"]
+    choices: dict[str, str]
+    low: float | None
+    high: float | None
+    value: bool | int | float | str
+    label: str
+    meaning: str
+
+
+def rows(words: Words, params: Params, names: frozenset[str]) -> list[Row]:
+    """The parameters of a form, section by section."""
+    kinds: dict[type, Literal["switch", "number", "whole", "text"]] = {
+        bool: "switch", int: "whole", float: "number", str: "text",
+    }
+    return [
+        Row(
+            name=name, section=words.section(section), is_basic=name in BASIC,
+            kind="choice" if ROWS[name].choices else kinds[ROWS[name].kind],
+            choices={choice: words.choice(name, choice) for choice in ROWS[name].choices}, low=ROWS[name].low,
+            high=ROWS[name].high, value=getattr(params, name), label=words.label(name), meaning=words.meaning(name),
+        )
+        for section in SECTIONS for name in section.model_fields if name in names
+    ]

@@ -1,14 +1,24 @@
-"""One training at a time, started, watched, stopped and resumed from the page. The work itself is `train`."""
+"""One training at a time, started, watched, stopped and resumed from the page. The work itself is `train`.
+
+What was ordered stands in a file, so that a training which the server's end has stopped can go on.
+"""
 
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel, ValidationError
+
+from dancheong.app.web.problems import Problem, Refused, problem_of
+from dancheong.app.web.training_photos import Pairing, hold_out
 from dancheong.imaging.files import list_photos
-from dancheong.params import DancheongError, Params
-from dancheong.report.training_page import read_losses
+from dancheong.params import Params
+from dancheong.report.training_page import find_previews, read_losses
+from dancheong.system.whole_file import whole_file
 from dancheong.training.loop import train
 from dancheong.training.session import Progress
 
@@ -16,36 +26,58 @@ State = Literal["idle", "running", "stopping", "stopped", "done", "failed"]
 PREVIEWS = 20  # in a run, where VAL_IMAGES is left as it is
 
 
-class Occupied(DancheongError):
-    """A training is running already."""
+class Order(BaseModel):
+    """What is to be trained: photographs, where the model goes, parameters; `origins` says where they came from.
 
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be trained: photographs, where the model goes, parameters."""
+    `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is moved there first.
+    `is_done`: it was trained to its end.
+    """
 
     name: str
     photos: Path
+    validation: Path | None = None
+    held_out: float = 0.0
+    pairing: Pairing = "derive"
     model: Path
     params: Params
+    origins: dict[str, str] = {}
+    is_done: bool = False
 
 
-@dataclass(frozen=True)
-class Status:
-    """How the training stands. `refusals`: (file, reason) of the photographs that were left out."""
+class Status(BaseModel):
+    """How the training stands. `left_out`: photographs that were not used, with the reason of the first."""
 
     state: State = "idle"
-    order: Order | None = None
-    progress: Progress | None = None
-    message: str = ""
-    refusals: list[tuple[str, str]] = field(default_factory=list)
+    name: str = ""
+    images_seen: int = 0
+    images_total: int = 0
+    images_per_second: float = 0.0
+    seconds_left: float | None = None
+    validated: int = 0
+    advice: str = ""
+    left_out: int = 0
+    first_left_out: str = ""
+    error: Problem | None = None
+
+
+def torch_is_here() -> bool:
+    """Whether a training can run in this installation."""
+    return find_spec("torch") is not None and find_spec("lightning_fabric") is not None
 
 
 class Trainer:
     """The training of this server. Used as a context; at its end a running one is stopped, resumable."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = folder / "training.json"
+        self.order: Order | None = None
         self._status = Status()
+        self._began = 0.0
+        with suppress(OSError, ValidationError):
+            self.order = Order.model_validate_json(self._file.read_bytes())
+            self._status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -69,51 +101,80 @@ class Trainer:
         return self._status.state in ("running", "stopping")
 
     def start(self, order: Order, resume: bool = False) -> None:
-        """Begin, or go on where the same order was stopped. Raises Occupied while another runs."""
+        """Begin, or go on where the same order was stopped. Raises Refused while another runs."""
         with self._lock:
             if self.active:
-                raise Occupied(f"{self._status.order.name if self._status.order else ''} is being trained")
+                raise Refused(409, "training_occupied", name=self._status.name)
             self._stop.clear()
-            self._status = Status("running", order)
+            self.order, self._status = order, Status(state="running", name=order.name)
+            self._began = time.monotonic()
+            self._save(order)
         self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
         self._thread.start()
+
+    def resume(self) -> None:
+        """Go on with the training that was stopped. Raises Refused where there is none."""
+        if self.order is None or not self.order.photos.is_dir():
+            raise Refused(409, "training_nothing")
+        self.start(self.order, resume=True)
 
     def stop(self) -> None:
         """Stop after the current step; what was learned is saved."""
         with self._lock:
             self._stop.set()
             if self._status.state == "running":
-                self._status = replace(self._status, state="stopping")
+                self._status = self._status.model_copy(update={"state": "stopping"})
 
     def history(self) -> list[dict[str, float]]:
         """The entries of losses.jsonl so far."""
-        order = self._status.order
-        return [] if order is None else read_losses(log_folder(order))
+        return [] if self.order is None else read_losses(log_folder(self.order))
 
-    def preview(self) -> Path | None:
-        """The newest preview: gray | predicted | truth."""
-        order = self._status.order
-        return None if order is None else max(log_folder(order).glob("preview_*.png"), default=None)
+    def previews(self) -> list[tuple[int, Path]]:
+        """(images seen, picture) of each preview so far: gray | predicted | truth."""
+        return [] if self.order is None else find_previews(log_folder(self.order), self.history())
+
+    def _save(self, order: Order) -> None:
+        with whole_file(self._file) as temporary:
+            temporary.write_text(order.model_dump_json(), "utf-8")
 
     def _run(self, order: Order, resume: bool) -> None:
         try:
-            params, usual = _with_previews(order), Params()
-            origins = {name: "default" if value == getattr(usual, name) else "set on the page" for name, value in params}
-            result = train(order.photos, order.model, params, resume=resume, watch=self._watch, origins=origins)
-            refusals = [(refusal.file.name, refusal.reason) for refusal in result.refusals]
-            self._set(state="stopped" if result.stopped else "done", refusals=refusals)
+            if order.held_out and order.validation is not None:
+                count = hold_out(order.photos, order.validation, order.held_out, order.pairing)
+                order = order.model_copy(update={"held_out": 0.0, "validation": order.validation if count else None})
+                self.order = order
+                self._save(order)
+            if order.validation is not None:
+                self._set(validated=len(list_photos(order.validation)) // (2 if order.pairing == "folders" else 1))
+            params, origins = _with_previews(order)
+            result = train(
+                order.photos, order.model, params, val=order.validation, resume=resume, watch=self._watch, origins=origins
+            )
+            self.order = order.model_copy(update={"is_done": not result.stopped})
+            self._save(self.order)
+            refusals = [f"{refusal.file.name}: {refusal.reason}" for refusal in result.refusals]
+            self._set(
+                state="stopped" if result.stopped else "done", left_out=len(refusals), first_left_out="".join(refusals[:1]),
+                seconds_left=None,
+            )
         except Exception as error:  # whatever happens, the page says it
-            known = isinstance(error, DancheongError | ValueError)
-            text = (str(error) if known else f"{type(error).__name__}: {error}").replace(f"{order.photos}/", "")
-            self._set(state="failed", message=text.replace(str(order.photos), order.photos.name))
+            self._set(state="failed", error=problem_of(error, self.folder))
 
     def _watch(self, progress: Progress) -> bool:
-        self._set(progress=progress, message=progress.message or self._status.message)
+        elapsed, share = time.monotonic() - self._began, progress.images_seen / max(progress.images_total, 1)
+        # The first steps are slow and few, so they tell little of the rest.
+        is_known = elapsed > 20 or share > 0.05
+        rate = progress.images_per_second
+        left = (progress.images_total - progress.images_seen) / rate if is_known and rate > 0 else None
+        self._set(
+            images_seen=progress.images_seen, images_total=progress.images_total, images_per_second=rate, seconds_left=left,
+            advice=progress.message or self._status.advice,
+        )
         return self._stop.is_set()
 
     def _set(self, **changes: Any) -> None:
         with self._lock:
-            self._status = replace(self._status, **changes)
+            self._status = self._status.model_copy(update=changes)
 
 
 def log_folder(order: Order) -> Path:
@@ -121,13 +182,14 @@ def log_folder(order: Order) -> Path:
     return order.model.with_name(f"{order.model.stem}_log")
 
 
-def _with_previews(order: Order) -> Params:
-    """VAL_IMAGES such that there are some PREVIEWS in the run, where nobody has said how often."""
-    params = order.params
-    if params.val_images != Params().val_images:
-        return params
-    images = params.epochs * len(list_photos(order.photos))
-    return params.model_copy(update={"val_images": max(images // PREVIEWS, 4 * params.batch_size)})
+def _with_previews(order: Order) -> tuple[Params, dict[str, str]]:
+    """VAL_IMAGES such that there are some PREVIEWS in the run, where nobody has said how often; and all origins."""
+    params, origins = order.params, dict(order.origins)
+    if "val_images" not in origins:
+        images = params.epochs * len(list_photos(order.photos))
+        params = params.model_copy(update={"val_images": max(images // PREVIEWS, 4 * params.batch_size)})
+        origins["val_images"] = f"{PREVIEWS} previews in the run"
+    return params, {name: origins.get(name, "default") for name, _ in params}
 
 
 def model_path(name: str, folder: Path) -> Path | None:

@@ -5,8 +5,8 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from dancheong.app.web.problems import Refused
 from dancheong.imaging.formats import READ_SUFFIXES
-from dancheong.params import DancheongError
 
 MAX_FILES = 20_000
 MAX_DEPTH = 8
@@ -14,12 +14,8 @@ _CHUNK_BYTES = 1 << 20
 _UTF8 = 0x800
 
 
-class BadZip(DancheongError):
-    """A zip that is not unpacked. `reason` is the key of the page's text, `details` are filled in."""
-
-    def __init__(self, reason: str, **details: object) -> None:
-        super().__init__(reason + "".join(f", {name}: {value}" for name, value in details.items()))
-        self.reason, self.details = reason, details
+def _bad(code: str, **details: str | int) -> Refused:
+    return Refused(422, code, **details)
 
 
 def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
@@ -34,7 +30,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
         How many there are.
 
     Raises:
-        BadZip: not a zip, encrypted, a name that leads out of the folder, too many files or bytes, or no photograph.
+        Refused: not a zip, encrypted, a name that leads out of the folder, too many files or bytes, or no photograph.
     """
     try:
         with zipfile.ZipFile(archive) as zipped:
@@ -46,7 +42,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, FileExistsError,
             NotADirectoryError) as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise BadZip("zip_broken", error=error) from error
+        raise _bad("zip_broken", error=str(error)) from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -56,22 +52,22 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
 def _members(zipped: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     infos = zipped.infolist()
     if len(infos) > MAX_FILES:
-        raise BadZip("zip_many", count=len(infos), limit=MAX_FILES)
+        raise _bad("zip_many", count=len(infos), limit=MAX_FILES)
     members: dict[str, tuple[zipfile.ZipInfo, PurePosixPath]] = {}
     for info in infos:
         name = _name(info)
         relative = PurePosixPath(name.replace("\\", "/"))
         if relative.is_absolute() or ".." in relative.parts or ":" in name or "\0" in name:
-            raise BadZip("zip_path", name=name)
+            raise _bad("zip_path", name=name)
         is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
         hidden = any(part.startswith((".", "__MACOSX")) for part in relative.parts)
         if info.is_dir() or is_link or hidden or relative.suffix.lower() not in READ_SUFFIXES:
             continue
         if len(relative.parts) > MAX_DEPTH or any(len(part.encode()) > 255 for part in relative.parts):
-            raise BadZip("zip_path", name=name[:200])
+            raise _bad("zip_path", name=name[:200])
         members.setdefault(str(relative).casefold(), (info, relative))
     if not members:
-        raise BadZip("zip_empty", suffixes=", ".join(sorted(READ_SUFFIXES)))
+        raise _bad("zip_empty", suffixes=", ".join(sorted(READ_SUFFIXES)))
     return list(members.values())
 
 
@@ -97,6 +93,6 @@ def _write(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left:
         while chunk := source.read(_CHUNK_BYTES):
             left -= len(chunk)
             if left < 0:
-                raise BadZip("zip_large")
+                raise _bad("zip_large")
             sink.write(chunk)
     return left

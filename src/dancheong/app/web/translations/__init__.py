@@ -1,8 +1,9 @@
 """Everything the page says, in each language: en.json and ko.json beside this file.
 
-`texts` has the sentences by key, with {names} that are filled in, and `choices` what a choice of a parameter is called where
-it does not speak for itself. The meaning of a parameter, its unit and the heading of its section are in English those of the
-schema; a translation has them as `meanings`, `units`, `sections` and `ranges`.
+`texts` has the sentences of the page by key, with {names} that are filled in; `errors` those of what goes wrong, by code;
+`labels` short names of parameters; `choices` what a choice of a parameter is called where it does not speak for itself.
+The meaning of a parameter, its unit and the heading of its section are in English those of the schema; a translation has
+them as `meanings`, `units`, `sections` and `ranges`.
 """
 
 import json
@@ -25,20 +26,24 @@ def catalogue(language: str) -> dict[str, Any]:
 
 
 class Words:
-    """What the page says in one language: ``words("busy")``."""
+    """What the page says in one language: `problem("busy", {})`."""
 
     def __init__(self, language: str) -> None:
         self.language = language if language in LANGUAGES else LANGUAGES[0]
         self._catalogue = catalogue(self.language)
 
-    def __call__(self, key: str, **values: Any) -> str:
-        """The text of a key with `values` filled in."""
-        text: str = self._catalogue["texts"][key]
-        return text.format(**values) if values else text
-
     def choice(self, name: str, choice: str) -> str:
         """What a choice of a parameter is called; most speak for themselves."""
         return str(self._catalogue["choices"].get(name, {}).get(choice, choice))
+
+    def label(self, name: str) -> str:
+        """A short name of a parameter for people, empty where there is none."""
+        return str(self._catalogue["labels"].get(name, ""))
+
+    def problem(self, code: str, details: dict[str, Any]) -> str:
+        """What went wrong, in words."""
+        text: str = self._catalogue["errors"][code]
+        return text.format(**details)
 
     def section(self, section: type[BaseModel]) -> str:
         """The heading of a section of the table."""

@@ -1,0 +1,181 @@
+// The interface of the server, the state of this visit, and the words of the page.
+
+const API = "/api/v1";
+
+// A refusal of the server: a code and its details; `status` 0 where no answer came.
+export class Problem extends Error {
+  constructor(status, code, details = {}) {
+    super(code);
+    Object.assign(this, { status, code, details });
+  }
+}
+
+export async function ask(path, options = {}) {
+  const { json, ...rest } = options;
+  const headers = json === undefined ? {} : { "content-type": "application/json" };
+  const body = json === undefined ? rest.body : JSON.stringify(json);
+  let answer;
+  try {
+    answer = await fetch(API + path, { headers, body, ...rest });
+  } catch {
+    throw new Problem(0, "offline");
+  }
+  if (!answer.ok) {
+    const problem = await answer.json().catch(() => ({ code: "bad_request" }));
+    throw new Problem(answer.status, problem.code, problem.details);
+  }
+  return answer.status === 204 ? null : answer.json();
+}
+
+export const post = (path, json) => ask(path, { method: "POST", json: json ?? {} });
+export const pictureAddress = (photograph, kind, size) =>
+  `${API}/photographs/${photograph.number}/pictures/${kind}?size=${size}&v=${photograph.version}`;
+export const tileAddress = (photograph, kind, level, column, row) =>
+  `${API}/photographs/${photograph.number}/tiles/${kind}/${level}/${column}/${row}?v=${photograph.version}`;
+
+// Uploads a file, telling its progress; without a connection it waits and tries again. The key keeps it from being added twice.
+export async function upload(path, file, progress = () => {}) {
+  const key = crypto.getRandomValues(new Uint32Array(4)).join("");
+  const query = new URLSearchParams({ name: file.name || "pasted.png", upload: key });
+  for (let wait = 1000; ; wait = Math.min(2 * wait, 10000)) {
+    try {
+      return await send(`${API}${path}?${query}`, file, progress);
+    } catch (problem) {
+      if (problem.status) throw problem;
+      progress(null);
+      await new Promise((go) => setTimeout(go, wait));
+    }
+  }
+}
+
+function send(address, file, progress) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", address);
+    request.responseType = "json";
+    request.setRequestHeader("content-type", "application/octet-stream");
+    request.upload.onprogress = (event) => progress(event.total ? event.loaded / event.total : 0);
+    request.onerror = request.onabort = () => failed(new Problem(0, "offline"));
+    request.onload = () => {
+      if (request.status < 300) done(request.response);
+      else failed(new Problem(request.status, request.response?.code ?? "bad_request", request.response?.details));
+    };
+    request.send(file);
+  });
+}
+
+// -- words ---------------------------------------------------------------------------------------------------------------
+
+let words = { texts: {}, errors: {} };
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
+export const problemText = (problem) =>
+  problem.code === "offline" ? t("offline") : fill(words.errors[problem.code] ?? problem.code, problem.details ?? {});
+
+export const language = () => document.documentElement.lang;
+export async function speak(wanted) {
+  words = await ask(`/texts/${wanted}`);
+  document.documentElement.lang = wanted;
+}
+
+// -- elements ------------------------------------------------------------------------------------------------------------
+
+// h("button.quiet", { onclick }, "text"): an element with classes, properties or attributes, and children.
+export function h(tag, properties = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on") || ["value", "checked", "disabled", "hidden", "textContent"].includes(key)) element[key] = value;
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+// -- the visit -----------------------------------------------------------------------------------------------------------
+
+// What the server keeps for this visitor, brought up to date by its events; `change` is told of at each.
+class Visit extends EventTarget {
+  revision = -1;
+  photographs = new Map();
+  jobs = [];
+  comparisons = [];
+  settings = {};
+  hours = 24;
+  training = "";
+  online = true;
+  #busy = null;
+
+  async refresh() {
+    // One at a time, and once more where something came meanwhile.
+    if (this.#busy) { this.again = true; return this.#busy; }
+    this.#busy = this.#load().finally(() => { this.#busy = null; });
+    await this.#busy;
+    if (this.again) { this.again = false; await this.refresh(); }
+  }
+
+  async #load() {
+    const news = await ask(`/visit?since=${this.revision}`);
+    if (news.revision < this.revision) {  // the visit was removed
+      this.revision = -1;
+      this.photographs.clear();
+      return this.#load();
+    }
+    for (const photograph of news.photographs) this.photographs.set(photograph.number, photograph);
+    for (const number of news.removed) this.photographs.delete(number);
+    Object.assign(this, {
+      revision: news.revision, jobs: news.jobs, comparisons: news.comparisons, settings: { ...news.settings, ...this.unsaved },
+      hours: news.hours, uploadMb: news.max_upload_mb,
+    });
+    this.dispatchEvent(new Event("change"));
+  }
+
+  // Settings of the page are kept with the visit, so that a reload and another browser have them.
+  unsaved = {};
+  keep(settings) {
+    Object.assign(this.unsaved, settings);
+    Object.assign(this.settings, settings);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save().catch(() => {}), 300);
+  }
+
+  async save() {
+    clearTimeout(this.timer);
+    const sent = { ...this.unsaved };
+    if (!Object.keys(sent).length) return;
+    await ask("/visit/settings", { method: "PATCH", json: sent });
+    for (const [name, value] of Object.entries(sent)) if (this.unsaved[name] === value) delete this.unsaved[name];
+  }
+
+  // An event source of the browser gives up for good where the server is away; this one does not.
+  watch() {
+    const source = new EventSource(`${API}/events`);
+    source.onmessage = async (event) => {
+      const { revision, training, models } = JSON.parse(event.data);
+      this.#setOnline(true);
+      if (models !== this.models) { this.models = models; this.dispatchEvent(new Event("models")); }
+      if (training !== this.training) { this.training = training; this.dispatchEvent(new Event("training")); }
+      if (revision !== this.revision) await this.refresh().catch(() => {});
+    };
+    source.onerror = () => {
+      source.close();
+      this.#setOnline(false);
+      setTimeout(() => this.watch(), 1000);
+    };
+  }
+
+  #setOnline(online) {
+    if (online === this.online) return;
+    this.online = online;
+    this.dispatchEvent(new Event("connection"));
+    if (online) this.save().catch(() => {});
+  }
+
+  list() {
+    return [...this.photographs.values()].filter((one) => one.role === "photograph");
+  }
+}
+
+export const visit = new Visit();

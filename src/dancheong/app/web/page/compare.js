@@ -1,0 +1,114 @@
+// One photograph, two models; the true colors where they are known.
+
+import { ask, h, post, problemText, t, upload, visit } from "./client.js";
+
+export class CompareTab {
+  constructor(panel, models, color) {
+    Object.assign(this, { panel, models, color });
+    models.addEventListener("change", () => this.#options());
+    visit.addEventListener("change", () => this.update());
+  }
+
+  build() {
+    this.photograph = h("select", { id: "compare-photograph" });
+    this.file = h("input.hide", { type: "file", id: "compare-file", tabindex: "-1", "aria-hidden": "true", onchange: () => this.#add(this.file.files[0]) });
+    this.sides = ["a", "b"].map((side) => h("select", { id: `model-${side}` }));
+    this.go = h("button.primary", { type: "button", id: "compare", onclick: () => this.#compare() }, t("compare"));
+    this.note = h("p.status", { role: "status", id: "compare-status" });
+    this.shown = h("select", { id: "compare-shown", onchange: () => this.update() });
+    this.viewer = this.viewer ?? document.createElement("photo-viewer");
+    this.scores = h("div.scores", { id: "scores" });
+    this.box = h("div.viewerbox", { hidden: true }, h("div.tools", {}, h("label", {}, t("compare_shown"), " ", this.shown), this.links = h("span.row")), this.viewer);
+    const field = (label, element) => h("label.field", {}, h("span", {}, label), element);
+    this.panel.replaceChildren(h("p", {}, t("compare_intro")), h("div.row", {}, field(t("compare_photo"), this.photograph),
+      h("button", { type: "button", onclick: () => this.file.click() }, t("compare_add")), this.file, field(t("model_a"), this.sides[0]), field(t("model_b"), this.sides[1]), this.go),
+      this.note, this.box, this.scores);
+    this.shownNumber = null;
+    this.#options();
+    this.update();
+  }
+
+  opened() { this.models.refresh().catch(() => {}); this.update(); }
+
+  #options() {
+    if (!this.sides) return;
+    const names = this.models.names();
+    this.sides.forEach((side, at) => {
+      const before = side.value;
+      side.replaceChildren(...names.map((name) => h("option", { value: name }, name)));
+      side.value = names.includes(before) ? before : names[at] ?? names[0] ?? "";
+    });
+    this.go.disabled = names.length < 2;
+    if (names.length < 2) this.note.textContent = t("compare_two", { count: names.length });
+  }
+
+  async #add(file) {
+    if (!file) return;
+    this.file.value = "";
+    await this.#try(async () => {
+      const [added] = await upload("/photographs", file);
+      await visit.refresh();
+      this.photograph.value = added.number;
+    });
+  }
+
+  async #compare() {
+    await this.#try(async () => {
+      this.note.textContent = t("compare_running");
+      await post("/comparisons", { photograph: Number(this.photograph.value), models: this.sides.map((side) => side.value) });
+      this.shown.value = "results";
+      await visit.refresh();
+    });
+  }
+
+  async #try(act) {
+    try {
+      await act();
+    } catch (problem) {
+      if (problem.code === undefined) throw problem;
+      this.note.textContent = problemText(problem);
+    }
+  }
+
+  update() {
+    if (!this.photograph) return;
+    const list = visit.list().filter((one) => one.width_px), before = this.photograph.value;
+    const key = list.map((one) => one.number).join();
+    if (key !== this.listed || !this.photograph.options.length) {
+      this.listed = key;
+      this.photograph.replaceChildren(...list.map((one) => h("option", { value: one.number }, one.name)));
+      if (list.some((one) => String(one.number) === before)) this.photograph.value = before;
+    }
+    const last = visit.comparisons.at(-1), pair = last?.photographs.map((number) => visit.photographs.get(number));
+    if (!pair?.every(Boolean)) { this.box.hidden = true; this.scores.replaceChildren(); return; }
+    const failed = pair.find((one) => one.state === "failed");
+    if (failed) this.note.textContent = problemText(failed.error);
+    else if (pair.some((one) => one.state !== "done")) this.note.textContent = t("compare_running");
+    else this.#show(last, pair);
+  }
+
+  async #show(last, [a, b]) {
+    if (this.shownNumber !== last.number) {
+      this.shownNumber = last.number;
+      this.note.textContent = "";
+      const scores = await ask(`/comparisons/${last.number}/scores`).catch(() => null);
+      const truth = scores?.results.length === 3;
+      this.shown.replaceChildren(h("option", { value: "results" }, t("compare_results")),
+        ...(truth ? last.models.map((model, at) => h("option", { value: at }, t("compare_truth", { model }))) : []));
+      this.links.replaceChildren(...[a, b].map((one, at) => h("a.button", { href: `/api/v1/photographs/${one.number}/result`, download: "" }, `${t("download")}: ${last.models[at]}`)));
+      if (scores) this.#scores(last, scores);
+    }
+    this.box.hidden = false;
+    const results = [a, b].map((photograph, at) => ({ photograph, kind: "after", label: last.models[at] }));
+    if (this.shown.value === "results") this.viewer.show(...results);
+    else this.viewer.show({ photograph: a, kind: "before", label: t("truth") }, results[Number(this.shown.value)]);
+  }
+
+  #scores({ models }, { between, results }) {
+    const heads = ["", ...models, ...(results.length === 3 ? [t("score_gray")] : [])];
+    const rows = Object.keys(results[0]).map((name) => h("tr", {}, h("th", { scope: "row" }, t(`score_${name}`)),
+      results.map((one) => h("td", {}, one[name] === null ? "" : one[name].toFixed(2)))));
+    this.scores.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h(head ? "th" : "td", head ? { scope: "col" } : {}, head)))), h("tbody", {}, rows)),
+      between === null ? "" : h("p", {}, t("score_between", { value: between.toFixed(2) })));
+  }
+}

@@ -1,0 +1,63 @@
+// The models that can be chosen, and the tab of their cards.
+
+import { ask, h, problemText, t, upload } from "./client.js";
+
+export class Models extends EventTarget {
+  list = [];
+
+  async refresh() {
+    this.list = await ask("/models");
+    this.dispatchEvent(new Event("change"));
+  }
+
+  names() {
+    return this.list.filter((model) => !model.error).map((model) => model.name);
+  }
+}
+
+export class ModelsTab {
+  constructor(panel, models) {
+    Object.assign(this, { panel, models });
+    models.addEventListener("change", () => this.#cards());
+  }
+
+  build() {
+    this.note = h("p", { role: "status" });
+    this.file = h("input.hide", { type: "file", accept: ".h5", id: "model-file", tabindex: "-1", "aria-hidden": "true", onchange: () => this.#bring(this.file.files[0]) });
+    this.cards = h("ul.cards");
+    this.panel.replaceChildren(h("h2", {}, t("tab_models")), h("p", {}, h("button", { type: "button", onclick: () => this.file.click() }, t("bring_model")), this.file), this.note, this.cards);
+    this.#cards();
+  }
+
+  opened() { this.models.refresh().catch(() => {}); }
+
+  async #bring(file) {
+    if (!file) return;
+    this.file.value = "";
+    try {
+      const { name } = await upload("/models", file, (share) => { this.note.textContent = t("uploading", { name: file.name, percent: Math.round(100 * (share ?? 0)) }); });
+      await this.models.refresh();
+      this.note.textContent = t("model_brought", { name });
+    } catch (problem) {
+      this.note.textContent = problemText(problem);
+    }
+  }
+
+  #cards() {
+    if (!this.cards) return;
+    const list = this.models.list;
+    this.cards.replaceChildren(...(list.length ? list.map((model) => h("li.card", {}, h("h3", {}, model.name), this.#facts(model),
+      h("p", {}, h("a", { href: `/api/v1/models/${encodeURIComponent(model.name)}/file`, download: "" }, t("model_download"))))) : [h("li", {}, t("models_none"))]));
+  }
+
+  #facts({ card, own, error }) {
+    if (error) return h("p.bad", {}, t("card_error"));
+    const facts = [t("card_color", { space: card.color_space, px: card.resol })];
+    if (card.data.photographs) facts.unshift(t("card_photos", { count: card.data.photographs }));
+    if (card.images_seen) facts.push(t("card_seen", { count: card.images_seen }));
+    const delta = card.scores.delta_e_2000 ?? card.scores.val_delta_e_2000;
+    if (delta) facts.push(t("card_scores", { value: delta.toFixed(2) }));
+    if (own) facts.push(t("card_own"));
+    return h("ul", {}, facts.map((fact) => h("li", {}, fact)), h("li", {}, `${t("digest")} `, h("code", {}, card.digest.slice(0, 12))));
+  }
+}

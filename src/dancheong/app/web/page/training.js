@@ -1,0 +1,187 @@
+// Training: photographs, how they are paired and held out, curves and previews, stop and go on from anywhere.
+
+import { chart } from "./chart.js";
+import { ask, h, post, problemText, t, upload, visit } from "./client.js";
+import { SettingsForm } from "./settings.js";
+
+const CHARTS = [
+  ["chart_delta", ["val_delta_e_2000"]], ["chart_l1", ["l1", "val_l1"]], ["chart_gan", ["d_real", "d_fake", "g_gan"]],
+];
+
+export class TrainTab {
+  constructor(panel, models) {
+    Object.assign(this, { panel, models });
+    this.form = new SettingsForm("training", (values) => visit.keep({ training_settings: values }));
+    visit.addEventListener("training", () => this.update());
+  }
+
+  build() {
+    this.order = h("div.order");
+    this.note = h("p.notice.bad", { role: "alert", id: "train-problem", hidden: true });
+    this.status = h("p.status", { role: "status", id: "train-status" });
+    this.bar = h("progress", { max: 1, hidden: true, "aria-label": t("tab_train") });
+    this.stop = h("button", { type: "button", id: "train-stop", hidden: true, onclick: () => this.#stop() }, t("train_stop"));
+    this.resume = h("button", { type: "button", id: "train-resume", hidden: true, onclick: () => this.#try(() => post("/trainings/current/resume")) }, t("train_resume"));
+    this.facts = h("ul.facts");
+    this.charts = h("div.charts");
+    this.previews = h("div.previews");
+    this.panel.replaceChildren(h("p", {}, t("train_intro")), this.order, this.note, h("div.sticky.low", {}, this.status, this.bar, h("p.row", {}, this.stop, this.resume)), this.facts, this.charts, this.previews);
+    this.shown = "";
+    this.#build();
+  }
+
+  opened() { this.update(); }
+
+  async #build() {
+    this.view = await ask("/trainings").catch(() => null);
+    if (!this.view) return;
+    if (!this.view.available) {
+      this.order.replaceChildren(h("p.notice", { id: "no-torch" }, t("no_torch")));
+      return;
+    }
+    const kept = visit.settings.training ?? {};
+    const field = (label, element, hint) => h("label.field", {}, h("span", {}, label), element, hint ? h("small", {}, hint) : "");
+    const choice = (id, names, label, value) => h("select", { id, onchange: () => this.#keep() }, names.map((name) => h("option", { value: name, selected: name === value }, label(name))));
+    this.name = h("input", { type: "text", id: "train-name", value: kept.name ?? "", onchange: () => this.#keep() });
+    this.zip = h("input", { type: "file", accept: ".zip", id: "train-zip", onchange: () => this.#upload(this.zip.files[0]) });
+    this.folder = choice("train-folder", ["", ...this.view.folders], (name) => name || t("train_choose"), kept.folder ?? "");
+    this.folder.onchange = () => { this.#keep(); this.#lookAt(); };
+    this.found = h("p.good", { id: "train-found", role: "status" });
+    this.pairing = choice("train-pairing", ["derive", "folders", "side_by_side"], (name) => t(`pairing_${name}`), kept.pairing);
+    this.direction = choice("train-direction", ["AtoB", "BtoA"], t, kept.direction);
+    this.validation = h("input", { type: "number", min: 0, max: 50, step: 5, value: kept.validation ?? 10, id: "train-validation", onchange: () => this.#keep() });
+    this.preset = choice("train-preset", this.view.presets, (name) => t(`preset_${name}`), kept.preset ?? "default");
+    this.preset.onchange = () => { this.#keep(); this.#settings(); };
+    this.start = h("button.primary", { type: "button", id: "train-start", onclick: () => this.#start() }, t("train_start"));
+    this.order.replaceChildren(...[
+      field(t("train_name"), this.name), field(t("train_zip"), this.zip, t("train_zip_hint", { limit: visit.uploadMb })),
+      this.view.folders.length ? field(t("train_folder"), this.folder) : "", this.found,
+      field(t("pairing"), this.pairing), field(t("direction"), this.direction), field(`${t("validation")} (%)`, this.validation, t("validation_hint")), field(t("preset"), this.preset),
+      h("details.settings", {}, h("summary", {}, t("settings")), this.form.element), h("p", {}, this.start)].filter(Boolean));
+    this.#tellFound(kept.found);
+    this.#settings();
+    this.update();
+  }
+
+  #settings() { this.form.load({ preset: this.preset.value }, visit.settings.training_settings ?? {}).catch(() => {}); }
+
+  #keep(more = {}) {
+    visit.keep({ training: { ...visit.settings.training, name: this.name.value, folder: this.folder.value, pairing: this.pairing.value, direction: this.direction.value,
+      validation: Number(this.validation.value), preset: this.preset.value, ...more } });
+  }
+
+  async #upload(file) {
+    if (!file) return;
+    await this.#try(async () => {
+      const found = await upload("/trainings/photographs", file, (share) => {
+        this.found.textContent = share === null ? t("upload_waits") : t("uploading", { name: file.name, percent: Math.round(100 * share) });
+      });
+      this.folder.value = "";
+      this.#use(found);
+    });
+  }
+
+  async #lookAt() {
+    if (this.folder.value) await this.#try(async () => this.#use(await ask(`/trainings/folder?${new URLSearchParams({ name: this.folder.value })}`)));
+  }
+
+  #use(found) {
+    this.pairing.value = found.pairing;
+    this.direction.value = found.direction;
+    this.#keep({ found, photographs: found.key ?? null });
+    this.#tellFound(found);
+  }
+
+  #tellFound(found) {
+    if (!found) return;
+    const words = [t(`found_${found.pairing}`, { images: found.images, direction: t(found.direction) })];
+    if (found.has_validation) words.push(t("found_validation"));
+    this.found.textContent = words.join(" ");
+  }
+
+  async #start() {
+    const kept = visit.settings.training ?? {};
+    await this.#try(() => post("/trainings", {
+      name: this.name.value, photographs: this.folder.value ? null : kept.photographs ?? null, folder: this.folder.value || null, preset: this.preset.value,
+      pairing: this.pairing.value, direction: this.direction.value, validation: Number(this.validation.value) / 100, settings: this.form.values,
+    }));
+  }
+
+  async #stop() {
+    if (confirm(t("train_stop_ask", { name: this.view?.current.name ?? "" }))) await this.#try(() => post("/trainings/current/stop"));
+  }
+
+  async #try(act) {
+    this.note.hidden = true;
+    try {
+      await act();
+    } catch (problem) {
+      if (problem.code === undefined) throw problem;
+      this.note.textContent = problemText(problem);
+      this.note.hidden = false;
+    }
+    await this.update();
+  }
+
+  async update() {
+    if (!this.status || this.panel.hidden) return;
+    const view = await ask("/trainings").catch(() => null);
+    if (!view) return;
+    this.view = view;
+    const now = view.current, active = ["running", "stopping"].includes(now.state);
+    this.status.textContent = this.#line(now);
+    this.status.classList.toggle("good", now.state === "done");
+    this.bar.hidden = !active;
+    this.bar.value = now.images_seen / Math.max(1, now.images_total);
+    this.stop.hidden = now.state !== "running";
+    this.resume.hidden = now.state !== "stopped" || !view.available;
+    if (this.start) this.start.disabled = active;
+    this.facts.replaceChildren(...this.#facts(now, view).map((fact) => h("li", {}, fact)));
+    await this.#pictures(now);
+  }
+
+  #line(now) {
+    if (now.state === "failed") return t("training_failed", { name: now.name, reason: now.error ? problemText(now.error) : "" });
+    if (now.state !== "running") return t(`training_${now.state}`, { name: now.name });
+    if (!now.images_total) return t("training_begins", { name: now.name });
+    const left = now.seconds_left;
+    const time = left === null ? t("train_left_unknown") : t("train_left", { time: left > 5400 ? t("hours", { count: Math.round(left / 3600) }) : t("minutes", { count: Math.max(1, Math.round(left / 60)) }) });
+    return [t("training_running", { name: now.name }), t("train_images", { seen: now.images_seen, total: now.images_total }), time].join(" · ");
+  }
+
+  #facts(now, view) {
+    const facts = [];
+    if (now.advice) facts.push(now.advice);
+    if (now.validated) facts.push(t("train_validated", { count: now.validated }));
+    if (now.left_out) facts.push(t("train_left_out", { count: now.left_out, first: now.first_left_out }));
+    if (["done", "stopped"].includes(now.state)) {
+      facts.push(h("a", { href: `/api/v1/models/${encodeURIComponent(now.name)}/file`, download: "" }, t("model_download")));
+      facts.push(h("a", { href: "/api/v1/trainings/current/report", download: "" }, t("train_report")));
+      if (!view.models_are_kept) facts.push(t("model_temporary"));
+    }
+    return facts;
+  }
+
+  async #pictures(now) {
+    const key = `${now.name} ${now.images_seen} ${document.documentElement.lang}`;
+    if (key === this.shown || now.state === "idle") return;
+    this.shown = key;
+    const [history, previews] = await Promise.all([ask("/trainings/current/history"), ask("/trainings/current/previews")]).catch(() => [[], []]);
+    this.charts.replaceChildren(...CHARTS.flatMap(([title, names]) => {
+      const series = names.map((name) => [t(`loss_${name}`), history.filter((entry) => name in entry).map((entry) => [entry.images, entry[name]])]).filter(([, points]) => points.length);
+      return series.length ? [chart(t(title), t("chart_x"), series)] : [];
+    }));
+    if (previews.length) {
+      const last = previews.length - 1, image = h("img.preview", { alt: t("previews") }), text = h("span");
+      const range = h("input", { type: "range", min: 0, max: last, step: 1, id: "preview", "aria-label": t("previews") });
+      range.oninput = () => {
+        const one = previews[Number(range.value)];
+        image.src = `/api/v1/trainings/current/previews/${one.images}?of=${encodeURIComponent(now.name)}`;
+        text.textContent = t("preview_after", { images: one.images });
+      };
+      range.value = last;
+      range.oninput();
+      this.previews.replaceChildren(h("h2", {}, t("previews")), image, h("p.row", {}, range, text));
+    }
+  }
+}

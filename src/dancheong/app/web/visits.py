@@ -1,0 +1,329 @@
+"""The visits of people and programs, kept on disk: a reload, an outage or the server's end loses nothing.
+
+A visit is named by a random key, which a browser keeps in a cookie. Its folder holds `visit.json`, written whole or not at
+all at each change, and a folder for each photograph. A visit that nobody has used for some hours is removed.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dancheong.app.web.problems import Problem, Refused
+from dancheong.system.whole_file import whole_file
+
+KEY = re.compile(r"[A-Za-z0-9_-]{22,64}")
+MAX_PHOTOGRAPHS = 200  # of a visit
+MAX_VISITS = 5_000
+KEPT_JOBS = 20
+SWEEP_SECONDS = 60.0
+
+State = Literal["new", "waiting", "working", "done", "failed"]
+Share = Annotated[float, Field(ge=-0.5, le=1.5, allow_inf_nan=False)]
+
+
+class Tone(BaseModel):
+    """How a result is shown and downloaded: `strength` multiplies its chroma, `warmth` moves it to blue or to orange."""
+
+    model_config = ConfigDict(frozen=True)
+    strength: float = Field(1.0, ge=0, le=2, allow_inf_nan=False)
+    warmth: float = Field(0.0, ge=-1, le=1, allow_inf_nan=False)
+
+
+class Stroke(BaseModel):
+    """A line that a person has drawn on the mask.
+
+    `radius` is a share of the longer side; `points` are shares of width and height.
+    """
+
+    glare: bool
+    radius: float = Field(gt=0, le=0.5, allow_inf_nan=False)
+    points: list[tuple[Share, Share]] = Field(min_length=1, max_length=5000)
+
+
+class Recipe(BaseModel):
+    """What a photograph is colored with: a model by its name, and parameters of prediction by theirs."""
+
+    model_config = ConfigDict(frozen=True)
+    model: str = Field(max_length=300)
+    settings: dict[str, bool | int | float | str] = Field(default_factory=dict, max_length=100)
+
+
+class PhotographView(BaseModel):
+    """What is shown of a photograph.
+
+    `recipe`: what it is to be colored with; `made_with`: what the result was colored with. `version` counts the colorings.
+    `masks_unused`: no mask of light reflection is used; `has_mask`: one was used and can be drawn on; `drawn`: a person has.
+    """
+
+    number: int
+    name: str
+    role: Literal["photograph", "comparison"] = "photograph"
+    state: State = "new"
+    recipe: Recipe | None = None
+    made_with: Recipe | None = None
+    error: Problem | None = None
+    width_px: int = 0
+    height_px: int = 0
+    result_width_px: int = 0
+    result_height_px: int = 0
+    seconds: float = 0.0
+    glare_share: float | None = None
+    abstained: bool = False
+    masks_unused: bool = False
+    has_mask: bool = False
+    has_result: bool = False
+    drawn: bool = False
+    stroke_count: int = 0
+    tone: Tone = Tone()
+    version: int = 0
+
+
+class Photograph(PhotographView):
+    """One photograph of a visit, with its files below its folder. `changed`: the visit's revision at the last change."""
+
+    upload: str = ""
+    source: str
+    result: str = ""
+    mask: str = ""
+    strokes: list[Stroke] = []
+    changed: int = 0
+
+
+class Job(BaseModel):
+    """A batch: photographs that are colored one after the other. `stopped`: a person has ended it; what is done stays."""
+
+    number: int
+    photographs: list[int]
+    stopped: bool = False
+
+
+class Comparison(BaseModel):
+    """One photograph colored by two models."""
+
+    number: int
+    photographs: tuple[int, int]
+    models: tuple[str, str]
+
+
+class Visit(BaseModel):
+    """Everything of one visitor."""
+
+    key: str
+    revision: int = 0
+    count: int = 0
+    seen_at: float = 0.0
+    photographs: dict[int, Photograph] = {}
+    removed: dict[int, int] = {}
+    jobs: list[Job] = []
+    comparisons: list[Comparison] = []
+    models: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+
+    def next_number(self) -> int:
+        """A number that nothing else of this visit has had."""
+        self.count += 1
+        return self.count
+
+    def put(self, photograph: Photograph) -> Photograph:
+        """Store a photograph as it is now; inside `Visits.change`."""
+        photograph.changed = self.revision
+        self.photographs[photograph.number] = photograph
+        return photograph
+
+    def pending(self) -> list[Photograph]:
+        """The photographs of its jobs that are not done, in their order."""
+        asked = [number for job in self.jobs if not job.stopped for number in job.photographs]
+        found = [self.photographs[number] for number in dict.fromkeys(asked) if number in self.photographs]
+        return [photograph for photograph in found if photograph.state in ("waiting", "working")]
+
+
+class Visits:
+    """All visits below one folder. Used as a context, which removes what is out of date as long as it lasts.
+
+    Args:
+        root: the folder; visits that an earlier server has left there are found again.
+        max_bytes: of all files together.
+        hours: a visit is removed that nobody has used for so long.
+    """
+
+    def __init__(self, root: Path, max_bytes: int, hours: float = 24.0) -> None:
+        self.root, self._max_bytes, self.hours = root, max_bytes, hours
+        self._folder = root / "visits"
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._promised = 0
+        self._visits: dict[str, Visit] = {}
+        self.lock = self._lock = threading.RLock()  # whoever reads more than one field of a visit holds it
+        self._ended = threading.Event()
+        self._load()
+        self._sweeper = threading.Thread(target=self._sweep_on, name="sweeper", daemon=True)
+
+    def __enter__(self) -> "Visits":
+        self._sweeper.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server is ending."""
+        return self._ended.is_set()
+
+    def end(self) -> None:
+        """Let streams of events end."""
+        self._ended.set()
+
+    # -- visits -----------------------------------------------------------------------------------------------------------
+
+    def visit(self, key: str) -> Visit:
+        """The visit with this key; a key that is not known begins an empty one, which is kept once something is in it.
+
+        Raises:
+            Refused: no key, or none that cannot be guessed.
+        """
+        if not KEY.fullmatch(key):
+            raise Refused(401, "no_visit")
+        with self._lock:
+            visit = self._visits.get(key) or Visit(key=key)
+            visit.seen_at = time.time()
+            return visit
+
+    def revision(self, key: str) -> int:
+        """The revision of a visit, without waiting for a change that is being written."""
+        visit = self._visits.get(key)
+        if visit is None:
+            return 0
+        visit.seen_at = time.time()
+        return visit.revision
+
+    def all(self) -> list[Visit]:
+        """The visits that are kept."""
+        with self._lock:
+            return list(self._visits.values())
+
+    @contextmanager
+    def change(self, visit: Visit) -> Iterator[Visit]:
+        """Change a visit: one thread at a time, and the change is on disk when the context ends."""
+        with self._lock:
+            known = self._visits.setdefault(visit.key, visit)
+            if known is visit and len(self._visits) > MAX_VISITS:
+                del self._visits[visit.key]
+                raise Refused(503, "full")
+            known.revision += 1
+            try:
+                yield known
+            finally:
+                self._save(known)
+
+    def delete(self, visit: Visit) -> None:
+        """Remove a visit and all its files."""
+        with self._lock:
+            self._visits.pop(visit.key, None)
+            visit.photographs.clear()  # lest the photograph in work bring it back
+        shutil.rmtree(self.folder(visit), ignore_errors=True)
+
+    def folder(self, visit: Visit, number: int | None = None) -> Path:
+        """The folder of a visit, or of one of its photographs."""
+        folder = self._folder / visit.key
+        return folder if number is None else folder / str(number)
+
+    def remove_folder(self, visit: Visit, number: int) -> None:
+        """Remove the files of a photograph."""
+        shutil.rmtree(self.folder(visit, number), ignore_errors=True)
+
+    @staticmethod
+    def link(source: Path, target: Path) -> None:
+        """The same file under another name; a link takes no room."""
+        try:
+            target.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, target)
+
+    def path(self, visit: Visit, photograph: Photograph, what: Literal["source", "result", "mask"]) -> Path | None:
+        """A file of a photograph; None where there is none."""
+        relative = getattr(photograph, what)
+        return self.folder(visit, photograph.number) / relative if relative else None
+
+    def _save(self, visit: Visit) -> None:
+        folder = self.folder(visit)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        with whole_file(folder / "visit.json") as temporary:
+            temporary.write_text(visit.model_dump_json(), "utf-8")
+
+    def _load(self) -> None:
+        for folder in self._folder.iterdir():
+            try:
+                visit = Visit.model_validate_json((folder / "visit.json").read_bytes())
+            except (OSError, ValidationError):
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            for photograph in visit.photographs.values():
+                # The server was killed while this one was colored.
+                if photograph.state == "working":
+                    photograph.state = "waiting"
+            self._visits[visit.key] = visit
+
+    # -- room -------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def room_for(self, size_bytes: int) -> Iterator[None]:
+        """Reserve room for an upload while it comes in. Raises Refused where the disk or the limit of uploads has none."""
+        with self._lock:
+            needed = self._promised + size_bytes
+            if self.used_bytes() + needed > self._max_bytes or shutil.disk_usage(self.root).free < 2 * needed:
+                raise Refused(503, "full")
+            self._promised += size_bytes
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._promised -= size_bytes
+
+    def used_bytes(self) -> int:
+        """The size of all files; a file that is linked twice counts once."""
+        sizes: dict[tuple[int, int], int] = {}
+        # os.walk accepts that a folder is removed meanwhile.
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                with suppress(OSError):
+                    status = Path(folder, name).lstat()
+                    sizes[status.st_dev, status.st_ino] = status.st_size
+        return sum(sizes.values())
+
+    def incoming(self) -> Path:
+        """A new file for an upload that comes in; what was broken off is removed later."""
+        folder = self.root / "incoming"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder / secrets.token_hex(8)
+
+    # -- removal ----------------------------------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Remove visits that are out of date, folders of none, and uploads that were broken off."""
+        oldest = time.time() - self.hours * 3600
+        for visit in self.all():
+            with self._lock:
+                if visit.seen_at < oldest and not visit.pending():
+                    self.delete(visit)
+        for folder in self._folder.iterdir():
+            with self._lock:
+                if folder.name not in self._visits:
+                    shutil.rmtree(folder, ignore_errors=True)
+        for path in (self.root / "incoming").glob("*"):
+            with suppress(OSError):
+                if path.stat().st_mtime < time.time() - 3600:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _sweep_on(self) -> None:
+        while not self._ended.wait(SWEEP_SECONDS):
+            with suppress(OSError):
+                self.sweep()
