@@ -1,5 +1,7 @@
 """The doctor names each fault with its file, says what to do, and leaves good photographs alone."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -208,3 +210,15 @@ def test_progress_counts_to_the_end(tmp_path):
     assert seen == [1, 2, 3, 4]
     assert count_photographs(photos, photos) == 4
     assert count_photographs(photos / "a.png", None) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_what_cannot_be_followed_is_told(tmp_path):
+    """Also where no photograph is usable, and each is examined by itself."""
+    for name, side in (("small", 20), ("usable", 300)):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_photo(folder / "a.png", scene(1, side, side))
+        (folder / "behind").symlink_to("nowhere")
+        (reason,) = diagnose(folder, Params()).unreadable
+        assert "a link to nowhere, which cannot be reached" in reason

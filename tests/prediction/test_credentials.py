@@ -4,20 +4,27 @@ import datetime
 import json
 import subprocess
 import sys
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
+import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
-from dancheong.params import ParamError
+from dancheong.imaging.xmp import SOFTWARE, Provenance
+from dancheong.params import ParamError, Params
 from dancheong.prediction import process_file
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.credentials import Signing
-from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.credentials import Recipe, Signing, sign
+from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
 from dancheong.prediction.manifest import read_manifests
+from dancheong.prediction.plan import Job
 
 c2pa = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
 from cryptography import x509  # noqa: E402
@@ -169,6 +176,30 @@ def test_an_original_whose_manifest_was_tampered_with_is_signed_as_such(colorize
     assert "assertion.dataHash.mismatch" in json.dumps(store["manifests"][store["active_manifest"]]["ingredients"])
 
 
+def test_an_original_that_cannot_be_looked_into_is_told(scans, signing, tmp_path):
+    """As where its file is of a kind that the library does not know, or is read here and not there."""
+    result = tmp_path / "result.png"
+    for original_format, notes in (("PNG", 0), ("TIFF", 1), ("BMP", 0)):
+        write_photo(result, np.zeros((20, 30, 3), np.uint8))
+        recipe = Recipe("palace.h5", Params(), Provenance("0" * 64, "1" * 64, original="2" * 64))
+        told = sign(signing, recipe, result, "title.png", scans / "궁.png", original_format)
+        assert len(told) == notes
+        store = store_of(result)
+        assert not failures_of(store)
+        manifest = store["manifests"][store["active_manifest"]]
+        assert manifest["title"] == "title.png"
+        assert manifest["ingredients"][0]["title"] == "궁.png"
+
+
+def test_a_correction_without_color_is_signed_as_what_it_is(scans, signing, tmp_path):
+    result, = filter_files(Params(), [scans / "궁.png"], tmp_path / "out", FolderOptions(sign=signing))
+    store = store_of(result.output)
+    assert not failures_of(store)
+    said = json.dumps(store["manifests"][store["active_manifest"]])
+    assert "/algorithmicallyEnhanced" in said
+    assert "TrainedAlgorithmicMedia" not in said
+
+
 def test_results_are_whole_or_absent_when_signing_fails(colorizer, scans, signing, tmp_path, monkeypatch):
     def failing(self, *_):
         raise c2pa.C2paError("the key is gone")
@@ -183,6 +214,78 @@ def test_results_are_whole_or_absent_when_signing_fails(colorizer, scans, signin
     assert not list((tmp_path / "out").iterdir())
     results = predict_files(colorizer, [scans], tmp_path / "out", FolderOptions(sign=signing))
     assert [result.status for result in results] == ["ok"] * 4
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("depth", [8, 16])
+def test_signing_takes_nothing_from_the_file(scans, signing, tmp_path, photograph, suffix, depth):
+    """Pixels at their depth, EXIF with its places, XMP, resolution and profile; Pillow and OpenCV read it, too."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "An archive"
+    exif[ExifTags.Base.GPSInfo] = {1: "N", 2: (37.0, 34.0, 46.5)}
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.DateTimeOriginal: "1926:05:01 09:00:00"}
+    Image.fromarray(photograph).save(tmp_path / "like.jpg", exif=exif.tobytes(), dpi=(600, 600))
+    path, like = tmp_path / f"a{suffix}", read_photo(tmp_path / "like.jpg")
+    made = Provenance("0" * 64, "1" * 64, original="2" * 64)
+    write_photo(path, photograph if depth == 8 else photograph.astype(np.uint16) * 257, like, made)
+    before, seen = read_photo(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    sign(signing, Recipe("m.h5", Params(), made), path, path.name, scans / "궁.jpg", "JPEG")
+    assert not failures_of(store_of(path))
+    after = read_photo(path)
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), seen)
+    assert (after.exif, after.xmp, after.iptc, after.dpi, after.icc) == (
+        before.exif, before.xmp, before.iptc, before.dpi, before.icc
+    )
+    assert after.exif is not None
+    assert after.xmp is not None
+    with Image.open(path) as image:
+        assert image.getexif()[ExifTags.Base.Artist] == "An archive"
+        assert image.getexif().get_ifd(ExifTags.IFD.GPSInfo)[2] == (37.0, 34.0, 46.5)
+
+
+REMOTE = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+ rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="http://127.0.0.1:%d/a.c2pa"/></rdf:RDF></x:xmpmeta>"""
+
+
+def test_nothing_that_a_photograph_names_is_fetched(colorizer, signing, tmp_path, photograph):
+    """Its XMP may name a manifest on another machine, which the library would fetch if it were let."""
+    asked = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        scan = tmp_path / "remote.jpg"
+        Image.fromarray(photograph).save(scan, xmp=(REMOTE % server.server_port).encode())
+        result, = predict_files(colorizer, [scan], tmp_path / "out", FolderOptions(sign=signing))
+        assert result.status == "ok", result.error
+        assert not asked
+        with scan.open("rb") as file, c2pa.Builder({"claim_generator_info": [SOFTWARE]}) as builder, suppress(c2pa.C2paError):
+            builder.add_ingredient({"title": "a", "relationship": "parentOf"}, "image/jpeg", file)
+        server.shutdown()
+    assert asked, "the library asks where it is let"
+
+
+def test_workers_of_a_cluster_sign_and_strip_too(colorizer, scans, signing, tmp_path, monkeypatch):
+    """What a worker does with the task it is sent, in another folder."""
+    from dancheong.prediction.cluster import on_worker, task_of
+
+    task = task_of(colorizer, FolderOptions(sign=signing, strip="all"))
+    monkeypatch.chdir(tmp_path / "keys")
+    result = on_worker(task, Job(scans / "궁.png", tmp_path / "out" / "궁.png"))
+    assert result.status == "ok", result.error
+    assert not failures_of(store_of(result.output))
+    again, = predict_files(
+        colorizer, [scans / "궁.png"], tmp_path / "out", FolderOptions(sign=signing, strip="all")
+    )
+    assert again.status == "skipped"
 
 
 @pytest.mark.parametrize(

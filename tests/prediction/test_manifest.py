@@ -16,7 +16,6 @@ from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import DancheongError, ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, filter_files, predict_files, upscale_files
-from dancheong.prediction.identity import settings_digest
 from dancheong.prediction.manifest import (
     LEFTOVER,
     Manifest,
@@ -26,6 +25,7 @@ from dancheong.prediction.manifest import (
     summary,
     write_manifest,
 )
+from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.result import FileResult
 from dancheong.system.whole_file import whole_file
 from dancheong.upscaling.upscaler import Upscaler

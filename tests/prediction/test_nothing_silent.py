@@ -187,6 +187,13 @@ def test_the_command_tells_all_of_it_and_exits_so(colorizer, box, tmp_path):
     assert "left out: box/notes.txt: no photograph" in done.stderr
     assert {one["status"] for one in said["files"]} == {"ok"}
     assert all(len(one["sha256"]) == 64 for one in said["files"])
+    for number in range(30):
+        (box / f"{number}.txt").write_text("no photograph")
+    many = command("filter", "box", "-o", "many", cwd=tmp_path)
+    assert many.stderr.count("left out: ") == 21
+    assert "left out: 11 more files; --json names all" in many.stderr
+    for number in range(30):
+        (box / f"{number}.txt").unlink()
     (box / "bad.png").symlink_to("gone")
     for words in (("predict", "m.h5", "box", "-o", "out"), ("filter", "box", "-o", "f"), ("upscale", "box", "-o", "u")):
         done = command(*words, "--quiet", cwd=tmp_path)

@@ -32,7 +32,7 @@ def doctor(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say what is wrong or risky in a set of photographs, and what to do. Exit code 1 only if a set cannot be read."""
+    """Say what is wrong or risky in a set of photographs, and what to do. Exit code 1 only if something cannot be looked at."""
     params = options.effective(table, category, settings)[0].params
     from dancheong.data.doctor import count_photographs, diagnose
 

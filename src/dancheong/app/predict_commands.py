@@ -18,6 +18,7 @@ from dancheong.params import ParamError
 if TYPE_CHECKING:
     from dancheong.prediction.folder import FileResult
 
+_SHOWN_FILES = 20
 Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Photographs, or folders of them.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there (never an input).")]
 Masks = Annotated[Path | None, typer.Option(metavar="DIR", help="Write each photograph's glare mask here.")]
@@ -227,8 +228,11 @@ def report(
     from dancheong.prediction.manifest import summary
 
     counts = {**summary(results), "left_out": len(left_out)}
-    for path, reason in left_out:
+    for path, reason in left_out[:_SHOWN_FILES]:
         say(f"left out: {path}: {reason}", quiet)
+    if left_out[_SHOWN_FILES:]:
+        all_of_them = "--json names all" if manifest is None else f"{manifest} names all"
+        say(f"left out: {len(left_out) - _SHOWN_FILES} more files; {all_of_them}", quiet)
     for result in results:
         if result.status == "failed":
             say(f"failed: {result.input}: {result.error}")

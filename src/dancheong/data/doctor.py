@@ -15,7 +15,7 @@ from dancheong.data.near_duplicates import Likeness, find_alike, likeness
 from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, has_color, read_pair
 from dancheong.glare.detect import detect
 from dancheong.imaging.color import rgb_to_lab
-from dancheong.imaging.files import PhotoError, list_photos, read_small
+from dancheong.imaging.files import PhotoError, list_photos, look_through, read_small
 from dancheong.imaging.resize import LONGEST, fit_size, resize, scaled_size
 from dancheong.params import Params
 from dancheong.system.cores import cores
@@ -92,7 +92,7 @@ class Diagnosis:
 
     `photographs` and `test_photographs` could be read; `shorter_px` are the least, the median and the greatest shorter
     side of the first set, `glare_share` its mean share of light reflection as the detector sees it (None: not looked for).
-    `unreadable` says of a set why none of it could be looked at.
+    `unreadable` says of a set why none of it could be looked at, and of a folder or link why it could not be followed.
     """
 
     findings: tuple[Finding, ...]
@@ -151,6 +151,8 @@ def diagnose(
     if len(sets) == 2:
         leaks = _same_pictures("leakage", sets["test"], sets["train"])
         findings += [Finding(*one, ADVICE["leakage"], "test") for one in leaks]
+    folders = [Path(place) for place in places.values() if place is not None and Path(place).is_dir()]
+    unreached = [f"{one.path}: {one.reason}" for folder in folders for one in look_through(folder)[1] if one.failed]
     order = list(ADVICE)
     findings.sort(key=lambda finding: (order.index(finding.kind), finding.set != "train", finding.file))
     train = sets.get("train", [])
@@ -162,7 +164,7 @@ def diagnose(
         test_photographs=len(sets.get("test", [])),
         shorter_px=(sides[0], sides[len(sides) // 2], sides[-1]) if sides else None,
         glare_share=float(np.mean(shares)) if shares else None,
-        unreadable=tuple(map(str, unreadable)),
+        unreadable=(*map(str, unreadable), *unreached),
     )
 
 

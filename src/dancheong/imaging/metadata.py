@@ -46,6 +46,7 @@ LAYOUT_TAGS = frozenset((
 _DESCRIPTIVE_TAGS = (33432, EXIF, GPS, *range(40091, 40096))
 # A segment's length is written in 16 bits and counts itself.
 _MAX_SEGMENT_BYTES = 65533
+CREDENTIALS = "its Content Credentials (C2PA) are of the file as it was and were left out"
 
 
 @dataclass
@@ -154,6 +155,8 @@ def _find_in_jpeg(file: IO[bytes], found: Metadata) -> None:
             _note(found, "the pictures behind the first (MPF: previews, gain map or other views) were left out")
         elif marker == 0xE2 and content.startswith(_GAIN_MAP_SEGMENT):
             _note(found, "its gain map was left out")
+        elif marker == 0xEB and b"c2pa" in content[:200]:
+            _note(found, CREDENTIALS)
         elif marker == 0xED and content.startswith(_RESOURCES_SEGMENT):
             resources += content.removeprefix(_RESOURCES_SEGMENT)
         elif marker == 0xFE:
@@ -169,7 +172,7 @@ def _find_in_png(file: IO[bytes], found: Metadata) -> None:
             _add_text(kind, file.read(length), found)
             file.seek(4, 1)
             continue
-        if kind in (b"eXIf", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"acTL"):
+        if kind in (b"eXIf", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"acTL", b"caBX"):
             chunks[kind] = file.read(min(length, _MAX_PART_BYTES))
             length -= len(chunks[kind])
         file.seek(length + 4, 1)
@@ -182,6 +185,8 @@ def _find_in_png(file: IO[bytes], found: Metadata) -> None:
         found.frames = struct.unpack(">I", chunks[b"acTL"][:4])[0]
     if b"iCCP" in chunks:
         found.icc = _inflated(chunks[b"iCCP"].partition(b"\0")[2][1:]) or b"damaged"
+    if b"caBX" in chunks:
+        _note(found, CREDENTIALS)
     if not chunks.keys() & {b"sRGB", b"iCCP", b"cICP"}:
         found.color = {kind: struct.unpack(f">{len(chunks[kind]) // 4}I", chunks[kind]) for kind in (b"gAMA", b"cHRM")
                        if len(chunks.get(kind, b"")) == {b"gAMA": 4, b"cHRM": 32}[kind]}
@@ -237,6 +242,8 @@ def _find_in_webp(file: IO[bytes], found: Metadata) -> None:
             found.xmp = file.read(length)
         else:
             frames += kind == b"ANMF"
+            if kind == b"C2PA":
+                _note(found, CREDENTIALS)
             file.seek(length, 1)
         file.seek(length % 2, 1)
     found.frames = max(1, frames)
@@ -257,6 +264,8 @@ def _find_in_tiff(file: IO[bytes], directory: Directory, found: Metadata) -> Non
     found.exif = _blob("<", tree)
     found.orientation = directory.number(ORIENTATION, 1)
     _find_resolution(next((place for place in places if _X in place), directory), found)
+    if any(_C2PA_TAG in place for place in places):
+        _note(found, CREDENTIALS)
 
 
 _FINDERS: dict[str, Callable[[IO[bytes], Metadata], None]] = {

@@ -23,7 +23,7 @@ def stripped(photo: Photo, what: Strip) -> Photo:
     nobody can see. Names of places that a person wrote stay. The resolution stays, and what the result says of itself.
     """
     if what == "all":
-        return Photo(photo.pixels, photo.format, photo.icc, dpi=photo.dpi, notes=photo.notes)
+        return Photo(photo.pixels, photo.format, photo.icc, dpi=photo.dpi, notes=photo.notes, aspect=photo.aspect)
     return replace(
         photo, exif=photo.exif and _exif_without_place(photo.exif), xmp=photo.xmp and _xmp_without_place(photo.xmp),
         texts=tuple((keyword, text) for keyword, text in photo.texts if not _PLACE.search(keyword)),

@@ -135,6 +135,20 @@ def updated(packet: bytes | None, provenance: Provenance | None) -> bytes | None
     return f'{head}{root.toxml()}\n<?xpacket end="w"?>'.encode()
 
 
+def provenance_of(packet: bytes | None) -> Provenance | None:
+    """The provenance in a packet (from `check_packet`); None where none was put in."""
+    # Most packets are strangers', and a tree of each would take time.
+    if packet is None or _OWN.encode() not in packet:
+        return None
+    rdf = _rdf_of(minidom.parseString(packet))
+    assert rdf is not None  # as check_packet saw
+    if not _take(rdf, _OWN, "Software"):
+        return None
+    model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
+    source_type = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType").removeprefix(SOURCE_TYPES)
+    return Provenance(model, params, source_type, _take(rdf, _OWN, "Original") or None)
+
+
 def describes_what_is_gone(packet: bytes) -> list[str]:
     """What a packet (from `check_packet`) describes that no result has, in words, each once."""
     rdf = _rdf_of(minidom.parseString(packet))
@@ -150,26 +164,13 @@ def _names_in(rdf: minidom.Element, namespace: str) -> set[str]:
     return {node.localName for node in nodes if node.namespaceURI == namespace and node.localName}
 
 
-def provenance_of(packet: bytes | None) -> Provenance | None:
-    """The provenance in a packet (from `check_packet`); None where none was put in."""
-    # Most packets are strangers', and a tree of each would take time.
-    if packet is None or _OWN.encode() not in packet:
-        return None
-    rdf = _rdf_of(minidom.parseString(packet))
-    assert rdf is not None  # as check_packet saw
-    if not _take(rdf, _OWN, "Software"):
-        return None
-    model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
-    source_type = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType").removeprefix(SOURCE_TYPES)
-    return Provenance(model, params, source_type, _take(rdf, _OWN, "Original") or None)
-
-
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described
     for name in ("Software", "Model", "Parameters", "Original"):
         _take(rdf, _OWN, name)
-    software, version = " ".join(SOFTWARE.values()), provenance.model and f"{__version__}, model {provenance.model}"
+    software = " ".join(SOFTWARE.values())
+    version = provenance.model and f"{SOFTWARE['version']}, model {provenance.model}"
     tool = _take(rdf, _XMP, "CreatorTool") or software
     values = {
         ("xmp", _XMP, "CreatorTool"): tool,

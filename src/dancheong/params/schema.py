@@ -84,6 +84,10 @@ class TrainingRows(_Rows):
     encoder_frozen: float = row(
         0.1, "share of the training in which a pretrained encoder stands still, until the rest can use it", ge=0, le=1,
     )
+    init_share: float = row(
+        0.5, "with --init: share of the weights it began with in the average that is stored, which keeps what they know of "
+        "other photographs", ge=0, le=1, source="Wortsman et al. 2022",
+    )
     lr_decay_start: float = row(
         0.6, "share of the training after which the learning rate falls linearly to 0 (.5 in the paper)", ge=0, le=1,
         source=PIX2PIX,

@@ -15,7 +15,8 @@ from dancheong.imaging.xmp import SOFTWARE, SOURCE_TYPES, Provenance
 from dancheong.params import DancheongError, ExtraMissing, ParamError, Params
 from dancheong.system.whole_file import whole_file
 
-_FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "TIFF": "image/tiff", "WEBP": "image/webp", "HEIF": "image/heif"}
+_FORMATS = {name: f"image/{name.lower()}" for name in ("JPEG", "PNG", "TIFF", "WEBP", "HEIF", "AVIF", "GIF", "JXL")}
+_UNKNOWN = "application/octet-stream"
 _SUFFIXES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
 _SETTINGS = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
@@ -39,7 +40,7 @@ class Signing:
 
     def digest(self) -> str:
         """Tells signers apart."""
-        return sha256(self.certificates.read_bytes()).hexdigest()
+        return sha256(_pem(self)[1]).hexdigest()
 
     def check(self) -> None:
         """Sign one pixel, so that what cannot be done is told before any photograph is colored.
@@ -66,10 +67,8 @@ class Recipe:
 
     def manifest(self, title: str) -> dict[str, Any]:
         """The manifest of a result of the name `title`, with the original as its parent (C2PA 2.1)."""
-        edited = {
-            "action": "c2pa.edited", "softwareAgent": SOFTWARE, "digitalSourceType": SOURCE_TYPES + self.made.source_type,
-            "description": "Color was predicted by a trained network.",
-        }
+        source_type = SOURCE_TYPES + self.made.source_type
+        edited = {"action": "c2pa.edited", "softwareAgent": SOFTWARE, "digitalSourceType": source_type}
         recipe = {
             "model": {"name": self.model_name, "digest": self.made.model}, "originalSha256": self.made.original,
             "settingsDigest": self.made.params,
@@ -86,12 +85,17 @@ class Recipe:
         }
 
 
-def sign(signing: Signing, recipe: Recipe, result: Path, title: str, original: Path, original_format: str) -> None:
+def sign(
+    signing: Signing, recipe: Recipe, result: Path, title: str, original: Path, original_format: str
+) -> tuple[str, ...]:
     """Put signed Content Credentials into the file `result`, whole or not at all; what the original's say is kept in them.
 
     Args:
         title: the name that the result will have.
         original_format: as `Photo.format`.
+
+    Returns:
+        A note where the library cannot look into the original, which is then named by its name and sha256 alone.
 
     Raises:
         DancheongError: nothing was signed, and why.
@@ -104,7 +108,8 @@ def sign(signing: Signing, recipe: Recipe, result: Path, title: str, original: P
             whole_file(result) as signed, original.open("rb") as parent, result.open("rb") as source,
             signed.open("w+b") as target,
         ):
-            _sign(c2pa, signing, recipe.manifest(title), original.name, (parent, original_format), (source, target, kind))
+            given, written = (parent, original_format), (source, target, kind)
+            return _sign(c2pa, signing, recipe.manifest(title), original.name, given, written)
     except c2pa.C2paError as error:
         raise DancheongError(f"{original}: the result could not be signed ({_words(error)})") from error
 
@@ -112,15 +117,22 @@ def sign(signing: Signing, recipe: Recipe, result: Path, title: str, original: P
 def _sign(
     c2pa: Any, signing: Signing, manifest: dict[str, Any], parent_name: str, parent: tuple[IO[bytes], str],
     result: tuple[IO[bytes], IO[bytes], str],
-) -> None:
+) -> tuple[str, ...]:
     """`parent`: file and format; `result`: file without and with Content Credentials, and format."""
     # A signer of this thread's own, which costs little.
     signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(*_pem(signing), None))
     with signer, c2pa.Builder(manifest, c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))) as builder:
         ingredient = {"title": parent_name, "relationship": "parentOf", "label": _PARENT}
-        builder.add_ingredient(ingredient, _FORMATS.get(parent[1], "application/octet-stream"), parent[0])
+        notes: tuple[str, ...] = ()
+        try:
+            builder.add_ingredient(ingredient, _FORMATS.get(parent[1], _UNKNOWN), parent[0])
+        except c2pa.C2paError as error:
+            parent[0].seek(0)
+            builder.add_ingredient(ingredient, _UNKNOWN, parent[0])
+            notes = (f"what Content Credentials it had is not known, because it could not be looked into ({_words(error)})",)
         source, target, kind = result
         builder.sign(signer, _FORMATS[kind], source, target)
+        return notes
 
 
 def _library() -> Any:

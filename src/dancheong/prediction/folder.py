@@ -15,8 +15,8 @@ from dancheong.prediction.cluster import run_on_cluster, task_of
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import refuse_pairs
 from dancheong.prediction.contact_sheet import contact_sheet
-from dancheong.prediction.identity import settings_digest
 from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
+from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import FolderOptions, Job, Plan, plan_folder, why_coloring_uses_no_mask, why_masks_unused
 from dancheong.prediction.process_file import Numbered, coloring, enlarging, filtering, run_jobs
 from dancheong.prediction.result import FileResult
@@ -61,8 +61,6 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
-    if options.sign is not None:
-        options.sign.check()
     folder = None if out_dir is None else Path(out_dir)
     plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
@@ -147,8 +145,8 @@ def _collect(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | 
         options.tell(f"{count} half-written files of a run that was killed were removed")
     for one in plan.left_out:
         options.left_out(one.path, one.reason)
-        if manifest is not None:
-            manifest.leave_out(one.path, one.reason)
+    if manifest is not None:
+        manifest.leave_out(plan.left_out)
 
     # Refused jobs are done at once, the others as they come.
     results: dict[int, FileResult] = {}
@@ -162,7 +160,7 @@ def _collect(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | 
 
     for number, job in enumerate(jobs):
         refusal = job.refusal
-        if not refusal and manifest is not None and not options.overwrite and job.output.exists():
+        if not refusal and manifest is not None and not options.overwrite:
             refusal = manifest.result_of_another(job.photo, job.output)
         if refusal:
             add(number, FileResult(job.photo, job.output, "failed", error=refusal))

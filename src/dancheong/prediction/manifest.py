@@ -16,13 +16,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from dancheong.imaging.files import LeftOut
 from dancheong.imaging.formats import WRITABLE_SUFFIXES
 from dancheong.params import DancheongError, ParamError
+from dancheong.prediction.plan import identity, is_there
 from dancheong.prediction.result import FileResult
 from dancheong.system.csv_text import csv_line, from_cell
 from dancheong.system.whole_file import whole_file
 
 MODEL_LETTERS = 12
+_MADE = ("ok", "skipped")
 # The temporary files of `dancheong.system.whole_file.whole_file`, which stay when their process is killed.
 LEFTOVER = re.compile(rf"\.[0-9a-f]{{16}}({'|'.join(map(re.escape, sorted(WRITABLE_SUFFIXES)))})", re.IGNORECASE)
 
@@ -59,11 +62,8 @@ class Row:
         """The row as it stands in the file."""
         shares = ["" if value is None else f"{value:.4f}" for value in (self.glare_share, self.confidence)]
         sizes = [str(side or "") for side in (self.width_px, self.height_px)]
-        words = [" ".join(text.splitlines()) for text in (self.error, self.notes)]
-        seconds = f"{self.seconds:.3f}"
-        return csv_line(
-            [self.file, self.output, *sizes, *shares, seconds, self.status, *words, self.sha256, self.model]
-        )
+        figures = [*sizes, *shares, f"{self.seconds:.3f}"]
+        return csv_line([self.file, self.output, *figures, self.status, self.error, self.notes, self.sha256, self.model])
 
 
 # The byte order mark lets spreadsheets recognize UTF-8.
@@ -108,7 +108,7 @@ class Manifest:
                 self._append(b"\n")
             rows = _rows(data)
             self.rows = {row.key: row for row in rows}
-            self._made = {row.output: row for row in rows if row.status in ("ok", "skipped")}
+            self._made = {row.output: row for row in rows if row.status in _MADE}
         except BaseException:
             self._file.close()
             raise
@@ -127,17 +127,17 @@ class Manifest:
         """
         output = self._name(result.output)
         made = self._made.get(output)
-        known = made is not None and made.sha256 == result.sha256 and _is_path(result.input, made.file)
-        if result.status == "skipped" and known:
+        now = identity(result.input), result.sha256
+        if result.status == "skipped" and made is not None and (identity(Path(made.file)), made.sha256) == now:
             return
         self._add(Row(
             str(result.input), output, result.width, result.height, result.glare_share, result.confidence, result.seconds,
-            result.status, result.error or "", "; ".join(result.notes), result.sha256, self.model,
+            result.status, _one_line(result.error or ""), _one_line("; ".join(result.notes)), result.sha256, self.model,
         ))
 
-    def leave_out(self, path: Path, reason: str) -> None:
-        """Append a file that is no photograph, and why."""
-        self._add(Row(str(path), error=reason, model=self.model))
+    def leave_out(self, others: Iterable[LeftOut]) -> None:
+        """Append what is no photograph, and why."""
+        self._add(*(Row(str(one.path), error=_one_line(one.reason), model=self.model) for one in others))
 
     def result_of_another(self, photo: Path, output: Path) -> str:
         """A sentence where the result of another photograph that is still there stands at `output`; else empty.
@@ -145,10 +145,7 @@ class Manifest:
         A photograph that was moved is the same one, if its content is: that is for others to see.
         """
         row = self._made.get(self._name(output))
-        if row is None or _is_path(photo, row.file):
-            return ""
-        other = Path(row.file)
-        if not other.exists() or other.samefile(photo):
+        if row is None or not is_there(output) or not is_there(Path(row.file)) or identity(Path(row.file)) == identity(photo):
             return ""
         return f"{output}: is the result of {row.file}; choose another folder for the results"
 
@@ -173,13 +170,12 @@ class Manifest:
         path = output.relative_to(self._out_dir) if output.is_relative_to(self._out_dir) else output
         return path.as_posix()
 
-    def _add(self, row: Row) -> None:
-        before = self.rows.get(row.key)
-        self.rows[row.key] = row
-        if row.status in ("ok", "skipped"):
-            self._made[row.output] = row
-        if before != row or row.status == "ok":
-            self._append(row.line())
+    def _add(self, *rows: Row) -> None:
+        news = [row for row in rows if row.status == "ok" or self.rows.get(row.key) != row]
+        self.rows |= {row.key: row for row in news}
+        self._made |= {row.output: row for row in news if row.status in _MADE}
+        if news:
+            self._append(b"".join(row.line() for row in news))
 
     def _append(self, data: bytes) -> None:
         self._file.write(data)
@@ -249,8 +245,8 @@ def _rows(data: bytes) -> list[Row]:
     return rows
 
 
-def _is_path(path: Path, name: str) -> bool:
-    return path.absolute() == Path(name).absolute()
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def _is_held(path: Path) -> bool:

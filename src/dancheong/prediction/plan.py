@@ -55,7 +55,7 @@ class FolderOptions:
         strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
         sign: for Content Credentials in each result.
 
-    `confidence_dir`, `manifest`, `workers`, `cluster` and `sign` are for coloring alone.
+    `confidence_dir`, `manifest`, `workers` and `cluster` are for coloring alone.
     """
 
     overwrite: bool = False
@@ -117,6 +117,8 @@ def plan_folder(
             replace another file, or results alone where `out_dir` is None.
     """
     _check_folders(out_dir, options)
+    if options.sign is not None:
+        options.sign.check()
     folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir)
     photos, left_out = find_photos(inputs, [folder for folder in folders if folder is not None])
     if out_dir is None:
@@ -213,9 +215,14 @@ def identity(path: Path) -> Identity:
     """The same for two paths that lead to one file, whether by links or by another letter case."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no system has
         return str(path.absolute())
     return status.st_dev, status.st_ino
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path leads to something that can be reached."""
+    return isinstance(identity(path), tuple)
 
 
 def why_masks_unused(params: Params, stage: Literal["train", "predict"]) -> str:

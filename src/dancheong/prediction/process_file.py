@@ -6,9 +6,9 @@ release Python's lock while they compute. What is in memory at a time is bounded
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -21,14 +21,15 @@ from dancheong.glare.control import control_glare
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
 from dancheong.imaging.formats import READ_SUFFIXES
+from dancheong.imaging.metadata import CREDENTIALS
 from dancheong.imaging.strip import stripped
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.credentials import Recipe, sign
-from dancheong.prediction.identity import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.memory import Budget, bytes_needed, check_allowed, is_out_of_memory, rows_within
+from dancheong.prediction.origin import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.plan import FolderOptions, Job
 from dancheong.prediction.result import FileResult, error_message
 from dancheong.system.whole_file import whole_file
@@ -65,17 +66,28 @@ class Processor:
     Attributes:
         apply: (pixels as read, drawn mask, job, resources) -> what is to be written.
         needs: rows of a strip and bytes of memory that a photograph needs; raises ParamError beyond MEMORY_GB.
-        provenance: (job, sha256 of its photograph) -> what is written into each result, and what a result that is there
-            must say to be taken for this photograph's.
-        sign: (file that was written, its name, photograph, provenance) -> None: signs it; None where nothing is signed.
+        model: digest of the model that does it; None where there is none.
+        model_name: for Content Credentials.
+        source_type: of the results, as `Provenance.source_type`.
+        more: what shapes the results beside the parameters and the options.
     """
 
     apply: Callable[[Pixels, Pixels | None, Job, Resources], Processed]
     needs: Callable[[ImageSpec, Job], tuple[int, int]]
     params: Params
     options: FolderOptions
-    provenance: Callable[[Job, str], Provenance]
-    sign: Callable[[Path, Job, Photo, Provenance], None] | None = None
+    model: str | None
+    model_name: str = ""
+    source_type: str = "algorithmicallyEnhanced"
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def provenance(self, job: Job, sha256: str) -> Provenance:
+        """What the results of a photograph (`sha256`: of its file) say of themselves, and must say where they are there."""
+        drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)[0]
+        sign = self.options.sign
+        signer = None if sign is None else sign.digest()
+        settings = settings_digest(self.params, **self.more, strip=self.options.strip, signer=signer, drawn_mask=drawn)
+        return Provenance(self.model, settings, self.source_type, sha256)
 
 
 def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
@@ -123,16 +135,9 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
             check_allowed("enlarging", spec, needed, params)
         return rows, needed
 
-    enlarged_by = None if upscaler is None else upscaler.digest
-    name = model.opened[0].name if model.opened else "a model in memory"
-
-    def sign_result(path: Path, job: Job, original: Photo, made: Provenance) -> None:
-        assert options.sign is not None
-        sign(options.sign, Recipe(name, params, made), path, job.output.name, job.photo, original.format)
-
     return Processor(
-        apply, needs, params, options, _provenance(model.digest, params, options, upscaler=enlarged_by),
-        None if options.sign is None else sign_result,
+        apply, needs, params, options, model.digest, model.opened[0].name if model.opened else "", Provenance.source_type,
+        {"upscaler": None if upscaler is None else upscaler.digest},
     )
 
 
@@ -151,9 +156,8 @@ def filtering(
         }
         return Processed(controlled.pixels, mask_hw, figures)
 
-    provenance = _provenance(None, params, options, "algorithmicallyEnhanced")
     # One photograph is filtered at a time, and none is refused, so that nothing depends on the memory it needs.
-    return Processor(apply, lambda spec, job: (0, 0), params, options, provenance)
+    return Processor(apply, lambda spec, job: (0, 0), params, options, None)
 
 
 def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOptions) -> Processor:
@@ -167,22 +171,7 @@ def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOpt
         check_allowed("enlarging", spec, needed, params)
         return 0, needed
 
-    provenance = _provenance(upscaler.digest, params, options, "algorithmicallyEnhanced", scale=scale)
-    return Processor(apply, needs, params, options, provenance)
-
-
-def _provenance(
-    model: str | None, params: Params, options: FolderOptions, source_type: str = Provenance.source_type, **more: Any
-) -> Callable[[Job, str], Provenance]:
-    """What `Processor.provenance` is. `more`: what else shapes the results."""
-    signer = None if options.sign is None else options.sign.digest()
-
-    def of(job: Job, sha256: str) -> Provenance:
-        drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)[0]
-        settings = settings_digest(params, **more, strip=options.strip, signer=signer, drawn_mask=drawn)
-        return Provenance(model, settings, source_type, sha256)
-
-    return of
+    return Processor(apply, needs, params, options, upscaler.digest, more={"scale": scale})
 
 
 def run_jobs(processor: Processor, jobs: Sequence[Job], workers: int, threads: int = 1) -> Iterator[Numbered]:
@@ -233,7 +222,7 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
         if there == job.results:
             return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256)
         done = _within_budget(processor, job, made, budget, threads)
-        lost = (CREDENTIALS_LOST,) if has_credentials and processor.sign is None else ()
+        lost = (CREDENTIALS_LOST,) if has_credentials and processor.options.sign is None else ()
         return replace(done, notes=done.notes + lost, sha256=sha256)
     except Exception as error:  # whatever one photograph does, the others are done
         return replace(failure(job, error), sha256=sha256)
@@ -282,7 +271,9 @@ def _process(processor: Processor, job: Job, resources: Resources, made: Provena
     if processor.options.strip is not None:
         original = stripped(original, processor.options.strip)
     done = processor.apply(pixels.pop(), drawn_mask, job, resources)
-    notes = (*original.notes, *_write(processor, job, done, original, made))
+    # The reader does not know whether they are kept, as a parent's.
+    read = (note for note in original.notes if note != CREDENTIALS)
+    notes = (*read, *_write(processor, job, done, original, made))
     height, width = done.result.shape[:2]
     return FileResult(
         job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
@@ -305,12 +296,13 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
         path.parent.mkdir(parents=True, exist_ok=True)
         if path != job.output:
             write_photo(path, pixels, provenance=replace(made, source_type=""))
-        elif processor.sign is None:
+        elif processor.options.sign is None:
             notes = write_photo(path, pixels, original, made, processor.params.output_profile)
         else:
+            recipe = Recipe(processor.model_name, processor.params, made)
             with whole_file(path) as unsigned:
-                notes = write_photo(unsigned, pixels, original, made)
-                processor.sign(unsigned, job, original, made)
+                notes = write_photo(unsigned, pixels, original, made, processor.params.output_profile)
+                notes += sign(processor.options.sign, recipe, unsigned, path.name, job.photo, original.format)
     return notes
 
 

@@ -51,6 +51,9 @@ class ColorizerTrainer(Trainer):
             fabric, params, cache, val_cache, images_total, params.val_images, generator, discriminator, params.lr,
             (params.beta1, 0.999),
         )
+        self._start: list[Tensor] = []
+        if init is not None and params.init_share:
+            self._start = [parameter.detach().clone() for parameter in generator.parameters()]
         self._initial = {
             "initial_generator": weights_digest(generator),
             "initial_discriminator": "" if discriminator is None else weights_digest(discriminator),
@@ -84,8 +87,11 @@ class ColorizerTrainer(Trainer):
         return best is None or scores["val_delta_e_2000"] < best["val_delta_e_2000"]
 
     def averaged(self) -> Network:
-        """With frozen statistics of batch norm, measured for exactly these weights."""
+        """With INIT_SHARE of the weights that --init gave, and frozen statistics of batch norm, measured for exactly these."""
         generator: Network = super().averaged()
+        if self._start:
+            with torch.no_grad():
+                torch._foreach_lerp_(list(generator.parameters()), self._start, self.params.init_share)
         # The first process does this alone.
         sync_batch_norm(generator, False)
         # In batches of the training's size: the weights have learned under statistics of such batches (docs/decisions/0002).

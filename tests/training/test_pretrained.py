@@ -1,0 +1,114 @@
+"""Trainings that begin with knowledge: a pretrained encoder, or another model."""
+
+import numpy as np
+import pytest
+
+from dancheong.artifact import read_artifact
+from dancheong.models.efficientnet import is_encoder_row, pretrained_weights
+from dancheong.params import ParamError, resolve
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.scenes import write_scenes
+from dancheong.training.loop import train
+
+TINY = {
+    "RESOL": 32, "NGF": 4, "BATCH_SIZE": 2, "EPOCHS": 2, "VAL_IMAGES": 4, "DEVICE": "cpu", "PRECISION": "32-true",
+    "GLARE_MODE": "off",
+}
+
+
+def tiny(**changes):
+    return resolve(settings={**TINY, **changes}).params
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    write_scenes(folder, 6, 1, 72, 48)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lite(photos):
+    train(photos, photos.parent / "lite.h5", tiny())
+    return photos.parent / "lite.h5"
+
+
+@pytest.fixture(scope="module")
+def unet(photos):
+    train(photos, photos.parent / "unet.h5", tiny(ENCODER="unet", DEPTH=2, KSIZE=5))
+    return photos.parent / "unet.h5"
+
+
+def weights(path):
+    return {name: weight.astype(np.float32) for name, weight in read_artifact(path).weights.items()}
+
+
+def test_the_model_file_is_all_that_a_prediction_needs(lite):
+    gray = np.random.default_rng(1).integers(0, 256, (70, 101), dtype=np.uint8)
+    one, other = (Colorizer.open(lite, runtime)(gray).astype(int) for runtime in ("onnx", "torch"))
+    assert one.shape == (70, 101, 3)
+    assert np.abs(one - other).max() <= 1
+
+
+@pytest.mark.parametrize("start", ["encoder", "init"])
+def test_six_steps_equal_three_then_three(photos, lite, tmp_path, start):
+    init = lite if start == "init" else None
+    train(photos, tmp_path / "whole.h5", tiny(), init=init)
+    train(photos, tmp_path / "parts.h5", tiny(), init=init, watch=lambda progress: progress.images_seen >= 6)
+    train(photos, tmp_path / "parts.h5", tiny(), init=init, resume=True)
+    whole, parts = (read_artifact(tmp_path / name).weights for name in ("whole.h5", "parts.h5"))
+    assert all(whole[name].tobytes() == parts[name].tobytes() for name in whole)
+
+
+@pytest.mark.parametrize(("rows", "stands_still"), [
+    ({"ENCODER_FROZEN": 1}, True), ({"LR_ENCODER": 0}, True), ({"ENCODER_FROZEN": 0, "LR_ENCODER": 0.01}, False),
+])
+def test_the_encoder_stands_still_where_rows_say_so(photos, tmp_path, rows, stands_still):
+    train(photos, tmp_path / "m.h5", tiny(**rows))
+    trained, published = weights(tmp_path / "m.h5"), pretrained_weights("lite0", 1)
+    moved = [name for name, weight in published.items() if not np.array_equal(trained[name], weight.astype(np.float16))]
+    assert bool(moved) is not stands_still
+
+
+def test_a_training_begins_with_the_weights_of_another_model(photos, lite, tmp_path):
+    begun = tiny(EPOCHS=1, INIT_SHARE=0, RESOL=64, LR=1e-9, LR_ENCODER=1e-9)
+    train(photos, tmp_path / "m.h5", begun, init=lite, category="GOGUNG")
+    before, after = weights(lite), weights(tmp_path / "m.h5")
+    for name, weight in before.items():
+        if "running" not in name:
+            np.testing.assert_allclose(after[name], weight, atol=1e-3)
+    read = read_artifact(tmp_path / "m.h5")
+    assert read.data["init"] == read_artifact(lite).digest
+    assert (read.category, read.params.resol) == ("GOGUNG", 64)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_what_is_stored_lies_between_the_start_and_the_end(photos, lite, tmp_path, share):
+    rows = {"LR": 0.01, "ENCODER_FROZEN": 0}
+    train(photos, tmp_path / "end.h5", tiny(**rows, INIT_SHARE=0), init=lite)
+    train(photos, tmp_path / "m.h5", tiny(**rows, INIT_SHARE=share), init=lite)
+    start, end, stored = (weights(path) for path in (lite, tmp_path / "end.h5", tmp_path / "m.h5"))
+    for name, weight in stored.items():
+        if "running" not in name:
+            np.testing.assert_allclose(weight, share * start[name] + (1 - share) * end[name], atol=2e-3, rtol=2e-3)
+
+
+def test_the_network_is_that_of_the_model(photos, unet, tmp_path):
+    train(photos, tmp_path / "m.h5", tiny(), init=unet)
+    before, after = read_artifact(unet), read_artifact(tmp_path / "m.h5")
+    assert after.architecture == before.architecture
+    assert (after.params.encoder, after.params.depth, after.params.ksize) == ("unet", 2, 5)
+    assert not any(is_encoder_row(name) for name in after.weights)
+
+
+def test_a_row_that_speaks_against_the_models_network_is_refused(photos, unet, tmp_path):
+    with pytest.raises(ParamError, match=r"DEPTH = 3 \(the model: 2\) was set: leave it out"):
+        train(photos, tmp_path / "m.h5", tiny(DEPTH=3), init=unet)
+    assert not (tmp_path / "m.h5").exists()
+
+
+def test_an_upscaler_is_no_start(photos, tmp_path):
+    from dancheong.upscaling import upscaler
+
+    with pytest.raises(ParamError, match="a colorizer was expected"):
+        train(photos, tmp_path / "m.h5", tiny(), init=upscaler.SHIPPED)
