@@ -3,11 +3,14 @@
 import json
 import sys
 from collections import namedtuple
+from dataclasses import replace
 
 import pytest
 
+from dancheong.app import options
 from dancheong.app.main import main
-from dancheong.params import read_table
+from dancheong.artifact import read_artifact, write_artifact
+from dancheong.params import TableRow, read_table, write_table
 from dancheong.params.schema import BASIC, ROWS
 
 Said = namedtuple("Said", "stdout stderr")
@@ -88,3 +91,25 @@ def test_a_table_that_names_a_removed_parameter_is_told_so(run, tmp_path):
     run("copy", table, tmp_path / "copy.csv")
     assert [row.name for row in read_table(tmp_path / "copy.csv")] == ["SR_PATCH", "NGF", "SR_LR"]
     assert "SR_PATCH is no parameter any more" in run("show", "--set", "SR_PATCH=12", code=2).stderr
+
+
+def test_the_models_own_category_counts_at_prediction_and_another_is_told(trained, tmp_path, capsys):
+    model, table = tmp_path / "m.h5", tmp_path / "p.csv"
+    write_artifact(model, replace(read_artifact(trained / "model.h5"), category="GOGUNG"))
+    rows = [("COMMON", "1.5"), ("GOGUNG", "0"), ("SACHAL", "2")]
+    write_table(table, [TableRow(name, "VIVID", value) for name, value in rows])
+    assert options.at_prediction(str(table), None, None, model) == {"vivid": 0.0}
+    assert "SACHAL" in capsys.readouterr().err
+    assert options.at_prediction(str(table), "sachal", None, model) == {"vivid": 2.0}
+    assert "--category sachal counts, and not GOGUNG" in capsys.readouterr().err
+    write_table(table, [TableRow("COMMON", "VIVID", "1.5")])
+    assert options.at_prediction(str(table), None, None, model) == {"vivid": 1.5}
+
+
+def test_check_tells_rows_that_never_count(command, tmp_path):
+    write_table(tmp_path / "p.csv", [TableRow("GOGUNG", "RESOL", "1024"), TableRow("COMMON", "KSIZE", "4", False)])
+    said = command("params", "check", tmp_path / "p.csv")
+    assert "--category GOGUNG uses them" in said.stdout
+    assert "p.csv row 3" in said.stdout
+    shown = command("params", "show", "--params", tmp_path / "p.csv")
+    assert "--category GOGUNG uses them" in shown.stderr

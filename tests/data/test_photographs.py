@@ -21,6 +21,7 @@ from dancheong.data.photographs import (
 )
 from dancheong.imaging.color import gray_of
 from dancheong.params import ParamError, Params
+from dancheong.scenes import write_scenes
 
 SMALL = Params(resol=32, glare_mode="off")
 HALVES = Params(resol=32, pairing="side_by_side", color_space="RGB")
@@ -193,3 +194,17 @@ def test_a_folder_of_masks_must_be_there_and_hold_some(tmp_path):
         find_masks(tmp_path / "none")
     with pytest.raises(ParamError, match="no PNG"):
         find_masks(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("A", "B"), ("trainA", "trainB"), ("train/A", "train/B"), ("A/train", "B/train")])
+def test_the_pairs_of_other_programs_are_not_taken_for_single_photographs(tmp_path, names):
+    for seed, name in enumerate(names):
+        write_scenes(tmp_path / "p" / name, 2, 1 + 10 * seed, 48, 36)
+        for number, file in enumerate(sorted((tmp_path / "p" / name).iterdir())):
+            file.rename(file.with_name(f"{number}.png"))
+    with pytest.raises(NoPhotographs, match="rename the input's folder to gray/"):
+        find_pairs(tmp_path / "p", Params(resol=16))
+    # Categories may be called A and B as long as they are not pairs.
+    for file in (tmp_path / "p" / names[1]).iterdir():
+        file.rename(file.with_name(f"other {file.name}"))
+    assert len(find_pairs(tmp_path / "p", Params(resol=16))[0]) == 4

@@ -57,7 +57,7 @@ def test_originals_are_never_replaced(photos, tmp_path):
 
 def test_results_inside_photos_are_not_evaluated(photos):
     first = evaluate(Gray(), photos, photos / "out")
-    again = evaluate(Gray(), photos, photos / "out")
+    again = evaluate(Gray(), photos, photos / "out", overwrite=True)
     assert (first.images, again.images) == (3, 3)
     assert not again.refusals
 

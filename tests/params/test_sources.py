@@ -72,3 +72,27 @@ def test_load_warns_of_rows_of_earlier_versions(tmp_path):
     path = table(tmp_path, HEADER + "COMMON,SR_LR,.1,Y,\n")
     with pytest.warns(UserWarning, match="row 2: SR_LR is no parameter any more"):
         assert Params.load(path) == Params()
+
+
+@pytest.mark.parametrize(("first", "separator"), [
+    ("", ";"), ("", "\t"), ("sep=;\n", ";"), ('"sep=;"\r\n', ";"), ("sep=,\n", ","), ("SEP=\t\n", "\t"), ("sep=|\n", "|"),
+])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp949"])
+def test_any_separator_of_a_spreadsheet_is_read(tmp_path, first, separator, encoding):
+    lines = ["CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN,COMMENTS", "COMMON,RESOL,64,Y,해상도", "COMMON,VIVID,1.5,N,"]
+    path = table(tmp_path, first + "\n".join(lines).replace(",", separator), encoding)
+    rows = read_table(path)
+    assert [(one.name, one.value, one.use, one.comment) for one in rows] == [
+        ("RESOL", "64", True, "해상도"), ("VIVID", "1.5", False, ""),
+    ]
+    assert rows[1].where.endswith("row 4" if first else "row 3")
+
+
+def test_all_and_common_in_korean_are_common_and_a_decomposed_category_is_the_composed_one(tmp_path):
+    import unicodedata
+
+    names = ["ALL", "all", "공통", unicodedata.normalize("NFD", "공통"), unicodedata.normalize("NFD", "사찰")]
+    rows = read_table(table(tmp_path, HEADER + "".join(f"{name},{row},16,Y,\n" for name, row in zip(
+        names, ["RESOL", "NGF", "NDF", "EPOCHS", "NGF"], strict=True))))
+    assert [one.category for one in rows] == ["COMMON"] * 4 + ["사찰"]
+    assert Params.load(tmp_path / "파라미터 표.csv", unicodedata.normalize("NFD", "사찰")).ngf == 16

@@ -283,3 +283,11 @@ def test_the_documented_python_runs(tmp_path, monkeypatch):
     exec(code, names)
     assert (names["params"].resol, names["params"].ngf) == (512, 16)
     assert plain(read_table("sqlite:///params.db?table=trial")) == rows
+
+
+@pytest.mark.parametrize("password", ["qq@xyz", "qq/xyz", "qq#xyz", "qq?xyz@x", "qq xyz", "geheim:1@2"])
+def test_a_password_is_never_shown_in_part(password):
+    with pytest.raises(ParamError) as caught:
+        read_table(f"postgresql://user:{password}@nowhere.invalid/base")
+    assert "%40" in str(caught.value)
+    assert not any(part in str(caught.value) for part in re.findall(r"[a-z]{2,}", password))

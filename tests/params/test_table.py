@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.params import ParamError, Params, TableRow, complete_rows, parse_settings, resolve
-from dancheong.params.schema import BASIC, EXPERT, REMOVED, ROWS, format_value
-from dancheong.params.table import removed_notes
+from dancheong.params.schema import BASIC, EXPERT, MEANT, REMOVED, ROWS, format_value
+from dancheong.params.table import removed_notes, unused_notes
 
 
 def row(name, value, category="COMMON", use=True, where="table row 2"):
@@ -167,3 +167,25 @@ def test_a_removed_row_counts_for_nothing_and_is_told(name):
     assert REMOVED[name] in note
     with pytest.raises(ParamError, match=f"--set: {name.upper()} is no parameter any more"):
         resolve(settings={name: "1"})
+
+
+def test_rows_of_a_category_that_is_not_used_are_told_with_what_would_use_them():
+    paper = [row("RESOL", "1024", "GOGUNG"), row("KSIZE", "4")]
+    (note,) = unused_notes(paper)
+    assert "rows of GOGUNG (1) count for nothing" in note
+    assert "--category GOGUNG" in note
+    assert unused_notes(paper, "gogung") == []
+    assert unused_notes([row("KSIZE", "4", "all")]) == []
+
+
+@pytest.mark.parametrize(("name", "meant"), [("LEARNING_RATE", "LR"), ("n_epochs", "EPOCHS"), ("load size", "RESOL")])
+def test_a_name_of_another_program_is_understood_by_meaning(name, meant):
+    with pytest.raises(ParamError, match=rf"did you mean {meant}\?"):
+        resolve([row(name, "1")])
+    assert set(MEANT.values()) <= ROWS.keys()
+
+
+def test_choices_from_a_column_of_real_numbers():
+    rows = [row("PATCH_SIZE", "16.0"), row("SR_SCALE", "2.0"), row("PREDICT_DROPOUT", "1.0"), row("RESOL", "64.0")]
+    params = resolve(rows).params
+    assert (params.patch_size, params.sr_scale, params.predict_dropout, params.resol) == ("16", "2", True, 64)

@@ -1,14 +1,19 @@
 """A model file as a callable: any size, any depth, the photograph's own lightness, no dependence on what is beside it."""
 
+import io
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import dancheong
 from dancheong.artifact import ArtifactError, write_artifact
 from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import gray_of, lightness_of, rgb_to_lab
+from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.resize import resize
 from dancheong.params import ParamError, Params
@@ -206,3 +211,30 @@ def test_vivid_moves_color_and_leaves_lightness(model, photograph):
     assert color == sorted(color)
     assert np.array_equal(results[1], Colorizer.open(path)(gray))
     assert np.abs(lightness_of(gray_of(results[1.5])) - lightness_of(gray)).max() < 1
+
+
+def test_a_path_a_picture_and_an_array_are_the_same_photograph(model, tmp_path):
+    colorize = Colorizer.open(model())
+    pixels = scene(3, 40, 30)
+    write_photo(tmp_path / "a.png", pixels)
+    given = [pixels, tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(pixels)]
+    first, *others = colorize.batch(given)
+    assert all(np.array_equal(first, other) for other in others)
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ([np.zeros((20, 20), np.uint8)], "batch"), (np.zeros((20, 20), np.float32), "astype"), (io.BytesIO(), "PIL.Image.open"),
+])
+def test_what_is_not_clear_is_refused_with_what_to_write(model, given, words):
+    with pytest.raises(ParamError, match=words):
+        Colorizer.open(model())(given)
+
+
+def test_a_colorizer_works_in_a_spawned_process_and_in_threads(model):
+    colorize = Colorizer.open(model(), GLARE_MODE="off", VIVID=1.5)
+    photos = [scene(seed, 40, 30) for seed in range(3)]
+    here = colorize.batch(photos)
+    with ThreadPoolExecutor(3) as pool:
+        assert all(np.array_equal(*both) for both in zip(here, pool.map(colorize, photos), strict=True))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert all(np.array_equal(*both) for both in zip(here, pool.map(colorize, photos), strict=True))

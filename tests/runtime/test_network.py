@@ -170,3 +170,13 @@ def test_prediction_loads_neither_torch_nor_onnx(artifact, tmp_path):
 def test_the_specification_names_the_tolerance():
     text = " ".join((Path(__file__).parents[2] / "docs" / "artifact.md").read_text(encoding="utf-8").split())
     assert f"differs by more than {SELFTEST_TOLERANCE}:" in text
+
+
+def test_an_export_is_compared_with_what_predict_does(tmp_path, new_artifact):
+    frozen = export_onnx(new_artifact(), tmp_path / "a.onnx")
+    assert frozen < 1e-4
+    artifact = unet_artifact(predict_dropout=True, depth=6, dropout=0.5, resol=64)
+    said = export_onnx(artifact, tmp_path / "b.onnx")
+    answer = open_network(artifact, "torch")(artifact.selftest_input)
+    assert said == pytest.approx(np.abs(answer - artifact.selftest_output).max(), abs=1e-4)
+    assert said > 1e-3

@@ -126,9 +126,9 @@ def logged(folder):
 def test_the_log_holds_one_run(photos, tmp_path):
     """A second run begins it anew, a resumed one goes on from where its state was saved."""
     for _ in range(2):
-        train(photos, tmp_path / "m.h5", tiny(), log_dir=tmp_path / "log")
+        train(photos, tmp_path / "m.h5", tiny(), log_dir=tmp_path / "log", overwrite=True)
         assert [entry["images"] for entry in logged(tmp_path / "log")] == [2, 4, 6, 8, 10, 12]
-    train(photos, tmp_path / "m.h5", tiny(), log_dir=tmp_path / "log", watch=stop_after(6))
+    train(photos, tmp_path / "m.h5", tiny(), log_dir=tmp_path / "log", watch=stop_after(6), overwrite=True)
     with (tmp_path / "log" / "losses.jsonl").open("a", encoding="utf-8") as log:
         log.write('{"images": 8, "l1": 1.0}\n{"images"')
     train(photos, tmp_path / "m.h5", tiny(), log_dir=tmp_path / "log", resume=True)
@@ -152,7 +152,7 @@ def test_ctrl_c_in_the_last_step_still_logs_validates_and_ends(photos, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("change", "word"), [({"LR": 1e-3}, "LR"), ({"SEED": 9}, "SEED"), ({"NGF": 5}, "NGF"), ({"CACHE": "device"}, "CACHE")]
+    ("change", "word"), [({"LR": 2e-3}, "LR"), ({"SEED": 9}, "SEED"), ({"NGF": 5}, "NGF"), ({"CACHE": "device"}, "CACHE")]
 )
 def test_resume_refuses_another_run(photos, tmp_path, change, word):
     train(photos, tmp_path / "m.h5", tiny(), watch=stop_after(2))
@@ -198,7 +198,7 @@ def test_a_loss_that_is_no_number_stops_with_a_clear_word(photos, tmp_path, monk
     model.write_bytes(b"the old model")
     monkeypatch.setattr("dancheong.training.colorizer_trainer.lr_factor", lambda epoch, params: float("nan"))
     with pytest.raises(TrainingDiverged, match="lower LR"):
-        train(photos, model, tiny())
+        train(photos, model, tiny(), overwrite=True)
     assert model.read_bytes() == b"the old model"
 
 

@@ -10,6 +10,7 @@ from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
 from dancheong.app.train_commands import progress_shown
 from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, resolve
+from dancheong.system.outputs import check_folder, check_free
 
 if TYPE_CHECKING:
     from dancheong.data.photographs import UnusablePhoto
@@ -39,6 +40,7 @@ def train_categories(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same command was stopped; finished models are kept.")
     ] = False,
+    overwrite: options.Overwrite = False,
     table: options.Table = None,
     settings: options.Settings = None,
     preset: options.Preset = "default",
@@ -57,10 +59,13 @@ def train_categories(
     kinds = _kinds(photos, test, rows, parse_settings(settings or []), preset)
     for kind in kinds:
         check_training(kind.resolved.params)
+    check_folder(output)
+    if not resume:
+        check_free([output / f"{kind.name}.h5" for kind in kinds], overwrite, "--resume keeps it, --overwrite replaces it")
     output.mkdir(parents=True, exist_ok=True)
     models: list[dict[str, Any]] = []
     for kind in kinds:
-        models.append(_train(kind, output / f"{kind.name}.h5", resume, quiet))
+        models.append(_train(kind, output / f"{kind.name}.h5", resume, overwrite, quiet))
         if models[-1]["stopped"]:
             say("stopped; the same command with --resume goes on", quiet)
             emit({"models": models, "scores": None}, as_json, _model_lines(models))
@@ -94,27 +99,29 @@ def _kinds(
     return [*kinds, _Kind(COMMON, resolve(rows, None, settings, preset), photos, test)]
 
 
-def _train(kind: _Kind, model: Path, resume: bool, quiet: bool) -> dict[str, Any]:
+def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool) -> dict[str, Any]:
     from dancheong.artifact import read_artifact
+    from dancheong.report.training_page import trained_seconds
     from dancheong.training.checkpoint import checkpoint_path
     from dancheong.training.loop import train
 
     is_unfinished = checkpoint_path(model).exists()
     refusals: list[UnusablePhoto] = []
-    stopped = False
+    stopped, written = False, model
     if resume and model.exists() and not is_unfinished:
         say(f"{kind.name}: {model} is there", quiet)
     else:
         with progress_shown(kind.name, quiet) as watch:
             result = train(
                 kind.photos, model, kind.resolved.params, category=kind.name, origins=kind.resolved.origins,
-                resume=resume and is_unfinished, watch=watch,
+                resume=resume, overwrite=overwrite, watch=watch,
             )
-        refusals, stopped = result.refusals, result.stopped
-    data = read_artifact(model).data
+        refusals, stopped, written = result.refusals, result.stopped, result.model
+    data = read_artifact(written).data
     return {
-        "category": kind.name, "model": str(model), "photographs": data["photographs"], "images_seen": data["images_seen"],
-        "seconds": data["seconds"], "left_out": [vars(refusal) for refusal in refusals], "stopped": stopped,
+        "category": kind.name, "model": str(written), "photographs": data["photographs"], "images_seen": data["images_seen"],
+        "seconds": trained_seconds(model.with_name(model.stem + "_log")),
+        "left_out": [vars(refusal) for refusal in refusals], "stopped": stopped,
     }
 
 

@@ -10,6 +10,7 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import Bar, emit, progress_bar, say
 from dancheong.params import ParamError, Resolved, parse_settings, read_table, resolve
+from dancheong.system.outputs import check_folder, check_free, claimed
 
 if TYPE_CHECKING:
     from dancheong.experiment.grid import Progress
@@ -57,6 +58,7 @@ def compare(
         bool, typer.Option("--any-version", help="Take finished runs as they are although the program's code has changed.")
     ] = False,
     drop_models: Annotated[bool, typer.Option("--drop-models", help="Remove each model once it is judged.")] = False,
+    overwrite: options.Overwrite = False,
     table: options.Table = None,
     category: options.Category = None,
     settings: options.Settings = None,
@@ -83,8 +85,13 @@ def compare(
         seeds or (QUICK_SEEDS if quick else SEEDS), dose, curve, jobs, _devices(jobs), any_version, report_only, drop_models,
         NOTICE if quick else "",
     )
+    check_folder(output)
+    if not (output / "work").is_dir():
+        # No experiment has been there, so a report is of something else.
+        reports = [output / name for name in ("report.html", "report.md", "scores.csv", "compare.json")]
+        check_free(reports, overwrite, "--overwrite replaces it, or choose another -o")
     photos, test = _quick_scenes(output, photos, test) if quick else _given(photos, test)
-    with progress_bar("comparing", 1.0, quiet) as bar:
+    with claimed(output / "compare.json"), progress_bar("comparing", 1.0, quiet) as bar:
         result = run(photos, test, output, plan, _watch(bar, quiet), lambda line: say(line, quiet))
     for title, error in result.failures:
         say(f"failed: {title}: {error}")

@@ -54,9 +54,9 @@ def run_demo(
         return False
 
     trained = train(train_dir, model, resolved.params, category=resolved.category, origins=resolved.origins,
-                    log_dir=log_dir, watch=watch)
+                    log_dir=log_dir, watch=watch, overwrite=True)
     say("predicting and scoring the unseen scenes ...")
-    result = evaluate(model, test_dir, out_dir / "results")
+    result = evaluate(model, test_dir, out_dir / "results", overwrite=True)
     report = out_dir / "report.html"
     seconds = time.monotonic() - began
     facts = (

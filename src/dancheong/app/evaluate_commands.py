@@ -9,6 +9,7 @@ from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
 from dancheong.app.model_argument import model_path, split_model
 from dancheong.params import ParamError, parse_settings
+from dancheong.system.outputs import check_free
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,7 @@ def evaluate(
         typer.Option("--trade", help="Also color at several values of VIVID: error against colorfulness and against the "
                      "distance of the color histograms."),
     ] = False,
+    overwrite: options.Overwrite = False,
     runtime: options.Runtime = "auto",
     table: options.PredictionTable = None,
     category: options.Category = None,
@@ -44,20 +46,22 @@ def evaluate(
 ) -> None:
     """Gray the photographs, predict, and score against the truth. A damaged photograph is a failure: exit code 1."""
     model, photos = _model_and_photos(words, quiet)
-    given = options.at_prediction(table, category, settings)
+    given = options.at_prediction(table, category, settings, model, quiet)
     from dancheong.evaluation.evaluate import evaluate as run
     from dancheong.evaluation.pages import write_evaluation_page
     from dancheong.evaluation.trade import trade, trade_section
     from dancheong.prediction.colorizer import Colorizer
 
+    report = None if output is None else output / "report.html"
+    if report is not None:
+        check_free([report], overwrite)
     colorizer = Colorizer.open(model, runtime=runtime, **given)
     with progress_bar("evaluating", 1.0, quiet) as bar:
-        result = run(colorizer, photos, output, lambda done, total: bar(done / total))
+        result = run(colorizer, photos, output, lambda done, total: bar(done / total), overwrite=overwrite)
     points = []
     if with_trade:
         with progress_bar("trying VIVID", 1.0, quiet) as bar:
             points = trade(colorizer, photos, watch=lambda done, total: bar(done / total))
-    report = None if output is None else output / "report.html"
     if report is not None:
         more = [trade_section(points)] if points else []
         write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}", more)
@@ -92,6 +96,7 @@ def _model_and_photos(words: list[Path], quiet: bool) -> tuple[Path, Path]:
 
 def demo(
     output: options.OutputDir = Path("demo"),
+    overwrite: options.Overwrite = False,
     table: options.Table = None,
     category: options.Category = None,
     settings: options.Settings = None,
@@ -101,6 +106,7 @@ def demo(
     """The main job on built-in scenes: train, predict unseen ones, evaluate, report. Minutes on two cores."""
     from dancheong.app.demo import demo_params, run_demo
 
+    check_free([output / "demo.h5", output / "report.html"], overwrite)
     resolved = demo_params(options.table_rows(table, quiet), category, parse_settings(settings or []))
     with progress_bar("demo", 1.0, quiet) as bar:
         result = run_demo(output, resolved, lambda text: say(text, quiet), bar)

@@ -10,6 +10,7 @@ from dancheong.app.console import emit
 from dancheong.app.model_argument import model_path, split_model
 from dancheong.params import ParamError
 from dancheong.params.schema import format_value
+from dancheong.system.outputs import check_free, check_name
 
 ModelFile = Annotated[
     Path | None,
@@ -59,7 +60,7 @@ def export(
             help="The file to write; before it what `dancheong train` wrote, else the model that comes along is exported.",
         ),
     ],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -68,11 +69,18 @@ def export(
     if len(outputs) > 1:
         raise ParamError(f"{outputs[1]}: one ONNX file to write was expected, and before it a model file (.h5) or none")
     output, model = outputs[0], model_path(given, quiet)
-    if output.exists() and not overwrite:
-        raise ParamError(f"{output}: a file is there already; --overwrite replaces it")
+    check_name(output, ".onnx", "an exported network")
+    check_free([output], overwrite)
     from dancheong.artifact import read_artifact
     from dancheong.runtime.network import export_onnx
 
-    difference = export_onnx(read_artifact(model), output)
-    record = {"model": str(model), "output": str(output), "max_difference": difference}
-    emit(record, as_json, [f"{output}: largest difference {difference:.2e}"])
+    artifact = read_artifact(model)
+    difference = export_onnx(artifact, output)
+    lacks = ["preparation, light reflection, full size and file formats: it is the network alone, from [-1, 1] to [-1, 1]"]
+    if artifact.params.predict_dropout:
+        lacks.append("PREDICT_DROPOUT = Y: dropout and batch statistics are frozen in it, hence the difference to `predict`")
+    record = {"model": str(model), "output": str(output), "max_difference": difference, "cannot_carry": lacks}
+    emit(record, as_json, [
+        f"{output}: largest difference to what `predict` computes {difference:.2e}",
+        *(f"an ONNX file cannot carry {lack}" for lack in lacks),
+    ])

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from dancheong.app.console import say
-from dancheong.params import ParamError, Resolved, TableRow, parse_settings, read_table, resolve
+from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, read_table, resolve
 from dancheong.params.schema import AT_PREDICTION
 from dancheong.params.sources import redact_password
-from dancheong.params.table import PRESETS, removed_notes
+from dancheong.params.sources.layout import plain_category
+from dancheong.params.table import PRESETS, removed_notes, unused_notes
 
 Table = Annotated[str | None, typer.Option("--params", help="Parameter table: .csv, .xlsx or a database URL.", metavar="TABLE")]
 PredictionTable = Annotated[
@@ -30,6 +31,7 @@ Settings = Annotated[
 Preset = Annotated[str, typer.Option("--preset", help="Values to start from: default, or paper (the source paper's).")]
 Json = Annotated[bool, typer.Option("--json", help="The last line of stdout is one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars, no messages but those of failures.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there and was not made by this run.")]
 OutputDir = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.", metavar="DIR")]
 Runtime = Annotated[str, typer.Option("--runtime", help="auto, onnx, openvino (extra fast) or torch.")]
 
@@ -53,6 +55,7 @@ def effective(
     """
     rows = table_rows(table, quiet)
     resolved = resolve(rows, category, parse_settings(settings or []), preset)
+    _say_unused(rows or [], category, quiet)
     if table and preset != "default":
         values = PRESETS[preset]
         lost = [
@@ -68,13 +71,36 @@ def effective(
     return resolved, rows
 
 
-def at_prediction(table: str | None, category: str | None, settings: list[str] | None) -> dict[str, Any]:
-    """What a table and settings change of a model's parameters. Settings are not sifted: the model refuses what it must."""
+def _say_unused(rows: list[TableRow], category: str | None, quiet: bool) -> None:
+    for note in unused_notes(rows, category):
+        say(f"dancheong: {note}", quiet)
+
+
+def _category_of(model: Path) -> str:
+    from dancheong.artifact import read_artifact
+
+    return read_artifact(model).category
+
+
+def at_prediction(
+    table: str | None, category: str | None, settings: list[str] | None, model: Path | None = None, quiet: bool = False
+) -> dict[str, Any]:
+    """What a table and settings change of a model's parameters. Settings are not sifted: the model refuses what it must.
+
+    Without `category` the rows of the model's own category count over COMMON, where the table has any.
+    """
     if category and not table:
         raise ParamError(f"--category {category} chooses rows of a table: give --params TABLE as well")
     given = {name.lower(): value for name, value in parse_settings(settings or []).items()}
     if not table:
         return given
-    resolved = resolve(table_rows(table), category)
+    table_of = table_rows(table, quiet) or []
+    own = COMMON if model is None else _category_of(model)
+    if category is None and own.upper() in {row.category.upper() for row in table_of if row.use}:
+        category = own
+    elif category is not None and own != COMMON and plain_category(category) != plain_category(own):
+        say(f"dancheong: --category {category} counts, and not {own}, for which {model} was trained", quiet)
+    _say_unused(table_of, category, quiet)
+    resolved = resolve(table_of, category)
     rows = {name: getattr(resolved.params, name) for name in AT_PREDICTION if resolved.origins[name] != "default"}
     return {**rows, **given}

@@ -104,7 +104,7 @@ def predict(
         part = _parse_shard(shard)
         model = model_path(given, quiet)
         colorizer = Colorizer.open(
-            model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings)
+            model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings, model, quiet)
         )
     manifest: Path | None = None
     if output is not None:

@@ -7,20 +7,20 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import emit, say
 from dancheong.params import COMMON, ParamError, TableRow, complete_rows, read_table, resolve, write_table
-from dancheong.params.schema import ROWS, by_level, format_value
+from dancheong.params.schema import REMOVED, ROWS, by_level, format_value
 from dancheong.params.sources import redact_password, table_exists
+from dancheong.params.table import unused_notes
 
 app = typer.Typer(help="Write, show, check and copy parameter tables.", no_args_is_help=True)
 
 TableLocation = Annotated[str, typer.Argument(metavar="TABLE", help="A .csv or .xlsx file, or a database URL.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a table that is there.")]
 
 
 @app.command()
 def init(
     table: TableLocation,
     preset: options.Preset = "default",
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -68,15 +68,18 @@ def check(table: TableLocation, as_json: options.Json = False, quiet: options.Qu
     categories = [COMMON, *sorted({row.category.upper() for row in rows if row.use} - {COMMON})]
     for category in categories:
         resolve(rows, category)
-    result = {"rows": len(rows), "categories": categories, "valid": True}
-    emit(result, as_json, [f"{redact_password(table)}: {len(rows)} rows, categories {', '.join(categories)}: valid"])
+    never = [row.where for row in rows if not row.use or row.name.lower() in REMOVED]
+    notes = [f"never count, as USE_YN is N or the parameter is gone: {', '.join(never)}"] if never else []
+    notes += [f"{note}; without it they count for nothing" for note in unused_notes(rows)]
+    result = {"rows": len(rows), "categories": categories, "valid": True, "never_count": never}
+    emit(result, as_json, [*notes, f"{redact_password(table)}: {len(rows)} rows, categories {', '.join(categories)}: valid"])
 
 
 @app.command()
 def copy(
     source: Annotated[str, typer.Argument(metavar="SRC", help="A .csv or .xlsx file, or a database URL.")],
     destination: Annotated[str, typer.Argument(metavar="DST", help="The same; made if it is not there.")],
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -44,6 +44,7 @@ def train(
         bool, typer.Option("--doctor/--no-doctor", help="Look first at what is wrong or risky in the photographs.")
     ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")] = False,
+    overwrite: options.Overwrite = False,
     table: options.Table = None,
     category: options.Category = None,
     settings: options.Settings = None,
@@ -63,6 +64,7 @@ def train(
 
     require_extra()
     check_training(resolved.params)
+    say_if_nothing_to_resume(output, resume, quiet)
     counts: dict[str, int] | None = None
     remarks: list[Remark] = []
     if doctor and not resume and is_first_process():
@@ -70,8 +72,9 @@ def train(
     events = tensorboard_installed() and log_dir is not None if tensorboard is None else tensorboard
     with progress_shown("training", quiet) as watch:
         result = run(
-            photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, category=resolved.category,
-            origins=resolved.origins, drawn_masks=drawn_masks, watch=watch, tensorboard=events, remarks=remarks,
+            photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, overwrite=overwrite,
+            category=resolved.category, origins=resolved.origins, drawn_masks=drawn_masks, watch=watch, tensorboard=events,
+            remarks=remarks,
         )
     emit_result(result, "images", as_json, quiet, {"doctor": counts})
 
@@ -126,6 +129,14 @@ def emit_result(result: "TrainResult", unit: str, as_json: bool, quiet: bool, mo
         f"curves and previews: {result.page} (open it in a browser)",
     ])
     raise typer.Exit(130 if result.stopped else 0)
+
+
+def say_if_nothing_to_resume(model: Path, resume: bool, quiet: bool) -> None:
+    """A mistyped name must not look like a training that goes on."""
+    from dancheong.training.checkpoint import checkpoint_path
+
+    if resume and not model.exists() and not checkpoint_path(model).exists():
+        say(f"dancheong: --resume: there is nothing to resume at {model}, neither a state nor a model: it begins anew", quiet)
 
 
 def _diagnosis(

@@ -9,7 +9,7 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import progress_bar
 from dancheong.app.predict_commands import Inputs, LeftOutFiles, Overwrite, Strip, report
-from dancheong.app.train_commands import emit_result, progress_shown
+from dancheong.app.train_commands import emit_result, progress_shown, say_if_nothing_to_resume
 
 Scale = Annotated[Literal["2", "4"] | None, typer.Option(help="Enlargement; as --set SR_SCALE.")]
 
@@ -71,6 +71,7 @@ def train_upscaler(
         typer.Option(metavar="DIR", help="For training.html, losses.jsonl and previews; beside the model without it."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")] = False,
+    overwrite: options.Overwrite = False,
     table: options.Table = None,
     category: options.Category = None,
     settings: options.Settings = None,
@@ -85,9 +86,10 @@ def train_upscaler(
     resolved, _ = options.effective(table, category, given)
     from dancheong.upscaling.training import train_upscaler as run
 
+    say_if_nothing_to_resume(output, resume, quiet)
     with progress_shown("training", quiet) as watch:
         result = run(
-            photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, category=resolved.category,
-            origins=resolved.origins, watch=watch,
+            photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, overwrite=overwrite,
+            category=resolved.category, origins=resolved.origins, watch=watch,
         )
     emit_result(result, "patches", as_json, quiet)

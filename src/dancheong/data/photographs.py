@@ -31,6 +31,8 @@ GRAY_SPREAD_CODES = 12
 SAME_SCENE_CORRELATION = 0.45
 ALIGN_LONGER_PX = 256
 ALIGN_SEARCH_PX = 12
+# Where pix2pix and its followers keep pairs.
+_FOREIGN_LAYOUTS = (("A", "B"), ("trainA", "trainB"), ("train/A", "train/B"), ("A/train", "B/train"))
 
 
 class NoPhotographs(DancheongError, ValueError):
@@ -83,6 +85,7 @@ def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusableP
     photos = Path(photos)
     if not photos.exists():
         raise NoPhotographs(f"there is no {photos}; give a folder of photographs")
+    _refuse_foreign_layout(photos, params)
     folders = _gray_and_color(photos)
     if params.pairing == "folders" and folders is None:
         raise NoPhotographs(
@@ -231,6 +234,22 @@ def _gray_and_color(photos: Path) -> tuple[Path, Path] | None:
     folders = {entry.name.lower(): entry for entry in sorted(photos.iterdir()) if entry.is_dir()}
     gray, color = folders.get("gray") or folders.get("grey"), folders.get("color") or folders.get("colour")
     return (gray, color) if gray and color else None
+
+
+def _refuse_foreign_layout(photos: Path, params: Params) -> None:
+    """Pairs in A/ and B/ of other programs would count as twice as many photographs without a pair.
+
+    Which of both is the input is not to be seen, so they are not guessed at. Raises NoPhotographs.
+    """
+    if params.pairing == "side_by_side":
+        return
+    for names in _FOREIGN_LAYOUTS:
+        one, other = (photos / name for name in names)
+        if one.is_dir() and other.is_dir() and _stems(one, []).keys() & _stems(other, []).keys():
+            raise NoPhotographs(
+                f"{one} and {other} hold the same names, as pairs of other programs do; rename the input's folder to gray/ and "
+                "the target's to color/ in one folder, or put both pictures side by side and set PAIRING=side_by_side"
+            )
 
 
 def _by_stem(photos: Path, gray: Path, color: Path, refusals: list[UnusablePhoto]) -> list[Pair]:

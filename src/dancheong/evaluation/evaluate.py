@@ -4,6 +4,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from dancheong.prediction.names import result_names
 from dancheong.prediction.plan import identity
 from dancheong.prediction.result import error_message
 from dancheong.system.csv_text import to_cell
+from dancheong.system.outputs import check_folder, check_free, claimed
 from dancheong.system.whole_file import whole_file
 
 Pixels = NDArray[Any]
@@ -80,6 +82,8 @@ def evaluate(
     photos: str | Path,
     out_dir: str | Path | None = None,
     watch: Callable[[int, int], None] | None = None,
+    *,
+    overwrite: bool = False,
     **settings: Any,
 ) -> Evaluation:
     """Gray the photographs, predict, score against the truth at full size.
@@ -88,24 +92,49 @@ def evaluate(
         model: a model file or an open Colorizer; None: the colorizer that comes with the program.
         photos: one of the three layouts; the same as in training.
         out_dir: scores.csv goes here, and into its folder `photographs` the colored photographs, as PNG.
-        settings: prediction parameters, such as ``GLARE_MODE="off"``.
+        overwrite: replace results that are there (never an original photograph).
+        settings: prediction parameters, such as ``GLARE_MODE="off"``, for a model file; an open Colorizer has its own.
 
     Raises:
         NoPhotographs: when nothing usable is left. A photograph that is damaged or fails is named in `failures`.
-        ParamError: when results would lie among the photographs or replace one.
+        ParamError: when results would lie among the photographs or replace one; settings beside an open Colorizer.
+        OutputTaken: when results are there, or another run writes them.
     """
+    if settings and isinstance(model, Colorizer):
+        raise ParamError(
+            f"{', '.join(settings)}: an open Colorizer has its settings already: give them to Colorizer.open, or give "
+            "evaluate the model file"
+        )
     colorizer = model if isinstance(model, Colorizer) else Colorizer.open(model, **settings)
     began = time.monotonic()
     pairs, refusals = find_pairs(Path(photos), colorizer.params)
     pictures: Sequence[Path | None] = [None] * len(pairs)
-    if out_dir is not None:
-        folder = Path(out_dir) / "photographs"
+    scores_file = None if out_dir is None else Path(out_dir) / "scores.csv"
+    if scores_file is not None:
+        check_folder(scores_file.parent)
+        folder = scores_file.with_name("photographs")
         pairs, refusals = _without_results(pairs, refusals, Path(photos), folder)
         pictures = _pictures(pairs, refusals, folder)
-    rows: list[PhotoScores] = []
+        check_free([scores_file, *filter(None, pictures)], overwrite, "--overwrite replaces it, or choose another -o")
     failures = [(str(refusal.file), refusal.reason) for refusal in refusals if refusal.kind == "corrupt"]
     refusals = [refusal for refusal in refusals if refusal.kind != "corrupt"]
-    for number, (pair, picture) in enumerate(zip(pairs, pictures, strict=True), 1):
+    with nullcontext() if scores_file is None else claimed(scores_file):
+        rows = _evaluate_all(colorizer, list(zip(pairs, pictures, strict=True)), refusals, failures, watch)
+        if scores_file is not None:
+            write_csv(scores_file, rows)
+    return Evaluation(
+        len(rows), mean_scores([row.result for row in rows]), mean_scores([row.gray for row in rows]), rows, refusals,
+        failures, time.monotonic() - began, fingerprint_of((row.name, row.digest) for row in rows),
+    )
+
+
+def _evaluate_all(
+    colorizer: Colorizer, work: Sequence[tuple[Pair, Path | None]], refusals: list[UnusablePhoto],
+    failures: list[tuple[str, str]], watch: Callable[[int, int], None] | None,
+) -> list[PhotoScores]:
+    """A row for each photograph that could be scored; what could not is added to `refusals` or `failures`."""
+    rows: list[PhotoScores] = []
+    for number, (pair, picture) in enumerate(work, 1):
         try:
             rows.append(_evaluate_one(colorizer, pair, picture))
         except PhotographRefused as error:
@@ -118,14 +147,8 @@ def evaluate(
         except Exception as error:  # whatever one photograph does, the others are scored
             failures.append((str(pair.color), error_message(error)))
         if watch:
-            watch(number, len(pairs))
-    evaluation = Evaluation(
-        len(rows), mean_scores([row.result for row in rows]), mean_scores([row.gray for row in rows]), rows, refusals,
-        failures, time.monotonic() - began, fingerprint_of((row.name, row.digest) for row in rows),
-    )
-    if out_dir is not None:
-        write_csv(Path(out_dir) / "scores.csv", rows)
-    return evaluation
+            watch(number, len(work))
+    return rows
 
 
 def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> PhotoScores:
@@ -190,7 +213,6 @@ def write_csv(path: Path, rows: list[PhotoScores]) -> None:
     for row in rows:
         values = [getattr(scores, name) for scores in (row.result, row.gray) for name in names]
         writer.writerow([to_cell(row.name), *(f"{value:.5g}" for value in values)])
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
         # The byte order mark lets spreadsheets recognize UTF-8, so that Korean names stay readable.
         temporary.write_text(text.getvalue(), encoding="utf-8-sig", newline="")

@@ -18,6 +18,7 @@ import cv2
 from dancheong.artifact import read_artifact
 from dancheong.experiment.judge import judge
 from dancheong.params import DancheongError, Params
+from dancheong.report.training_page import trained_seconds
 from dancheong.system.whole_file import whole_file
 
 # Judging is this share of a run's progress.
@@ -92,7 +93,7 @@ def execute(run: Run, watch: Callable[[float], bool], threads: int) -> Result | 
     # A state beside the model says that its training was stopped.
     if not model.exists() or any(run.folder.glob("model.h5.*")):
         trained = train(
-            run.photos, model, run.params, drawn_masks=run.masks, log_dir=run.folder / "log", resume=True,
+            run.photos, model, run.params, drawn_masks=run.masks, log_dir=run.folder / "log", resume=True, overwrite=True,
             watch=lambda progress: watch((1 - _JUDGING) * progress.images_seen / progress.images_total),
         )
         if trained.stopped:
@@ -156,7 +157,7 @@ def _result(run: Run, model: Path, scores: dict[str, list[float]]) -> Result:
     names = [name for name in entries[-1] if name not in ("images", "seconds")]
     step = max(1, len(entries) // _CURVE_POINTS)
     return Result(
-        run.key, run.version, artifact.data["seconds"], artifact.data["images_seen"], artifact.data["photographs"],
+        run.key, run.version, trained_seconds(run.folder / "log"), artifact.data["images_seen"], artifact.data["photographs"],
         {name: artifact.data[name] for name in ("initial_generator", "initial_discriminator", "order")},
         scores,
         {name: _mean([entry[name] for entry in final if name in entry]) for name in names},

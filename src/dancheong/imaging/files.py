@@ -28,12 +28,11 @@ from dancheong.imaging.vips import as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.whole_file import whole_file
 
+# What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
+_NOT_OF_MEMORY = ("(0 elements of", "Out of memory reading of", "allocate memory for to read TIFF directory")
 _SHOWN_LETTERS = 200
 # What editors and telephones keep beside a photograph.
 _SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
-
-# What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
-_NOT_OF_MEMORY = ("(0 elements of", "Out of memory reading of", "allocate memory for to read TIFF directory")
 
 
 class PhotoError(ValueError):

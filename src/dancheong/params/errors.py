@@ -1,10 +1,8 @@
 """The errors that a user can mend: what came, what was expected, how to mend it."""
 
+from dancheong.system.errors import DancheongError
 
-class DancheongError(Exception):
-    """An error whose message says what came, what was expected and how to mend it. `exit_code` is the command's."""
-
-    exit_code = 1
+__all__ = ["DancheongError", "ExtraMissing", "ParamError"]
 
 
 class ExtraMissing(DancheongError):

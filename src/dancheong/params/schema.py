@@ -5,6 +5,7 @@ a section below; documentation, forms, workbooks and checks follow from it.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -303,6 +304,17 @@ REMOVED = {
 }
 
 
+# Names that other programs give to what a row is, without signs between their words.
+MEANT = {
+    "learningrate": "lr", "lrpolicy": "lr_decay_start", "nepochs": "epochs", "niter": "epochs", "epoch": "epochs",
+    "batch": "batch_size", "bs": "batch_size", "imagesize": "resol", "imgsize": "resol", "cropsize": "resol",
+    "loadsize": "resol", "resolution": "resol", "inputsize": "resol", "size": "resol", "kernelsize": "ksize",
+    "filtersize": "ksize", "gpu": "device", "gpuids": "device", "randomseed": "seed", "numworkers": "workers",
+    "numthreads": "workers", "lambda": "lambda_l1", "lambdal": "lambda_l1", "netg": "encoder", "backbone": "encoder",
+    "saturation": "vivid", "renderfactor": "resol", "upscale": "sr_scale", "memory": "memory_gb", "ganweight": "lambda_gan",
+}
+
+
 @dataclass(frozen=True)
 class RowInfo:
     """A row of the table as documentation, forms and sources need it; `name` is lower case.
@@ -361,6 +373,10 @@ def by_level() -> list[str]:
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """`` (did you mean RESOL?)``, or nothing where no name is near."""
+    valid = list(valid)
+    meant = MEANT.get(re.sub(r"[^a-z]", "", name.lower()), "")
+    if meant in valid:
+        return f" (did you mean {meant.upper()}?)"
     close = difflib.get_close_matches(name.upper(), [word.upper() for word in valid], n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
 

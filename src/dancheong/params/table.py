@@ -1,5 +1,6 @@
 """From rows of a table to effective parameters, every problem reported with its row and the nearest valid name."""
 
+import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from dancheong.params.schema import (
     nearest,
 )
 from dancheong.params.sources import TableRow, read_table
+from dancheong.params.sources.layout import plain_category
 
 COMMON = "COMMON"
 
@@ -58,8 +60,11 @@ class Params(
     @field_validator("*", mode="before")
     @classmethod
     def _choice_in_any_case(cls, value: Any, info: Any) -> Any:
-        """A spreadsheet writes `lab`, `Batch` or `Y`; a choice is recognized in any case."""
+        """A spreadsheet writes `lab`, `Batch` or `Y`, and a column of real numbers 70.0; a choice is recognized in all."""
         choices = ROWS[info.field_name].choices
+        if choices or ROWS[info.field_name].kind is bool:
+            text = str(value).strip()
+            value = text.removesuffix(".0") if text.removesuffix(".0").isdecimal() else value
         if choices and isinstance(value, str | int):
             return next((choice for choice in choices if choice.lower() == str(value).strip().lower()), value)
         return value.strip() if isinstance(value, str) else value
@@ -138,7 +143,8 @@ def resolve(
     """
     if preset not in PRESETS:
         raise ParamError(f"preset {preset!r} does not exist; there are {', '.join(PRESETS)}")
-    category = (category or COMMON).strip()
+    category = unicodedata.normalize("NFC", (category or COMMON).strip())
+    category = COMMON if plain_category(category) == COMMON else category
     used = _used_rows(rows, category)
     problems = _doubled(used)
     values: dict[str, Any] = dict(PRESETS[preset])
@@ -172,6 +178,20 @@ def removed_notes(rows: Iterable[TableRow]) -> list[str]:
         f"{row.where}: {row.name} is no parameter any more, and the row counts for nothing: {REMOVED[name]}; take it out"
         for row in rows if row.use and (name := row.name.strip().lower()) in REMOVED
     ]
+
+
+def unused_notes(rows: Sequence[TableRow], category: str | None = None) -> list[str]:
+    """A sentence on the rows in use whose category is neither COMMON nor `category`: how many, and what would use them."""
+    chosen = {COMMON, plain_category(category or COMMON)}
+    others: dict[str, int] = {}
+    for row in rows:
+        if row.use and plain_category(row.category) not in chosen:
+            others[row.category] = others.get(row.category, 0) + 1
+    if not others:
+        return []
+    names = ", ".join(others)
+    use = f"--category {names} uses them" if len(others) == 1 else "--category NAME uses those of one"
+    return [f"the table's rows of {names} ({sum(others.values())}) count for nothing here: {use}"]
 
 
 def _used_rows(rows: Sequence[TableRow] | None, category: str) -> list[TableRow]:

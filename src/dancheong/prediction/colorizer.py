@@ -1,5 +1,6 @@
 """A model file as a callable that colors a photograph at its full size."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
 from dancheong.imaging.color import make_tables
+from dancheong.imaging.files import read_photo
 from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import AT_PREDICTION
@@ -82,21 +84,38 @@ class Colorizer:
         colorizer.opened = (file, runtime, settings)
         return colorizer
 
-    def __call__(self, photo: Pixels, drawn_mask: Pixels | None = None) -> Pixels:
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, it is the file that it was opened from, opened again where it arrives."""
+        if self.opened is None:
+            raise ParamError("only a Colorizer that Colorizer.open gave can be pickled: open the model file where it is needed")
+        path, runtime, settings = self.opened
+        return _reopen, (path.resolve(), runtime, self.threads, settings), {"params": self.params}
+
+    def __copy__(self) -> "Colorizer":
+        """A copy that shares the network, such as one for other settings of prediction."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def batch(self, photos: Iterable[Any]) -> list[Pixels]:
+        """Each photograph in color, in order; sizes and types may differ."""
+        return [self(photo) for photo in photos]
+
+    def __call__(self, photo: Any, drawn_mask: Pixels | None = None) -> Pixels:
         """Color a photograph.
 
         Args:
             photo: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded, any size. Of a color photograph only the
-                gray is used.
+                gray is used. A path of a photograph and a picture of Pillow will do as well.
             drawn_mask: (h, w) uint8, white where a person saw light reflection; it replaces the detector's mask.
 
         Returns:
             (h, w, 3) RGB of the same dtype.
 
         Raises:
-            ValueError: another shape or dtype.
+            ValueError: another shape or dtype; ParamError: something of which it is not clear what its values mean.
         """
-        return self.colorize_with_mask(photo, drawn_mask)[0]
+        return self.colorize_with_mask(as_pixels(photo), drawn_mask)[0]
 
     def colorize_with_mask(self, photo: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
         """As calling it, and the light reflection that was found (`Prepared.alpha_hw`, `glare_share`)."""
@@ -137,6 +156,33 @@ class Colorizer:
         # One photograph a call, so that no other can change the result.
         output_hwc = np.moveaxis(self._network(input_chw[None])[0], 0, -1)[:h, :w]
         return Predicted(output_hwc, (input_chw[0, :h, :w] + 1) * 50)
+
+
+def _reopen(path: Path, runtime: str, threads: int | None, settings: dict[str, Any]) -> Colorizer:
+    return Colorizer.open(path, runtime, threads=threads, **settings)
+
+
+def as_pixels(photo: Any) -> Pixels:
+    """A photograph as an array: of a path, a picture of Pillow or an array.
+
+    Raises:
+        ParamError: of anything else, with what to write instead. PhotoError: the file cannot be read.
+    """
+    if isinstance(photo, str | Path):
+        return read_photo(photo).pixels
+    if type(photo).__module__.startswith("PIL."):
+        return np.asarray(photo if photo.mode in ("L", "RGB") else photo.convert("RGB"))
+    if isinstance(photo, list | tuple):
+        raise ParamError("a list came, one photograph was expected: colorize.batch(photographs) colors several")
+    if not isinstance(photo, np.ndarray):
+        raise ParamError(
+            f"a {type(photo).__name__} came; an array, a path or a picture of Pillow was expected: of a tensor (3, h, w) in "
+            "[0, 1] give (tensor.permute(1, 2, 0) * 255).round().byte().numpy(), of open bytes PIL.Image.open(file)"
+        )
+    if photo.dtype.kind == "f":
+        raise ParamError(f"{photo.dtype} came, uint8 or uint16 was expected: of [0, 1] give "
+                         "(photo * 255).round().astype('uint8')")
+    return photo
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,6 +68,11 @@ class TrainingState:
     columns: Sequence[str] = ("gray", "predicted", "truth")
 
 
+def trained_seconds(log_dir: str | Path) -> float:
+    """How long the training took, as its log says; 0 where there is no log."""
+    return max((entry.get("seconds", 0.0) for entry in read_losses(log_dir)), default=0.0)
+
+
 def read_losses(log_dir: str | Path) -> list[dict[str, float]]:
     """The entries of losses.jsonl; empty where there is none. A last line that was cut off is left out."""
     file = Path(log_dir) / LOSSES

@@ -9,9 +9,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dancheong.params import DancheongError, Params
+from dancheong.params.schema import PredictionRows, UpscalerRows
 from dancheong.system.whole_file import whole_file
 
 CHECKPOINT_VERSION = 3
+# Rows that no training looks at. PREDICT_DROPOUT is none of them: validation predicts as it says.
+_AT_PREDICTION_ALONE = set(PredictionRows.model_fields) - {"predict_dropout", "sr_scale"}
+_NOT_OF_TRAINING = {
+    "colorizer": _AT_PREDICTION_ALONE | {"sr_scale", *UpscalerRows.model_fields},
+    "upscaler": _AT_PREDICTION_ALONE | {"encoder", "ksize", "ngf", "depth", "dropout", "upsample", "color_space"},
+}
+_AGAINST_DIVERGENCE = {"lr", "lr_encoder", "precision"}
+# What makes a longer or another training of the same network, which --init begins.
+_ANOTHER_SCHEDULE = {"epochs", "lr", "lr_encoder", "lr_decay_start", "lambda_l1", "lambda_gan", "gan_start", "ema"}
 
 
 class Stateful(Protocol):
@@ -57,30 +67,19 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, modules: Mapping[str, Stateful], params: Params, fingerprints: tuple[str, str]
+    path: Path, modules: Mapping[str, Stateful], params: Params, fingerprints: tuple[str, str], kind: str = "colorizer"
 ) -> dict[str, Any]:
     """Bring `modules` and the random numbers back to the checkpoint's state, and return its counters.
 
     Only tensors and plain values are read: no code of the file runs.
 
     Raises:
-        ResumeError: there is no checkpoint, it is damaged, or parameters or photographs have changed since.
+        ResumeError: the checkpoint is damaged, or parameters or photographs have changed since.
     """
-    if not path.exists():
-        raise ResumeError(
-            f"{path}: there is no state to resume although the model is there: that run has finished; "
-            "train without --resume, or under another name"
-        )
     import torch
 
-    try:
-        checkpoint: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises a dozen kinds for a damaged file; each means the same to a person
-        raise ResumeError(f"{path}: the resume state is damaged ({error}); delete it and train anew") from error
-    if checkpoint.get("version") != CHECKPOINT_VERSION:
-        version = checkpoint.get("version")
-        raise ResumeError(f"{path}: state version {version}, this program reads {CHECKPOINT_VERSION}; train anew")
-    _check_same_training(path, checkpoint, params, fingerprints)
+    checkpoint = _read(path)
+    _check_same_training(path, checkpoint, params, fingerprints, kind)
     for name, module in modules.items():
         module.load_state_dict(checkpoint["modules"][name])
     torch.set_rng_state(checkpoint["rng"])
@@ -90,11 +89,37 @@ def load_checkpoint(
     return counters
 
 
-def _check_same_training(path: Path, checkpoint: dict[str, Any], params: Params, fingerprints: tuple[str, str]) -> None:
+def mark_diverged(path: Path) -> None:
+    """Note in a checkpoint that what came after it diverged, so that the rows which may help can be changed."""
+    import torch
+
+    checkpoint = _read(path)
+    with whole_file(path) as temporary:
+        torch.save({**checkpoint, "diverged": True}, temporary)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises a dozen kinds for a damaged file; each means the same to a person
+        raise ResumeError(f"{path}: the resume state is damaged ({error}); --overwrite trains anew") from error
+    version = checkpoint.get("version") if isinstance(checkpoint, dict) else None
+    if version != CHECKPOINT_VERSION:
+        raise ResumeError(f"{path}: state version {version}, this program reads {CHECKPOINT_VERSION}; --overwrite trains anew")
+    return checkpoint
+
+
+def _check_same_training(
+    path: Path, checkpoint: dict[str, Any], params: Params, fingerprints: tuple[str, str], kind: str
+) -> None:
     """Refuse a checkpoint of other parameters or photographs: going on would be neither of the two trainings."""
     before, now = checkpoint["params"], params.model_dump(mode="json")
     # These change how fast a training goes or what it shows, not its result (another kind of device rounds differently).
-    free = {"workers", "devices", "device"}
+    free = {"workers", "devices", "device", *_NOT_OF_TRAINING[kind]}
+    if checkpoint.get("diverged"):
+        free |= _AGAINST_DIVERGENCE
     if "device" not in (params.cache, before.get("cache")):
         free.add("cache")
     if not fingerprints[1]:
@@ -102,12 +127,22 @@ def _check_same_training(path: Path, checkpoint: dict[str, Any], params: Params,
         free.add("val_images")
     differing = [name.upper() for name, value in before.items() if name not in free and now.get(name) != value]
     if differing:
-        raise ResumeError(f"{path}: {', '.join(differing)} changed since the run began; set as before, or train anew")
+        raise ResumeError(f"{path}: {', '.join(differing)} changed since the run began; {_mend(differing, before)}")
     if checkpoint["fingerprints"][0] != fingerprints[0]:
         raise ResumeError(
-            f"{path}: the photographs changed since the run began, or the masks drawn for them; restore them, or train anew"
+            f"{path}: the photographs changed since the run began, or the masks drawn for them; restore them, or train "
+            "anew with --overwrite; on added photographs a finished model goes on with --init"
         )
     if checkpoint["fingerprints"][1] != fingerprints[1]:
         raise ResumeError(
-            f"{path}: the photographs for validation changed since the run began; give the same as --val, or train anew"
+            f"{path}: the photographs for validation changed since the run began; give the same as --val, or "
+            "train anew with --overwrite"
         )
+
+
+def _mend(differing: list[str], before: dict[str, Any]) -> str:
+    was = ", ".join(f"{name}={before[name.lower()]}" for name in differing)
+    mend = f"set as before ({was}), or train anew with --overwrite"
+    if _ANOTHER_SCHEDULE.isdisjoint(map(str.lower, differing)):
+        return mend
+    return f"{mend}; --init MODEL.h5 begins another training with what a finished one has learned"

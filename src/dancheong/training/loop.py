@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.params import COMMON, DancheongError, ParamError, Params, Resolved
 from dancheong.params.schema import DESCRIBES_NETWORK
 from dancheong.system.signals import stop_requests
-from dancheong.training.checkpoint import load_checkpoint, save_checkpoint
+from dancheong.training.checkpoint import load_checkpoint, mark_diverged, save_checkpoint
 from dancheong.training.engine import as_launched, launch, require_extra
 from dancheong.training.session import Progress, Remark, TrainingSession, TrainResult
 
@@ -44,6 +45,7 @@ def train(
     drawn_masks: str | Path | None = None,
     log_dir: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     category: str = COMMON,
     origins: dict[str, str] | None = None,
     watch: Callable[[Progress], bool] | None = None,
@@ -62,6 +64,8 @@ def train(
         log_dir: training.html, losses.jsonl (begun anew unless resumed) and previews (gray | predicted | truth) go here;
             beside the model by default.
         resume: go on from the checkpoint beside the model; where there is neither checkpoint nor model, begin.
+        overwrite: replace a model, state and log that are there and not this training's; a model stands until the new one is
+            finished, and one that is stopped before lies beside it as NAME.unfinished.h5.
         category, origins: what the model is for, and where each parameter came from, as `resolve` of
             `dancheong.params` gives them; the model file tells them.
         watch: called at each log interval; True stops the training after the current step, resumable.
@@ -69,7 +73,7 @@ def train(
         remarks: lines on the photographs for the page: (kind, count, advice).
 
     Raises:
-        NoPhotographs: when nothing usable is left; ResumeError; TrainingDiverged; ExtraMissing.
+        NoPhotographs: when nothing usable is left; OutputTaken; ResumeError; TrainingDiverged; ExtraMissing.
         ParamError: rows that do not go together, a device that is not there, or a folder of masks without any that fits.
     """
     require_extra()
@@ -84,9 +88,10 @@ def train(
 
     session = TrainingSession(
         Path(model), log_dir, Resolved(params, category, origins or {}), resume=resume, writes=fabric.is_global_zero,
-        watch=watch, tensorboard=tensorboard, remarks=remarks,
+        overwrite=overwrite, watch=watch, tensorboard=tensorboard, remarks=remarks,
     )
     with ExitStack() as stack:
+        stack.enter_context(session.claim())
         cache, refusals = prepare_photographs(Path(photos), params, drawn_masks=drawn_masks)
         stack.enter_context(cache)
         val_cache = stack.enter_context(prepare_photographs(Path(val), params, "predict")[0]) if val is not None else None
@@ -113,8 +118,8 @@ def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
 def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[UnusablePhoto]) -> TrainResult:
     """Take a training to its end, or to where it is asked to stop, and write its model file; see `train`."""
     # Go on from the checkpoint, or begin.
-    if session.resume and (session.checkpoint.exists() or session.model.exists()):
-        counters = load_checkpoint(session.checkpoint, trainer.modules, trainer.params, trainer.fingerprints)
+    if session.goes_on:
+        counters = load_checkpoint(session.checkpoint, trainer.modules, trainer.params, trainer.fingerprints, trainer.kind)
         trainer.restore_counters(counters)
     with session:
         session.begin(trainer.history, trainer.columns)
@@ -123,16 +128,21 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
         # Write the model file; the checkpoint is needed only for a training that goes on.
         if stopped:
             _save(trainer, session)
-        digest = ""
+        digest, model = "", session.model
         if trainer.fabric.is_global_zero:
-            digest = write_artifact(session.model, trainer.artifact(session.resolved, len(refusals)))
+            model, artifact = session.target(stopped), trainer.artifact(session.resolved, len(refusals))
+            # How long it took stands in the log: the same training is to give the same bytes.
+            data = {name: value for name, value in artifact.data.items() if name != "seconds"}
+            history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in artifact.history]
+            artifact = replace(artifact, data=data | ({"unfinished": True} if stopped else {}), history=history)
+            digest = write_artifact(model, artifact)
             if not stopped:
-                session.checkpoint.unlink(missing_ok=True)
+                session.clean()
         trainer.fabric.barrier()
         page = session.finish(trainer.images_seen, stopped, refusals)
     rate = trainer.images_seen / trainer.seconds if trainer.seconds else 0.0
     return TrainResult(
-        session.model, trainer.images_seen, trainer.seconds, rate, trainer.last_losses, trainer.val, refusals, stopped,
+        model, trainer.images_seen, trainer.seconds, rate, trainer.last_losses, trainer.val, refusals, stopped,
         trainer.fabric.is_global_zero, trainer.cache.fingerprint, digest, page,
     )
 
@@ -157,7 +167,7 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
             if trainer.time_to_log():
                 losses = trainer.mean_losses()
                 session.record(trainer.add_to_history({"seconds": round(trainer.seconds, 2), **losses}))
-                _check_finite(losses, trainer.images_seen)
+                _check_finite(losses, trainer, session)
                 message = _advice(trainer, losses)
                 if trainer.time_to_validate():
                     _validate(trainer, session)
@@ -188,13 +198,16 @@ def _save(trainer: "Trainer", session: TrainingSession) -> None:
         save_checkpoint(session.checkpoint, trainer.modules, trainer.counters, trainer.params, trainer.fingerprints)
 
 
-def _check_finite(losses: dict[str, float], images_seen: int) -> None:
-    if not all(math.isfinite(value) for value in losses.values()):
-        named = ", ".join(f"{name} = {value}" for name, value in losses.items())
-        raise TrainingDiverged(
-            f"a loss is no longer a number after {images_seen} images ({named}); "
-            "lower LR, or use PRECISION=32-true. The last good state is kept; nothing was overwritten"
-        )
+def _check_finite(losses: dict[str, float], trainer: "Trainer", session: TrainingSession) -> None:
+    if all(math.isfinite(value) for value in losses.values()):
+        return
+    named = ", ".join(f"{name} = {value}" for name, value in losses.items())
+    mend = "train anew with a lower LR, or with PRECISION=32-true; no state had been saved yet"
+    if session.checkpoint.exists():
+        mend = "the last good state is kept: --resume with a lower LR, or with PRECISION=32-true, goes on from it"
+        if trainer.fabric.is_global_zero:
+            mark_diverged(session.checkpoint)
+    raise TrainingDiverged(f"a loss is no longer a number after {trainer.images_seen} images ({named}); {mend}")
 
 
 def _advice(trainer: "Trainer", losses: dict[str, float]) -> str:

@@ -1,21 +1,24 @@
 """What a training shows while it runs and leaves beside its model: losses.jsonl, previews, the page, TensorBoard events."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
+from dancheong.artifact import ArtifactError, read_artifact
 from dancheong.data.photographs import UnusablePhoto
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ExtraMissing, Params, Resolved
-from dancheong.report.training_page import LOSSES, TrainingState, preview_times, write_training_page
-from dancheong.training.checkpoint import checkpoint_path
+from dancheong.report.training_page import LOSSES, PAGE, TrainingState, preview_times, read_losses, write_training_page
+from dancheong.system.outputs import check_folder, check_free, check_name, claimed
+from dancheong.training.checkpoint import ResumeError, checkpoint_path
 
 # A line for the page: the kind of photograph, how many there are, what to do about them.
 Remark = tuple[str, int, str]
+_ANOTHER_LOG = "it is the log of another training: choose another --log-dir, or --overwrite replaces it"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class TrainingSession:
     Args:
         model: the model file; log_dir: None for the folder beside it.
         resolved: parameters, category and where each value came from; without origins, each is `default` or `set`.
-        resume: the training may go on from its checkpoint, and what lies in `log_dir` is its own.
+        resume: the training may go on from its checkpoint.
+        overwrite: a model, a state and a log of other trainings may be replaced.
         writes: False in all but the first of several processes: nothing is written there.
         watch: called with each `Progress`; True asks the training to stop.
         tensorboard: write events into `log_dir`.
@@ -70,13 +74,14 @@ class TrainingSession:
 
     def __init__(
         self, model: Path, log_dir: str | Path | None, resolved: Resolved, *, resume: bool = False, writes: bool = True,
-        watch: Callable[[Progress], bool] | None = None, tensorboard: bool = False, remarks: Sequence[Remark] = (),
+        overwrite: bool = False, watch: Callable[[Progress], bool] | None = None, tensorboard: bool = False,
+        remarks: Sequence[Remark] = (),
     ) -> None:
         if tensorboard and not tensorboard_installed():
             raise ExtraMissing("TensorBoard events need tensorboard: pip install 'dancheong[board]'")
         self.model, self.checkpoint = model, checkpoint_path(model)
-        self.log_dir = model.with_name(model.stem + "_log") if log_dir is None else Path(log_dir)
-        self.resolved, self.resume = resolved, resume
+        self.log_dir = _log_beside(model) if log_dir is None else Path(log_dir)
+        self.resolved, self.resume, self.overwrite = resolved, resume, overwrite
         self._watch, self._writes = watch, writes
         self._tensorboard = tensorboard
         self._events: Any = None
@@ -86,11 +91,67 @@ class TrainingSession:
         self._images_total = 0
         self._has_progress = False
         self._new_preview: Path | None = None
+        self._claims = ExitStack()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is a state to go on from, and it is wanted."""
+        return self.resume and self.checkpoint.exists()
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Keep other runs away from the model, and what is there from this one, before a photograph is read.
+
+        Raises:
+            OutputTaken: something is there that this training did not make, or another run writes it.
+            ResumeError: nothing is left to resume, because the model is finished.
+        """
+        if not self._writes:
+            yield
+            return
+        check_name(self.model, ".h5", "a model file")
+        check_folder(self.log_dir)
+        with claimed(self.model):
+            self._check_free()
+            yield
+
+    def _check_free(self) -> None:
+        if self.goes_on:
+            return
+        if self.resume and self.model.exists() and not self.overwrite:
+            raise ResumeError(
+                f"{self.model}: there is no state to resume although the model is there: that run has finished; "
+                "train without --resume under another name, with --init to begin with this model, or with --overwrite"
+            )
+        if not self.resume:
+            mend = "--resume goes on with it, --overwrite begins anew"
+            check_free([self.checkpoint], self.overwrite, f"an unfinished training left it: {mend}")
+            check_free([self.model], self.overwrite)
+        # Killed before its first state was saved, a training leaves a log beside the model.
+        is_own = self.resume and self.log_dir == _log_beside(self.model)
+        check_free(self._log_files(), self.overwrite or is_own, _ANOTHER_LOG)
+
+    def _log_files(self) -> list[Path]:
+        return [self.log_dir / LOSSES, self.log_dir / PAGE, *self.log_dir.glob("preview_*.png")]
+
+    def target(self, stopped: bool) -> Path:
+        """Where the model file goes: that of a stopped training beside a finished one, which stands until there is another."""
+        return self._unfinished if stopped and _is_finished(self.model) else self.model
+
+    def clean(self) -> None:
+        """Remove what only an unfinished training needs."""
+        self.checkpoint.unlink(missing_ok=True)
+        self._unfinished.unlink(missing_ok=True)
+
+    @property
+    def _unfinished(self) -> Path:
+        return self.model.with_name(self.model.stem + ".unfinished.h5")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._claims.close()
         if self._events is not None:
             self._events.close()
         # Before the first progress the page there is another training's. A page that cannot be written, such as on a full
@@ -109,6 +170,11 @@ class TrainingSession:
         if self._writes:
             self._earlier = {} if self.resume else preview_times(self.log_dir)
             self.log_dir.mkdir(parents=True, exist_ok=True)
+            self._claims.enter_context(claimed(self.log_dir / LOSSES))
+            if not self.goes_on:
+                self.clean()
+            elif any(line != entry for line, entry in zip(read_losses(self.log_dir), history, strict=False)):
+                check_free([self.log_dir / LOSSES], self.overwrite, _ANOTHER_LOG)
             lines = "".join(json.dumps(entry) + "\n" for entry in history)
             (self.log_dir / LOSSES).write_text(lines, encoding="utf-8", newline="\n")
 
@@ -168,6 +234,18 @@ class TrainingSession:
         if preview is not None:
             self._events.add_image("previews", read_photo(preview).pixels, progress.images_seen, dataformats="HWC")
         self._events.flush()
+
+
+def _log_beside(model: Path) -> Path:
+    return model.with_name(model.stem + "_log")
+
+
+def _is_finished(model: Path) -> bool:
+    """Whether a file is there that is not the model of a stopped training."""
+    try:
+        return not read_artifact(model).data.get("unfinished", False)
+    except ArtifactError:
+        return model.exists()
 
 
 def tensorboard_installed() -> bool:

@@ -28,6 +28,7 @@ def train_upscaler(
     init: str | Path | None = None,
     log_dir: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     category: str = COMMON,
     origins: dict[str, str] | None = None,
     watch: Callable[[Progress], bool] | None = None,
@@ -39,10 +40,10 @@ def train_upscaler(
         val: photographs that are never trained on; the weights that do best on them are kept, or with SR_LAMBDA_GAN the
             last.
         init: weights of an SRVGGNetCompact (.safetensors) to begin with; size, planes and scale are then the file's.
-        log_dir, resume, category, origins, watch: as for `dancheong.training.loop.train`.
+        log_dir, resume, overwrite, category, origins, watch: as for `dancheong.training.loop.train`.
 
     Raises:
-        NoPhotographs: when nothing usable is left; ResumeError; TrainingDiverged; ExtraMissing.
+        NoPhotographs: when nothing usable is left; OutputTaken; ResumeError; TrainingDiverged; ExtraMissing.
         ParamError: rows that do not go together, or weights that cannot be used.
     """
     require_extra()
@@ -55,9 +56,10 @@ def train_upscaler(
 
     session = TrainingSession(
         Path(model), log_dir, Resolved(params, category, origins or {}), resume=resume, writes=fabric.is_global_zero,
-        watch=watch,
+        overwrite=overwrite, watch=watch,
     )
     with ExitStack() as stack:
+        stack.enter_context(session.claim())
         to_patches = _cached_for_patches(params)
         cache, refusals = prepare_photographs(Path(photos), to_patches)
         stack.enter_context(cache)

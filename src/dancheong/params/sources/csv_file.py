@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,8 +56,21 @@ def _decode(data: bytes, path: Path) -> str:
 
 def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
     """Lines with their numbers, without the empty ones."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    skipped, separator, text = _separator(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        return [(reader.line_num + skipped, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
-        raise ParamError(f"{name} row {reader.line_num}: not valid CSV: {error}") from error
+        raise ParamError(f"{name} row {reader.line_num + skipped}: not valid CSV: {error}") from error
+
+
+def _separator(text: str) -> tuple[int, str, str]:
+    """Lines before the header that only name the separator, as `sep=;` of spreadsheets; the separator; the other lines.
+
+    Without such a line it is the sign that separates most of the header's columns: a comma, a semicolon or a tab.
+    """
+    first, _, rest = text.partition("\n")
+    if named := re.fullmatch(r'"?sep=(.)"?[,;]*\s*', first, re.IGNORECASE):
+        return 1, named[1], rest
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return 0, max((",", ";", "\t"), key=lambda sign: len(recognize(header.replace('"', "").split(sign)))), text

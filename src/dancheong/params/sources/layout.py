@@ -26,10 +26,13 @@ _NAMES = {
 }  # fmt: skip
 _COLUMN_OF = {name: column for column, names in _NAMES.items() for name in names}
 
+# What people write for the category that counts for all.
+_COMMON = ("COMMON", "ALL", "공통", "전체")
+
 _MAX_BYTES = 64 << 20
 
 _PASSWORDS = (
-    re.compile(r"(://[^:/@\s]*:)\S*(?=@)"),
+    re.compile(r"(://[^:/@\s]*:).*(?=@)"),
     re.compile(r"([?&](?:password|passwd|pwd|sslpassword)=)[^&\s]*", re.IGNORECASE),
 )
 
@@ -97,11 +100,18 @@ def _row(cells: Mapping[str, str], where: Callable[[str], str]) -> TableRow:
     use = cells["USE_YN"].strip().upper()
     if use not in ("Y", "N"):
         raise ParamError(f"{where('USE_YN')}: USE_YN is {cells['USE_YN']!r}; Y or N was expected")
-    category, name, value = (cells[column].strip() for column in COLUMNS[:3])
+    category, name, value = (unicodedata.normalize("NFC", cells[column].strip()) for column in COLUMNS[:3])
+    category = "COMMON" if plain_category(category) == "COMMON" else category
     # A problem with a row is a problem with its name if there is no such parameter, else with its value.
     at = "PARAM_VALUE" if name.lower() in ROWS else "PARAM_NAME"
     comment = cells.get(COMMENT_COLUMN, "").replace("\r\n", "\n").strip()
     return TableRow(category, name, value, use == "Y", comment, where(at))
+
+
+def plain_category(category: str) -> str:
+    """A category as it is compared: composed, in upper case, and COMMON in any of its words."""
+    plain = unicodedata.normalize("NFC", category.strip()).upper()
+    return "COMMON" if plain in _COMMON else plain
 
 
 def redact_password(text: str | Path) -> str:

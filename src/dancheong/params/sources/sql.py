@@ -3,6 +3,7 @@
 ``?table=NAME`` (or ``?table=SCHEMA.NAME``) in a URL names a table other than ``dancheong_params``.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ PARAMS_TABLE = "dancheong_params"
 _ID = "id"
 _CONNECT_SECONDS = 10
 _LOCK_SECONDS = 30
+_PASSWORD = re.compile(r"[^:]+://[^:/@\s]*:(.*)@")
 _EXAMPLES = "sqlite:///params.db or postgresql+psycopg://user:password@host/base"
 
 
@@ -129,6 +131,13 @@ def table_exists(location: str) -> bool:
 def parse_location(location: str) -> Location:
     """Take a URL apart. Raises ParamError."""
     text = redact_password(location)
+    address = location.partition("?")[0] if "@" in location.partition("?")[0] else location
+    if (password := _PASSWORD.match(address)) and set("@/?# ") & set(password[1]):
+        # Else a part of it would be taken for the host's name, and shown.
+        raise ParamError(
+            f"{text}: the password has a sign that ends it in a URL: write @ as %40, / as %2F, ? as %3F, # as %23, "
+            "a space as %20"
+        )
     try:
         url = make_url(location)
     except (ArgumentError, ValueError) as error:
