@@ -125,9 +125,10 @@ def test_bytes_that_are_no_text_harm_neither_a_file_nor_those_after_it(
     named = odd_files.png(odd_files.picture(3), chunks=odd_files.chunk(b"tEXt", b"Auteur \xe9\0Hall \xe9"))
     (tmp_path / "named.png").write_bytes(named)
     assert read_photo(tmp_path / "named.png").texts == (("Auteur é", "Hall é"),)
-    whole = odd_files.saved(odd_files.picture(3), "AVIF")
-    assert whole.count(b"av1C") == 1
-    (tmp_path / "damaged.avif").write_bytes(whole.replace(b"av1C", b"\xff\x811C"))
+    turned = odd_files.exif_block("<", {274: (3, b"\6\0")})
+    whole = odd_files.saved(odd_files.picture(3), "AVIF", exif=turned)
+    assert whole.count(b"irot") == 1
+    (tmp_path / "damaged.avif").write_bytes(whole.replace(b"irot", b"i\xff\xfft"))
     (tmp_path / "cut.png").write_bytes(named[:-300])
     for name in ("damaged.avif", "cut.png"):
         with pytest.raises(PhotoError, match=r"damaged or cut off$"):
