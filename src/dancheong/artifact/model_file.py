@@ -33,6 +33,8 @@ from dancheong.params import Params
 from dancheong.params.schema import REMOVED
 from dancheong.system.whole_file import whole_file
 
+# The colorizer that comes along, whose card is `dancheong models card colorizer`.
+SHIPPED_COLORIZER = Path(__file__).parent.parent / "prediction" / "colorizer.h5"
 MAX_JSON_BYTES = 64 << 20
 MAX_SELFTEST_BYTES = 64 << 20
 

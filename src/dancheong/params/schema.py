@@ -79,21 +79,25 @@ class TrainingRows(_Rows):
     """Optimization."""
 
     batch_size: int = row(8, "photographs a step", unit="images", ge=1, le=1024)
-    epochs: int = row(12, "passes over the photographs", ge=1, le=100000)
-    lr: float = row(1e-3, "learning rate of Adam (.0002 in the paper)", gt=0, le=1, source=PIX2PIX)
-    lr_encoder: float = row(2e-4, "learning rate of a pretrained encoder; 0: it stays as it is", ge=0, le=1)
+    epochs: int = row(6, "passes over the photographs", ge=1, le=100000)
+    lr: float = row(3e-4, "learning rate of Adam (.0002 in the paper)", gt=0, le=1, source=PIX2PIX)
+    begin: Literal["colorizer", "encoder"] = row(
+        "colorizer", "what a training knows at its start, without --init; colorizer: the weights of the colorizer that comes "
+        "along, where the rows describe its network; encoder: those of ENCODER alone"
+    )
+    lr_encoder: float = row(6e-5, "learning rate of a pretrained encoder; 0: it stays as it is", ge=0, le=1)
     encoder_frozen: float = row(
-        0.1, "share of the training in which a pretrained encoder stands still, until the rest can use it", ge=0, le=1,
+        0.0, "share of the training in which a pretrained encoder stands still, until the rest can use it", ge=0, le=1,
     )
     init_share: float = row(
-        0.5, "with --init: share of the weights it began with in the average that is stored, which keeps what they know of "
-        "other photographs", ge=0, le=1, source="Wortsman et al. 2022",
+        0.3, "where a training begins with another model: share of that model's weights in the average that is stored, which "
+        "keeps what they know of other photographs", ge=0, le=1, source="Wortsman et al. 2022",
     )
     lr_decay_start: float = row(
         0.6, "share of the training after which the learning rate falls linearly to 0 (.5 in the paper)", ge=0, le=1,
         source=PIX2PIX,
     )
-    beta1: float = row(0.5, "first moment of Adam", ge=0, le=0.999, source=PIX2PIX)
+    beta1: float = row(0.9, "first moment of Adam (.5 in the paper)", ge=0, le=0.999, source=PIX2PIX)
     loss: Literal["l1", "color"] = row(
         "color", "distance to the truth: l1 takes each channel by itself (the paper), color the channels of a pixel together"
     )

@@ -33,7 +33,7 @@ COMMON = "COMMON"
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     # The best that was found without knowledge from outside.
-    "scratch": {"encoder": "unet", "epochs": 80, "lr": 5e-4, "lr_decay_start": 0.95, "ema": 0.9995},
+    "scratch": {"encoder": "unet", "epochs": 80, "lr": 5e-4, "lr_decay_start": 0.95, "beta1": 0.5, "ema": 0.9995},
     # Isola et al. 2017 as the source paper used it, with its filter on the training images: the usual public recipe of the
     # filter, each coded channel for itself without border handling, then stretched to the full range.
     "paper": {

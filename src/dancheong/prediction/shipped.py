@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dancheong.artifact import ArtifactError
+from dancheong.artifact import SHIPPED_COLORIZER, ArtifactError
 from dancheong.glare.learned import GRAPH
 from dancheong.upscaling.upscaler import SHIPPED as UPSCALER
 
-COLORIZER = Path(__file__).with_name("colorizer.h5")
+COLORIZER = SHIPPED_COLORIZER
 _TABLE_HEAD = "| fact | value |\n|---|---|\n"
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dancheong.artifact import Artifact, read_artifact, write_artifact
+from dancheong.artifact import SHIPPED_COLORIZER, Artifact, read_artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
 from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of
 from dancheong.data.prepare import Stage, channels, check_together
@@ -58,7 +58,7 @@ def train(
         photos: one of the three layouts of docs/data.md.
         val: photographs that are never trained on; the weights that do best on them are kept.
         init: a model file whose network and weights this training begins with. Rows that describe the network are then those
-            of that model; one that is set and says otherwise is refused.
+            of that model; one that is set and says otherwise is refused. None: see BEGIN.
         drawn_masks: folder of masks drawn by hand for PHOTOS, PNG of the same subfolder and stem, white on light
             reflection; photographs without one are left to the detector.
         log_dir: training.html, losses.jsonl (begun anew unless resumed) and previews (gray | predicted | truth) go here;
@@ -78,9 +78,7 @@ def train(
     """
     require_extra()
     params = params or Params()
-    start = None if init is None else read_artifact(init)
-    if start is not None:
-        params = network_rows_of(start, params, str(init))
+    start, params = _start(init, params)
     params = as_launched(params)
     check_training(params)
     fabric = launch(params)
@@ -98,6 +96,18 @@ def train(
         return run_training(ColorizerTrainer(fabric, params, cache, val_cache, start), session, refusals)
 
 
+def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Params]:
+    """The model that a training begins with, if any, and the rows that then hold."""
+    if init is not None:
+        start = read_artifact(init)
+        return start, network_rows_of(start, params, str(init))
+    if params.begin == "colorizer" and SHIPPED_COLORIZER.exists():
+        start = read_artifact(SHIPPED_COLORIZER)
+        if all(getattr(start.params, row) == getattr(params, row) for row in DESCRIBES_NETWORK):
+            return start, params
+    return None, params
+
+
 def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
     """The rows of a training that begins with the network of another model, named `name`.
 
@@ -112,7 +122,10 @@ def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
     if other:
         named = ", ".join(f"{row.upper()} = {getattr(params, row)} (the model: {theirs[row]})" for row in other)
         raise ParamError(f"--init {name} brings a network of its own, but {named} was set: leave it out, or leave --init out")
-    return params.model_copy(update=theirs)
+    params = params.model_copy(update=theirs)
+    if channels(params) != (start.architecture.c_in, start.architecture.c_out):
+        raise ParamError(f"--init {name} colors gray photographs, and side-by-side pairs were given: train without --init")
+    return params
 
 
 def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[UnusablePhoto]) -> TrainResult:
