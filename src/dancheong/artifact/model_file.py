@@ -43,7 +43,7 @@ _JSON_TYPES: dict[str, type] = {
     "manifest": dict, "params": dict, "architecture": dict, "history": list, "data": dict, "scores": dict,
 }
 # What files were made with that know nothing of a row, where that is not the row's default.
-_BEFORE_ROWS = {"encoder": "unet"}
+_BEFORE_ROWS = {"encoder": "unet", "begin": "encoder"}
 _SELFTEST = ("selftest/input", "selftest/output")
 _WEIGHT_NAME = re.compile(r"weights/[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 
