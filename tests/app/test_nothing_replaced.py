@@ -115,7 +115,7 @@ def test_rows_that_no_training_looks_at_do_not_stand_in_the_way_of_resume(photos
 
 
 def test_after_divergence_the_kept_state_goes_on_with_a_lower_rate(photos, tmp_path, monkeypatch):
-    rows = {**TINY, "val_images": 4}
+    rows = {**TINY, "val_images": 4, "lr": 1e-3}
     monkeypatch.setattr(RATE, lambda epoch, params: 1.0 if epoch == 1 or params.lr < 1e-3 else float("nan"))
     with pytest.raises(TrainingDiverged, match="--resume with a lower LR"):
         train(photos, tmp_path / "m.h5", Params(**rows))

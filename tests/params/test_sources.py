@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dancheong.params import ParamError, Params, TableRow, read_table, write_table
+from table_rows import as_read
 
 HEADER = "CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN,COMMENTS\n"
 
@@ -60,7 +61,7 @@ def test_written_rows_read_back(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("table") / "t.csv"
     write_table(path, rows)
     read = [TableRow(row.category, row.name, row.value, row.use, row.comment) for row in read_table(path)]
-    assert read == rows
+    assert read == [as_read(row) for row in rows]
 
 
 def test_load_is_the_short_way(tmp_path):
