@@ -66,8 +66,9 @@ def kill_until(folder: Path, kills: int, seed: int, epochs: int) -> dict[str, An
     for module in ("dancheong.training.colorizer_trainer", "dancheong.models.network", "h5py"):
         import_module(module)
     launch(resolve(settings=TINY).params)
-    write_scenes(folder / "train", 6, 1, 48, 32)
-    write_scenes(folder / "val", 2, 70, 48, 32)
+    # Not in this process: a fork would wait for threads of the library that writes photographs, which do not live on in it.
+    for name, count, first in (("train", 6, 1), ("val", 2, 70)):
+        in_fork(partial(write_scenes, folder / name, count, first, 48, 32))
     died: Counter[str] = Counter()
     runs = different = left = stopped = 0
     began = time.monotonic()
