@@ -451,6 +451,9 @@ def test_settings_are_used_named_and_refused_in_words(visit, photographs):
     colored(page, photographs / "경복궁 근정전.png")
     assert "settings: VIVID=0" in page.inner_text("#facts")
     page.fill("#coloring-vivid", "1.4")
+    drop(page, photographs / "broken.jpg")  # news while a person writes take nothing back
+    count(page, 2)
+    page.wait_for_timeout(300)
     page.keyboard.press("Tab")
     page.wait_for_selector("#photographs .state:text('colored with other settings')")  # the old result says so
     page.fill("#coloring-vivid", "99")

@@ -117,7 +117,7 @@ class Visit extends EventTarget {
   }
 
   async #load() {
-    const news = await ask(`/visit?since=${this.revision}`);
+    const saves = this.saves, news = await ask(`/visit?since=${this.revision}`);
     if (news.revision < this.revision) {  // the visit was removed
       this.revision = -1;
       this.photographs.clear();
@@ -126,7 +126,9 @@ class Visit extends EventTarget {
     for (const photograph of news.photographs) this.photographs.set(photograph.number, photograph);
     for (const number of news.removed) this.photographs.delete(number);
     Object.assign(this, {
-      revision: news.revision, jobs: news.jobs, comparisons: news.comparisons, settings: { ...news.settings, ...this.unsaved },
+      revision: news.revision, jobs: news.jobs, comparisons: news.comparisons,
+      // What was saved while the answer was on its way is newer than the answer.
+      settings: saves === this.saves ? { ...news.settings, ...this.unsaved } : this.settings,
       hours: news.hours, uploadMb: news.max_upload_mb,
     });
     this.dispatchEvent(new Event("change"));
@@ -134,6 +136,7 @@ class Visit extends EventTarget {
 
   // Settings of the page are kept with the visit, so that a reload and another browser have them.
   unsaved = {};
+  saves = 0;
   keep(settings) {
     Object.assign(this.unsaved, settings);
     Object.assign(this.settings, settings);
@@ -145,7 +148,9 @@ class Visit extends EventTarget {
     clearTimeout(this.timer);
     const sent = { ...this.unsaved };
     if (!Object.keys(sent).length) return;
+    this.saves += 1;
     await ask("/visit/settings", { method: "PATCH", json: sent });
+    this.saves += 1;
     for (const [name, value] of Object.entries(sent)) if (this.unsaved[name] === value) delete this.unsaved[name];
   }
 

@@ -58,6 +58,7 @@ export class SettingsForm {
   #fill() {
     for (const row of this.rows ?? []) {
       const field = this.fields.get(row.name), value = this.values[row.name] ?? row.value;
+      if (field === document.activeElement && ["number", "text"].includes(field.type)) continue;  // a person is writing in it
       if (field.type === "checkbox") field.checked = value;
       else field.value = value;
     }
