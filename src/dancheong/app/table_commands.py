@@ -23,7 +23,7 @@ def init(
     preset: options.Preset = "default",
     category: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Also a first row of this category, to be changed and followed by others; repeatable."),
+        typer.Option(metavar="NAME", help="Also a first row of this category, to be changed and followed by others."),
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
