@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, field_validator
 
-from dancheong.params.errors import ParamError
 from dancheong.params.schema import (
     REMOVED,
     ROWS,
@@ -27,6 +26,7 @@ from dancheong.params.schema import (
 )
 from dancheong.params.sources import TableRow, read_table
 from dancheong.params.sources.layout import plain_category
+from dancheong.system.errors import ParamError
 
 COMMON = "COMMON"
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dancheong.params.errors import ParamError
 from dancheong.params.schema import ROWS, nearest
-from dancheong.system.whole_file import whole_file
+from dancheong.system.errors import ParamError
 
 COLUMNS = ("CATEGORY", "PARAM_NAME", "PARAM_VALUE", "USE_YN")
 COMMENT_COLUMN = "COMMENTS"
@@ -28,8 +27,6 @@ _COLUMN_OF = {name: column for column, names in _NAMES.items() for name in names
 
 # What people write for the category that counts for all.
 _COMMON = ("COMMON", "ALL", "공통", "전체")
-
-_MAX_BYTES = 64 << 20
 
 _PASSWORDS = (
     re.compile(r"(://[^:/@\s]*:).*(?=@)"),
@@ -77,11 +74,7 @@ def check_columns(found: Mapping[str, int], header: Sequence[str], where: str) -
 
 
 def make_rows(lines: Iterable[Line]) -> list[TableRow]:
-    """The rows of the lines of a table.
-
-    Raises:
-        ParamError: with a line for every problem.
-    """
+    """The rows of the lines of a table. Raises ParamError with a line for every problem."""
     rows, problems = [], []
     for cells, where in lines:
         try:
@@ -120,25 +113,3 @@ def redact_password(text: str | Path) -> str:
     for password in _PASSWORDS:
         text = password.sub(r"\1***", text)
     return text
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises ParamError."""
-    try:
-        with whole_file(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:
-        raise ParamError(f"{path}: the parameter table cannot be written: {error.strerror}") from error
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises ParamError."""
-    try:
-        # A pipe would block the reader.
-        if path.exists() and not path.is_file():
-            raise ParamError(f"{path}: the parameter table cannot be read: it is not a file")
-        if path.exists() and path.stat().st_size > _MAX_BYTES:
-            raise ParamError(f"{path}: larger than {_MAX_BYTES >> 20} MB, which no parameter table is")
-        return path.read_bytes()
-    except OSError as error:
-        raise ParamError(f"{path}: the parameter table cannot be read: {error.strerror}") from error
