@@ -18,9 +18,10 @@ def read_lines(data: bytes, path: Path) -> list[Line]:
     found = recognize(header)
     check_columns(found, header, f"{path.name} row {number}")
     return [
-        ({column: cells[at] for column, at in found.items() if at < len(cells)}, lambda _, row=number: f"{path.name} row {row}")
+        ({column: cells[at] for column, at in found.items() if at < len(cells)},
+         dict.fromkeys(COLUMNS, f"{path.name} row {number}"))
         for number, cells in lines[1:]
-    ]
+    ]  # fmt: skip
 
 
 def to_bytes(rows: list[TableRow], path: Path) -> bytes:

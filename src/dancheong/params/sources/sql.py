@@ -21,6 +21,7 @@ except ModuleNotFoundError as error:
 from dancheong.params.schema import nearest
 from dancheong.params.sources.layout import (
     ALL_COLUMNS,
+    COLUMNS,
     COMMENT_COLUMN,
     Line,
     TableRow,
@@ -88,7 +89,7 @@ def read_lines(location: str) -> list[Line]:
     for count, record in enumerate(records, start=1):
         cells = {column: _text(record[column]) for column in found.columns}
         where = f"table {found.table.fullname} row {record.get(_ID, count)} ({cells['PARAM_NAME'] or 'no name'})"
-        lines.append((cells, lambda _, where=where: where))
+        lines.append((cells, dict.fromkeys(COLUMNS, where)))
     return lines
 
 

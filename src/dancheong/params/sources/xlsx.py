@@ -82,7 +82,7 @@ def _lines(data: bytes, path: Path) -> list[Line]:
                 if problem:
                     problems.append(f"{places[column]}: {problem}")
             if any(texts.values()):
-                lines.append((texts, places.__getitem__))
+                lines.append((texts, places))
     if problems:
         raise ParamError("\n".join(problems))
     return lines
