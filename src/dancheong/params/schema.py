@@ -152,7 +152,7 @@ class PredictionRows(_Rows):
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
     input_half: Literal["auto", "yes", "no"] = row(
         "auto", "side_by_side models: a file is a pair, and its input half alone is predicted from; auto: where the "
-        "file is exactly twice as wide as high"
+        "file is exactly twice as wide as high and a seam parts its halves"
     )
     tile_px: int = row(0, "height of the strips a large photograph is finished in; 0: chosen by the program", unit="px",
                        ge=0, le=16384)
@@ -263,6 +263,10 @@ class CorrectionRows(_Rows):
         0.5, "photographs with less undamaged area are left out", unit="share of the picture", ge=0, le=1
     )
     aug_glare_p: float = row(0.0, "share of training inputs given synthetic glare (the target stays clean)", ge=0, le=1)
+
+
+class AllRows(CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows):
+    """All sections; in a model fields of the last base come first."""
 
 
 SECTIONS: tuple[type[_Rows], ...] = (

@@ -4,8 +4,6 @@
 draw them as polygons through the camera of `canvas`, in the colors of `light`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """What lies behind and below the buildings: sky, clouds, mountains, ground."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import Any

@@ -4,8 +4,6 @@ Lengths are meters: x right, y up, z away from the camera. Verticals stay vertic
 Placing an object is moving the camera: `View.placed` returns the same canvas seen from the object's own coordinates.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -42,16 +40,16 @@ class View:
     sun: Vector
     noise: Noise
 
-    def placed(self, origin: Sequence[float], angle: float = 0.0) -> View:
+    def placed(self, origin: Sequence[float], angle: float = 0.0) -> "View":
         """The view from the coordinates of an object that stands at `origin`, turned by `angle` about the vertical."""
         eye = _turn(self.eye - np.asarray(origin, np.float64), -angle)
         return replace(self, eye=eye, sun=_turn(self.sun, -angle), yaw=self.yaw - angle)
 
-    def sides(self) -> tuple[View, View, View]:
+    def sides(self) -> tuple["View", "View", "View"]:
         """The object seen from its left, its right and its front; its back never shows in these scenes."""
         return self.placed((0, 0, 0), math.pi / 2), self.placed((0, 0, 0), -math.pi / 2), self.placed((0, 0, 0))
 
-    def faces(self, half_x: float, half_z: float) -> list[Face]:
+    def faces(self, half_x: float, half_z: float) -> list["Face"]:
         """The upright faces of a block that the camera sees, the flanks first."""
         left, right, front = self.sides()
         faces = [Face(left, half_z, -half_x, False), Face(right, half_z, -half_x, False), Face(front, half_x, -half_z, True)]

@@ -1,7 +1,5 @@
 """Where things stand and where the camera is: one function per kind of picture."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

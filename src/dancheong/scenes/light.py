@@ -1,7 +1,5 @@
 """Light and pigment: what color a surface of the built-in scenes has at a given hour."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

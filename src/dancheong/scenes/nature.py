@@ -1,7 +1,5 @@
 """Trees, shrubs and water: crowns are heaps of rounded clumps, lit from the side of the sun and broken by leaf noise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

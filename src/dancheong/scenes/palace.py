@@ -1,7 +1,5 @@
 """Buildings of a palace, each drawn in its own coordinates: halls, pavilions, gates, galleries and garden walls."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import cv2
@@ -175,8 +173,8 @@ def _draw_stairs(view: View, half_x: float, height_m: float, distance: float) ->
     for side in (-1, 1):
         a, b = side * half_x, side * (half_x + 0.32)
         # Of a cheek stone one sees the side that faces the camera, the sloping top and the front.
-        shown, facing = (a, -side) if side * view.eye[0] < side * a else (a + side * 0.32, side)
-        cheek = np.array([[shown, 0, reach], [shown, 0.3, reach], [shown, top, -distance], [shown, 0, -distance]])
+        near_x, facing = (a, -side) if side * view.eye[0] < side * a else (a + side * 0.32, side)
+        cheek = np.array([[near_x, 0, reach], [near_x, 0.3, reach], [near_x, top, -distance], [near_x, 0, -distance]])
         view.fill(cheek, GRANITE * 0.9, np.array([facing * 1.0, 0, 0]))
         slope = np.array([[a, 0.3, reach], [b, 0.3, reach], [b, top, -distance], [a, top, -distance]])
         view.fill(slope, GRANITE * 1.05, np.array([0, 0.8, -0.6]))

@@ -3,8 +3,6 @@
 A roof has a front slope and, where it is hipped, slopes over its flanks; `flank` says which of the two is meant.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """One scene while it is drawn: its camera and random numbers, its land, plants and paving, and where its buildings stand."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -3,8 +3,6 @@
 Details that would be smaller than a pixel of the canvas are left out or drawn wider: `scale` is the pixels per meter.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
