@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere, what_is_missing
 from dancheong.imaging.formats import Format, format_of
-from dancheong.imaging.metadata import Metadata, find_metadata, jpeg_segments, settle
+from dancheong.imaging.metadata import Found, in_jpeg, in_png, in_tiff
 from dancheong.imaging.tiff import SUB_DIRECTORIES, Directory, directories, laid_out, value
 
 Space = Literal["GRAY", "RGB", "CMYK", "LAB"]
@@ -79,7 +79,7 @@ class Header:
     colors: int
     extra: int
     bits: int
-    metadata: Metadata
+    metadata: Found
     decoder: str
     page: TiffPage | None = None
     page_number: int = 0
@@ -150,30 +150,34 @@ def _tiff_pixels_a_byte(directory: Directory) -> float:
 
 
 def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool) -> Header:
-    metadata, decoder, bits = find_metadata(file, kind.name), kind.decoder, 8
-    if kind.name == "JPEG":
-        decoder, bits = _jpeg_decoder(file)
+    found = {"JPEG": in_jpeg, "PNG": in_png}[kind.name](file) if kind.name in ("JPEG", "PNG") else Found()
+    decoder, (frame, bits) = kind.decoder, found.frame
     for size in _SIZES[kind.name].findall(_beginning(file)) if kind.name in _SIZES else ():
         _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
-    if not decoder.endswith("_source"):
-        return _foreign_header(file, kind, metadata, decoder, bits)
+    if not decoder.endswith("_source") or frame in _OTHER_JPEG_FRAMES or bits != 8:
+        return _foreign_header(file, kind, found, decoder if kind.name != "JPEG" else "imagecodecs")
     options: dict[str, Any] = {"fail_on": "error" if is_lenient or kind.name != "JPEG" else "warning"}
     image = _opened(file, decoder, **options)
     if kind.name == "JPEG" and longer_px:
         shrink = next((by for by in (8, 4, 2) if max(image.width, image.height) >= by * longer_px), 1)
         image = _opened(file, decoder, shrink=shrink, **options)
-    if kind.name in ("AVIF", "GIF"):  # which libvips turns upright
-        metadata.exif = _blob(image, "exif-data")
-        metadata.xmp = _blob(image, "xmp-data")
-        metadata.frames = int(image.get("n-pages"))
-    metadata.icc = metadata.icc or _blob(image, "icc-profile-data")
-    metadata = settle(metadata)
-    metadata.orientation = metadata.orientation if kind.name in ("JPEG", "PNG", "WEBP") else 1
+    if kind.name in ("AVIF", "GIF", "WEBP"):
+        found.exif, found.xmp = _blob(image, "exif-data"), _blob(image, "xmp-data")
+        found.frames = image.get("n-pages") if image.get_typeof("n-pages") else 1
+    found.icc = found.icc or _blob(image, "icc-profile-data")
     space: Space = "CMYK" if image.interpretation == "cmyk" else "GRAY" if image.bands < 3 else "RGB"
+    bits = 16 if image.format == "ushort" else 8
     return Header(
-        kind, image, image.width, image.height, space, {"CMYK": 4, "GRAY": 1, "RGB": 3}[space], 2,
-        16 if image.format == "ushort" else 8, metadata, decoder,
+        kind, image, image.width, image.height, space, {"CMYK": 4, "GRAY": 1, "RGB": 3}[space], 2, bits,
+        _settled(found, kind), decoder,
     )
+
+
+def _settled(found: Found, kind: Format) -> Found:
+    """The decoders of the other formats turn the pixels upright."""
+    found.settle()
+    found.orientation = found.orientation if kind.name in ("JPEG", "PNG", "WEBP") else 1
+    return found
 
 
 def _blob(image: Any, name: str) -> bytes | None:
@@ -193,30 +197,18 @@ def _opened(file: IO[bytes], loader: str, **options: Any) -> Any:
     return getattr(pyvips.Image, loader)(source, **{"access": access, "fail_on": "error"} | options)
 
 
-def _jpeg_decoder(file: IO[bytes]) -> tuple[str, int]:
-    file.seek(2)
-    for marker, content in jpeg_segments(file):
-        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            bits = content[0] if content else 8
-            return ("imagecodecs" if marker in _OTHER_JPEG_FRAMES or bits != 8 else "jpegload_source"), bits
-    return "jpegload_source", 8
-
-
-def _foreign_header(file: IO[bytes], kind: Format, metadata: Metadata, decoder: str, bits: int) -> Header:
+def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -> Header:
     if missing := what_is_missing(decoder):
         raise Unreadable(f"a {'HEIF photograph' if decoder == 'heif' else kind.name}, which {missing}")
     samples, parts, said = decode_elsewhere(file, decoder, "header")
-    exif = parts.get("exif")
-    metadata.exif = b"Exif\0\0" + exif.removeprefix(b"Exif\0\0") if exif else metadata.exif
-    metadata.xmp, metadata.icc = parts.get("xmp", metadata.xmp), parts.get("icc_profile")
-    metadata.frames = int(said.get("frames", 1))
-    metadata = settle(metadata)
-    metadata.orientation = metadata.orientation if kind.name == "JPEG" else 1
+    found.exif, found.xmp = parts.get("exif", found.exif), parts.get("xmp", found.xmp)
+    found.icc, found.frames = parts.get("icc_profile"), int(said.get("frames", 1))
     bands = samples.shape[2] if samples.ndim == 3 else 1
     space: Space = "GRAY" if bands < 3 else "RGB"
-    bits = bits if bits != 8 else int(said.get("bits", samples.dtype.itemsize * 8))
+    bits = found.frame[1] if found.frame[1] != 8 else int(said.get("bits", samples.dtype.itemsize * 8))
     return Header(
-        kind, None, samples.shape[1], samples.shape[0], space, 3 if space == "RGB" else 1, 2, bits, metadata, decoder,
+        kind, None, samples.shape[1], samples.shape[0], space, 3 if space == "RGB" else 1, 2, bits,
+        _settled(found, kind), decoder,
     )
 
 
@@ -269,9 +261,8 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     chosen = pages[page]
     directory = chosen.directory
     number = directory.number
-    metadata = find_metadata(file, "TIFF", directory)
-    metadata.icc, metadata.frames = directory.raw(34675) or None, len(pages)
-    metadata = settle(metadata)
+    found = in_tiff(file, directory).settle()
+    found.frames = len(pages)
     samples, bits, photometric = number(277, 1), number(258, 1), number(262, 1)
     if photometric not in _SPACES:
         raise Unreadable(f"a TIFF of a kind that is not read ({kind_in_words(directory)}); {_SAVE_AS}")
@@ -288,7 +279,7 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     elif missing := what_is_missing(decoder):
         raise Unreadable(f"a TIFF of a kind ({kind_in_words(directory)}) that {missing}")
     return Header(
-        kind, image, number(256, 0), number(257, 0), space, colors, extra, bits, metadata, decoder, chosen, page,
+        kind, image, number(256, 0), number(257, 0), space, colors, extra, bits, found, decoder, chosen, page,
     )
 
 
