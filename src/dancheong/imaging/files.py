@@ -5,6 +5,7 @@ What the file says of its orientation and its color space is applied once, what 
 what was given up on the way is told in `Photo.notes`.
 """
 
+import os
 import stat
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -162,13 +163,13 @@ def count_pages(path: str | Path) -> int:
         PhotoError: as `read_photo`, as far as the header shows it.
     """
     with _reading(Path(path)) as (_, header):
-        return header.metadata.frames if header.page is not None else 1
+        return header.metadata.frames if header.tiff is not None else 1
 
 
-def image_spec(path: Path) -> ImageSpec | None:
+def image_spec(path: Path, page: int = 0) -> ImageSpec | None:
     """What a photograph's header says of it; None where that cannot be read, as reading will say why."""
     try:
-        with _reading(path) as (_, header):
+        with _reading(path, page) as (_, header):
             return ImageSpec(*header.size_px, not header.is_gray, header.bits > 8)
     except PhotoError:
         return None
@@ -274,42 +275,38 @@ def look_through(folder: str | Path, closed: Collection[Path] = ()) -> tuple[lis
     found: dict[tuple[int, int], Path] = {}
     seen: dict[tuple[int, int], Path] = {}
     left_out: list[LeftOut] = []
-    linked_files: list[Path] = []
-    own, linked = deque([root]), deque[Path]()
+    own, linked, linked_files = deque([root]), deque[Path](), list[Path]()
 
     def take(photo: Path) -> None:
-        first = found.setdefault(_identity(photo), photo)
-        if first != photo:
+        if (first := found.setdefault(_identity(photo), photo)) != photo:
             left_out.append(LeftOut(photo, f"the same file as {first}"))
+
+    def look_at(entry: Path) -> None:
+        mode = 0 if entry.name.startswith(".") else entry.stat().st_mode
+        if stat.S_ISDIR(mode):
+            (linked if entry.is_symlink() else own).append(entry)
+        elif reason := _why_no_photo(entry, mode):
+            left_out.append(LeftOut(entry, reason))
+        elif entry.is_symlink():
+            linked_files.append(entry)
+        else:
+            take(entry)
 
     while own or linked:
         place = own.popleft() if own else linked.popleft()
         with _telling(place, left_out):
-            if place != root and _lies_in(place, closed):
+            if place != root and closed and not {(real := place.resolve()), *real.parents}.isdisjoint(closed):
                 left_out.append(LeftOut(place, "a folder of results"))
             elif (first := seen.setdefault(_identity(place), place)) != place:
                 left_out.append(LeftOut(place, f"the same folder as {first}"))
             else:
                 for entry in sorted(place.iterdir()):
                     with _telling(entry, left_out):
-                        mode = 0 if entry.name.startswith(".") else entry.stat().st_mode
-                        if stat.S_ISDIR(mode):
-                            (linked if entry.is_symlink() else own).append(entry)
-                        elif reason := _why_no_photo(entry, mode):
-                            left_out.append(LeftOut(entry, reason))
-                        elif entry.is_symlink():
-                            linked_files.append(entry)
-                        else:
-                            take(entry)
+                        look_at(entry)
     for entry in sorted(linked_files):
         with _telling(entry, left_out):
             take(entry)
-    by_parts = sorted(left_out, key=lambda one: one.path.parts)
-    return sorted(found.values(), key=lambda path: path.parts), by_parts
-
-
-def _lies_in(place: Path, folders: Collection[Path]) -> bool:
-    return bool(folders) and not {(real := place.resolve()), *real.parents}.isdisjoint(folders)
+    return sorted(found.values(), key=lambda path: path.parts), sorted(left_out, key=lambda one: one.path.parts)
 
 
 @contextmanager
@@ -318,18 +315,11 @@ def _telling(path: Path, left_out: list[LeftOut]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if _is_link(path):
+        if os.path.islink(path):  # noqa: PTH114 - that of a Path raises in a folder that may be listed and no more
             target = str(path.readlink())[:_SHOWN_LETTERS]
             left_out.append(LeftOut(path, f"a link to {target}, which cannot be reached: {error.strerror}", True))
         elif not isinstance(error, FileNotFoundError):  # removed meanwhile
             left_out.append(LeftOut(path, f"cannot be reached: {error.strerror}", True))
-
-
-def _is_link(path: Path) -> bool:
-    try:
-        return path.is_symlink()
-    except OSError:  # in a folder that may be listed and no more
-        return False
 
 
 def _why_no_photo(path: Path, mode: int) -> str:
@@ -363,13 +353,10 @@ def _reading(path: Path, page: int = 0, longer_px: int = 0, is_lenient: bool = F
         reason = error.strerror or f"damaged or cut off ({error})"
         raise PhotoError(path, f"the file cannot be read: {reason}") from error
     except Exception as error:  # damaged files make the decoders raise about every kind there is
-        raise PhotoError(path, f"damaged, or not what its first bytes say ({type(error).__name__}: {_short(error)})") from error
+        words = " ".join(str(error).split())[:_SHOWN_LETTERS]
+        raise PhotoError(path, f"damaged, or not what its first bytes say ({type(error).__name__}: {words})") from error
 
 
 def _identity(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
-
-
-def _short(words: Any) -> str:
-    return " ".join(str(words).split())[:120]
