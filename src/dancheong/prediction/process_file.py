@@ -83,7 +83,8 @@ class Processor:
         drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)
         sign = self.options.sign
         signer = None if sign is None else sign.digest()
-        settings = settings_digest(self.params, **self.more, strip=self.options.strip, signer=signer, drawn_mask=drawn)
+        more = {**self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page}
+        settings = settings_digest(self.params, **more)
         return Provenance(self.model, settings, self.source_type, sha256)
 
 
@@ -217,7 +218,7 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
             if reason := why_not_ours(path, made):
                 raise DancheongError(reason)
         if there == job.results:
-            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256)
+            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256, page=job.page)
         return replace(_within_budget(processor, job, made, budget, threads), sha256=sha256)
     except Exception as error:  # whatever one photograph does, the others are done
         return replace(failure(job, error), sha256=sha256)
@@ -225,7 +226,7 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
 
 def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Budget, threads: int) -> FileResult:
     # A file whose header cannot be read needs nothing: reading it will say why.
-    spec = image_spec(job.photo)
+    spec = image_spec(job.photo, job.page)
     rows, needed = (0, 0) if spec is None else processor.needs(spec, job)
     try:
         with budget.share(needed):
@@ -242,7 +243,7 @@ def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Bud
 
 def failure(job: Job, error: Exception) -> FileResult:
     """The result of a photograph that could not be done."""
-    return FileResult(job.photo, job.output, "failed", error=error_message(error))
+    return FileResult(job.photo, job.output, "failed", error=error_message(error), page=job.page)
 
 
 def _fingerprint(photo: Path) -> str:
@@ -258,7 +259,7 @@ def _fingerprint(photo: Path) -> str:
 
 def _process(processor: Processor, job: Job, resources: Resources, made: Provenance) -> FileResult:
     began = time.perf_counter()
-    original = read_photo(job.photo)
+    original = read_photo(job.photo, job.page)
     drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
     # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
     pixels = [original.pixels]
@@ -272,7 +273,7 @@ def _process(processor: Processor, job: Job, resources: Resources, made: Provena
     height, width = done.result.shape[:2]
     return FileResult(
         job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
-        notes=notes, **done.figures,
+        notes=notes, page=job.page, **done.figures,
     )
 
 
