@@ -166,7 +166,7 @@ def _collect(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | 
         if not refusal and manifest is not None and not options.overwrite:
             refusal = manifest.result_of_another(job.photo, job.output)
         if refusal:
-            add(number, FileResult(job.photo, job.output, "failed", error=refusal))
+            add(number, FileResult(job.photo, job.output, "failed", error=refusal, page=job.page))
         else:
             open_numbers.append(number)
     for index, result in run([jobs[number] for number in open_numbers]):
