@@ -166,13 +166,13 @@ def validation_samples(
 ) -> Iterator[tuple[str, FloatArray, FloatArray]]:
     """Whole photographs, not varied, one after the other: (name, input (c_in, h, w), target (c_out, h, w)).
 
-    The shorter side is RESOL, the aspect kept. `limit`: the first so many only. Build the cache with
+    The shorter side is that of predictions, the aspect kept. `limit`: the first so many only. Build the cache with
     ``stage="predict"`` to see what a prediction will see.
     """
     c_in = channels(params)[0]
     for index in range(len(cache) if limit is None else min(limit, len(cache))):
         record = cache[index]
-        planes = resize(record, working_shape(record.shape[0], record.shape[1], params.resol))
+        planes = resize(record, working_shape(record.shape[0], record.shape[1], params.predict_px))
         target_hwc = np.ascontiguousarray(planes[..., c_in : c_in + 3])
         yield cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params)
 

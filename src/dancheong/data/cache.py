@@ -172,7 +172,7 @@ def cached_shape(height: int, width: int, params: Params, stage: Stage) -> tuple
     crops it is what the smallest, narrowest of them needs to fill RESOL; such photographs are never enlarged.
     """
     if stage == "predict":
-        return working_shape(height, width, params.resol)
+        return working_shape(height, width, params.predict_px)
     if params.crop_scale_min == 1:
         return working_shape(height, width, params.resol + params.jitter)
     needed_px = math.ceil(params.resol * math.sqrt(CROP_ASPECT / params.crop_scale_min))

@@ -92,6 +92,14 @@ class Params(AllRows):
         return red, green, blue
 
     @property
+    def predict_px(self) -> int:
+        """The shorter side of a photograph as the network sees it at prediction: PREDICT_RESOL, or what that says of 0."""
+        if self.color_space == "RGB":
+            return self.resol
+        knows_scales = self.encoder != "unet" and self.crop_scale_min <= 0.25
+        return self.predict_resol or (2 * self.resol if knows_scales else self.resol)
+
+    @property
     def levels(self) -> int:
         """Levels of the U-Net: DEPTH, or as often as RESOL can be halved (docs/decisions: any RESOL is padded)."""
         return self.depth or self.resol.bit_length() - 1

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from dancheong.data.photographs import looks_like_pair, split_halves
 from dancheong.glare.control import control_glare
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
+from dancheong.imaging.files import CREDENTIALS, ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
 from dancheong.imaging.formats import READ_SUFFIXES
-from dancheong.imaging.metadata import CREDENTIALS
 from dancheong.imaging.strip import stripped
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError, Params
@@ -37,8 +36,6 @@ from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 
 Pixels = NDArray[Any]
 Numbered = tuple[int, FileResult]
-
-CREDENTIALS_LOST = "its Content Credentials (C2PA) do not hold for the result, and are not in it; --sign writes new ones"
 
 
 @dataclass(frozen=True)
@@ -84,10 +81,11 @@ class Processor:
 
     def provenance(self, job: Job, sha256: str) -> Provenance:
         """What the results of a photograph (`sha256`: of its file) say of themselves, and must say where they are there."""
-        drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)[0]
+        drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)
         sign = self.options.sign
         signer = None if sign is None else sign.digest()
-        settings = settings_digest(self.params, **self.more, strip=self.options.strip, signer=signer, drawn_mask=drawn)
+        more = {**self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page}
+        settings = settings_digest(self.params, **more)
         return Provenance(self.model, settings, self.source_type, sha256)
 
 
@@ -213,24 +211,22 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
     """
     sha256 = ""
     try:
-        sha256, has_credentials = _fingerprint(job.photo)
+        sha256 = _fingerprint(job.photo)
         made = processor.provenance(job, sha256)
         there = [] if processor.options.overwrite else [path for path in job.results if path.exists()]
         for path in there:
             if reason := why_not_ours(path, made):
                 raise DancheongError(reason)
         if there == job.results:
-            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256)
-        done = _within_budget(processor, job, made, budget, threads)
-        lost = (CREDENTIALS_LOST,) if has_credentials and processor.options.sign is None else ()
-        return replace(done, notes=done.notes + lost, sha256=sha256)
+            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256, page=job.page)
+        return replace(_within_budget(processor, job, made, budget, threads), sha256=sha256)
     except Exception as error:  # whatever one photograph does, the others are done
         return replace(failure(job, error), sha256=sha256)
 
 
 def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Budget, threads: int) -> FileResult:
     # A file whose header cannot be read needs nothing: reading it will say why.
-    spec = image_spec(job.photo)
+    spec = image_spec(job.photo, job.page)
     rows, needed = (0, 0) if spec is None else processor.needs(spec, job)
     try:
         with budget.share(needed):
@@ -247,10 +243,10 @@ def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Bud
 
 def failure(job: Job, error: Exception) -> FileResult:
     """The result of a photograph that could not be done."""
-    return FileResult(job.photo, job.output, "failed", error=error_message(error))
+    return FileResult(job.photo, job.output, "failed", error=error_message(error), page=job.page)
 
 
-def _fingerprint(photo: Path) -> tuple[str, bool]:
+def _fingerprint(photo: Path) -> str:
     try:
         if photo.is_dir():
             raise PhotoError(photo, f"no photographs ({', '.join(sorted(READ_SUFFIXES))}) in this folder")
@@ -263,7 +259,7 @@ def _fingerprint(photo: Path) -> tuple[str, bool]:
 
 def _process(processor: Processor, job: Job, resources: Resources, made: Provenance) -> FileResult:
     began = time.perf_counter()
-    original = read_photo(job.photo)
+    original = read_photo(job.photo, job.page)
     drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
     # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
     pixels = [original.pixels]
@@ -271,13 +267,13 @@ def _process(processor: Processor, job: Job, resources: Resources, made: Provena
     if processor.options.strip is not None:
         original = stripped(original, processor.options.strip)
     done = processor.apply(pixels.pop(), drawn_mask, job, resources)
-    # The reader does not know whether they are kept, as a parent's.
-    read = (note for note in original.notes if note != CREDENTIALS)
+    # The reader does not know that they are kept, as a parent's.
+    read = (note for note in original.notes if note != CREDENTIALS or processor.options.sign is None)
     notes = (*read, *done.notes, *_write(processor, job, done, original, made))
     height, width = done.result.shape[:2]
     return FileResult(
         job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
-        notes=notes, **done.figures,
+        notes=notes, page=job.page, **done.figures,
     )
 
 
