@@ -96,8 +96,8 @@ class TrainingRows(_Rows):
     )
     beta1: float = row(0.9, "first moment of Adam (.5 in the paper)", ge=0, le=0.999, source=PIX2PIX)
     loss: Literal["l1", "color", "ciede2000"] = row(
-        "ciede2000", "distance to the truth: l1 takes each channel by itself (the paper), color the channels of a pixel together, "
-        "ciede2000 as an eye sees the difference (RGB: as color)"
+        "ciede2000", "distance to the truth: l1 takes each channel by itself (the paper), color the channels of a pixel "
+        "together, ciede2000 as an eye sees the difference (RGB: as color)"
     )
     lambda_l1: float = row(100.0, "weight of the distance to the truth", ge=0, le=10000, source=PIX2PIX)
     lambda_gan: float = row(
@@ -151,8 +151,8 @@ class PredictionRows(_Rows):
         1.0, "LAB: predicted chroma is multiplied by this; above 1 trades color error for color, 0 is gray", ge=0, le=4
     )
     predict_resol: int = row(
-        0, "LAB: working size at prediction, the shorter side as the network sees it; 0: RESOL, or twice that where a pretrained "
-        "encoder has learned from crops of many scales", unit="px", ge=0, le=4096,
+        0, "LAB: working size at prediction, the shorter side as the network sees it; 0: RESOL, or twice that where a "
+        "pretrained encoder has learned from crops of many scales", unit="px", ge=0, le=4096,
     )
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
     input_half: Literal["auto", "yes", "no"] = row(
