@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from dancheong.training.session import Progress, Remark, TrainResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(train)
-
-
 def train(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photographs; see docs/data.md.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL.h5", help="The model file to write.")],

@@ -76,7 +76,7 @@ def ciede2000(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None
     """
     if fake_bchw.shape[1] != 2:
         return color_distance(fake_bchw, target_bchw, weight_b1hw)
-    (a1, b1), (a2, b2) = ((_at_least_single(pair) / COLOR_UNIT).split(1, 1) for pair in (fake_bchw, target_bchw))
+    (a1, b1), (a2, b2) = ((_at_least_single(pair) / COLOR_UNIT).chunk(2, 1) for pair in (fake_bchw, target_bchw))
 
     # Chroma, with a* stretched where colors are weak. The small numbers keep the gradient finite at gray.
     stretch = 1.5 - 0.5 * _strong((_chroma(a1, b1) + _chroma(a2, b2)) / 2)
