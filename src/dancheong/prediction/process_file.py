@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import split_halves
+from dancheong.data.photographs import looks_like_pair, split_halves
 from dancheong.glare.control import control_glare
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import CREDENTIALS, ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
@@ -54,6 +54,7 @@ class Processed:
     mask_hw: Pixels | None
     figures: dict[str, Any]
     confidence_hw: NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
     upscaler = upscaler_for(scale, upscaler, model.threads)
 
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
-        if _is_pair(photo.shape[1], photo.shape[0], params):
-            photo = split_halves(photo, params)[0]
+        photo, notes = _input_half(photo, params)
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
         photo = photo if params.pairing == "side_by_side" else gray_of(photo)
         prepared = model.prepare(photo, drawn_mask)
@@ -120,10 +120,10 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
             figures["confidence"] = float(confidence_hw.mean(dtype=np.float64)) / 255
         rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
         del input_hwc, predicted
-        return Processed(rgb if upscaler is None else upscaler.enlarge(rgb, scale), mask_hw, figures, confidence_hw)
+        return Processed(rgb if upscaler is None else upscaler.enlarge(rgb, scale), mask_hw, figures, confidence_hw, notes)
 
     def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
-        if _is_pair(spec.width_px, spec.height_px, params):
+        if params.pairing == "side_by_side" and params.input_half == "yes":
             spec = replace(spec, width_px=max(1, spec.width_px // 2))
         network_scale = 1.0 if job.confidence is None else max(SCALES)
         rows = rows_within(spec, params, network_scale)
@@ -269,7 +269,7 @@ def _process(processor: Processor, job: Job, resources: Resources, made: Provena
     done = processor.apply(pixels.pop(), drawn_mask, job, resources)
     # The reader does not know that they are kept, as a parent's.
     read = (note for note in original.notes if note != CREDENTIALS or processor.options.sign is None)
-    notes = (*read, *_write(processor, job, done, original, made))
+    notes = (*read, *done.notes, *_write(processor, job, done, original, made))
     height, width = done.result.shape[:2]
     return FileResult(
         job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
@@ -302,11 +302,23 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
     return notes
 
 
-def _is_pair(width_px: int, height_px: int, params: Params) -> bool:
-    """Whether a picture is a side-by-side pair, of which only the input half is colored (INPUT_HALF)."""
-    if params.pairing != "side_by_side":
-        return False
-    return params.input_half == "yes" or (params.input_half == "auto" and width_px == 2 * height_px)
+def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:
+    """What a side-by-side model predicts from: a picture, or the input half of a pair (INPUT_HALF); and what to tell of it."""
+    if params.pairing != "side_by_side" or params.input_half == "no":
+        return photo, ()
+    is_twice_as_wide = photo.shape[1] == 2 * photo.shape[0]
+    is_pair = params.input_half == "yes" or looks_like_pair(photo)
+    if is_pair and (is_twice_as_wide or params.input_half == "yes"):
+        side = "left" if params.direction == "AtoB" else "right"
+        note = f"a side-by-side pair: its {side} half alone was taken (INPUT_HALF={params.input_half})"
+        return split_halves(photo, params)[0], (note,)
+    if is_pair:
+        why = "it looks like a side-by-side pair but is not twice as wide as high"
+    elif is_twice_as_wide:
+        why = "it is twice as wide as high, but no seam parts its halves"
+    else:
+        return photo, ()
+    return photo, (f"{why}: taken as one picture; INPUT_HALF=yes takes the input half alone",)
 
 
 def _mask_image(alpha_hw: NDArray[np.float32] | None, size_hw: tuple[int, ...]) -> NDArray[np.uint8]:
