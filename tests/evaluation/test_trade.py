@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from dancheong.evaluation.trade import PHOTOGRAPHS, trade, trade_section
+from dancheong.evaluation.trade import PHOTOGRAPHS, trade
 from dancheong.imaging.files import write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer, Predicted
-from dancheong.report.page import render_report
 from dancheong.scenes import scene
 
 WARM = np.array([0.03, 0.12], np.float32)
@@ -42,14 +41,6 @@ def test_the_curve_runs_from_gray_to_too_much(photos):
     # Far too much color is farther from the truth's histograms, and worse, than some.
     assert points[3].chroma_wasserstein > points[1].chroma_wasserstein
     assert points[3].delta_e_2000 > points[1].delta_e_2000
-
-
-def test_the_section_names_the_truth_and_every_vivid(photos):
-    points = trade(Warm(), photos, (0.5, 1.0))
-    page = render_report("trade", [trade_section(points)])
-    assert f"{points[0].colorfulness_truth:.1f}" in page
-    assert page.count("<svg class=\"chart\"") == 2
-    assert "chroma wasserstein" in page
 
 
 def test_a_large_folder_is_looked_at_in_part(photos, monkeypatch):
