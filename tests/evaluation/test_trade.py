@@ -23,11 +23,12 @@ class Warm(Colorizer):
         return Predicted(np.broadcast_to(WARM, (height, width, 2)), input_hwc[..., 0].astype(np.float32) / 2.55)
 
 
-@pytest.fixture
-def photos(tmp_path):
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
     for seed in range(3):
-        write_photo(tmp_path / f"{seed}.png", scene(seed, 40, 30))
-    return tmp_path
+        write_photo(folder / f"{seed}.png", scene(seed, 40, 30))
+    return folder
 
 
 def test_the_curve_runs_from_gray_to_too_much(photos):
