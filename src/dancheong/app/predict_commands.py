@@ -65,6 +65,9 @@ def predict(
             help="For SR_SCALE=2 or 4: UP.h5, or .safetensors of others (extra spandrel); without it the one that comes along.",
         ),
     ] = None,
+    pages: Annotated[
+        Literal["first", "all"], typer.Option(help="Of a TIFF with several pages the first, or each: NAME, NAME_p2, ...")
+    ] = "first",
     strip: Strip = None,
     sign: Annotated[
         Path | None, typer.Option(metavar="CERT", help="Certificates in PEM, for Content Credentials (extra c2pa).")
@@ -110,7 +113,7 @@ def predict(
         "coloring", lambda wanted: predict_files(colorizer, inputs, output, wanted, enlarger), as_json, quiet, listed, model,
         overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
         confidence_dir=confidence, workers=jobs, cluster=cluster, strip=strip,
-        sign=None if sign is None or key is None else Signing(sign, key),
+        sign=None if sign is None or key is None else Signing(sign, key), pages=pages,
     )
 
 
