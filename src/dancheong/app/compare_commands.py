@@ -9,11 +9,12 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import Bar, emit, progress_bar, say
-from dancheong.params import ParamError, Resolved, parse_settings, read_table, resolve
+from dancheong.params import ParamError
 from dancheong.system.outputs import check_folder, check_free, claimed
 
 if TYPE_CHECKING:
     from dancheong.experiment.grid import Progress
+    from dancheong.params import Resolved
 
 # All arms on built-in scenes in under four minutes on two cores.
 QUICK_SETTINGS = {
@@ -105,7 +106,9 @@ def compare(
 
 def _base(
     table: str | None, category: str | None, settings: list[str] | None, preset: str, quick: bool, quiet: bool
-) -> Resolved:
+) -> "Resolved":
+    from dancheong.params import parse_settings, read_table, resolve
+
     base = options.effective(table, category, settings, preset, quiet)[0]
     if not quick:
         return base

@@ -8,7 +8,7 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
 from dancheong.app.model_argument import model_path, split_model
-from dancheong.params import ParamError, parse_settings
+from dancheong.params import ParamError
 from dancheong.system.outputs import check_free
 
 
@@ -105,6 +105,7 @@ def demo(
 ) -> None:
     """The main job on built-in scenes: train, predict unseen ones, evaluate, report. Minutes on two cores."""
     from dancheong.app.demo import demo_params, run_demo
+    from dancheong.params import parse_settings
 
     check_free([output / "demo.h5", output / "report.html"], overwrite)
     resolved = demo_params(options.table_rows(table, quiet), category, parse_settings(settings or []))

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, field_validator
 
+from dancheong.params import COMMON
 from dancheong.params.errors import ParamError
 from dancheong.params.schema import (
     REMOVED,
@@ -27,8 +28,6 @@ from dancheong.params.schema import (
 )
 from dancheong.params.sources import TableRow, read_table
 from dancheong.params.sources.layout import plain_category
-
-COMMON = "COMMON"
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
