@@ -9,7 +9,6 @@ from dancheong.app import options
 from dancheong.app.console import emit
 from dancheong.app.model_argument import model_path, split_model
 from dancheong.params import ParamError
-from dancheong.params.schema import format_value
 from dancheong.system.outputs import check_free, check_name
 
 ModelFile = Annotated[
@@ -21,6 +20,7 @@ ModelFile = Annotated[
 def inspect(file: ModelFile = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show everything a model file says of itself."""
     from dancheong.artifact import read_artifact
+    from dancheong.params.schema import format_value
 
     model = model_path(file, quiet)
     artifact = read_artifact(model)

@@ -10,12 +10,11 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, field_validator, model_validator
 
+from dancheong.params import COMMON
 from dancheong.params.schema import REMOVED, ROWS, AllRows, by_level, format_value, nearest
 from dancheong.params.sources import TableRow, read_table
 from dancheong.params.sources.layout import plain_category
 from dancheong.system.errors import ParamError
-
-COMMON = "COMMON"
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},

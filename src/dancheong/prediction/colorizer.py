@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
+from dancheong.glare.learned import open_detector
 from dancheong.imaging.color import float01, make_tables, to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import AT_PREDICTION
 from dancheong.prediction.full_resolution import color_from_chroma, enlarged_color, strip_rows
+from dancheong.prediction.memory import uses_detector
 from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
 
@@ -74,12 +76,14 @@ class Colorizer:
                 together.
             ExtraMissing: torch or openvino is needed and not installed.
         """
-        # The color tables are made meanwhile. Not a daemon, because a process that ends at once has to wait for it.
+        # Color tables and detector are made ready meanwhile. Not daemons, because a process that ends at once has to wait.
         Thread(target=make_tables).start()
         file = shipped_model_path() if path is None else Path(path)
-        artifact = read_artifact(file)
+        artifact = with_settings(read_artifact(file), settings)
+        if uses_detector(artifact.params):
+            Thread(target=open_detector).start()
         try:
-            colorizer = cls(with_settings(artifact, settings), runtime, threads)
+            colorizer = cls(artifact, runtime, threads)
         except ArtifactError as error:
             raise ArtifactError(f"{file}: {error}") from error
         colorizer.opened = (file, runtime, settings)

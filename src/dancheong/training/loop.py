@@ -79,8 +79,7 @@ def train(
         ParamError: rows that do not go together, a device that is not there, or a folder of masks without any that fits.
     """
     require_extra()
-    params = params or Params()
-    start, params = _start(init, params)
+    start, params, notice = _start(init, params or Params())
     params = as_launched(params)
     check_training(params)
     fabric = launch(params)
@@ -88,7 +87,7 @@ def train(
 
     session = TrainingSession(
         Path(model), log_dir, Resolved(params, category, origins or {}), resume=resume, writes=fabric.is_global_zero,
-        overwrite=overwrite, watch=watch, tensorboard=tensorboard, remarks=remarks,
+        overwrite=overwrite, watch=watch, tensorboard=tensorboard, remarks=remarks, notice=notice,
     )
     with ExitStack() as stack:
         stack.enter_context(session.claim())
@@ -108,16 +107,24 @@ def train(
         return run_training(ColorizerTrainer(fabric, params, cache, val_cache, start), session, refusals)
 
 
-def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Params]:
-    """The model that a training begins with, if any, and the rows that then hold."""
+def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Params, str]:
+    """The model that a training begins with, if any, the rows that then hold, and what to tell about it."""
     if init is not None:
         start = read_artifact(init)
-        return start, network_rows_of(start, params, str(init))
-    if params.begin == "colorizer" and SHIPPED_COLORIZER.exists():
-        start = read_artifact(SHIPPED_COLORIZER)
-        if all(getattr(start.params, row) == getattr(params, row) for row in DESCRIBES_NETWORK):
-            return start, params
-    return None, params
+        return start, network_rows_of(start, params, str(init)), ""
+    if params.begin == "encoder" or not SHIPPED_COLORIZER.exists():
+        return None, params, ""
+    start = read_artifact(SHIPPED_COLORIZER)
+    other = [row for row in DESCRIBES_NETWORK if getattr(start.params, row) != getattr(params, row)]
+    if not other:
+        return start, params, ""
+    named = ", ".join(f"{row.upper()} = {getattr(params, row)} (there {getattr(start.params, row)})" for row in other)
+    # ENCODER=unet asks for a training from scratch.
+    notice = "" if params.encoder == "unet" else (
+        f"BEGIN=colorizer: the colorizer that comes along is another network ({named}), so this training begins with what "
+        f"{params.encoder} knows alone"
+    )
+    return None, params, notice
 
 
 def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
@@ -177,6 +184,7 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
     if trainer.images_total == 0:
         _validate(trainer, session)
     began, seconds_before, images_before = time.monotonic(), trainer.seconds, trainer.images_seen
+    notice = "" if session.goes_on else session.notice
     with stop_requests() as stop_asked:
         for step, batch in enumerate(trainer.batches()):
             # Execute one step of the optimizers.
@@ -193,7 +201,7 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
                 losses = trainer.mean_losses()
                 session.record(trainer.add_to_history({"seconds": round(trainer.seconds, 2), **losses}))
                 _check_finite(losses, trainer, session)
-                message = _advice(trainer, losses)
+                message, notice = _advice(trainer, losses) or notice, ""
                 if trainer.time_to_validate():
                     _validate(trainer, session)
                     _save(trainer, session)

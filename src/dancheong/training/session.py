@@ -67,7 +67,7 @@ class TrainingSession:
         writes: False in all but the first of several processes: nothing is written there.
         watch: called with each `Progress`; True asks the training to stop.
         tensorboard: write events into `log_dir`.
-        remarks: lines for the page.
+        remarks: lines for the page. `notice`: told with the first progress of a training that begins.
 
     Raises:
         ExtraMissing: events are asked for and TensorBoard is not installed.
@@ -76,13 +76,13 @@ class TrainingSession:
     def __init__(
         self, model: Path, log_dir: str | Path | None, resolved: Resolved, *, resume: bool = False, writes: bool = True,
         overwrite: bool = False, watch: Callable[[Progress], bool] | None = None, tensorboard: bool = False,
-        remarks: Sequence[Remark] = (),
+        remarks: Sequence[Remark] = (), notice: str = "",
     ) -> None:
         if tensorboard and not tensorboard_installed():
             raise ExtraMissing("TensorBoard events need tensorboard: pip install 'dancheong[board]'")
         self.model, self.checkpoint = model, checkpoint_path(model)
         self.log_dir = _log_beside(model) if log_dir is None else Path(log_dir)
-        self.resolved, self.resume, self.overwrite = resolved, resume, overwrite
+        self.resolved, self.resume, self.overwrite, self.notice = resolved, resume, overwrite, notice
         self._watch, self._writes = watch, writes
         self._tensorboard = tensorboard
         self._events: Any = None
