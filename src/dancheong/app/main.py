@@ -12,6 +12,7 @@ from dancheong.app import (
     compare_commands,
     doctor_commands,
     evaluate_commands,
+    import_commands,
     model_commands,
     models_commands,
     predict_commands,
@@ -46,8 +47,8 @@ def _root(
 
 
 for module in (
-    evaluate_commands, train_commands, category_commands, predict_commands, model_commands, compare_commands,
-    doctor_commands, serve_commands, upscale_commands,
+    evaluate_commands, train_commands, category_commands, predict_commands, model_commands, import_commands,
+    compare_commands, doctor_commands, serve_commands, upscale_commands,
 ):
     module.register(app)
 app.add_typer(table_commands.app, name="params")
