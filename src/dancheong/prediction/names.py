@@ -32,7 +32,7 @@ def result_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path
 
 
 def lasting_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path]:
-    """As `result_names`, but each name depends on its photograph alone: ``a_heic.png`` of ``a.heic``, ``a.jpg`` of ``a.jpg``."""
+    """As `result_names`, but a name depends on its photograph alone: ``a_heic.png`` of ``a.heic``, ``a.jpg`` of ``a.jpg``."""
     named = []
     for photo in photos:
         wanted = suffix or (photo.suffix if photo.suffix.lower() in WRITABLE_SUFFIXES else ".png")

@@ -64,7 +64,7 @@ class FolderWatch:
                 continue
             before = self.known.get(photo)
             if before is None or before.stamp != stamp:
-                before = _Known(stamp, now, result=before and before.result)
+                before = _Known(stamp, now, result=None if before is None else before.result)
             seen[photo] = before
             waits = (self.settled_s, self.patience_s)
             if before.tries < len(waits) and now - before.since >= waits[before.tries]:

@@ -1,5 +1,6 @@
 """model.h5 -> a function on arrays: OpenVINO where it is there and quick, else ONNX Runtime; torch where it is asked for."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError
 from dancheong.models.graph import onnx_graph, onnx_model
+from dancheong.models.table import Table
 from dancheong.params import ExtraMissing, ParamError
 from dancheong.runtime.openvino_runtime import bfloat16_is_fast, openvino_network
 from dancheong.system.onnx_session import open_session
@@ -88,6 +90,31 @@ def export_onnx(artifact: Artifact, path: str | Path) -> float:
         difference = float(np.max(np.abs(exported(artifact.selftest_input) - predicted)))
     with whole_file(Path(path)) as temporary:
         temporary.write_bytes(model)
+    return difference
+
+
+def export_safetensors(artifact: Artifact, path: str | Path) -> float:
+    """Write the weights, and in the metadata the network's table and all parameters, as safetensors; read it and run it once.
+
+    Returns:
+        As `export_onnx`, of what was read again.
+
+    Raises:
+        ArtifactError: the exported file fails the self-test. ExtraMissing: safetensors is not installed.
+    """
+    try:
+        from safetensors.numpy import load, save
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("an export to safetensors needs it: pip install 'dancheong[train]'") from error
+    metadata = {
+        "software": "dancheong", "model_digest": artifact.digest, "architecture": json.dumps(artifact.architecture.to_json()),
+        "params": artifact.params.model_dump_json(),
+    }
+    data = save({name: np.ascontiguousarray(array) for name, array in artifact.weights.items()}, metadata)
+    table = Table.from_json(metadata["architecture"])
+    difference = _selftest(artifact, open_graph(onnx_model(table, load(data), "plain"), {}, None))
+    with whole_file(Path(path)) as temporary:
+        temporary.write_bytes(data)
     return difference
 
 

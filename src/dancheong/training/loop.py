@@ -149,6 +149,7 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
             history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in artifact.history]
             artifact = replace(artifact, data=data | ({"unfinished": True} if stopped else {}), history=history)
             digest = write_artifact(model, artifact)
+            session.write_card(model, replace(artifact, digest=digest))
             if not stopped:
                 session.clean()
         trainer.fabric.barrier()
