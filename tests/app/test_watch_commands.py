@@ -53,7 +53,8 @@ def test_what_does_not_go_with_a_stream_is_refused(command, model, words):
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM")
 def test_a_watch_tells_each_photograph_and_ends_when_asked(model, photograph, tmp_path):
     (tmp_path / "in").mkdir()
-    words = [sys.executable, "-m", "dancheong", "predict", model(), tmp_path / "in", "-o", tmp_path / "out", "--watch", "--json"]
+    words = [sys.executable, "-m", "dancheong", "predict", model(), tmp_path / "in", "-o", tmp_path / "out"]
+    words += ["--watch", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         write_photo(tmp_path / "in" / "a.png", gray_of(photograph))
         line = json.loads(running.stdout.readline())
