@@ -101,19 +101,23 @@ def keras_layers(rng, levels=LEVELS, width=3, c_in=3, c_out=3):
     """The weights of the tutorial's generator by layer: kernels (height, width, in, out), of transposed ones (.., out, in)."""
     widths = [min(width * 2**level, width * 8) for level in range(levels)]
 
+    # Answers of a size that tanh does not clip, so that a wrong weight shows and rounding does not grow.
+    def kernel(c_in, *shape):
+        return rng.normal(0, (16 * c_in) ** -0.5, (4, 4, *shape))
+
     def normed(c):
         return {"gamma": rng.normal(1, 0.2, c), "beta": rng.normal(0, 0.2, c), "moving_mean": rng.normal(0, 0.2, c),
                 "moving_variance": rng.uniform(0.5, 2, c)}
 
     layers, below = [], c_in
     for level, c in enumerate(widths):
-        layers.append({"kernel": rng.normal(0, 0.12, (4, 4, below, c)), **(normed(c) if level else {})})
+        layers.append({"kernel": kernel(below, below, c), **(normed(c) if level else {})})
         below = c
     for level in range(levels - 2, -1, -1):
         c = widths[level]
-        layers.append({"kernel": rng.normal(0, 0.12, (4, 4, c, below)), **normed(c)})
+        layers.append({"kernel": kernel(below, c, below), **normed(c)})
         below = 2 * c
-    layers.append({"kernel": rng.normal(0, 0.05, (4, 4, c_out, below)), "bias": rng.normal(0, 0.2, c_out)})
+    layers.append({"kernel": kernel(below, c_out, below), "bias": rng.normal(0, 0.2, c_out)})
     return [{name: array.astype(np.float32) for name, array in layer.items()} for layer in layers]
 
 

@@ -56,6 +56,7 @@ def predict(
         bool, typer.Option("--watch", help="Go on, and color what comes into the folders, until Ctrl-C.")
     ] = False,
     runtime: options.Runtime = "auto",
+    device: options.Device = None,
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, from 1.")] = None,
     jobs: Annotated[
         int | None,
@@ -110,9 +111,12 @@ def predict(
 
         part = _parse_shard(shard)
         model = model_path(given, quiet)
+        asked = options.at_prediction(table, category, settings, model, quiet)
         colorizer = Colorizer.open(
-            model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings, model, quiet)
+            model, runtime=runtime, threads=threads, **asked | ({} if device is None else {"device": device})
         )
+        for note in colorizer.device_notes:
+            say(f"dancheong: {note}")
     manifest: Path | None = None
     if output is not None:
         manifest = output / manifest_name(part)
