@@ -11,11 +11,6 @@ from dancheong.params import parse_settings
 from dancheong.system.outputs import check_free, check_name
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("import-model")(import_model)
-
-
 def import_model(
     file: Annotated[
         Path,

@@ -5,7 +5,7 @@ import tempfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -36,11 +36,12 @@ def check_stream(inputs: list[Path], output: Path | None, as_json: bool) -> bool
     return True
 
 
-def color_stream(colorizer: "Colorizer", options: "FolderOptions", upscaler: "Upscaler | None", quiet: bool) -> None:
+def color_stream(colorizer: "Colorizer", options: "FolderOptions", upscaler: "Upscaler | None", quiet: bool) -> NoReturn:
     """Color the photograph on standard input to standard output, in its own format, or PNG where that is not written.
 
     Raises:
         DancheongError: it cannot be read or colored; nothing is written then.
+        typer.Exit: it is colored. Of a document that is its first page.
     """
     from dancheong.imaging.formats import format_of
     from dancheong.prediction.folder import predict_files
@@ -53,19 +54,21 @@ def color_stream(colorizer: "Colorizer", options: "FolderOptions", upscaler: "Up
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / f"photograph{kind.suffixes[0]}"
         photo.write_bytes(data)
-        (result,) = predict_files(colorizer, [photo], Path(folder) / "colored", replace(options, manifest=None), upscaler)
+        stream = replace(options, manifest=None, pages="first")
+        (result,) = predict_files(colorizer, [photo], Path(folder) / "colored", stream, upscaler)
         if result.status == "failed":
             raise DancheongError(f"standard input: {(result.error or '').replace(f'{photo}: ', '')}")
         for note in result.notes:
             say(f"note: {note}", quiet)
         sys.stdout.buffer.write(result.output.read_bytes())
         sys.stdout.buffer.flush()
+    raise typer.Exit
 
 
 def watch(
     colorizer: "Colorizer", inputs: list[Path], output: Path | None, options: "FolderOptions", upscaler: "Upscaler | None",
     as_json: bool, quiet: bool,
-) -> None:
+) -> NoReturn:
     """Color what comes into the folders until Ctrl-C or SIGTERM; each result is a line, with --json an object.
 
     Raises:

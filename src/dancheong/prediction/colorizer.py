@@ -159,7 +159,7 @@ class Colorizer:
     def predict(self, input_hwc: Pixels) -> "Predicted":
         """The network's answer for a prepared photograph, at the working size."""
         height, width = input_hwc.shape[:2]
-        return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.resol)))
+        return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.predict_px)))
 
     def predict_at_size(self, input_hwc: Pixels) -> "Predicted":
         """The network's answer for a prepared photograph at the size that it has."""
@@ -224,6 +224,11 @@ def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:
     """
     wanted = resolve(settings=settings).params
     names = [name.strip().lower() for name in settings]
+    if "resol" in names and artifact.params.color_space == "LAB":
+        # At prediction there is no other working size that could be meant.
+        settings = {name: value for name, value in settings.items() if name.strip().lower() != "resol"} | {
+            "predict_resol": wanted.resol}
+        return with_settings(artifact, settings)
     fixed = [name for name in names if name not in AT_PREDICTION and getattr(wanted, name) != getattr(artifact.params, name)]
     if fixed:
         trained_with = ", ".join(f"{name.upper()} = {getattr(artifact.params, name)}" for name in fixed)

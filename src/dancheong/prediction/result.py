@@ -20,6 +20,7 @@ class FileResult:
         confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
         notes: what reading and writing gave up or assumed, in words, such as the pages after the first.
         sha256: of the photograph's file; empty where it could not be read.
+        page: of a document of several, from 0.
     """
 
     input: Path
@@ -36,12 +37,14 @@ class FileResult:
     confidence: float | None = None
     notes: tuple[str, ...] = ()
     sha256: str = ""
+    page: int = 0
 
     def record(self) -> dict[str, Any]:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
-        optional = ("error", "mask", "confidence", "notes", "sha256")
+        record |= {"page": self.page + 1 if self.page else ""}
+        optional = ("error", "mask", "confidence", "notes", "sha256", "page")
         return {name: value for name, value in record.items() if value not in (None, (), "") or name not in optional}
 
 

@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 # Photographs that are handed over together, so that a request to stop is soon heard.
 AT_A_TIME = 16
+_ALL_TRIES = 2
 
 # Size, time of the last change, and the file itself.
 Stamp = tuple[int, int, int]
@@ -38,7 +39,7 @@ class _Known:
     stamp: Stamp
     since: float
     tries: int = 0
-    result: Stamp | None = None  # as this watch has written it
+    results: dict[Path, Stamp | None] = field(default_factory=dict)  # as this watch has written them
 
 
 @dataclass
@@ -64,7 +65,7 @@ class FolderWatch:
                 continue
             before = self.known.get(photo)
             if before is None or before.stamp != stamp:
-                before = _Known(stamp, now, result=None if before is None else before.result)
+                before = _Known(stamp, now, results={} if before is None else before.results)
             seen[photo] = before
             waits = (self.settled_s, self.patience_s)
             if before.tries < len(waits) and now - before.since >= waits[before.tries]:
@@ -74,20 +75,19 @@ class FolderWatch:
 
     def changed_after(self, photo: Path, output: Path) -> bool:
         """Whether the result that stands there is this watch's own, untouched, of what the photograph was before."""
+        stamp = stamp_of(output)
+        return stamp is not None and self.known[photo].results.get(output) == stamp
+
+    def tried(self, photo: Path, results: Sequence[FileResult]) -> bool:
+        """Remember what became of a photograph (of its pages); False where it will be tried once more.
+
+        Without results, as of another shard's, it is left alone until it changes.
+        """
         known = self.known[photo]
-        return known.result is not None and known.result == stamp_of(output)
-
-    def pass_over(self, photo: Path) -> None:
-        """Leave a file alone until it changes."""
-        self.known[photo].tries = 2
-
-    def tried(self, result: FileResult) -> bool:
-        """Remember what became of a photograph; False where it will be tried once more."""
-        known = self.known[result.input]
-        known.tries = 2 if result.status != "failed" else known.tries + 1
-        if result.status != "failed":
-            known.result = stamp_of(result.output)
-        return known.tries > 1
+        has_failed = any(result.status == "failed" for result in results)
+        known.tries = known.tries + 1 if has_failed else _ALL_TRIES
+        known.results |= {result.output: stamp_of(result.output) for result in results if result.status != "failed"}
+        return known.tries >= _ALL_TRIES
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -129,14 +129,15 @@ def watch_folders(
         while not stop():
             ready = watch.look()[:AT_A_TIME]
             if out_dir is None:  # the results lie among the photographs
-                for result in [photo for photo in ready if colored_by(photo) is not None]:
-                    watch.pass_over(result)
-                    ready.remove(result)
+                for photo in [photo for photo in ready if colored_by(photo) is not None]:
+                    watch.tried(photo, ())
+                    ready.remove(photo)
             if ready:
                 wanted = replace(lasting, only=set(ready), ours=watch.changed_after)
                 results = predict_files(colorizer, inputs, out_dir, wanted, upscaler)
-                for photo in set(ready) - {result.input for result in results}:  # another shard's
-                    watch.pass_over(photo)
-                yield from (result for result in results if watch.tried(result))
+                for photo in ready:
+                    mine = [result for result in results if result.input == photo]
+                    if watch.tried(photo, mine):
+                        yield from mine
             else:
                 time.sleep(LOOK_SECONDS)
