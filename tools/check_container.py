@@ -68,16 +68,14 @@ def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Pat
     if stage.base in stages:
         stage.env, stage.folder, stage.user = {**stages[stage.base].env}, stages[stage.base].folder, stages[stage.base].user
     subprocess.run(["cp", "--archive", "--reflink=auto", below, root], check=True)
-    for name in ("/etc/resolv.conf", "/etc/pip.conf"):  # as Docker lends its own
-        if Path(name).exists():
-            shutil.copy(name, root / name[1:])
+    lent = lend(root)
     for word, rest in stage.steps:
         print(f"{stage.name}: {word} {rest[:90]}", flush=True)
         match word:
             case "RUN":
                 command = f"cd {stage.folder} && {rest}"
                 environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", **stage.env}
-                environment |= {name: value for name, value in os.environ.items() if name.startswith("PIP_INDEX")}
+                environment |= lent
                 began = time.monotonic()
                 subprocess.run(chroot(root, stage, command), env=environment, check=True, stdout=subprocess.DEVNULL)
                 print(f"    {time.monotonic() - began:.0f} s", flush=True)
@@ -93,6 +91,20 @@ def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Pat
             case _:
                 stage.last[word] = rest
     return root
+
+
+def lend(root: Path) -> dict[str, str]:
+    """What a root needs of this machine to reach packages, as Docker lends it: names, certificates, pip's settings."""
+    files = {"": "/etc/resolv.conf", "PIP_CONFIG_FILE": str(Path.home() / ".config/pip/pip.conf"),
+             "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE", "")}
+    lent = {}
+    for variable, name in files.items():
+        if name and Path(name).exists():
+            target = root / "etc" / Path(name).name
+            shutil.copy(name, target)
+            lent[variable] = f"/{target.relative_to(root)}"
+    lent.pop("", None)
+    return lent | ({"PIP_CERT": lent["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in lent else {})
 
 
 def copy(words: list[str], root: Path, stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> None:
