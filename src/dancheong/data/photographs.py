@@ -106,14 +106,9 @@ def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusableP
         root = photos.parent if photos.is_file() else photos
         pairs = [Pair(_name(file, root), file, None, params.pairing == "side_by_side") for file in files]
     pairs.sort(key=lambda pair: pair.name)
-    sized = []
-    for pair in pairs:
-        refusal = _fault_of_header(pair, params)
-        if refusal is None:
-            sized.append(pair)
-        else:
-            refusals.append(refusal)
-    pairs = _without_copies(sized, refusals)
+    faults = [_fault_of_header(pair, params) for pair in pairs]
+    refusals += [fault for fault in faults if fault is not None]
+    pairs = _without_copies([pair for pair, fault in zip(pairs, faults, strict=True) if fault is None], refusals)
     if not pairs:
         raise nothing_left(refusals, photos)
     return pairs, refusals

@@ -87,7 +87,7 @@ class TrainingRows(_Rows):
         0.0, "share of the training in which a pretrained encoder stands still, until the rest can use it", ge=0, le=1,
     )
     init_share: float = row(
-        0.5, "where a training begins with another model: share of that model's weights in the average that is stored, which "
+        0.4, "where a training begins with another model: share of that model's weights in the average that is stored, which "
         "keeps what they know of other photographs", ge=0, le=1, source="Wortsman et al. 2022",
     )
     lr_decay_start: float = row(

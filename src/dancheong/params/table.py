@@ -2,6 +2,7 @@
 
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,10 +182,7 @@ def removed_notes(rows: Iterable[TableRow]) -> list[str]:
 def unused_notes(rows: Sequence[TableRow], category: str | None = None) -> list[str]:
     """A sentence on the rows in use whose category is neither COMMON nor `category`: how many, and what would use them."""
     chosen = {COMMON, plain_category(category or COMMON)}
-    others: dict[str, int] = {}
-    for row in rows:
-        if row.use and plain_category(row.category) not in chosen:
-            others[row.category] = others.get(row.category, 0) + 1
+    others = Counter(row.category for row in rows if row.use and plain_category(row.category) not in chosen)
     if not others:
         return []
     names = ", ".join(others)
