@@ -14,6 +14,7 @@ from dancheong.app.compare_commands import compare
 from dancheong.app.console import emit, say
 from dancheong.app.doctor_commands import doctor
 from dancheong.app.evaluate_commands import demo, evaluate
+from dancheong.app.import_commands import import_model
 from dancheong.app.model_commands import export, inspect
 from dancheong.app.predict_commands import filter_, manifest, predict
 from dancheong.app.serve_commands import serve
@@ -45,7 +46,7 @@ def _root(
 
 for command in (
     demo, evaluate, train, train_categories, predict, filter_, manifest, inspect, export, compare, doctor, serve, upscale,
-    train_upscaler,
+    train_upscaler, import_model,
 ):
     app.command(command.__name__.strip("_").replace("_", "-"))(command)
 app.add_typer(table_commands.app, name="params")

@@ -36,6 +36,11 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 OutputDir = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.", metavar="DIR")]
 Runtime = Annotated[str, typer.Option("--runtime", help="auto, onnx, openvino (extra fast) or torch.")]
 
+Device = Annotated[
+    str | None,
+    typer.Option("--device", help="Where to predict: auto, cpu, cuda, coreml, directml or openvino-gpu (docs/faq.md)."),
+]
+
 
 def table_rows(table: str | None, quiet: bool = False) -> "list[TableRow] | None":
     """The rows of the table that --params names, None without one; of rows that are no parameters any more it is said so."""

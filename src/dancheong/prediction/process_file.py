@@ -213,10 +213,13 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
     try:
         sha256 = _fingerprint(job.photo)
         made = processor.provenance(job, sha256)
-        there = [] if processor.options.overwrite else [path for path in job.results if path.exists()]
-        for path in there:
-            if reason := why_not_ours(path, made):
-                raise DancheongError(reason)
+        options = processor.options
+        there = [] if options.overwrite else [path for path in job.results if path.exists()]
+        reason = next((reason for path in there if (reason := why_not_ours(path, made))), "")
+        if reason and options.ours is not None and options.ours(job.photo, job.output):
+            return process_file(replace(processor, options=replace(options, overwrite=True)), job, budget, threads)
+        if reason:
+            raise DancheongError(reason)
         if there == job.results:
             return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256, page=job.page)
         return replace(_within_budget(processor, job, made, budget, threads), sha256=sha256)

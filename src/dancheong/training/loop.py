@@ -149,13 +149,18 @@ def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
 
 def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[UnusablePhoto]) -> TrainResult:
     """Take a training to its end, or to where it is asked to stop, and write its model file; see `train`."""
+    from torch import OutOfMemoryError  # as above
+
     # Go on from the checkpoint, or begin.
     if session.goes_on:
         counters = load_checkpoint(session.checkpoint, trainer.modules, trainer.params, trainer.fingerprints, trainer.kind)
         trainer.restore_counters(counters)
     with session:
         session.begin(trainer.history, trainer.columns)
-        stopped = _loop(trainer, session)
+        try:
+            stopped = _loop(trainer, session)
+        except OutOfMemoryError as error:
+            raise DancheongError(device_is_full(trainer.params, session.checkpoint.exists())) from error
 
         # Write the model file; the checkpoint is needed only for a training that goes on.
         if stopped:
@@ -168,6 +173,7 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
             history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in artifact.history]
             artifact = replace(artifact, data=data | ({"unfinished": True} if stopped else {}), history=history)
             digest = write_artifact(model, artifact)
+            session.write_card(model, replace(artifact, digest=digest))
             if not stopped:
                 session.clean()
         trainer.fabric.barrier()
@@ -214,6 +220,18 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
             if stop and not trainer.finished:
                 return True
     return False
+
+
+def device_is_full(params: Params, has_state: bool) -> str:
+    """What to do where a graphics card has no room for a training, the most harmless first."""
+    lower = [f"BATCH_SIZE={max(1, params.batch_size // 2)}" if params.batch_size > 1 else "", "PRECISION=bf16-mixed",
+             "CACHE=memory", f"RESOL={max(16, params.resol // 2)}", f"NGF={max(1, params.ngf // 2)}"]
+    mended = ", ".join(f"--set {one}" for one in lower if one)
+    goes_on = "; --resume goes on from the last state, where RESOL and NGF stay as they are" if has_state else ""
+    return (
+        f"the graphics card's memory is used up (RESOL={params.resol}, BATCH_SIZE={params.batch_size}, NGF={params.ngf}): "
+        f"try, in this order, {mended}, or DEVICE=cpu; close other programs that use the card{goes_on}"
+    )
 
 
 def _validate(trainer: "Trainer", session: TrainingSession) -> None:

@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
-from dancheong.artifact import ArtifactError, read_artifact
+from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.photographs import UnusablePhoto
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ExtraMissing, Params, Resolved
+from dancheong.report.card import CARD, write_card
 from dancheong.report.training_page import LOSSES, PAGE, TrainingState, preview_times, read_losses, write_training_page
 from dancheong.system.outputs import check_folder, check_free, check_name, claimed
 from dancheong.training.checkpoint import ResumeError, checkpoint_path
@@ -139,7 +140,7 @@ class TrainingSession:
         check_free(self._log_files(), self.overwrite or is_own, _ANOTHER_LOG)
 
     def _log_files(self) -> list[Path]:
-        return [self.log_dir / LOSSES, self.log_dir / PAGE, *self.log_dir.glob("preview_*.png")]
+        return [self.log_dir / LOSSES, self.log_dir / PAGE, self.log_dir / CARD, *self.log_dir.glob("preview_*.png")]
 
     def target(self, stopped: bool) -> Path:
         """Where the model file goes: that of a stopped training beside a finished one, which stands until there is another."""
@@ -208,6 +209,11 @@ class TrainingSession:
                 with suppress(OSError, PhotoError):
                     self._write_page(f"Running: {progress.images_seen:,} of {progress.images_total:,} images.")
         return self._watch is not None and self._watch(progress)
+
+    def write_card(self, model: Path, artifact: Artifact) -> None:
+        """Write the card of the model file, from which `dancheong models push` takes what it tells others."""
+        if self._writes:
+            write_card(self.log_dir / CARD, model.stem, artifact)
 
     def finish(self, images_seen: int, stopped: bool, refusals: Sequence[UnusablePhoto]) -> Path:
         """Write the page of a training that has ended, or was stopped."""
