@@ -43,7 +43,8 @@ def serve(
     Nothing is sent anywhere. What visitors bring stays on this machine until they remove it or have not come for some hours,
     also when the page is started again. --set changes parameters of prediction for all of them, such as MEMORY_GB=4.
     """
-    from dancheong.app.web.server import Options, serve
+    from dancheong.app.web.asked import Options
+    from dancheong.app.web.server import serve
 
     asked = Options(
         host, port, tuple(model or ()), models, tuple(photos or ()), max_upload_mb, line,

@@ -14,7 +14,8 @@ def open_server(trained):
     """Opens a server as a context: a client whose visit is VISIT, on a folder of visits."""
     pytest.importorskip("fastapi", reason="the page needs fastapi, which is not installed")
     httpx = pytest.importorskip("httpx", reason="httpx is not installed")
-    from dancheong.app.web.server import Options, assembled
+    from dancheong.app.web.asked import Options
+    from dancheong.app.web.server import assembled
 
     @contextmanager
     def open_at(keep, **options):

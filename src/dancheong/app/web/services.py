@@ -9,9 +9,9 @@ from fastapi import Depends, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
+from dancheong.app.web.asked import Options
 from dancheong.app.web.model_store import ModelStore
 from dancheong.app.web.problems import ErrorView, Refused, check_setting
-from dancheong.app.web.server import Options
 from dancheong.app.web.trainer import Trainer
 from dancheong.app.web.visits import Comparison, Job, Photograph, PhotographView, Recipe, Visit, Visits
 from dancheong.app.web.worker import Worker
