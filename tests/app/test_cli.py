@@ -7,7 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import read_photo, write_photo
+from dancheong.imaging.metrics import mean_delta_e_2000
+from dancheong.imaging.resize import resize, working_shape
 from dancheong.scenes import write_scenes
 
 TINY = [
@@ -158,3 +161,18 @@ def test_filter_writes_pictures_masks_and_a_sheet(place, tmp_path):
     mask = read_photo(next((tmp_path / "masks").glob("*.png"))).pixels
     assert mask.shape == (44, 60)
     assert read_photo(tmp_path / "s.png").pixels.ndim == 3
+
+
+def test_a_training_that_is_worse_than_nothing_says_so(place, tmp_path):
+    words = ("train", place / "photos", "-o", tmp_path / "bad.h5", "--val", place / "test", *TINY, "--set", "LR=0.1")
+    done = run(*words, "--json")
+    val = json.loads(done.stdout.splitlines()[-1])["val"]
+    assert val["val_delta_e_2000"] > val["val_gray_delta_e_2000"]
+    assert "WORSE THAN NOTHING" in done.stderr
+    gray = [mean_delta_e_2000(as_rgb(gray_of(one)), one) for one in map(small, sorted((place / "test").iterdir()))]
+    assert val["val_gray_delta_e_2000"] == pytest.approx(np.mean(gray), abs=0.3)
+
+
+def small(path):
+    photo = read_photo(path).pixels
+    return resize(photo, working_shape(*photo.shape[:2], 32))

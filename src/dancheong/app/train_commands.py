@@ -1,5 +1,6 @@
 """`dancheong train`."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,11 @@ from dancheong.app.console import emit, progress_bar, say
 if TYPE_CHECKING:
     from dancheong.params import Params
     from dancheong.training.session import Progress, Remark, TrainResult
+
+WORSE_THAN_GRAY = """\
+WORSE THAN NOTHING: on the validation photographs the colors have Delta E 2000 {error:.2f}, the gray ones as they are {gray:.2f}.
+Likely reasons: too few photographs, or learned by heart (train fewer EPOCHS, or with more INIT_SHARE of a model that you begin
+with); validation photographs of another kind than those trained on; gray and color that do not lie on each other (`dancheong doctor`)."""
 
 
 def train(
@@ -132,6 +138,9 @@ def emit_result(result: "TrainResult", unit: str, as_json: bool, quiet: bool, mo
         *(f"{name}: {value:.4f}" for name, value in {**result.losses, **result.val}.items()),
         f"curves and previews: {result.page} (open it in a browser)",
     ])
+    error, gray = result.val.get("val_delta_e_2000", 0), result.val.get("val_gray_delta_e_2000", math.inf)
+    if error >= gray:
+        say(WORSE_THAN_GRAY.format(error=error, gray=gray))
     raise typer.Exit(130 if result.stopped else 0)
 
 

@@ -135,14 +135,20 @@ def score(
         output_chw = network(np.moveaxis(padded_hwc, -1, 0)[None])[0, :, :height, :width]
         predicted = from_network(input_chw, output_chw, params)
         truth = from_network(input_chw, target_chw, params)
+        given = np.rint((np.moveaxis(input_chw, 0, -1) + 1) * 127.5).astype(np.uint8)
+        gray = {}
+        if given.shape[2] == 1:
+            nothing = np.zeros_like(output_chw) if params.color_space == "LAB" else np.repeat(input_chw, 3, 0)
+            gray = {"val_gray_delta_e_2000": mean_delta_e_2000(from_network(input_chw, nothing, params), truth)}
         found.append({
+            **gray,
             "val_l1": float(np.abs(output_chw - target_chw).mean()),
             "val_delta_e_2000": mean_delta_e_2000(predicted, truth),
             "val_colorfulness": colorfulness(predicted),
             "val_colorfulness_truth": colorfulness(truth),
         })
         if len(rows) < PREVIEW_ROWS:
-            rows.append([np.rint((np.moveaxis(input_chw, 0, -1) + 1) * 127.5).astype(np.uint8), predicted, truth])
+            rows.append([given, predicted, truth])
     return {name: float(np.mean([one[name] for one in found])) for name in found[0]}, rows
 
 
