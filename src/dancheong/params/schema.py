@@ -154,7 +154,7 @@ class PredictionRows(_Rows):
         1.0, "LAB: predicted chroma is multiplied by this; above 1 trades color error for color, 0 is gray", ge=0, le=4
     )
     predict_resol: int = row(
-        0, "LAB: working size at prediction, the shorter side as the network sees it; 0: RESOL, or twice that where a "
+        0, "LAB: working size at prediction, the shorter side as the network sees it; 0: RESOL, or 1.5 times that where a "
         "pretrained encoder has learned from crops of many scales", unit="px", ge=0, le=4096,
     )
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)

@@ -96,7 +96,7 @@ class Params(AllRows):
         if self.color_space == "RGB":
             return self.resol
         knows_scales = self.encoder != "unet" and self.crop_scale_min <= 0.25
-        return self.predict_resol or (2 * self.resol if knows_scales else self.resol)
+        return self.predict_resol or (self.resol * 3 // 2 if knows_scales else self.resol)
 
     @property
     def levels(self) -> int:
