@@ -8,6 +8,7 @@ import typer
 
 from dancheong import __version__
 from dancheong.app import (
+    apply_color_commands,
     category_commands,
     compare_commands,
     doctor_commands,
@@ -46,8 +47,8 @@ def _root(
 
 
 for module in (
-    evaluate_commands, train_commands, category_commands, predict_commands, model_commands, compare_commands,
-    doctor_commands, serve_commands, upscale_commands,
+    evaluate_commands, train_commands, category_commands, predict_commands, apply_color_commands, model_commands,
+    compare_commands, doctor_commands, serve_commands, upscale_commands,
 ):
     module.register(app)
 app.add_typer(table_commands.app, name="params")

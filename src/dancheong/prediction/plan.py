@@ -14,6 +14,7 @@ from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.strip import Strip
 from dancheong.params import ParamError, Params
 from dancheong.prediction.beside import results_among, why_not_beside
+from dancheong.prediction.colored_versions import match_versions
 from dancheong.prediction.credentials import Signing
 from dancheong.prediction.names import names_beside, result_names
 from dancheong.prediction.result import FileResult
@@ -54,6 +55,7 @@ class FolderOptions:
         cluster: address of a Dask scheduler, whose workers do the work; they see the same files.
         strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
         sign: for Content Credentials in each result.
+        colors: a colored version of the photograph, or a folder of them, for `apply_color_files`.
 
     `confidence_dir`, `manifest`, `workers` and `cluster` are for coloring alone.
     """
@@ -73,13 +75,15 @@ class FolderOptions:
     cluster: str | None = None
     strip: Strip | None = None
     sign: Signing | None = None
+    colors: Path | None = None
 
 
 @dataclass(frozen=True)
 class Job:
     """A photograph, the files its results go to, and the mask that a person has drawn for it.
 
-    `mask` and `confidence` are None where none is wanted. `refusal`: why the photograph must not be done; empty where it may.
+    `mask` and `confidence` are None where none is wanted; `color`: the colored version that it takes its color from.
+    `refusal`: why the photograph must not be done; empty where it may.
     """
 
     photo: Path
@@ -87,6 +91,7 @@ class Job:
     mask: Path | None = None
     confidence: Path | None = None
     drawn_mask: Path | None = None
+    color: Path | None = None
     refusal: str = ""
 
     @property
@@ -119,7 +124,7 @@ def plan_folder(
     _check_folders(out_dir, options)
     if options.sign is not None:
         options.sign.check()
-    folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir)
+    folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir, options.colors)
     photos, left_out = find_photos(inputs, [folder for folder in folders if folder is not None])
     if out_dir is None:
         results = results_among(photos)
@@ -128,7 +133,8 @@ def plan_folder(
     drawn_masks: Mapping[Path, Path] = {}
     if options.drawn_masks is not None:
         drawn_masks = _drawn_masks(options.drawn_masks, photos, masks_unused, options.tell)
-    refusals = {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
+    versions, unmatched = ({}, {}) if options.colors is None else match_versions(options.colors, photos, options.tell)
+    refusals = unmatched | {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
     # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
     named = [photo for photo in photos if photo not in refusals or photo.suffix.lower() in READ_SUFFIXES]
     names, extras = (
@@ -143,7 +149,7 @@ def plan_folder(
         Job(
             photo, outputs.get(photo, photo if out_dir is None else out_dir / relative),
             _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
-            drawn_masks.get(photo), refusals.get(photo, ""),
+            drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""),
         )
         for photo, relative in photos.items()
     ]

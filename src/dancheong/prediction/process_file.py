@@ -18,17 +18,28 @@ from numpy.typing import NDArray
 
 from dancheong.data.photographs import split_halves
 from dancheong.glare.control import control_glare
-from dancheong.imaging.color import gray_of
+from dancheong.imaging.color import gray_of, lightness_of
 from dancheong.imaging.files import ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
 from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.metadata import CREDENTIALS
+from dancheong.imaging.resize import resize
 from dancheong.imaging.strip import stripped
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError, Params
+from dancheong.prediction.colored_versions import Misfit, fitted_chroma
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.credentials import Recipe, sign
-from dancheong.prediction.memory import Budget, bytes_needed, check_allowed, is_out_of_memory, rows_within
+from dancheong.prediction.full_resolution import color_from_chroma, strip_rows
+from dancheong.prediction.memory import (
+    CHROMA_BYTES,
+    VERSION_BYTES,
+    Budget,
+    bytes_needed,
+    check_allowed,
+    is_out_of_memory,
+    rows_within,
+)
 from dancheong.prediction.origin import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.plan import FolderOptions, Job
 from dancheong.prediction.result import FileResult, error_message
@@ -51,12 +62,13 @@ class Resources:
 
 @dataclass(frozen=True, eq=False)
 class Processed:
-    """What is to be written, and the figures of the report. `mask_hw` is uint8."""
+    """What is to be written, the figures of the report, and what is to be told. `mask_hw` is uint8."""
 
     result: Pixels
     mask_hw: Pixels | None
     figures: dict[str, Any]
     confidence_hw: NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,8 +98,11 @@ class Processor:
         drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)[0]
         sign = self.options.sign
         signer = None if sign is None else sign.digest()
-        settings = settings_digest(self.params, **self.more, strip=self.options.strip, signer=signer, drawn_mask=drawn)
-        return Provenance(self.model, settings, self.source_type, sha256)
+        color = None if job.color is None else _fingerprint(job.color)[0]
+        settings = settings_digest(
+            self.params, **self.more, strip=self.options.strip, signer=signer, drawn_mask=drawn, color=color
+        )
+        return Provenance(self.model, settings, self.source_type, sha256, color)
 
 
 def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
@@ -160,6 +175,34 @@ def filtering(
     return Processor(apply, lambda spec, job: (0, 0), params, options, None)
 
 
+def recoloring(params: Params, options: FolderOptions) -> Processor:
+    """Give each photograph the color of its colored version (`Job.color`), after light reflection is corrected."""
+
+    def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
+        assert job.color is not None  # or the job would have been refused
+        controlled = control_glare(gray_of(photo), params, "predict", drawn_mask)
+        colored = read_photo(job.color).pixels
+        chroma_hwc, fit, notes = fitted_chroma(controlled.pixels, colored, job.color)
+        mask = controlled.mask
+        mask_hw = None if job.mask is None else _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
+        del photo, colored
+        guide_hw = lightness_of(resize(controlled.pixels, chroma_hwc.shape[:2]))
+        rows = resources.rows or strip_rows(controlled.pixels.shape[1], params.tile_px)
+        rgb = color_from_chroma(chroma_hwc, guide_hw, controlled.pixels, rows, resources.threads)
+        figures = {"misfit": fit.misfit} | ({} if mask is None else {"glare_share": mask.share, "abstained": mask.abstained})
+        return Processed(rgb, mask_hw, figures, notes=notes)
+
+    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+        version = None if job.color is None else image_spec(job.color)
+        extra = CHROMA_BYTES + (0 if version is None else version.pixels * VERSION_BYTES)
+        rows = rows_within(spec, params)
+        needed = bytes_needed(spec, params, rows) + extra
+        check_allowed("coloring", spec, needed, params)
+        return rows, needed
+
+    return Processor(apply, needs, params, options, None, source_type="composite")
+
+
 def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOptions) -> Processor:
     """Enlarge by `scale`, without coloring."""
 
@@ -220,7 +263,7 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
             if reason := why_not_ours(path, made):
                 raise DancheongError(reason)
         if there == job.results:
-            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256)
+            return FileResult(job.photo, job.output, "skipped", mask=job.mask, color=job.color, sha256=sha256)
         done = _within_budget(processor, job, made, budget, threads)
         lost = (CREDENTIALS_LOST,) if has_credentials and processor.options.sign is None else ()
         return replace(done, notes=done.notes + lost, sha256=sha256)
@@ -247,7 +290,8 @@ def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Bud
 
 def failure(job: Job, error: Exception) -> FileResult:
     """The result of a photograph that could not be done."""
-    return FileResult(job.photo, job.output, "failed", error=error_message(error))
+    misfit = error.misfit if isinstance(error, Misfit) else None
+    return FileResult(job.photo, job.output, "failed", error=error_message(error), color=job.color, misfit=misfit)
 
 
 def _fingerprint(photo: Path) -> tuple[str, bool]:
@@ -273,10 +317,10 @@ def _process(processor: Processor, job: Job, resources: Resources, made: Provena
     done = processor.apply(pixels.pop(), drawn_mask, job, resources)
     # The reader does not know whether they are kept, as a parent's.
     read = (note for note in original.notes if note != CREDENTIALS)
-    notes = (*read, *_write(processor, job, done, original, made))
+    notes = (*read, *done.notes, *_write(processor, job, done, original, made))
     height, width = done.result.shape[:2]
     return FileResult(
-        job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
+        job.photo, job.output, mask=job.mask, color=job.color, seconds=time.perf_counter() - began, width=width, height=height,
         notes=notes, **done.figures,
     )
 

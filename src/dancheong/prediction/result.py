@@ -20,6 +20,8 @@ class FileResult:
         confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
         notes: what reading and writing gave up or assumed, in words, such as the pages after the first.
         sha256: of the photograph's file; empty where it could not be read.
+        color: the colored version whose color was taken.
+        misfit: of `color` in [0, 1], as `dancheong.prediction.registration.Fit`; None where it was not measured.
     """
 
     input: Path
@@ -36,12 +38,14 @@ class FileResult:
     confidence: float | None = None
     notes: tuple[str, ...] = ()
     sha256: str = ""
+    color: Path | None = None
+    misfit: float | None = None
 
     def record(self) -> dict[str, Any]:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
-        optional = ("error", "mask", "confidence", "notes", "sha256")
+        optional = ("error", "mask", "confidence", "notes", "sha256", "color", "misfit")
         return {name: value for name, value in record.items() if value not in (None, (), "") or name not in optional}
 
 

@@ -1,0 +1,56 @@
+"""`dancheong apply-color`."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dancheong.app import options
+from dancheong.app.console import progress_bar, say
+from dancheong.app.predict_commands import Drawn, LeftOutFiles, Masks, Overwrite, Strip, report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("apply-color")(apply_color)
+
+
+def apply_color(
+    gray: Annotated[Path, typer.Argument(metavar="GRAY", help="A photograph, or a folder of them.")],
+    colored: Annotated[
+        Path,
+        typer.Argument(
+            metavar="COLORED",
+            help="Its colored version, or a folder of versions of the same stems (NAME or NAME_colored), of any size or crop.",
+        ),
+    ],
+    output: options.OutputDir,
+    overwrite: Overwrite = False,
+    mask_dir: Masks = None,
+    drawn_masks: Drawn = None,
+    strip: Strip = None,
+    sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Also a sheet: gray | color, with names.")] = None,
+    table: options.Table = None,
+    category: options.Category = None,
+    settings: options.Settings = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Bring the color that another program or a person gave onto the photograph's own lightness, at its full size.
+
+    What shows another photograph is refused; each file's misfit is told.
+    """
+    resolved, _ = options.effective(table, category, settings)
+    from dancheong.prediction.folder import FolderOptions, apply_color_files
+    from dancheong.prediction.manifest import manifest_name
+
+    began, left_out, manifest = time.monotonic(), LeftOutFiles(), output / manifest_name(None)
+    with progress_bar("coloring", 1.0, quiet) as bar:
+        wanted = FolderOptions(
+            overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, strip=strip, manifest=manifest,
+            progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
+            left_out=left_out,
+        )
+        results = apply_color_files(resolved.params, [gray], colored, output, wanted)
+    report(results, left_out, as_json, quiet, time.monotonic() - began, manifest)
