@@ -14,6 +14,7 @@ from dancheong.data.photographs import (
     find_masks,
     find_pairs,
     has_color,
+    looks_like_pair,
     mask_of,
     mismatch,
     read_mask,
@@ -21,7 +22,7 @@ from dancheong.data.photographs import (
 )
 from dancheong.imaging.color import gray_of
 from dancheong.params import ParamError, Params
-from dancheong.scenes import write_scenes
+from dancheong.scenes import scene, write_scenes
 
 SMALL = Params(resol=32, glare_mode="off")
 HALVES = Params(resol=32, pairing="side_by_side", color_space="RGB")
@@ -208,3 +209,31 @@ def test_the_pairs_of_other_programs_are_not_taken_for_single_photographs(tmp_pa
     for file in (tmp_path / "p" / names[1]).iterdir():
         file.rename(file.with_name(f"other {file.name}"))
     assert len(find_pairs(tmp_path / "p", Params(resol=16))[0]) == 4
+
+
+def drawing(seed, size=64):
+    """Shapes on white paper."""
+    paper = np.full((size, size, 3), 255, np.uint8)
+    rng = np.random.default_rng(seed)
+    for _ in range(5):
+        corner = rng.integers(8, size - 24, 2)
+        cv2.rectangle(paper, corner.tolist(), (corner + rng.integers(8, 16, 2)).tolist(), (0, 0, 0), 1)
+    return paper
+
+
+def test_a_pair_is_told_from_a_picture_that_is_as_wide():
+    for seed in range(6):
+        wide = scene(seed, 256, 128)
+        assert not looks_like_pair(wide)
+        assert not looks_like_pair(gray_of(wide))
+        square = scene(seed, 128, 128)
+        gray = np.dstack([gray_of(square)] * 3)
+        assert looks_like_pair(np.hstack([gray, square]))
+        assert looks_like_pair(np.hstack([square, scene(seed + 50, 128, 128)]).astype(np.uint16) * 257)
+        # On white paper there is no seam.
+        lines = drawing(seed)
+        filled = np.where(lines == 0, np.uint8(90), lines)
+        assert looks_like_pair(np.hstack([lines, filled]))
+        assert not looks_like_pair(np.hstack([lines, drawing(seed + 9)]))
+    assert not looks_like_pair(np.full((64, 128, 3), 200, np.uint8))
+    assert not looks_like_pair(np.zeros((4, 5), np.uint8))

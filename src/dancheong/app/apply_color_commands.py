@@ -1,19 +1,12 @@
 """`dancheong apply-color`."""
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import progress_bar, say
-from dancheong.app.predict_commands import Drawn, LeftOutFiles, Masks, Overwrite, Strip, report
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("apply-color")(apply_color)
+from dancheong.app.predict_commands import Drawn, Masks, Overwrite, Strip, run_over_files
 
 
 def apply_color(
@@ -42,15 +35,11 @@ def apply_color(
     What shows another photograph is refused; each file's misfit is told.
     """
     resolved, _ = options.effective(table, category, settings)
-    from dancheong.prediction.folder import FolderOptions, apply_color_files
+    from dancheong.prediction.folder import apply_color_files
     from dancheong.prediction.manifest import manifest_name
 
-    began, left_out, manifest = time.monotonic(), LeftOutFiles(), output / manifest_name(None)
-    with progress_bar("coloring", 1.0, quiet) as bar:
-        wanted = FolderOptions(
-            overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, strip=strip, manifest=manifest,
-            progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
-            left_out=left_out,
-        )
-        results = apply_color_files(resolved.params, [gray], colored, output, wanted)
-    report(results, left_out, as_json, quiet, time.monotonic() - began, manifest)
+    run_over_files(
+        "coloring", lambda wanted: apply_color_files(resolved.params, [gray], colored, output, wanted), as_json, quiet,
+        output / manifest_name(None), overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet,
+        strip=strip,
+    )

@@ -26,11 +26,6 @@ class _Kind:
     val: Path | None
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("train-categories")(train_categories)
-
-
 def train_categories(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A subfolder a category, such as PHOTOS/GOGUNG.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="For CATEGORY.h5 each, and COMMON.h5.")],

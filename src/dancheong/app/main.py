@@ -7,21 +7,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from dancheong import __version__
-from dancheong.app import (
-    apply_color_commands,
-    category_commands,
-    compare_commands,
-    doctor_commands,
-    evaluate_commands,
-    model_commands,
-    models_commands,
-    predict_commands,
-    serve_commands,
-    table_commands,
-    train_commands,
-    upscale_commands,
-)
+from dancheong.app import models_commands, table_commands
+from dancheong.app.apply_color_commands import apply_color
+from dancheong.app.category_commands import train_categories
+from dancheong.app.compare_commands import compare
 from dancheong.app.console import emit, say
+from dancheong.app.doctor_commands import doctor
+from dancheong.app.evaluate_commands import demo, evaluate
+from dancheong.app.model_commands import export, inspect
+from dancheong.app.predict_commands import filter_, manifest, predict
+from dancheong.app.serve_commands import serve
+from dancheong.app.train_commands import train
+from dancheong.app.upscale_commands import train_upscaler, upscale
 from dancheong.params import DancheongError
 
 app = typer.Typer(
@@ -46,11 +43,11 @@ def _root(
     """Options before the command."""
 
 
-for module in (
-    evaluate_commands, train_commands, category_commands, predict_commands, apply_color_commands, model_commands,
-    compare_commands, doctor_commands, serve_commands, upscale_commands,
+for command in (
+    demo, evaluate, train, train_categories, predict, filter_, manifest, apply_color, inspect, export, compare, doctor, serve,
+    upscale, train_upscaler,
 ):
-    module.register(app)
+    app.command(command.__name__.strip("_").replace("_", "-"))(command)
 app.add_typer(table_commands.app, name="params")
 app.add_typer(models_commands.app, name="models")
 

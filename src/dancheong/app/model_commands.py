@@ -18,12 +18,6 @@ ModelFile = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(inspect)
-    app.command()(export)
-
-
 def inspect(file: ModelFile = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show everything a model file says of itself."""
     from dancheong.artifact import read_artifact

@@ -1,5 +1,7 @@
 """Options that every command shares, and what they mean together."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +71,18 @@ def effective(
                 f"take these rows out, or write the table with `dancheong params init --preset {preset}`", quiet,
             )
     return resolved, rows
+
+
+def with_own(
+    own: Mapping[str, Any], command: str, rows: list[TableRow] | None, category: str | None, settings: list[str] | None,
+    preset: str = "default",
+) -> Resolved:
+    """The effective parameters, with a command's own values where neither the table nor a setting says anything."""
+    given = parse_settings(settings or [])
+    origins = resolve(rows, category, given, preset).origins
+    values = {name: value for name, value in own.items() if origins[name.lower()] in ("default", f"preset {preset}")}
+    resolved = resolve(rows, category, {**values, **given}, preset)
+    return replace(resolved, origins={**resolved.origins, **{name.lower(): command for name in values}})
 
 
 def _say_unused(rows: list[TableRow], category: str | None, quiet: bool) -> None:

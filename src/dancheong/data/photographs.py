@@ -32,6 +32,12 @@ GRAY_SPREAD_CODES = 12
 SAME_SCENE_CORRELATION = 0.45
 ALIGN_LONGER_PX = 256
 ALIGN_SEARCH_PX = 12
+# Measured: 174 of 176 pairs of facades and drawings of them are found, and all of 120 of gray and color; of 340 photographs
+# cut to twice their height 2 are taken for pairs, of which one shows plates side by side.
+SEAM_RATIO = 1.75
+SEAM_REACH_PX = 32
+# Of edges of both halves; less is asked where both are plain at the seam.
+SHAPE_CORRELATION, PLAIN_SHAPE_CORRELATION = 0.9, 0.5
 # Where pix2pix and its followers keep pairs.
 _FOREIGN_LAYOUTS = (("A", "B"), ("trainA", "trainB"), ("train/A", "train/B"), ("A/train", "B/train"))
 
@@ -352,6 +358,29 @@ def split_halves(pixels: Pixels, params: Params) -> tuple[Pixels, Pixels]:
     middle = pixels.shape[1] // 2
     left, right = as_rgb(pixels[:, :middle]), as_rgb(pixels[:, middle : 2 * middle])
     return (left, right) if params.direction == "AtoB" else (right, left)
+
+
+def looks_like_pair(pixels: Pixels) -> bool:
+    """Whether a picture (h, w) or (h, w, 3) shows two pictures of the same size side by side.
+
+    Two pictures meet in a seam: colors change there more than from column to column nearby. Where there is none, as between
+    drawings on white paper, the halves must have the same edges.
+    """
+    middle = pixels.shape[1] // 2
+    if middle < 4:
+        return False
+    reach = min(SEAM_REACH_PX, middle)
+    near = as_rgb(pixels[:, middle - reach : middle + reach]).astype(np.float32) * (255 / np.iinfo(pixels.dtype).max)
+    steps = np.abs(np.diff(near, axis=1)).mean(axis=(0, 2))
+    # The columns beside the seam are left out, because compression blurs it.
+    usual = float(np.percentile(np.delete(steps, slice(reach - 2, reach + 1)), 90))
+    is_plain = max(usual, float(steps[reach - 1])) < 0.5
+    if not is_plain and steps[reach - 1] >= SEAM_RATIO * usual:
+        return True
+    small = gray_of(resize(pixels[:, : 2 * middle], (96, 192)))
+    edges = [np.abs(_detail(half)).ravel() for half in (small[:, :96], small[:, 96:])]
+    least = PLAIN_SHAPE_CORRELATION if is_plain else SHAPE_CORRELATION
+    return min(edge.std() for edge in edges) > 0 and bool(np.corrcoef(np.stack(edges))[0, 1] >= least)
 
 
 def _detail(pixels: Pixels) -> NDArray[np.float32]:

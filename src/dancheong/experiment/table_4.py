@@ -84,7 +84,7 @@ def repeat_the_gray(photos: Path, params: Params) -> dict[str, float]:
     for file in chosen:
         ready = prepare(read_photo(file).pixels, params, "train")
         assert ready.target_hwc is not None  # a color photograph in training is its own truth
-        shape = working_shape(ready.target_hwc.shape[0], ready.target_hwc.shape[1], params.resol)
+        shape = working_shape(ready.target_hwc.shape[0], ready.target_hwc.shape[1], params.predict_px)
         for name, space in (("own", params), ("rgb", rgb)):
             target = target_to_network(resize(ready.target_hwc, shape), space)
             gray = to_network(resize(ready.input_hwc[..., 0], shape)[..., None], space) if channels(space)[1] == 3 else 0.0

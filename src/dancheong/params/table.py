@@ -7,26 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, field_validator
+from pydantic import ConfigDict, ValidationError, field_validator, model_validator
 
-from dancheong.params.errors import ParamError
-from dancheong.params.schema import (
-    REMOVED,
-    ROWS,
-    CorrectionRows,
-    DataRows,
-    DetectorRows,
-    GlareRows,
-    NetworkRows,
-    PredictionRows,
-    TrainingRows,
-    UpscalerRows,
-    by_level,
-    format_value,
-    nearest,
-)
+from dancheong.params.schema import REMOVED, ROWS, AllRows, by_level, format_value, nearest
 from dancheong.params.sources import TableRow, read_table
 from dancheong.params.sources.layout import plain_category
+from dancheong.system.errors import ParamError
 
 COMMON = "COMMON"
 
@@ -50,12 +36,16 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Params(
-    CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows
-):
+class Params(AllRows):
     """Effective parameters: immutable, validated, complete. Make them with `Params.load` or `dancheong.params.resolve`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_in_any_case(cls, values: Any) -> Any:
+        """`RESOL`, as the table has it, is `resol`."""
+        return {str(name).lower(): value for name, value in values.items()} if isinstance(values, dict) else values
 
     @field_validator("*", mode="before")
     @classmethod
@@ -99,6 +89,14 @@ class Params(
         """FIX_ILLUMINANT as numbers."""
         red, green, blue = (float(part) for part in self.fix_illuminant.split())
         return red, green, blue
+
+    @property
+    def predict_px(self) -> int:
+        """The shorter side of a photograph as the network sees it at prediction: PREDICT_RESOL, or what that says of 0."""
+        if self.color_space == "RGB":
+            return self.resol
+        knows_scales = self.encoder != "unet" and self.crop_scale_min <= 0.25
+        return self.predict_resol or (2 * self.resol if knows_scales else self.resol)
 
     @property
     def levels(self) -> int:

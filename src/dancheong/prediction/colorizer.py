@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
-from dancheong.imaging.color import make_tables
+from dancheong.imaging.color import float01, make_tables, to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
@@ -106,16 +107,20 @@ class Colorizer:
 
         Args:
             photo: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded, any size. Of a color photograph only the
-                gray is used. A path of a photograph and a picture of Pillow will do as well.
+                gray is used. Floats in [0, 1], a path, an open binary file, a picture of Pillow and a tensor ((h, w),
+                (1, h, w) or (3, h, w)) will do as well.
             drawn_mask: (h, w) uint8, white where a person saw light reflection; it replaces the detector's mask.
 
         Returns:
-            (h, w, 3) RGB of the same dtype.
+            (h, w, 3) RGB of the same dtype; of floats float32 in [0, 1].
 
         Raises:
             ValueError: another shape or dtype; ParamError: something of which it is not clear what its values mean.
         """
-        return self.colorize_with_mask(as_pixels(photo), drawn_mask)[0]
+        pixels = as_pixels(photo)
+        if pixels.dtype.kind != "f":
+            return self.colorize_with_mask(pixels, drawn_mask)[0]
+        return float01(self.colorize_with_mask(to_pixels(pixels.astype(np.float32), np.uint16), drawn_mask)[0])
 
     def colorize_with_mask(self, photo: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
         """As calling it, and the light reflection that was found (`Prepared.alpha_hw`, `glare_share`)."""
@@ -147,7 +152,7 @@ class Colorizer:
     def predict(self, input_hwc: Pixels) -> "Predicted":
         """The network's answer for a prepared photograph, at the working size."""
         height, width = input_hwc.shape[:2]
-        return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.resol)))
+        return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.predict_px)))
 
     def predict_at_size(self, input_hwc: Pixels) -> "Predicted":
         """The network's answer for a prepared photograph at the size that it has."""
@@ -163,25 +168,33 @@ def _reopen(path: Path, runtime: str, threads: int | None, settings: dict[str, A
 
 
 def as_pixels(photo: Any) -> Pixels:
-    """A photograph as an array: of a path, a picture of Pillow or an array.
+    """A photograph as an array: of a path, an open binary file, a picture of Pillow, a tensor or an array.
 
     Raises:
         ParamError: of anything else, with what to write instead. PhotoError: the file cannot be read.
     """
     if isinstance(photo, str | Path):
         return read_photo(photo).pixels
-    if type(photo).__module__.startswith("PIL."):
+    if hasattr(photo, "read"):
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "photograph"
+            path.write_bytes(photo.read())
+            return read_photo(path).pixels
+    kind = type(photo).__module__.partition(".")[0]
+    if kind == "PIL":
         return np.asarray(photo if photo.mode in ("L", "RGB") else photo.convert("RGB"))
+    if kind == "torch":
+        photo = photo.detach().cpu().numpy()
+        if photo.ndim == 3 and photo.shape[0] in (1, 3):
+            photo = photo[0] if photo.shape[0] == 1 else np.moveaxis(photo, 0, -1)
     if isinstance(photo, list | tuple):
         raise ParamError("a list came, one photograph was expected: colorize.batch(photographs) colors several")
     if not isinstance(photo, np.ndarray):
-        raise ParamError(
-            f"a {type(photo).__name__} came; an array, a path or a picture of Pillow was expected: of a tensor (3, h, w) in "
-            "[0, 1] give (tensor.permute(1, 2, 0) * 255).round().byte().numpy(), of open bytes PIL.Image.open(file)"
-        )
-    if photo.dtype.kind == "f":
-        raise ParamError(f"{photo.dtype} came, uint8 or uint16 was expected: of [0, 1] give "
-                         "(photo * 255).round().astype('uint8')")
+        came = type(photo).__name__
+        raise ParamError(f"a {came} came; an array, a path, an open file, a picture of Pillow or a tensor was expected")
+    if photo.dtype.kind == "f" and photo.size and not (photo.min() >= 0 and photo.max() <= 1):
+        low, high = photo.min(), photo.max()
+        raise ParamError(f"floats from {low:.4g} to {high:.4g} came, [0, 1] was expected: divide by the value of white")
     return photo
 
 
@@ -204,6 +217,11 @@ def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:
     """
     wanted = resolve(settings=settings).params
     names = [name.strip().lower() for name in settings]
+    if "resol" in names and artifact.params.color_space == "LAB":
+        # At prediction there is no other working size that could be meant.
+        settings = {name: value for name, value in settings.items() if name.strip().lower() != "resol"} | {
+            "predict_resol": wanted.resol}
+        return with_settings(artifact, settings)
     fixed = [name for name in names if name not in AT_PREDICTION and getattr(wanted, name) != getattr(artifact.params, name)]
     if fixed:
         trained_with = ", ".join(f"{name.upper()} = {getattr(artifact.params, name)}" for name in fixed)

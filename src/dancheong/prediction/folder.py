@@ -65,6 +65,9 @@ def predict_files(
     folder = None if out_dir is None else Path(out_dir)
     plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
+    trained_px, px = model.params.resol, model.params.predict_px
+    if not trained_px / 2 <= px <= 3 * trained_px:
+        options.tell(f"photographs are colored at {px} px and the model was trained at {trained_px} px: look at the colors")
 
     # The workers: threads of this process, or those of a cluster.
     run: Run
@@ -192,7 +195,7 @@ def _collect(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | 
         if not refusal and manifest is not None and not options.overwrite:
             refusal = manifest.result_of_another(job.photo, job.output)
         if refusal:
-            add(number, FileResult(job.photo, job.output, "failed", error=refusal))
+            add(number, FileResult(job.photo, job.output, "failed", error=refusal, page=job.page))
         else:
             open_numbers.append(number)
     for index, result in run([jobs[number] for number in open_numbers]):

@@ -31,7 +31,7 @@ def bytes_needed(spec: ImageSpec, params: Params, rows: int = 0, network_scale: 
         network_scale: the largest size of the network's input, in working sizes.
     """
     full = spec.pixels * FULL_SIZE_BYTES[spec.color, spec.deep]
-    small = math.prod(working_shape(spec.height_px, spec.width_px, params.resol))
+    small = math.prod(working_shape(spec.height_px, spec.width_px, params.predict_px))
     network = round(small * network_scale**2) * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
     strip = min(rows or strip_rows(spec.width_px, params.tile_px), spec.height_px) * spec.width_px * STRIP_BYTES
     return full + network + strip + _detector_bytes(spec, params)

@@ -47,6 +47,12 @@ def names_beside(photos: Sequence[Path], suffix: str | None = None) -> list[Path
     return [result.with_name(f"{result.stem}{COLORED}{result.suffix}") for result in results]
 
 
+def page_name(path: Path, page: int) -> Path:
+    """The name of the result of a later page (from 1) of a document: ``a_p2.tif``, or beside it ``a_p2_colored.tif``."""
+    stem = path.stem.removesuffix(COLORED)
+    return path.with_name(f"{stem}_p{page + 1}{path.stem[len(stem) :]}{path.suffix}")
+
+
 def _photos_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from dancheong.data.photographs import find_masks, mask_of
-from dancheong.imaging.files import LeftOut, look_through
+from dancheong.imaging.files import LeftOut, PhotoError, count_pages, look_through
 from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.strip import Strip
 from dancheong.params import ParamError, Params
 from dancheong.prediction.beside import results_among, why_not_beside
 from dancheong.prediction.colored_versions import match_versions
 from dancheong.prediction.credentials import Signing
-from dancheong.prediction.names import names_beside, result_names
+from dancheong.prediction.names import names_beside, page_name, result_names
 from dancheong.prediction.result import FileResult
 
 Identity = tuple[int, int] | str
@@ -56,6 +56,7 @@ class FolderOptions:
         strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
         sign: for Content Credentials in each result.
         colors: a colored version of the photograph, or a folder of them, for `apply_color_files`.
+        pages: "all": of a TIFF with several pages each becomes a result, `NAME_p2` and so on from the second.
 
     `confidence_dir`, `manifest`, `workers` and `cluster` are for coloring alone.
     """
@@ -76,6 +77,7 @@ class FolderOptions:
     strip: Strip | None = None
     sign: Signing | None = None
     colors: Path | None = None
+    pages: Literal["first", "all"] = "first"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Job:
     """A photograph, the files its results go to, and the mask that a person has drawn for it.
 
     `mask` and `confidence` are None where none is wanted; `color`: the colored version that it takes its color from.
-    `refusal`: why the photograph must not be done; empty where it may.
+    `refusal`: why the photograph must not be done; empty where it may. `page`: of a document of several, from 0.
     """
 
     photo: Path
@@ -93,6 +95,7 @@ class Job:
     drawn_mask: Path | None = None
     color: Path | None = None
     refusal: str = ""
+    page: int = 0
 
     @property
     def results(self) -> list[Path]:
@@ -153,6 +156,8 @@ def plan_folder(
         )
         for photo, relative in photos.items()
     ]
+    if options.pages == "all":
+        jobs = _each_named_once([page for job in jobs for page in _pages_of(job)])
     originals = {identity(photo) for photo in photos}
     if options.sheet_path is not None:
         _check_sheet(options.sheet_path, jobs, originals, options)
@@ -163,6 +168,35 @@ def plan_folder(
     own = {options.manifest, *(job.output for job in jobs if out_dir is None)}
     others = [one for one in left_out if not one.failed and one.path not in own]
     return Plan(jobs, of_shard(others, options.shard))
+
+
+def _pages_of(job: Job) -> list[Job]:
+    """A job for each page of a document. A mask that was drawn for it is that of its first page."""
+    try:
+        count = 1 if job.refusal else count_pages(job.photo)
+    except PhotoError:  # reading it will say why
+        count = 1
+
+    def named(path: Path | None, page: int) -> Path | None:
+        return None if path is None else page_name(path, page)
+
+    return [job, *(
+        Job(job.photo, page_name(job.output, page), named(job.mask, page), named(job.confidence, page), page=page)
+        for page in range(1, count)
+    )]
+
+
+def _each_named_once(jobs: list[Job]) -> list[Job]:
+    """Refuse a page whose result would have the name of another photograph's (`a_p2.tif`)."""
+    owners: dict[str, Path] = {}
+    checked: dict[int, Job] = {}
+    for number, job in sorted(enumerate(jobs), key=lambda one: one[1].page):
+        checked[number] = job
+        for path in job.results:
+            if (owner := owners.setdefault(path.as_posix().casefold(), job.photo)) != job.photo:
+                reason = f"{path}: would also be the name of the result of {owner}; rename one of them"
+                checked[number] = replace(job, refusal=job.refusal or reason)
+    return [checked[number] for number in range(len(jobs))]
 
 
 def _below(folder: Path | None, name: Path | None) -> Path | None:

@@ -22,6 +22,7 @@ class FileResult:
         sha256: of the photograph's file; empty where it could not be read.
         color: the colored version whose color was taken.
         misfit: of `color` in [0, 1], as `dancheong.prediction.registration.Fit`; None where it was not measured.
+        page: of a document of several, from 0.
     """
 
     input: Path
@@ -40,12 +41,14 @@ class FileResult:
     sha256: str = ""
     color: Path | None = None
     misfit: float | None = None
+    page: int = 0
 
     def record(self) -> dict[str, Any]:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
-        optional = ("error", "mask", "confidence", "notes", "sha256", "color", "misfit")
+        record |= {"page": self.page + 1 if self.page else ""}
+        optional = ("error", "mask", "confidence", "notes", "sha256", "page", "color", "misfit")
         return {name: value for name, value in record.items() if value not in (None, (), "") or name not in optional}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dancheong.artifact import SHIPPED_COLORIZER, Artifact, read_artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
+from dancheong.data.hold_out import hold_out, share_of
 from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.params import COMMON, DancheongError, ParamError, Params, Resolved
@@ -40,7 +41,7 @@ def train(
     model: str | Path,
     params: Params | None = None,
     *,
-    val: str | Path | None = None,
+    val: str | Path | float | None = None,
     init: str | Path | None = None,
     drawn_masks: str | Path | None = None,
     log_dir: str | Path | None = None,
@@ -56,7 +57,8 @@ def train(
 
     Args:
         photos: one of the three layouts of docs/data.md.
-        val: photographs that are never trained on; the weights that do best on them are kept.
+        val: photographs that are never trained on; the weights that do best on them are kept. A share, such as .1: so
+            many of PHOTOS, chosen by SEED, near duplicates and if it can be subfolders on one side.
         init: a model file whose network and weights this training begins with. Rows that describe the network are then those
             of that model; one that is set and says otherwise is refused. None: see BEGIN.
         drawn_masks: folder of masks drawn by hand for PHOTOS, PNG of the same subfolder and stem, white on light
@@ -90,9 +92,19 @@ def train(
     )
     with ExitStack() as stack:
         stack.enter_context(session.claim())
-        cache, refusals = prepare_photographs(Path(photos), params, drawn_masks=drawn_masks)
+        split = hold_out(Path(photos), params, share) if (share := share_of(val)) else None
+        held_out = split.names if split else frozenset()
+        cache, refusals = prepare_photographs(Path(photos), params, "train", drawn_masks, lambda name: name not in held_out)
         stack.enter_context(cache)
-        val_cache = stack.enter_context(prepare_photographs(Path(val), params, "predict")[0]) if val is not None else None
+        val_cache = None
+        if split:
+            val_cache, more = prepare_photographs(Path(photos), params, "predict", wanted=held_out.__contains__)
+            refusals += [one for one in more if one not in refusals]
+            session.held_out(len(split.names), split.note)
+        elif val is not None:
+            val_cache, _ = prepare_photographs(Path(str(val)), params, "predict")
+        if val_cache is not None:
+            stack.enter_context(val_cache)
         return run_training(ColorizerTrainer(fabric, params, cache, val_cache, start), session, refusals)
 
 
@@ -145,7 +157,7 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
         if trainer.fabric.is_global_zero:
             model, artifact = session.target(stopped), trainer.artifact(session.resolved, len(refusals))
             # How long it took stands in the log: the same training is to give the same bytes.
-            data = {name: value for name, value in artifact.data.items() if name != "seconds"}
+            data = {name: value for name, value in artifact.data.items() if name != "seconds"} | session.split
             history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in artifact.history]
             artifact = replace(artifact, data=data | ({"unfinished": True} if stopped else {}), history=history)
             digest = write_artifact(model, artifact)
@@ -156,7 +168,7 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
     rate = trainer.images_seen / trainer.seconds if trainer.seconds else 0.0
     return TrainResult(
         model, trainer.images_seen, trainer.seconds, rate, trainer.last_losses, trainer.val, refusals, stopped,
-        trainer.fabric.is_global_zero, trainer.cache.fingerprint, digest, page,
+        trainer.fabric.is_global_zero, trainer.cache.fingerprint, digest, page, str(session.split.get("split", "")),
     )
 
 
@@ -248,11 +260,13 @@ def check_training(params: Params) -> None:
 
 
 def prepare_photographs(
-    photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None
+    photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None,
+    wanted: Callable[[str], bool] | None = None,
 ) -> tuple[Cache, list[UnusablePhoto]]:
-    """The photographs of a folder, ready for batches, and those that cannot be used; see `train`."""
+    """The photographs of a folder whose names are `wanted`, ready for batches, and those that cannot be used; see `train`."""
     masks = {} if drawn_masks is None else find_masks(Path(drawn_masks))
     pairs, refusals = find_pairs(photos, params)
+    pairs = [pair for pair in pairs if wanted is None or wanted(pair.name)]
     if masks and not any(mask_of(masks, pair.name) for pair in pairs):
         raise ParamError(
             f"none of the {len(masks)} masks in {drawn_masks} has the name of a photograph in {photos}: "

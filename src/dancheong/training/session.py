@@ -38,7 +38,7 @@ class TrainResult:
     """What a training did. `stopped`: it was asked to stop before the end.
 
     `is_first_process`: of several processes only the first has written the files. `fingerprint` identifies the photographs,
-    `digest` the content of the model file; `page` is the HTML page of curves and previews.
+    `digest` the content of the model file; `page` is the HTML page of curves and previews. `split`: what was held out.
     """
 
     model: Path
@@ -53,6 +53,7 @@ class TrainResult:
     fingerprint: str = ""
     digest: str = ""
     page: Path = Path()
+    split: str = ""
 
 
 class TrainingSession:
@@ -86,12 +87,18 @@ class TrainingSession:
         self._tensorboard = tensorboard
         self._events: Any = None
         self._remarks = list(remarks)
+        self.split: dict[str, str | int] = {}
         self._columns: tuple[str, ...] = ()
         self._earlier: dict[str, int] = {}
         self._images_total = 0
         self._has_progress = False
         self._new_preview: Path | None = None
         self._claims = ExitStack()
+
+    def held_out(self, count: int, note: str) -> None:
+        """Tell on the page and in the model file that photographs of the training's folder were held out."""
+        self.split = {"held_out": count, "split": note}
+        self._remarks.append(("held out", count, note))
 
     @property
     def goes_on(self) -> bool:
