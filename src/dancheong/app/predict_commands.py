@@ -68,6 +68,12 @@ def predict(
     pages: Annotated[
         Literal["first", "all"], typer.Option(help="Of a TIFF with several pages the first, or each: NAME, NAME_p2, ...")
     ] = "first",
+    looks: Annotated[
+        int, typer.Option(min=1, max=5, metavar="N", help="Plausible colorings of each, the likeliest first: NAME_look2, ...")
+    ] = 1,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="A folder holds frames of one subject in the order of their names: one color.")
+    ] = False,
     strip: Strip = None,
     sign: Annotated[
         Path | None, typer.Option(metavar="CERT", help="Certificates in PEM, for Content Credentials (extra c2pa).")
@@ -113,7 +119,7 @@ def predict(
         "coloring", lambda wanted: predict_files(colorizer, inputs, output, wanted, enlarger), as_json, quiet, listed, model,
         overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
         confidence_dir=confidence, workers=jobs, cluster=cluster, strip=strip,
-        sign=None if sign is None or key is None else Signing(sign, key), pages=pages,
+        sign=None if sign is None or key is None else Signing(sign, key), pages=pages, looks=looks, steady=steady,
     )
 
 

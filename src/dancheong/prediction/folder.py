@@ -16,6 +16,7 @@ from dancheong.prediction.cluster import run_on_cluster, task_of
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import refuse_pairs
 from dancheong.prediction.contact_sheet import contact_sheet
+from dancheong.prediction.looks import likelihoods, refuse_without_chroma
 from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
 from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import FolderOptions, Job, Plan, plan_folder, why_coloring_uses_no_mask, why_masks_unused
@@ -62,6 +63,11 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
+    if options.looks != 1:
+        likelihoods(options.looks)
+        refuse_without_chroma(model.params, "--looks")
+    if options.steady:
+        refuse_without_chroma(model.params, "--steady")
     folder = None if out_dir is None else Path(out_dir)
     plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
