@@ -43,7 +43,7 @@ def evaluate(
     given = options.at_prediction(table, category, settings, model, quiet)
     from dancheong.evaluation.evaluate import evaluate as run
     from dancheong.evaluation.pages import write_evaluation_page
-    from dancheong.evaluation.trade import trade, trade_section
+    from dancheong.evaluation.trade import trade
     from dancheong.prediction.colorizer import Colorizer
 
     report = None if output is None else output / "report.html"
@@ -57,8 +57,7 @@ def evaluate(
         with progress_bar("trying VIVID", 1.0, quiet) as bar:
             points = trade(colorizer, photos, watch=lambda done, total: bar(done / total))
     if report is not None:
-        more = [trade_section(points)] if points else []
-        write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}", more)
+        write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}", points)
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     for name, error in result.failures:

@@ -1,5 +1,6 @@
 """The command line: `dancheong COMMAND`. Exit code 0: all well; 1: some input failed; 2: bad usage or parameter."""
 
+import os
 import signal
 import sys
 from typing import Annotated, NoReturn
@@ -14,6 +15,7 @@ from dancheong.app.compare_commands import compare
 from dancheong.app.console import emit, say
 from dancheong.app.doctor_commands import doctor
 from dancheong.app.evaluate_commands import demo, evaluate
+from dancheong.app.import_commands import import_model
 from dancheong.app.model_commands import export, inspect
 from dancheong.app.predict_commands import filter_, manifest, predict
 from dancheong.app.serve_commands import serve
@@ -45,7 +47,7 @@ def _root(
 
 for command in (
     demo, evaluate, train, train_categories, predict, filter_, manifest, apply_color, inspect, export, compare, doctor, serve,
-    upscale, train_upscaler,
+    upscale, train_upscaler, import_model,
 ):
     app.command(command.__name__.strip("_").replace("_", "-"))(command)
 app.add_typer(table_commands.app, name="params")
@@ -57,6 +59,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may not know every letter of a file name; showing a stand-in beats stopping.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # Threads of torch that wait for each other spin for some 14 ms before they sleep. On a busy machine they wait for threads
+    # whose turn has not come, and take it from them. Half a millisecond is enough for those that are at work.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # A polite kill ends as Ctrl-C does: what is half-written is removed. A training and the page have handlers of their own.
     signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -13,6 +13,8 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
 from dancheong.app.model_argument import model_path, split_model
+from dancheong.app.watch_commands import check_stream, color_stream
+from dancheong.app.watch_commands import watch as run_watch
 from dancheong.params import ParamError
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="[MODEL.h5] INPUT...",
-            help="Photographs, or folders of them; before them what `dancheong train` wrote, else the model that comes along.",
+            help="Photographs, or folders of them; - is standard input. Before them what `dancheong train` wrote, else the "
+            "model that comes along.",
         ),
     ],
     output: Annotated[
@@ -42,7 +45,11 @@ def predict(
         typer.Option("-o", "--output", metavar="DIR",
                      help="Folder for the results; without it NAME_colored goes beside each photograph."),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and color what comes into the folders, until Ctrl-C.")
+    ] = False,
     runtime: options.Runtime = "auto",
+    device: options.Device = None,
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, from 1.")] = None,
     jobs: Annotated[
         int | None,
@@ -92,8 +99,9 @@ def predict(
     given, inputs = split_model(words, "photographs or folders of them were expected")
     if (sign is None) != (key is None):
         raise ParamError("--sign and --key go together: the certificates, and the private key of the first of them")
+    is_stream = check_stream(inputs, output, as_json)
     # All cores work on a single photograph; of many, each core works on one.
-    threads = None if runtime == "torch" or (len(inputs) == 1 and inputs[0].is_file()) else 1
+    threads = None if runtime == "torch" or is_stream or (len(inputs) == 1 and inputs[0].is_file()) else 1
     if threads == 1:
         limit_libraries_to_one_thread()
     with _without_garbage_collection():
@@ -105,9 +113,12 @@ def predict(
 
         part = _parse_shard(shard)
         model = model_path(given, quiet)
+        asked = options.at_prediction(table, category, settings, model, quiet)
         colorizer = Colorizer.open(
-            model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings, model, quiet)
+            model, runtime=runtime, threads=threads, **asked | ({} if device is None else {"device": device})
         )
+        for note in colorizer.device_notes:
+            say(f"dancheong: {note}")
     listed: Path | None = None
     if output is not None:
         listed = output / manifest_name(part)
@@ -115,8 +126,16 @@ def predict(
         # Photographs that are named alone get their results and nothing more.
         listed = folders[0] / manifest_name(part, beside=True)
     enlarger = None if upscaler is None else Upscaler.open(upscaler, threads=threads)
+
+    def work(wanted: "FolderOptions") -> "list[FileResult]":
+        if is_stream:
+            color_stream(colorizer, wanted, enlarger, quiet)
+        if watch:
+            run_watch(colorizer, inputs, output, wanted, enlarger, as_json, quiet)
+        return predict_files(colorizer, inputs, output, wanted, enlarger)
+
     run_over_files(
-        "coloring", lambda wanted: predict_files(colorizer, inputs, output, wanted, enlarger), as_json, quiet, listed, model,
+        "coloring", work, as_json, quiet, listed, model,
         overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
         confidence_dir=confidence, workers=jobs, cluster=cluster, strip=strip,
         sign=None if sign is None or key is None else Signing(sign, key), pages=pages, looks=looks, steady=steady,

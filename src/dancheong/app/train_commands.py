@@ -9,9 +9,9 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.params import Params
 
 if TYPE_CHECKING:
+    from dancheong.params import Params
     from dancheong.training.session import Progress, Remark, TrainResult
 
 
@@ -144,7 +144,7 @@ def say_if_nothing_to_resume(model: Path, resume: bool, quiet: bool) -> None:
 
 
 def _diagnosis(
-    photos: Path, val: Path | None, params: Params, quiet: bool
+    photos: Path, val: Path | None, params: "Params", quiet: bool
 ) -> tuple[dict[str, int] | None, "list[Remark]"]:
     """What the doctor finds, as counts by kind and as lines for the page.
 

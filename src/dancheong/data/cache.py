@@ -11,7 +11,6 @@ import os
 import tempfile
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -186,18 +185,16 @@ def _outcomes(
     """Each pair with what became of it, in order, prepared by several threads."""
     logged = time.monotonic()
     threads = max(1, min(cores(), _MAX_THREADS, free_memory_bytes() // _BYTES_A_THREAD))
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        waiting = deque(pool.submit(_prepare_one, pair, params, stage, mask_of(masks, pair.name)) for pair in pairs)
-        try:
-            for done, pair in enumerate(pairs):
-                if time.monotonic() - logged > LOG_SECONDS:
-                    logged = time.monotonic()
-                    log(f"prepared {done} of {len(pairs)} photographs")
-                # Taken out of the queue: a finished future would keep its picture in memory.
-                yield pair, waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    pool = ThreadPoolExecutor(max_workers=threads)
+    try:
+        outcomes = pool.map(lambda pair: _prepare_one(pair, params, stage, mask_of(masks, pair.name)), pairs)
+        for done, (pair, outcome) in enumerate(zip(pairs, outcomes, strict=True), start=1):
+            if time.monotonic() - logged > LOG_SECONDS:
+                logged = time.monotonic()
+                log(f"prepared {done} of {len(pairs)} photographs")
+            yield pair, outcome
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def free_memory_bytes() -> int:

@@ -6,13 +6,11 @@ what travels is put around them here, because libvips would make EXIF anew and k
 
 import errno
 import os
-import shutil
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, Any
 
 import pyvips
@@ -154,13 +152,27 @@ def _write_png(file: IO[bytes], image: Any, carried: Metadata) -> None:
     """Profile and metadata go before the pixels, in place of what libvips says of the resolution."""
     if max(image.width, image.height) > _PNG_LONGEST_PX:
         raise OSError("at most a million a side")
-    with TemporaryFile(dir=Path(file.name).parent) as plain:
-        target = pyvips.Target.new_to_descriptor(plain.fileno())
+    head, failures = bytearray(), list[OSError]()
+
+    def write(data: Any) -> int:
+        try:
+            if b"IDAT" in head:
+                file.write(data)
+            else:
+                head.extend(data)
+                if (at := head.find(b"IDAT")) >= 0:
+                    file.write(head[:33] + _png_chunks(carried) + head[at - 4 :])
+        except OSError as error:
+            failures.append(error)
+            return -1
+        return len(data)
+
+    target = pyvips.TargetCustom()
+    target.on_write(write)
+    try:
         image.pngsave_target(target, compression=_COMPRESSION, filter="up", keep="none")
-        plain.seek(0)
-        head = plain.read(1024)
-        file.write(head[:33] + _png_chunks(carried) + head[head.index(b"IDAT") - 4 :])
-        shutil.copyfileobj(plain, file, 1 << 20)
+    except pyvips.Error as error:
+        raise (failures or [error])[0] from None
 
 
 def _png_chunks(given: Metadata) -> bytes:

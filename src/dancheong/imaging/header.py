@@ -142,8 +142,9 @@ def _check_pixels(width_px: int, height_px: int) -> None:
 
 
 def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool) -> Header:
-    found = {"JPEG": in_jpeg, "PNG": in_png}.get(kind.name, lambda _: Found())(file)
-    decoder, (frame, bits), is_jpeg = kind.decoder, found.frame, kind.name == "JPEG"
+    decoder, is_jpeg = kind.decoder, kind.name == "JPEG"
+    found = in_jpeg(file) if is_jpeg else in_png(file) if kind.name == "PNG" else Found()
+    frame, bits = found.frame
     file.seek(0)
     for size in _SIZES[kind.name].findall(file.read(1 << 16)) if kind.name in _SIZES else ():
         _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it

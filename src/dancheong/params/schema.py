@@ -87,7 +87,7 @@ class TrainingRows(_Rows):
         0.0, "share of the training in which a pretrained encoder stands still, until the rest can use it", ge=0, le=1,
     )
     init_share: float = row(
-        0.5, "where a training begins with another model: share of that model's weights in the average that is stored, which "
+        0.4, "where a training begins with another model: share of that model's weights in the average that is stored, which "
         "keeps what they know of other photographs", ge=0, le=1, source="Wortsman et al. 2022",
     )
     lr_decay_start: float = row(
@@ -114,7 +114,10 @@ class TrainingRows(_Rows):
         False, "compile both networks (torch.compile), which takes half a minute first: meant for CUDA with Triton; on a "
         "processor it needs a C++ compiler and brought nothing; rounds differently"
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = row("auto", "where to train")
+    device: Literal["auto", "cpu", "cuda", "mps", "coreml", "directml", "openvino-gpu"] = row(
+        "auto", "where to train (auto, cpu, cuda, mps), or to predict (auto, cpu, cuda, coreml, directml, openvino-gpu); a "
+        "model does not remember it"
+    )
     devices: int = row(1, "processes or accelerators on this machine", ge=1, le=1024)
     val_images: int = row(2000, "validate and draw previews each this many training images", unit="images", ge=1)
     workers: int = row(0, "processes that prepare batches; the result does not depend on it", ge=0, le=64)

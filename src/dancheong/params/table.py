@@ -2,6 +2,7 @@
 
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,11 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, field_validator, model_validator
 
+from dancheong.params import COMMON
 from dancheong.params.schema import REMOVED, ROWS, AllRows, by_level, format_value, nearest
 from dancheong.params.sources import TableRow, read_table
 from dancheong.params.sources.layout import plain_category
 from dancheong.system.errors import ParamError
-
-COMMON = "COMMON"
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -181,10 +181,7 @@ def removed_notes(rows: Iterable[TableRow]) -> list[str]:
 def unused_notes(rows: Sequence[TableRow], category: str | None = None) -> list[str]:
     """A sentence on the rows in use whose category is neither COMMON nor `category`: how many, and what would use them."""
     chosen = {COMMON, plain_category(category or COMMON)}
-    others: dict[str, int] = {}
-    for row in rows:
-        if row.use and plain_category(row.category) not in chosen:
-            others[row.category] = others.get(row.category, 0) + 1
+    others = Counter(row.category for row in rows if row.use and plain_category(row.category) not in chosen)
     if not others:
         return []
     names = ", ".join(others)

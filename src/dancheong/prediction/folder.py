@@ -60,6 +60,7 @@ def predict_files(
         DancheongError: the cluster does not answer, or has no workers.
     """
     model = colorizer if isinstance(colorizer, Colorizer) else Colorizer.open(colorizer)
+    noted = len(model.device_notes)
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
@@ -94,6 +95,8 @@ def predict_files(
             folder = folder or options.manifest.parent
             manifest = stack.enter_context(Manifest(options.manifest, folder, recipe))
         results = _collect(run, plan, options, manifest)
+    for note in dict.fromkeys(model.device_notes[noted:]):
+        options.tell(note)
     if options.sheet_path is not None:
         _write_sheet(options.sheet_path, contact_sheet(results))
     return results

@@ -3,7 +3,7 @@
 The names of the results depend on the inputs alone, so that a run that is started again finds its own results.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -17,7 +17,7 @@ from dancheong.prediction.beside import results_among, why_not_beside
 from dancheong.prediction.colored_versions import match_versions
 from dancheong.prediction.credentials import Signing
 from dancheong.prediction.looks import frames_around, look_names
-from dancheong.prediction.names import names_beside, page_name, result_names
+from dancheong.prediction.names import lasting_names, names_beside, page_name, result_names
 from dancheong.prediction.result import FileResult
 
 Identity = tuple[int, int] | str
@@ -60,6 +60,9 @@ class FolderOptions:
         looks: colorings of each photograph; the second and the following as `NAME_look2` and so on.
         steady: photographs of a folder are frames of one subject, whose color is averaged over the frames around.
         pages: "all": of a TIFF with several pages each becomes a result, `NAME_p2` and so on from the second.
+        only: photographs of the folders that are done now; None: all. Names and checks are those of all.
+        lasting_names: names of results do not depend on other photographs (`lasting_name`), because more may come.
+        ours: (photograph, result) -> whether that result of an earlier state of the photograph may be replaced.
 
     `confidence_dir`, `manifest`, `workers` and `cluster` are for coloring alone.
     """
@@ -83,6 +86,9 @@ class FolderOptions:
     looks: int = 1
     steady: bool = False
     pages: Literal["first", "all"] = "first"
+    only: Collection[Path] | None = None
+    lasting_names: bool = False
+    ours: Callable[[Path, Path], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,12 +154,13 @@ def plan_folder(
     refusals = unmatched | {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
     # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
     named = [photo for photo in photos if photo not in refusals or photo.suffix.lower() in READ_SUFFIXES]
+    naming = lasting_names if options.lasting_names else result_names
     names, extras = (
-        dict(zip(named, result_names([photos[photo] for photo in named], suffix), strict=True))
+        dict(zip(named, naming([photos[photo] for photo in named], suffix), strict=True))
         for suffix in (options.suffix, ".png")
     )
     if out_dir is None:
-        outputs = dict(zip(named, names_beside(named, options.suffix), strict=True))
+        outputs = dict(zip(named, names_beside(named, options.suffix, options.lasting_names), strict=True))
     else:
         outputs = {photo: out_dir / name for photo, name in names.items()}
     jobs = [
@@ -176,7 +183,8 @@ def plan_folder(
     originals = {identity(photo) for photo in photos}
     if options.sheet_path is not None:
         _check_sheet(options.sheet_path, jobs, originals, options)
-    jobs = [job if job.refusal else _checked(job, originals) for job in of_shard(jobs, options.shard)]
+    jobs = [job for job in of_shard(jobs, options.shard) if options.only is None or job.photo in options.only]
+    jobs = [job if job.refusal else _checked(job, originals) for job in jobs]
     if out_dir is None:
         jobs = [replace(job, refusal=job.refusal or _why_not_beside(job, options.overwrite)) for job in jobs]
     # What this run has made before is expected.

@@ -278,10 +278,13 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
     try:
         sha256 = _fingerprint(job.photo)
         made = processor.provenance(job, sha256)
-        there = [] if processor.options.overwrite else [path for path in job.results if path.exists()]
-        for path in there:
-            if reason := why_not_ours(path, _made(job, path, made)):
-                raise DancheongError(reason)
+        options = processor.options
+        there = [] if options.overwrite else [path for path in job.results if path.exists()]
+        reason = next((reason for path in there if (reason := why_not_ours(path, _made(job, path, made)))), "")
+        if reason and options.ours is not None and options.ours(job.photo, job.output):
+            return process_file(replace(processor, options=replace(options, overwrite=True)), job, budget, threads)
+        if reason:
+            raise DancheongError(reason)
         if there == job.results:
             return FileResult(
                 job.photo, job.output, "skipped", mask=job.mask, sha256=sha256, page=job.page, color=job.color,

@@ -67,14 +67,9 @@ class View:
         return self.focal_px / max(NEAR_M, float(self.project(point)[1]))
 
     def fill(
-        self,
-        polygons: ArrayLike,
-        albedo: Rgb,
-        normal: Vector = FRONT,
-        lamp: float = 0.0,
-        lit: bool = True,
+        self, polygons: ArrayLike, albedo: Rgb, normal: Vector = FRONT, lamp: float = 0.0, lit: bool = True,
         overlap: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Fill polygons (n, k, 3) or (k, 3) of one material; `overlap` where they may cover one another."""
         points, depth_m = self._visible(polygons)
         color = shade(self.light, albedo, normal, self.sun, depth_m, lit, lamp).tolist()

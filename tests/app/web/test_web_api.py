@@ -29,12 +29,6 @@ def settled(client, seconds=120):
     raise AssertionError(visit)
 
 
-@pytest.fixture
-def client(open_server, tmp_path):
-    with open_server(tmp_path / "keep", max_upload_mb=3) as opened:
-        yield opened
-
-
 def png(seed=4, dtype=np.uint8, size=(64, 48), suffix=".png", folder=None):
     gray = scene(seed, *size)[..., 1]
     path = folder / f"made{suffix}"
@@ -166,13 +160,13 @@ def test_a_zip_is_unpacked_and_a_bad_one_refused_in_the_language_that_is_asked_f
                          headers={"accept-language": "ko"})
     assert (answer.status_code, answer.json()["code"]) == (422, "zip_broken")
     assert "압축" in answer.json()["message"]
-    assert not list((tmp_path / "keep" / "incoming").iterdir())
+    assert not list((client.keep / "incoming").iterdir())
 
 
-def test_too_large_an_upload_is_refused_and_not_kept(client, tmp_path):
+def test_too_large_an_upload_is_refused_and_not_kept(client):
     answer = bring(client, "a.png", bytes(4_000_000))
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-    assert not (tmp_path / "keep" / "incoming").exists()
+    assert not list((client.keep / "incoming").glob("*"))
 
 
 def test_a_visit_holds_so_many_photographs(client, tmp_path, monkeypatch):
@@ -262,7 +256,7 @@ def test_what_is_no_model_is_refused(client):
 
 def test_a_photograph_and_a_visit_are_removed_with_their_files(client, tmp_path):
     (added,) = bring(client, "a.png", png(folder=tmp_path)).json()
-    folder = tmp_path / "keep" / "visits" / client.headers["visit"]
+    folder = client.keep / "visits" / client.headers["visit"]
     assert (folder / str(added["number"])).exists()
     revision = client.get(f"{API}/visit").json()["revision"]
     assert client.delete(f"{API}/photographs/{added['number']}").status_code == 204
