@@ -100,6 +100,9 @@ def predict(
     if (sign is None) != (key is None):
         raise ParamError("--sign and --key go together: the certificates, and the private key of the first of them")
     is_stream = check_stream(inputs, output, as_json)
+    if (watch and steady) or (is_stream and (looks > 1 or steady)):
+        what = "--watch" if watch else "-"
+        raise ParamError(f"{what}: --looks goes with a file or a folder, --steady with a folder whose frames are all there")
     # All cores work on a single photograph; of many, each core works on one.
     threads = None if runtime == "torch" or is_stream or (len(inputs) == 1 and inputs[0].is_file()) else 1
     if threads == 1:
