@@ -9,6 +9,7 @@ import typer
 
 from dancheong import __version__
 from dancheong.app import models_commands, table_commands
+from dancheong.app.apply_color_commands import apply_color
 from dancheong.app.category_commands import train_categories
 from dancheong.app.compare_commands import compare
 from dancheong.app.console import emit, say
@@ -45,8 +46,8 @@ def _root(
 
 
 for command in (
-    demo, evaluate, train, train_categories, predict, filter_, manifest, inspect, export, compare, doctor, serve, upscale,
-    train_upscaler, import_model,
+    demo, evaluate, train, train_categories, predict, filter_, manifest, apply_color, inspect, export, compare, doctor, serve,
+    upscale, train_upscaler, import_model,
 ):
     app.command(command.__name__.strip("_").replace("_", "-"))(command)
 app.add_typer(table_commands.app, name="params")

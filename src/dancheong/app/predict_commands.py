@@ -75,6 +75,12 @@ def predict(
     pages: Annotated[
         Literal["first", "all"], typer.Option(help="Of a TIFF with several pages the first, or each: NAME, NAME_p2, ...")
     ] = "first",
+    looks: Annotated[
+        int, typer.Option(min=1, max=5, metavar="N", help="Plausible colorings of each, the likeliest first: NAME_look2, ...")
+    ] = 1,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="A folder holds frames of one subject in the order of their names: one color.")
+    ] = False,
     strip: Strip = None,
     sign: Annotated[
         Path | None, typer.Option(metavar="CERT", help="Certificates in PEM, for Content Credentials (extra c2pa).")
@@ -94,6 +100,9 @@ def predict(
     if (sign is None) != (key is None):
         raise ParamError("--sign and --key go together: the certificates, and the private key of the first of them")
     is_stream = check_stream(inputs, output, as_json)
+    if (watch and steady) or (is_stream and (looks > 1 or steady)):
+        what = "--watch" if watch else "-"
+        raise ParamError(f"{what}: --looks goes with a file or a folder, --steady with a folder whose frames are all there")
     # All cores work on a single photograph; of many, each core works on one.
     threads = None if runtime == "torch" or is_stream or (len(inputs) == 1 and inputs[0].is_file()) else 1
     if threads == 1:
@@ -132,7 +141,7 @@ def predict(
         "coloring", work, as_json, quiet, listed, model,
         overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
         confidence_dir=confidence, workers=jobs, cluster=cluster, strip=strip,
-        sign=None if sign is None or key is None else Signing(sign, key), pages=pages,
+        sign=None if sign is None or key is None else Signing(sign, key), pages=pages, looks=looks, steady=steady,
     )
 
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ from dancheong.params import DancheongError, ParamError, Params
 from dancheong.system.csv_text import valid_text
 
 Pixels = NDArray[Any]
+T = TypeVar("T")
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
@@ -148,22 +149,23 @@ def find_masks(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise ParamError(f"there is no folder {folder} of drawn masks; give one, or leave the masks to the detector")
-    masks = {_mask_key(_name(file, folder)): file for file in list_photos(folder) if file.suffix.lower() == ".png"}
+    masks = {name_key(_name(file, folder)): file for file in list_photos(folder) if file.suffix.lower() == ".png"}
     if not masks:
         raise ParamError(f"no PNG is in {folder}: a drawn mask is a PNG of its photograph's name, white on light reflection")
     return masks
 
 
-def mask_of(masks: Mapping[str, Path], name: str) -> Path | None:
+def mask_of(masks: Mapping[str, T], name: str) -> T | None:
     """The drawing for a photograph: of the same subfolder and stem, else of a folder further up, at last at the top.
 
-    `name` is a path with ``/``. Neither letter case nor the form of its Unicode matters.
+    `masks`: what belongs to names, by `name_key`. `name` is a path with ``/``.
     """
-    parts = _mask_key(name).split("/")
+    parts = name_key(name).split("/")
     return next(filter(None, (masks.get("/".join(parts[start:])) for start in range(len(parts)))), None)
 
 
-def _mask_key(name: str) -> str:
+def name_key(name: str) -> str:
+    """A path without its suffix; neither letter case nor the form of its Unicode matters."""
     return unicodedata.normalize("NFC", Path(name).with_suffix("").as_posix()).casefold()
 
 

@@ -55,16 +55,18 @@ class Provenance:
         model: digest of the model file, None where no model was used.
         params: digest of the parameters that were in force, if known.
         source_type: IPTC digital source type. "compositeWithTrainedAlgorithmicMedia" (the default): the lightness is the
-            photograph's, the color comes from a trained network, which may be wrong; "algorithmicallyEnhanced" ("without
-            changing the main content") for corrections such as those of light reflection; "" for what is no photograph,
-            such as a mask.
+            photograph's, the color comes from a trained network, which may be wrong; "composite": the color comes from a
+            picture of which it is not known how it was made; "algorithmicallyEnhanced" ("without changing the main
+            content") for corrections such as those of light reflection; "" for what is no photograph, such as a mask.
         original: sha256 of the file that the picture was made of.
+        color: sha256 of the file that the color was taken from, made by software that nobody knows; None without one.
     """
 
     model: str | None = None
     params: str | None = None
     source_type: str = "compositeWithTrainedAlgorithmicMedia"
     original: str | None = None
+    color: str | None = None
 
 
 def check_packet(packet: bytes) -> bytes:
@@ -142,7 +144,8 @@ def provenance_of(packet: bytes | None) -> Provenance | None:
         return None
     model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
     source_type = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType").removeprefix(SOURCE_TYPES)
-    return Provenance(model, params, source_type, _take(rdf, _OWN, "Original") or None)
+    original, color = (_take(rdf, _OWN, name) or None for name in ("Original", "Color"))
+    return Provenance(model, params, source_type, original, color)
 
 
 def describes_what_is_gone(packet: bytes) -> list[str]:
@@ -156,7 +159,7 @@ def describes_what_is_gone(packet: bytes) -> list[str]:
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described
-    _take(rdf, _OWN, "Software", "Model", "Parameters", "Original")
+    _take(rdf, _OWN, "Software", "Model", "Parameters", "Original", "Color", "ColorSoftware")
     software = " ".join(SOFTWARE.values())
     version = provenance.model and f"{SOFTWARE['version']}, model {provenance.model}"
     tool = _take(rdf, _XMP, "CreatorTool") or software
@@ -169,6 +172,8 @@ def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Prov
         ("dancheong", _OWN, "Model"): provenance.model,
         ("dancheong", _OWN, "Parameters"): provenance.params,
         ("dancheong", _OWN, "Original"): provenance.original,
+        ("dancheong", _OWN, "Color"): provenance.color,
+        ("dancheong", _OWN, "ColorSoftware"): provenance.color and "unknown",
         ("dancheong", _OWN, "OriginalSourceType"): before,
     }
     prefix = rdf.prefix or "rdf"

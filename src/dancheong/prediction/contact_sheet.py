@@ -24,24 +24,26 @@ def contact_sheet(results: Sequence[FileResult]) -> Pixels | None:
 
     Results of an earlier run are shown, too, so that a run that is started again makes the sheet of the whole folder.
     """
-    cells: list[tuple[Pixels, Pixels, str]] = []
+    cells: list[tuple[list[Pixels], str]] = []
     for result in results:
         if result.status == "failed" or len(cells) == PHOTOGRAPHS:
             continue
         try:
-            photo, rgb = _small(result.input, result.page), _small(result.output)
+            photo = _small(result.input, result.page)
+            colored = [_small(path) for path in (result.output, *(path for path, _ in result.looks))]
         except PhotoError:  # removed or replaced since then: the sheet is made without it
             continue
         page = f", page {result.page + 1}" if result.page else ""
-        cells.append((gray_of(photo), rgb, result.input.name + page))
+        cells.append(([gray_of(photo), *colored], result.input.name + page))
     if not cells:
         return None
-    rows = [cells[start : start + _PAIRS_A_ROW] for start in range(0, len(cells), _PAIRS_A_ROW)]
+    captions = ["gray", "color", *(f"look {number}" for number in range(2, max(len(pictures) for pictures, _ in cells)))]
+    # Looks stand beside each other, pairs of several photographs in one row.
+    a_row = _PAIRS_A_ROW if len(captions) == len(("gray", "color")) else 1
+    rows = [cells[start : start + a_row] for start in range(0, len(cells), a_row)]
     return sheet(
-        [[picture for gray, rgb, _ in row for picture in (gray, rgb)] for row in rows],
-        ["gray", "color"] * min(_PAIRS_A_ROW, len(cells)),
-        _CELL_PX,
-        [[text for _, _, name in row for text in (name, "")] for row in rows],
+        [[picture for pictures, _ in row for picture in pictures] for row in rows], captions * min(a_row, len(cells)), _CELL_PX,
+        [[text for pictures, name in row for text in (name, *[""] * (len(pictures) - 1))] for row in rows],
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +16,16 @@ from dancheong.prediction.cluster import run_on_cluster, task_of
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import refuse_pairs
 from dancheong.prediction.contact_sheet import contact_sheet
+from dancheong.prediction.looks import likelihoods, refuse_without_chroma
 from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
 from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import FolderOptions, Job, Plan, plan_folder, why_coloring_uses_no_mask, why_masks_unused
-from dancheong.prediction.process_file import Numbered, coloring, enlarging, filtering, run_jobs
+from dancheong.prediction.process_file import Numbered, coloring, enlarging, filtering, recoloring, run_jobs
 from dancheong.prediction.result import FileResult
 from dancheong.system.cores import cores
 from dancheong.upscaling.upscaler import Upscaler
 
-__all__ = ["FileResult", "FolderOptions", "filter_files", "predict_files", "upscale_files"]
+__all__ = ["FileResult", "FolderOptions", "apply_color_files", "filter_files", "predict_files", "upscale_files"]
 
 Pixels = NDArray[Any]
 Run = Callable[[Sequence[Job]], Iterator[Numbered]]
@@ -62,6 +64,11 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
+    if options.looks != 1:
+        likelihoods(options.looks)
+        refuse_without_chroma(model.params, "--looks")
+    if options.steady:
+        refuse_without_chroma(model.params, "--steady")
     folder = None if out_dir is None else Path(out_dir)
     plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
@@ -116,6 +123,34 @@ def filter_files(
     results = _collect(partial(run_jobs, filtering(params, stage, options, watch), workers=1), plan, options)
     if options.sheet_path is not None and rows:
         _write_sheet(options.sheet_path, sheet(rows, ["before", "mask", "after"]))
+    return results
+
+
+def apply_color_files(
+    params: Params, inputs: Sequence[str | Path], colors: Path, out_dir: str | Path, options: FolderOptions = DEFAULTS
+) -> list[FileResult]:
+    """Give photographs the color of colored versions that another program or a person has made. Arguments as `predict_files`.
+
+    Args:
+        params: for light reflection, MEMORY_GB and OUTPUT_PROFILE.
+        colors: the colored version of a single photograph, or a folder of versions of the same (subfolder and) stem, which
+            may end in ``_colored``.
+
+    Raises:
+        ParamError: as `predict_files`, and where `colors` cannot be what was meant.
+    """
+    folder, options = Path(out_dir), replace(options, colors=colors)
+    plan = plan_folder(inputs, folder, options, why_masks_unused(params, "predict"))
+    workers = options.workers or cores() + 1
+    run = partial(run_jobs, recoloring(params, options), workers=workers, threads=cores())
+    with ExitStack() as stack:
+        manifest = None
+        if options.manifest is not None:
+            no_model = "0" * (MODEL_LETTERS // 2)
+            manifest = stack.enter_context(Manifest(options.manifest, folder, no_model + settings_digest(params)))
+        results = _collect(run, plan, options, manifest)
+    if options.sheet_path is not None:
+        _write_sheet(options.sheet_path, contact_sheet(results))
     return results
 
 

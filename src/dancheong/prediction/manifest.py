@@ -127,12 +127,14 @@ class Manifest:
         """
         output = self._name(result.output)
         made = self._made.get(output)
+        looks = [f"look {number}: {path.name} ({likelihood:.2f})" for number, (path, likelihood) in enumerate(result.looks, 2)]
         now = identity(result.input), result.sha256
         if result.status == "skipped" and made is not None and (identity(Path(made.file)), made.sha256) == now:
             return
         self._add(Row(
             str(result.input), output, result.width, result.height, result.glare_share, result.confidence, result.seconds,
-            result.status, _one_line(result.error or ""), _one_line("; ".join(result.notes)), result.sha256, self.model,
+            result.status, _one_line(result.error or ""), _one_line("; ".join((*result.notes, *looks))), result.sha256,
+            self.model,
         ))
 
     def leave_out(self, others: Iterable[LeftOut]) -> None:

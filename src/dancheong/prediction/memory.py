@@ -20,6 +20,8 @@ FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 15, (Tr
 NETWORK_BYTES = {"unet": (90, 8), "lite0": (180, 3), "lite2": (180, 3)}
 # Bytes a pixel of the detector's working size: measured 305; the runtime keeps them.
 DETECTOR_BYTES = 320
+# Of a colored version whose color is taken: bytes for its chroma at most, and a pixel of it.
+CHROMA_BYTES, VERSION_BYTES = 300_000_000, 12
 _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "insufficient memory", "failed to allocate", "out of memory")
 
 

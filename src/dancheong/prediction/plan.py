@@ -14,7 +14,9 @@ from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.strip import Strip
 from dancheong.params import ParamError, Params
 from dancheong.prediction.beside import results_among, why_not_beside
+from dancheong.prediction.colored_versions import match_versions
 from dancheong.prediction.credentials import Signing
+from dancheong.prediction.looks import frames_around, look_names
 from dancheong.prediction.names import lasting_names, names_beside, page_name, result_names
 from dancheong.prediction.result import FileResult
 
@@ -54,6 +56,9 @@ class FolderOptions:
         cluster: address of a Dask scheduler, whose workers do the work; they see the same files.
         strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
         sign: for Content Credentials in each result.
+        colors: a colored version of the photograph, or a folder of them, for `apply_color_files`.
+        looks: colorings of each photograph; the second and the following as `NAME_look2` and so on.
+        steady: photographs of a folder are frames of one subject, whose color is averaged over the frames around.
         pages: "all": of a TIFF with several pages each becomes a result, `NAME_p2` and so on from the second.
         only: photographs of the folders that are done now; None: all. Names and checks are those of all.
         lasting_names: names of results do not depend on other photographs (`lasting_name`), because more may come.
@@ -77,6 +82,9 @@ class FolderOptions:
     cluster: str | None = None
     strip: Strip | None = None
     sign: Signing | None = None
+    colors: Path | None = None
+    looks: int = 1
+    steady: bool = False
     pages: Literal["first", "all"] = "first"
     only: Collection[Path] | None = None
     lasting_names: bool = False
@@ -87,8 +95,9 @@ class FolderOptions:
 class Job:
     """A photograph, the files its results go to, and the mask that a person has drawn for it.
 
-    `mask` and `confidence` are None where none is wanted. `refusal`: why the photograph must not be done; empty where it may.
-    `page`: of a document of several, from 0.
+    `mask` and `confidence` are None where none is wanted; `color`: the colored version that it takes its color from.
+    `refusal`: why the photograph must not be done; empty where it may. `page`: of a document of several, from 0. `looks`: files
+    of the second look and the following. `frames`: those before and after, where the color is to be steady.
     """
 
     photo: Path
@@ -96,13 +105,16 @@ class Job:
     mask: Path | None = None
     confidence: Path | None = None
     drawn_mask: Path | None = None
+    color: Path | None = None
     refusal: str = ""
     page: int = 0
+    looks: tuple[Path, ...] = ()
+    frames: tuple[Path, ...] = ()
 
     @property
     def results(self) -> list[Path]:
         """All files that are to be written. The output is the last, so that all of them stand where it stands."""
-        return [path for path in (self.mask, self.confidence, self.output) if path is not None]
+        return [path for path in (self.mask, self.confidence, *self.looks, self.output) if path is not None]
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,7 @@ def plan_folder(
     _check_folders(out_dir, options)
     if options.sign is not None:
         options.sign.check()
-    folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir)
+    folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir, options.colors)
     photos, left_out = find_photos(inputs, [folder for folder in folders if folder is not None])
     if out_dir is None:
         results = results_among(photos)
@@ -138,7 +150,8 @@ def plan_folder(
     drawn_masks: Mapping[Path, Path] = {}
     if options.drawn_masks is not None:
         drawn_masks = _drawn_masks(options.drawn_masks, photos, masks_unused, options.tell)
-    refusals = {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
+    versions, unmatched = ({}, {}) if options.colors is None else match_versions(options.colors, photos, options.tell)
+    refusals = unmatched | {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
     # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
     named = [photo for photo in photos if photo not in refusals or photo.suffix.lower() in READ_SUFFIXES]
     naming = lasting_names if options.lasting_names else result_names
@@ -154,23 +167,34 @@ def plan_folder(
         Job(
             photo, outputs.get(photo, photo if out_dir is None else out_dir / relative),
             _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
-            drawn_masks.get(photo), refusals.get(photo, ""),
+            drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""),
         )
         for photo, relative in photos.items()
     ]
     if options.pages == "all":
-        jobs = _each_named_once([page for job in jobs for page in _pages_of(job)])
+        jobs = [page for job in jobs for page in _pages_of(job)]
+    if options.looks > 1:
+        jobs = [replace(job, looks=look_names(job.output, options.looks)) for job in jobs]
+    if options.pages == "all" or options.looks > 1:
+        jobs = _each_named_once(jobs)
+    if options.steady:
+        frames = frames_around([photo for photo in photos if photo not in refusals])
+        jobs = [job if job.page else replace(job, frames=frames.get(job.photo, ())) for job in jobs]
     originals = {identity(photo) for photo in photos}
     if options.sheet_path is not None:
         _check_sheet(options.sheet_path, jobs, originals, options)
     jobs = [job for job in of_shard(jobs, options.shard) if options.only is None or job.photo in options.only]
     jobs = [job if job.refusal else _checked(job, originals) for job in jobs]
     if out_dir is None:
-        jobs = [replace(job, refusal=job.refusal or why_not_beside(job.output, options.overwrite)) for job in jobs]
+        jobs = [replace(job, refusal=job.refusal or _why_not_beside(job, options.overwrite)) for job in jobs]
     # What this run has made before is expected.
-    own = {options.manifest, *(job.output for job in jobs if out_dir is None)}
+    own = {options.manifest, *(path for job in jobs if out_dir is None for path in (job.output, *job.looks))}
     others = [one for one in left_out if not one.failed and one.path not in own]
     return Plan(jobs, of_shard(others, options.shard))
+
+
+def _why_not_beside(job: Job, overwrite: bool) -> str:
+    return next(filter(None, (why_not_beside(path, overwrite) for path in (job.output, *job.looks))), "")
 
 
 def _pages_of(job: Job) -> list[Job]:
@@ -190,7 +214,7 @@ def _pages_of(job: Job) -> list[Job]:
 
 
 def _each_named_once(jobs: list[Job]) -> list[Job]:
-    """Refuse a page whose result would have the name of another photograph's (`a_p2.tif`)."""
+    """Refuse a page or a look whose result would have the name of another photograph's (`a_p2.tif`)."""
     owners: dict[str, Path] = {}
     checked: dict[int, Job] = {}
     for number, job in sorted(enumerate(jobs), key=lambda one: one[1].page):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -18,16 +19,28 @@ from numpy.typing import NDArray
 
 from dancheong.data.photographs import looks_like_pair, split_halves
 from dancheong.glare.control import control_glare
-from dancheong.imaging.color import gray_of
+from dancheong.imaging.color import gray_of, lightness_of
 from dancheong.imaging.files import CREDENTIALS, ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
 from dancheong.imaging.formats import READ_SUFFIXES
+from dancheong.imaging.resize import resize
 from dancheong.imaging.strip import stripped
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError, Params
-from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.colored_versions import Misfit, fitted_chroma
+from dancheong.prediction.colorizer import Colorizer, Predicted
 from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.credentials import Recipe, sign
-from dancheong.prediction.memory import Budget, bytes_needed, check_allowed, is_out_of_memory, rows_within
+from dancheong.prediction.full_resolution import color_from_chroma, strip_rows
+from dancheong.prediction.looks import REACH_FRAMES, likelihoods, look, steadied
+from dancheong.prediction.memory import (
+    CHROMA_BYTES,
+    VERSION_BYTES,
+    Budget,
+    bytes_needed,
+    check_allowed,
+    is_out_of_memory,
+    rows_within,
+)
 from dancheong.prediction.origin import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.plan import FolderOptions, Job
 from dancheong.prediction.result import FileResult, error_message
@@ -48,13 +61,17 @@ class Resources:
 
 @dataclass(frozen=True, eq=False)
 class Processed:
-    """What is to be written, and the figures of the report. `mask_hw` is uint8."""
+    """What is to be written, the figures of the report, and what is to be told. `mask_hw` is uint8.
+
+    `looks` are made one after the other as they are written, because each takes as much memory as the result.
+    """
 
     result: Pixels
     mask_hw: Pixels | None
     figures: dict[str, Any]
     confidence_hw: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
+    looks: tuple[Callable[[], Pixels], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,9 +101,12 @@ class Processor:
         drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)
         sign = self.options.sign
         signer = None if sign is None else sign.digest()
-        more = {**self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page}
-        settings = settings_digest(self.params, **more)
-        return Provenance(self.model, settings, self.source_type, sha256)
+        color = None if job.color is None else _fingerprint(job.color)
+        more = {
+            **self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page, "color": color,
+            "frames": [frame.name for frame in job.frames],
+        }
+        return Provenance(self.model, settings_digest(self.params, **more), self.source_type, sha256, color)
 
 
 def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
@@ -101,6 +121,17 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
     params, scale = model.params, int(model.params.sr_scale)
     upscaler = upscaler_for(scale, upscaler, model.threads)
 
+    @lru_cache(maxsize=4 * REACH_FRAMES)
+    def frame(photo: Path) -> Predicted | None:
+        try:
+            return model.predict(model.prepare(gray_of(read_photo(photo).pixels)).input_hwc)
+        except PhotoError:  # its own result will say why
+            return None
+
+    def finished(input_hwc: Pixels, predicted: Predicted, resources: Resources) -> Pixels:
+        rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
+        return rgb if upscaler is None else upscaler.enlarge(rgb, scale)
+
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         photo, notes = _input_half(photo, params)
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
@@ -114,13 +145,17 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         mask_hw = None if job.mask is None else _mask_image(prepared.alpha_hw, size_hw)
         del photo, prepared
         predicted = model.predict(input_hwc)
+        if job.frames:
+            predicted = steadied(predicted, filter(None, map(frame, job.frames)))
         confidence_hw = None
         if job.confidence is not None:
             confidence_hw = confidence_map(model, input_hwc, predicted)
             figures["confidence"] = float(confidence_hw.mean(dtype=np.float64)) / 255
-        rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
-        del input_hwc, predicted
-        return Processed(rgb if upscaler is None else upscaler.enlarge(rgb, scale), mask_hw, figures, confidence_hw, notes)
+        looks = tuple(
+            partial(finished, input_hwc, look(predicted, number), resources) for number in range(2, 2 + len(job.looks))
+        )
+        rgb = finished(input_hwc, predicted, resources)
+        return Processed(rgb, mask_hw, figures, confidence_hw, notes, looks)
 
     def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
         if params.pairing == "side_by_side" and params.input_half == "yes":
@@ -131,7 +166,9 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         if upscaler is not None:
             needed = max(needed, upscaler.bytes_needed(replace(spec, color=True), scale))
             check_allowed("enlarging", spec, needed, params)
-        return rows, needed
+        # A look beside the result and the gray; a frame beside the photograph.
+        copies = bool(job.looks) * 4 * (1 + spec.deep) * spec.pixels * scale**2 + bool(job.frames) * needed
+        return rows, needed + copies
 
     return Processor(
         apply, needs, params, options, model.digest, model.opened[0].name if model.opened else "", Provenance.source_type,
@@ -156,6 +193,34 @@ def filtering(
 
     # One photograph is filtered at a time, and none is refused, so that nothing depends on the memory it needs.
     return Processor(apply, lambda spec, job: (0, 0), params, options, None)
+
+
+def recoloring(params: Params, options: FolderOptions) -> Processor:
+    """Give each photograph the color of its colored version (`Job.color`), after light reflection is corrected."""
+
+    def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
+        assert job.color is not None  # or the job would have been refused
+        controlled = control_glare(gray_of(photo), params, "predict", drawn_mask)
+        colored = read_photo(job.color).pixels
+        chroma_hwc, fit, notes = fitted_chroma(controlled.pixels, colored, job.color)
+        mask = controlled.mask
+        mask_hw = None if job.mask is None else _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
+        del photo, colored
+        guide_hw = lightness_of(resize(controlled.pixels, chroma_hwc.shape[:2]))
+        rows = resources.rows or strip_rows(controlled.pixels.shape[1], params.tile_px)
+        rgb = color_from_chroma(chroma_hwc, guide_hw, controlled.pixels, rows, resources.threads)
+        figures = {"misfit": fit.misfit} | ({} if mask is None else {"glare_share": mask.share, "abstained": mask.abstained})
+        return Processed(rgb, mask_hw, figures, notes=notes)
+
+    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+        version = None if job.color is None else image_spec(job.color)
+        extra = CHROMA_BYTES + (0 if version is None else version.pixels * VERSION_BYTES)
+        rows = rows_within(spec, params)
+        needed = bytes_needed(spec, params, rows) + extra
+        check_allowed("coloring", spec, needed, params)
+        return rows, needed
+
+    return Processor(apply, needs, params, options, None, source_type="composite")
 
 
 def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOptions) -> Processor:
@@ -215,13 +280,16 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
         made = processor.provenance(job, sha256)
         options = processor.options
         there = [] if options.overwrite else [path for path in job.results if path.exists()]
-        reason = next((reason for path in there if (reason := why_not_ours(path, made))), "")
+        reason = next((reason for path in there if (reason := why_not_ours(path, _made(job, path, made)))), "")
         if reason and options.ours is not None and options.ours(job.photo, job.output):
             return process_file(replace(processor, options=replace(options, overwrite=True)), job, budget, threads)
         if reason:
             raise DancheongError(reason)
         if there == job.results:
-            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256, page=job.page)
+            return FileResult(
+                job.photo, job.output, "skipped", mask=job.mask, sha256=sha256, page=job.page, color=job.color,
+                looks=_looks(job),
+            )
         return replace(_within_budget(processor, job, made, budget, threads), sha256=sha256)
     except Exception as error:  # whatever one photograph does, the others are done
         return replace(failure(job, error), sha256=sha256)
@@ -246,7 +314,10 @@ def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Bud
 
 def failure(job: Job, error: Exception) -> FileResult:
     """The result of a photograph that could not be done."""
-    return FileResult(job.photo, job.output, "failed", error=error_message(error), page=job.page)
+    misfit = error.misfit if isinstance(error, Misfit) else None
+    return FileResult(
+        job.photo, job.output, "failed", error=error_message(error), page=job.page, color=job.color, misfit=misfit
+    )
 
 
 def _fingerprint(photo: Path) -> str:
@@ -276,7 +347,7 @@ def _process(processor: Processor, job: Job, resources: Resources, made: Provena
     height, width = done.result.shape[:2]
     return FileResult(
         job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
-        notes=notes, page=job.page, **done.figures,
+        notes=notes, page=job.page, color=job.color, looks=_looks(job), **done.figures,
     )
 
 
@@ -289,20 +360,32 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
     notes: tuple[str, ...] = ()
     mask_hw = np.zeros(done.result.shape[:2], np.uint8) if done.mask_hw is None else done.mask_hw
     # The result is the last: where it stands, all of them do.
-    for path, pixels in ((job.mask, mask_hw), (job.confidence, done.confidence_hw), (job.output, done.result)):
+    looks = zip(job.looks, done.looks, strict=True)
+    for path, pixels in ((job.mask, mask_hw), (job.confidence, done.confidence_hw), *looks, (job.output, done.result)):
         if path is None or pixels is None or (path.exists() and not processor.options.overwrite):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path != job.output:
+        pixels = pixels() if callable(pixels) else pixels
+        now = _made(job, path, made)
+        if path in (job.mask, job.confidence):
             write_photo(path, pixels, provenance=replace(made, source_type=""))
         elif processor.options.sign is None:
-            notes = write_photo(path, pixels, original, made, processor.params.output_profile)
+            notes = write_photo(path, pixels, original, now, processor.params.output_profile)
         else:
-            recipe = Recipe(processor.model_name, processor.params, made)
+            recipe = Recipe(processor.model_name, processor.params, now)
             with whole_file(path) as unsigned:
-                notes = write_photo(unsigned, pixels, original, made, processor.params.output_profile)
+                notes = write_photo(unsigned, pixels, original, now, processor.params.output_profile)
                 notes += sign(processor.options.sign, recipe, unsigned, path.name, job.photo, original.format)
     return notes
+
+
+def _made(job: Job, path: Path, made: Provenance) -> Provenance:
+    """What the file at `path` says of itself: a look says which one it is."""
+    return replace(made, params=f"{made.params} look {job.looks.index(path) + 2}") if path in job.looks else made
+
+
+def _looks(job: Job) -> tuple[tuple[Path, float], ...]:
+    return tuple(zip(job.looks, likelihoods(1 + len(job.looks))[1:], strict=True))
 
 
 def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:

@@ -20,6 +20,9 @@ class FileResult:
         confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
         notes: what reading and writing gave up or assumed, in words, such as the pages after the first.
         sha256: of the photograph's file; empty where it could not be read.
+        color: the colored version whose color was taken.
+        looks: the file of each further look, and how likely it is nearer to the truth than all the others.
+        misfit: of `color` in [0, 1], as `dancheong.prediction.registration.Fit`; None where it was not measured.
         page: of a document of several, from 0.
     """
 
@@ -37,15 +40,19 @@ class FileResult:
     confidence: float | None = None
     notes: tuple[str, ...] = ()
     sha256: str = ""
+    color: Path | None = None
+    misfit: float | None = None
+    looks: tuple[tuple[Path, float], ...] = ()
     page: int = 0
 
     def record(self) -> dict[str, Any]:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
+        record |= {"looks": [{"output": str(path), "likelihood": likelihood} for path, likelihood in self.looks]}
         record |= {"page": self.page + 1 if self.page else ""}
-        optional = ("error", "mask", "confidence", "notes", "sha256", "page")
-        return {name: value for name, value in record.items() if value not in (None, (), "") or name not in optional}
+        optional = ("error", "mask", "confidence", "notes", "sha256", "page", "color", "misfit", "looks")
+        return {name: value for name, value in record.items() if value not in (None, (), [], "") or name not in optional}
 
 
 def error_message(error: BaseException) -> str:

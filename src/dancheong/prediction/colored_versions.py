@@ -1,0 +1,107 @@
+"""Colored versions of photographs, made by another program or by a person: which belongs to which, and their color."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.data.photographs import has_color, mask_of, name_key
+from dancheong.imaging.files import PhotoError, list_photos
+from dancheong.params import DancheongError, ParamError
+from dancheong.prediction.names import COLORED
+from dancheong.prediction.registration import Fit, chroma_at, register
+
+Pixels = NDArray[Any]
+
+# Measured (docs/log.md): versions that are blurred, noisy, cut, framed or of other tones have .22 at most, others .68 at least.
+TOLD_MISFIT, REFUSED_MISFIT = 0.3, 0.5
+_NAMES_SHOWN = 5
+_TOLD_SHARE = 0.99
+
+
+class Misfit(DancheongError):
+    """A colored version shows something else than its photograph; `misfit` as `Fit.misfit`."""
+
+    def __init__(self, message: str, misfit: float) -> None:
+        super().__init__(message)
+        self.misfit = misfit
+
+
+def match_versions(
+    colors: Path, photos: Mapping[Path, Path], tell: Callable[[str], None]
+) -> tuple[dict[Path, Path], dict[Path, str]]:
+    """The colored version of each photograph, and why another photograph has none.
+
+    Args:
+        colors: the version of the only photograph, or a folder of versions of the same (subfolder and) stem, which may end
+            in ``_colored``.
+        photos: the photographs, and each one's path below the folder that was named.
+        tell: called with a sentence where versions belong to no photograph.
+
+    Raises:
+        ParamError: no such file or folder, one file for several photographs, or the folder of the photographs themselves.
+    """
+    if not colors.exists():
+        raise ParamError(f"{colors}: no such file or folder; a colored version, or a folder of them, was expected")
+    if colors.is_file():
+        if len(photos) != 1:
+            raise ParamError(f"{colors}: one colored version came for {len(photos)} photographs; give a folder of versions")
+        return dict.fromkeys(photos, colors), {}
+    if any(photo.parent.resolve() == colors.resolve() for photo in photos):
+        raise ParamError(f"{colors}: photographs and colored versions lie in one folder; give each a folder of its own")
+    versions = defaultdict(list)
+    for file in list_photos(colors):
+        versions[name_key(file.relative_to(colors).as_posix())].append(file)
+    for key in list(versions):
+        if (plain := key.removesuffix(COLORED)) not in versions:
+            versions[plain] = versions[key]
+    found: dict[Path, Path] = {}
+    refusals: dict[Path, str] = {}
+    for photo, relative in photos.items():
+        several = mask_of(versions, relative.as_posix()) or []
+        if len(several) == 1:
+            found[photo] = several[0]
+        else:
+            names = " and ".join(file.name for file in several)
+            refusals[photo] = f"{names} have its name: leave one of them" if names else (
+                f"no colored version is in {colors}: {photo.stem} or {photo.stem}{COLORED} was expected"
+            )
+    unused = sorted({file for files in versions.values() for file in files} - set(found.values()))
+    if unused:
+        names = ", ".join(file.name for file in unused[:_NAMES_SHOWN]) + (", ..." if unused[_NAMES_SHOWN:] else "")
+        tell(f"colored versions without a photograph of the same stem: {len(unused)} ({names})")
+    return found, refusals
+
+
+def fitted_chroma(gray_hw: Pixels, colored: Pixels, path: Path) -> tuple[NDArray[np.float32], Fit, tuple[str, ...]]:
+    """The color of a version, where it belongs on its photograph.
+
+    Args:
+        gray_hw: the photograph, uint8 or uint16.
+        colored: (h, w, 3), any size.
+        path: of the version, for messages.
+
+    Returns:
+        a* and b* (h, w, 2), no finer than the photograph; where the version lies; and what is to be told.
+
+    Raises:
+        PhotoError: the version holds no color. Misfit: it shows something else.
+    """
+    if not has_color(colored):
+        raise PhotoError(path, "it is gray, a colored version of the photograph was expected")
+    fit = register(gray_hw, colored)
+    if fit.misfit > REFUSED_MISFIT:
+        raise Misfit(
+            f"{path}: this seems to be another photograph (misfit {fit.misfit:.2f}, at most {REFUSED_MISFIT} is taken); give a "
+            "version of this one, neither mirrored nor on its side", fit.misfit,
+        )
+    chroma_hwc, shown_hw = chroma_at(fit, colored, gray_hw.shape)
+    notes = []
+    if fit.misfit > TOLD_MISFIT:
+        notes.append(f"{path.name} fits it moderately (misfit {fit.misfit:.2f}): look at the edges of colors")
+    if (share := float(shown_hw.mean())) < _TOLD_SHARE:
+        notes.append(f"{path.name} shows {share:.0%} of it; the rest stays gray")
+    return chroma_hwc, fit, tuple(notes)
