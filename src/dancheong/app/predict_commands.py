@@ -61,6 +61,10 @@ def predict(
     overwrite: Overwrite = False,
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
+    hints: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Colors that you know: NAME.csv or NAME.png for a photograph NAME "
+                                  "(docs/hints.md).")
+    ] = None,
     confidence: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each photograph's map of confidence here: 255 is sure.")
     ] = None,
@@ -118,7 +122,7 @@ def predict(
             overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
             progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
             confidence_dir=confidence, manifest=manifest, workers=jobs, cluster=cluster, left_out=left_out, strip=strip,
-            sign=None if sign is None or key is None else Signing(sign, key),
+            sign=None if sign is None or key is None else Signing(sign, key), hints=hints,
         )
         enlarger = None if upscaler is None else Upscaler.open(upscaler, threads=threads)
         results = predict_files(colorizer, inputs, output, wanted, enlarger)

@@ -60,12 +60,14 @@ class Provenance:
             changing the main content") for corrections such as those of light reflection; "" for what is no photograph,
             such as a mask.
         original: sha256 of the file that the picture was made of.
+        hints: sha256 of the file in which a person said what colors are where; None where there is none.
     """
 
     model: str | None = None
     params: str | None = None
     source_type: str = "compositeWithTrainedAlgorithmicMedia"
     original: str | None = None
+    hints: str | None = None
 
 
 def check_packet(packet: bytes) -> bytes:
@@ -146,7 +148,8 @@ def provenance_of(packet: bytes | None) -> Provenance | None:
         return None
     model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
     source_type = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType").removeprefix(SOURCE_TYPES)
-    return Provenance(model, params, source_type, _take(rdf, _OWN, "Original") or None)
+    original, hints = (_take(rdf, _OWN, name) or None for name in ("Original", "Hints"))
+    return Provenance(model, params, source_type, original, hints)
 
 
 def describes_what_is_gone(packet: bytes) -> list[str]:
@@ -167,7 +170,7 @@ def _names_in(rdf: minidom.Element, namespace: str) -> set[str]:
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described
-    for name in ("Software", "Model", "Parameters", "Original"):
+    for name in ("Software", "Model", "Parameters", "Original", "Hints"):
         _take(rdf, _OWN, name)
     software = " ".join(SOFTWARE.values())
     version = provenance.model and f"{SOFTWARE['version']}, model {provenance.model}"
@@ -181,6 +184,7 @@ def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Prov
         ("dancheong", _OWN, "Model"): provenance.model,
         ("dancheong", _OWN, "Parameters"): provenance.params,
         ("dancheong", _OWN, "Original"): provenance.original,
+        ("dancheong", _OWN, "Hints"): provenance.hints,
         ("dancheong", _OWN, "OriginalSourceType"): before,
     }
     prefix = rdf.prefix or "rdf"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from dancheong.params.schema import AT_PREDICTION
 from dancheong.prediction.full_resolution import color_from_chroma, enlarged_color, strip_rows
 from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
+
+if TYPE_CHECKING:
+    from dancheong.prediction.hint_session import HintSession
 
 Pixels = NDArray[Any]
 
@@ -101,21 +104,31 @@ class Colorizer:
         """Each photograph in color, in order; sizes and types may differ."""
         return [self(photo) for photo in photos]
 
-    def __call__(self, photo: Any, drawn_mask: Pixels | None = None) -> Pixels:
+    def __call__(self, photo: Any, drawn_mask: Pixels | None = None, hints: Any = None) -> Pixels:
         """Color a photograph.
 
         Args:
             photo: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded, any size. Of a color photograph only the
                 gray is used. A path of a photograph and a picture of Pillow will do as well.
             drawn_mask: (h, w) uint8, white where a person saw light reflection; it replaces the detector's mask.
+            hints: colors that are known: (x, y, color) for each place, a file of them, or `dancheong.prediction.hints.Hints`.
 
         Returns:
             (h, w, 3) RGB of the same dtype.
 
         Raises:
-            ValueError: another shape or dtype; ParamError: something of which it is not clear what its values mean.
+            ValueError: another shape or dtype; ParamError: something of which it is not clear what its values mean, or hints
+                that cannot be.
         """
+        if hints is not None:
+            return self.session(photo, drawn_mask)(hints)
         return self.colorize_with_mask(as_pixels(photo), drawn_mask)[0]
+
+    def session(self, photo: Any, drawn_mask: Pixels | None = None) -> "HintSession":
+        """A photograph to be colored again and again, with ever more hints: the network is asked once. Arguments as above."""
+        from dancheong.prediction.hint_session import HintSession
+
+        return HintSession(self, self.prepare(as_pixels(photo), drawn_mask).input_hwc)
 
     def colorize_with_mask(self, photo: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
         """As calling it, and the light reflection that was found (`Prepared.alpha_hw`, `glare_share`)."""
@@ -141,7 +154,7 @@ class Colorizer:
         rows = rows or strip_rows(width, self.params.tile_px)
         if self.params.color_space == "RGB":
             return enlarged_color(answer.output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows, threads)
-        chroma_hwc = answer.output_hwc * np.float32(AB_SCALE * self.params.vivid)
+        chroma_hwc = answer.output_hwc * np.float32(AB_SCALE * (1 if answer.is_vivid else self.params.vivid))
         return color_from_chroma(chroma_hwc, answer.lightness_hw, input_hwc[..., 0], rows, threads)
 
     def predict(self, input_hwc: Pixels) -> "Predicted":
@@ -189,11 +202,13 @@ def as_pixels(photo: Any) -> Pixels:
 class Predicted:
     """The network's answer at the working size.
 
-    `output_hwc`: (h, w, 2) chroma or (h, w, 3) RGB in [-1, 1]; `lightness_hw`: (h, w) L* of its input (of LAB models).
+    `output_hwc`: (h, w, 2) chroma or (h, w, 3) RGB in [-1, 1]; `lightness_hw`: (h, w) L* of its input (of LAB models);
+    `is_vivid`: VIVID is in it.
     """
 
     output_hwc: NDArray[np.float32]
     lightness_hw: NDArray[np.float32]
+    is_vivid: bool = False
 
 
 def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:

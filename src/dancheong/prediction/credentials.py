@@ -71,7 +71,7 @@ class Recipe:
         edited = {"action": "c2pa.edited", "softwareAgent": SOFTWARE, "digitalSourceType": source_type}
         recipe = {
             "model": {"name": self.model_name, "digest": self.made.model}, "originalSha256": self.made.original,
-            "settingsDigest": self.made.params,
+            "settingsDigest": self.made.params, **({} if self.made.hints is None else {"hintsSha256": self.made.hints}),
             "settings": {
                 name.upper(): value for name, value in self.params.model_dump(mode="json", exclude_defaults=True).items()
             },

@@ -28,6 +28,8 @@ from dancheong.params import DancheongError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.credentials import Recipe, sign
+from dancheong.prediction.hint_spread import Canvas
+from dancheong.prediction.hints import read_hints
 from dancheong.prediction.memory import Budget, bytes_needed, check_allowed, is_out_of_memory, rows_within
 from dancheong.prediction.origin import fingerprint, settings_digest, why_not_ours
 from dancheong.prediction.plan import FolderOptions, Job
@@ -86,8 +88,11 @@ class Processor:
         drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)[0]
         sign = self.options.sign
         signer = None if sign is None else sign.digest()
-        settings = settings_digest(self.params, **self.more, strip=self.options.strip, signer=signer, drawn_mask=drawn)
-        return Provenance(self.model, settings, self.source_type, sha256)
+        hints = None if job.hints is None else fingerprint(job.hints)[0]
+        settings = settings_digest(
+            self.params, **self.more, strip=self.options.strip, signer=signer, drawn_mask=drawn, hints=hints
+        )
+        return Provenance(self.model, settings, self.source_type, sha256, hints)
 
 
 def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
@@ -120,6 +125,10 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         if job.confidence is not None:
             confidence_hw = confidence_map(model, input_hwc, predicted)
             figures["confidence"] = float(confidence_hw.mean(dtype=np.float64)) / 255
+        if job.hints is not None:
+            hints = read_hints(job.hints, size_hw)
+            figures["hints"] = len(hints)
+            predicted = Canvas.of(model, input_hwc, predicted).hinted(hints)
         rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
         del input_hwc, predicted
         return Processed(rgb if upscaler is None else upscaler.enlarge(rgb, scale), mask_hw, figures, confidence_hw)

@@ -18,6 +18,7 @@ class FileResult:
         glare_share, clip_share: shares of the picture; None where the detector did not look.
         abstained: the detector found so much light reflection that it left the picture alone.
         confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
+        hints: colors that a person gave; None without a file of them.
         notes: what reading and writing gave up or assumed, in words, such as the pages after the first.
         sha256: of the photograph's file; empty where it could not be read.
     """
@@ -34,6 +35,7 @@ class FileResult:
     clip_share: float | None = None
     abstained: bool = False
     confidence: float | None = None
+    hints: int | None = None
     notes: tuple[str, ...] = ()
     sha256: str = ""
 
@@ -41,7 +43,7 @@ class FileResult:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
-        optional = ("error", "mask", "confidence", "notes", "sha256")
+        optional = ("error", "mask", "confidence", "hints", "notes", "sha256")
         return {name: value for name, value in record.items() if value not in (None, (), "") or name not in optional}
 
 
