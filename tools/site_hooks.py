@@ -21,6 +21,13 @@ def on_config(config: Any) -> Any:
     return config
 
 
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Let a search find the log of experiments last: it has many words about everything."""
+    if page.file.src_uri == "log.md":
+        page.meta["search"] = {"boost": 0.1}
+    return markdown
+
+
 def on_page_content(html: str, **_: Any) -> str:
     """Replace each equation of a page."""
     return _MARKED.sub(_equation, html)

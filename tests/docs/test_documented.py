@@ -4,13 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
-import numpy as np
 import pytest
 from make_docs import all_commands, commands_markdown, parameters_markdown
 
 from dancheong.params import Params
 from dancheong.params.schema import BASIC, LEVELS, REMOVED
-from dancheong.scenes import write_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "README.ko.md"])
@@ -95,15 +93,3 @@ def test_both_readmes_tell_the_same_all_commands():
 def test_links_of_the_readmes_lead_somewhere(name):
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text("utf-8")):
         assert (ROOT / link).exists(), link
-
-
-def test_the_python_of_the_tutorial_runs(tmp_path, monkeypatch):
-    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text("utf-8"), re.DOTALL)[1]
-    monkeypatch.chdir(tmp_path)
-    for folder, count in (("train", 3), ("val", 2), ("test", 2)):
-        write_scenes(tmp_path / "사진" / folder, count, 10 * count, 60, 44)
-    small = 'Params(resol=32, ngf=4, ndf=4, encoder="unet", depth=3, patch_size="16", epochs=1, batch_size=1, device="cpu")'
-    assert "Params(resol=128)" in code
-    names = {"gray_hw": np.linspace(0, 65535, 30 * 50).reshape(30, 50).astype(np.uint16)}
-    exec(compile(code.replace("Params(resol=128)", small), "tutorial.md", "exec"), names)
-    assert (names["color_hwc"].shape, names["color_hwc"].dtype) == ((30, 50, 3), np.uint16)

@@ -189,3 +189,7 @@ def test_choices_from_a_column_of_real_numbers():
     rows = [row("PATCH_SIZE", "16.0"), row("SR_SCALE", "2.0"), row("PREDICT_DROPOUT", "1.0"), row("RESOL", "64.0")]
     params = resolve(rows).params
     assert (params.patch_size, params.sr_scale, params.predict_dropout, params.resol) == ("16", "2", True, 64)
+
+
+def test_python_takes_the_names_of_the_table():
+    assert Params(RESOL=64, Vivid=1.2) == Params(resol=64, vivid=1.2)

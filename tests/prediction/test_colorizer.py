@@ -7,6 +7,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import dancheong
@@ -146,7 +147,7 @@ def test_light_reflection_is_treated_and_told(model, photograph):
 
 @pytest.mark.parametrize(
     "pixels",
-    [np.zeros((4, 4), np.float32), np.zeros((0, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)],
+    [np.zeros((4, 4), np.int32), np.zeros((0, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)],
 )
 def test_what_is_no_photograph_is_refused(colorize, pixels):
     with pytest.raises(ValueError, match=r"\(h, w\)|uint8"):
@@ -213,17 +214,25 @@ def test_vivid_moves_color_and_leaves_lightness(model, photograph):
     assert np.abs(lightness_of(gray_of(results[1.5])) - lightness_of(gray)).max() < 1
 
 
-def test_a_path_a_picture_and_an_array_are_the_same_photograph(model, tmp_path):
+def test_what_is_clearly_a_photograph_is_taken_for_it(model, tmp_path):
     colorize = Colorizer.open(model())
     pixels = scene(3, 40, 30)
-    write_photo(tmp_path / "a.png", pixels)
-    given = [pixels, tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(pixels)]
+    path = tmp_path / "a.png"
+    write_photo(path, pixels)
+    planes = torch.from_numpy(pixels).permute(2, 0, 1)
+    given = [pixels, path, str(path), Image.fromarray(pixels), io.BytesIO(path.read_bytes()), planes]
     first, *others = colorize.batch(given)
     assert all(np.array_equal(first, other) for other in others)
+    finer = colorize(pixels.astype(np.uint16) * 257)
+    for floats in (pixels / 255, pixels.astype(np.float32) / 255, planes / 255):
+        colored = colorize(floats)
+        assert colored.dtype == np.float32
+        assert np.array_equal(np.rint(colored * 65535), finer)
 
 
 @pytest.mark.parametrize(("given", "words"), [
-    ([np.zeros((20, 20), np.uint8)], "batch"), (np.zeros((20, 20), np.float32), "astype"), (io.BytesIO(), "PIL.Image.open"),
+    ([np.zeros((20, 20), np.uint8)], "batch"), (np.full((20, 20), 200.0), "divide"), (7, "an open file"),
+    (np.full((20, 20), np.nan), "divide"),
 ])
 def test_what_is_not_clear_is_refused_with_what_to_write(model, given, words):
     with pytest.raises(ParamError, match=words):

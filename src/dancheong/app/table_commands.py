@@ -1,5 +1,6 @@
 """`dancheong params`: write, show, check and copy parameter tables."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -20,12 +21,18 @@ TableLocation = Annotated[str, typer.Argument(metavar="TABLE", help="A .csv or .
 def init(
     table: TableLocation,
     preset: options.Preset = "default",
+    category: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Also a first row of this category, to be changed and followed by others."),
+    ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write a complete table with a comment on every row, the basic parameters first."""
-    _write(table, complete_rows(preset), overwrite, as_json)
+    rows = complete_rows(preset)
+    vivid = next(row for row in rows if row.name == "VIVID")
+    _write(table, rows + [replace(vivid, category=name) for name in category or ()], overwrite, as_json)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from dancheong.data.cache import CROP_ASPECT, Cache, Record
+from dancheong.data.old_plates import as_old_plate
 from dancheong.data.prepare import FloatArray, channels, gray_tones, target_to_network, to_network
 from dancheong.imaging.color import to_pixels
 from dancheong.imaging.resize import resize, working_shape
@@ -112,9 +113,11 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
     if variation.flipped:
         planes = planes[:, ::-1]
     input_hwc = planes[..., :c_in]
-    if params.pairing != "side_by_side" and (params.jitter_blur or params.jitter_grain):
+    if params.pairing != "side_by_side" and params.old_plates:
         # A stream of its own, so that it leaves all other draws as they were.
-        input_hwc = _aged(input_hwc, params, rng.spawn(1)[0])
+        own = rng.spawn(1)[0]
+        if own.random() < params.old_plates:
+            input_hwc = as_old_plate(input_hwc[..., 0], planes[..., c_in : c_in + 3], own)[..., None]
     if params.pairing == "side_by_side":
         return (
             to_network(input_hwc, params),
@@ -225,16 +228,6 @@ def _start_worker(worker: int) -> None:
 
 def _collate(samples: list[tuple[FloatArray, ...]]) -> tuple[torch.Tensor, ...]:
     return tuple(torch.from_numpy(np.stack(part)) for part in zip(*samples, strict=True))
-
-
-def _aged(input_hwc: Record, params: Params, rng: np.random.Generator) -> Record:
-    """The gray input as from an old plate: out of focus by up to JITTER_BLUR, with grain of up to JITTER_GRAIN."""
-    blur_px, grain = rng.random() * params.jitter_blur, rng.random() * params.jitter_grain
-    gray_hw = np.ascontiguousarray(input_hwc[..., 0])
-    if blur_px > 0:
-        gray_hw = np.asarray(cv2.GaussianBlur(gray_hw, (0, 0), max(blur_px, 1e-2)), np.uint8)
-    noisy = gray_hw / np.float32(255) + rng.normal(0, grain, gray_hw.shape).astype(np.float32)
-    return to_pixels(np.clip(noisy, 0, 1), np.uint8)[..., None]
 
 
 def _cut(record: Record, window: Window, angle: float) -> Record:

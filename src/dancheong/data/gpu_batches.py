@@ -2,7 +2,7 @@
 
 The samples are those of `dancheong.data.batches`, from the same draws, but for rounding: windows are cut, turned and shrunk
 in one step, from several points a pixel instead of an area. What only the host can do to a sample (synthetic glare,
-blur, grain) is done there.
+old plates) is done there.
 """
 
 import math
@@ -28,7 +28,7 @@ def belongs_on_device(cache: Cache, params: Params, device: torch.device) -> boo
     """Whether CACHE asks for it; `auto`: on a CUDA device with room for them, where no worker processes were asked for."""
     if params.cache != "auto":
         return params.cache == "device"
-    if device.type != "cuda" or params.workers or params.jitter_blur or params.jitter_grain:
+    if device.type != "cuda" or params.workers or params.old_plates:
         return False
     free_bytes, _ = torch.cuda.mem_get_info(device)
     return sum(record.nbytes for record in cache) < _MEMORY_SHARE * free_bytes
@@ -54,7 +54,7 @@ def gpu_batches(
         tables = _tone_tables(variations, params, device)
         parts = []
         for number, (image, index, one) in enumerate(zip(images, chosen, variations, strict=True)):
-            if one.with_glare or params.jitter_blur or params.jitter_grain:
+            if one.with_glare or params.old_plates:
                 sample = augmented(cache[index], params, np.random.default_rng((params.seed, image)))
                 parts.append(tuple(_to(torch.from_numpy(plane), device) for plane in sample))
             else:

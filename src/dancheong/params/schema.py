@@ -135,9 +135,10 @@ class DataRows(_Rows):
     crop_scale_min: float = row(0.15, "smallest share of the picture a random crop is taken from; 1: fixed scale", gt=0, le=1)
     jitter_angle: float = row(10.0, "a crop is turned by up to this much to either side", unit="degrees", ge=0, le=180)
     jitter_light: float = row(0.3, "random exposure and contrast of the gray input, in stops", unit="stops", ge=0, le=3)
-    jitter_blur: float = row(0.0, "random blur of the gray input, as of old plates: its largest sigma", unit="px", ge=0, le=16)
-    jitter_grain: float = row(0.0, "random grain of the gray input: its largest standard deviation", unit="share of white",
-                              ge=0, le=0.5)
+    old_plates: float = row(
+        0.0, "share of the gray inputs that are made to look like old plates, which see red as black and blue as white, with "
+        "blur, grain, scratches and fading", ge=0, le=1
+    )
     cache: Literal["auto", "memory", "disk", "device"] = row(
         "auto", "where prepared photographs are kept between epochs; device: with the networks, which also vary them there, "
         "rounding differently; memory and disk: in a temporary file, which the system holds in memory while there is room; "
@@ -301,6 +302,8 @@ EXPERT = (
 
 # Rows of earlier versions, each with what holds instead: tables and model files that name them can still be read.
 REMOVED = {
+    "jitter_blur": "OLD_PLATES makes inputs like old plates, blur among it",
+    "jitter_grain": "OLD_PLATES makes inputs like old plates, grain among it",
     "sr_features": "a new upscaler always has 32 features; to train another size, begin with weights of that size (--init)",
     "sr_layers": "a new upscaler always has 10 layers; to train another size, begin with weights of that size (--init)",
     "sr_lr": "the upscaler's learning rate always begins at .001, and LR_DECAY_START says when it falls",

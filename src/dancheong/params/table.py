@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, field_validator
+from pydantic import ConfigDict, ValidationError, field_validator, model_validator
 
 from dancheong.params.errors import ParamError
 from dancheong.params.schema import (
@@ -56,6 +56,12 @@ class Params(
     """Effective parameters: immutable, validated, complete. Make them with `Params.load` or `dancheong.params.resolve`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_in_any_case(cls, values: Any) -> Any:
+        """`RESOL`, as the table has it, is `resol`."""
+        return {str(name).lower(): value for name, value in values.items()} if isinstance(values, dict) else values
 
     @field_validator("*", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
-from dancheong.imaging.color import make_tables
+from dancheong.imaging.color import float01, make_tables, to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
@@ -109,26 +110,36 @@ class Colorizer:
 
         Args:
             photo: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded, any size. Of a color photograph only the
-                gray is used. A path of a photograph and a picture of Pillow will do as well.
+                gray is used. Floats in [0, 1], a path, an open binary file, a picture of Pillow and a tensor ((h, w),
+                (1, h, w) or (3, h, w)) will do as well.
             drawn_mask: (h, w) uint8, white where a person saw light reflection; it replaces the detector's mask.
             hints: colors that are known: (x, y, color) for each place, a file of them, or `dancheong.prediction.hints.Hints`.
 
         Returns:
-            (h, w, 3) RGB of the same dtype.
+            (h, w, 3) RGB of the same dtype; of floats float32 in [0, 1].
 
         Raises:
             ValueError: another shape or dtype; ParamError: something of which it is not clear what its values mean, or hints
                 that cannot be.
         """
+        pixels = as_pixels(photo)
+        if pixels.dtype.kind == "f":
+            return float01(self(to_pixels(pixels.astype(np.float32), np.uint16), drawn_mask, hints))
         if hints is not None:
-            return self.session(photo, drawn_mask)(hints)
-        return self.colorize_with_mask(as_pixels(photo), drawn_mask)[0]
+            return self.session(pixels, drawn_mask)(hints)
+        return self.colorize_with_mask(pixels, drawn_mask)[0]
 
     def session(self, photo: Any, drawn_mask: Pixels | None = None) -> "HintSession":
-        """A photograph to be colored again and again, with ever more hints: the network is asked once. Arguments as above."""
+        """A photograph to be colored again and again, with ever more hints: the network is asked once.
+
+        Arguments as above; of floats the pictures have 16 bits.
+        """
         from dancheong.prediction.hint_session import HintSession
 
-        return HintSession(self, self.prepare(as_pixels(photo), drawn_mask).input_hwc)
+        pixels = as_pixels(photo)
+        if pixels.dtype.kind == "f":
+            pixels = to_pixels(pixels.astype(np.float32), np.uint16)
+        return HintSession(self, self.prepare(pixels, drawn_mask).input_hwc)
 
     def colorize_with_mask(self, photo: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
         """As calling it, and the light reflection that was found (`Prepared.alpha_hw`, `glare_share`)."""
@@ -176,25 +187,33 @@ def _reopen(path: Path, runtime: str, threads: int | None, settings: dict[str, A
 
 
 def as_pixels(photo: Any) -> Pixels:
-    """A photograph as an array: of a path, a picture of Pillow or an array.
+    """A photograph as an array: of a path, an open binary file, a picture of Pillow, a tensor or an array.
 
     Raises:
         ParamError: of anything else, with what to write instead. PhotoError: the file cannot be read.
     """
     if isinstance(photo, str | Path):
         return read_photo(photo).pixels
-    if type(photo).__module__.startswith("PIL."):
+    if hasattr(photo, "read"):
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "photograph"
+            path.write_bytes(photo.read())
+            return read_photo(path).pixels
+    kind = type(photo).__module__.partition(".")[0]
+    if kind == "PIL":
         return np.asarray(photo if photo.mode in ("L", "RGB") else photo.convert("RGB"))
+    if kind == "torch":
+        photo = photo.detach().cpu().numpy()
+        if photo.ndim == 3 and photo.shape[0] in (1, 3):
+            photo = photo[0] if photo.shape[0] == 1 else np.moveaxis(photo, 0, -1)
     if isinstance(photo, list | tuple):
         raise ParamError("a list came, one photograph was expected: colorize.batch(photographs) colors several")
     if not isinstance(photo, np.ndarray):
-        raise ParamError(
-            f"a {type(photo).__name__} came; an array, a path or a picture of Pillow was expected: of a tensor (3, h, w) in "
-            "[0, 1] give (tensor.permute(1, 2, 0) * 255).round().byte().numpy(), of open bytes PIL.Image.open(file)"
-        )
-    if photo.dtype.kind == "f":
-        raise ParamError(f"{photo.dtype} came, uint8 or uint16 was expected: of [0, 1] give "
-                         "(photo * 255).round().astype('uint8')")
+        came = type(photo).__name__
+        raise ParamError(f"a {came} came; an array, a path, an open file, a picture of Pillow or a tensor was expected")
+    if photo.dtype.kind == "f" and photo.size and not (photo.min() >= 0 and photo.max() <= 1):
+        low, high = photo.min(), photo.max()
+        raise ParamError(f"floats from {low:.4g} to {high:.4g} came, [0, 1] was expected: divide by the value of white")
     return photo
 
 

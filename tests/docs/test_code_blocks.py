@@ -1,0 +1,63 @@
+"""Every code block that a reader may copy runs as it stands, in the order of its page, in a fresh folder."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from dancheong.app.main import app
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import write_photo
+from dancheong.scenes import scene, write_scenes
+
+ROOT = Path(__file__).resolve().parents[2]
+# The demo, the page, the kits and the installation are run by tests of their own.
+OTHER_TESTS = ("dancheong demo", "dancheong serve", "make ", "pip ", "python3 -m venv", "source ", "jupyter ")
+PAGES = {
+    "README.md": ("photos", "held_out", "test", "scans"),
+    "README.ko.md": ("사진", "검증", "평가", "스캔"),
+    "docs/tutorial.md": ("사진/train", "사진/val", "사진/test", "사진/old"),
+    "docs/ko.md": ("사진/train", "사진/val", "사진/test", "사진/old"),
+    "docs/tables.md": ("photos", "photos", "photos", "scans"),
+}
+
+
+def place(folders):
+    """Photographs to train, validate and test with, and gray ones, in the working folder."""
+    for number, folder in enumerate(folders[:3]):
+        write_scenes(Path(folder), 3, 10 * number, 60, 44)
+    scans = Path(folders[3])
+    scans.mkdir(parents=True, exist_ok=True)
+    for path in (scans / "gate.jpg", Path("old.jpg")):
+        write_photo(path, gray_of(scene(7, 60, 44)))
+
+
+def run(line):
+    words = shlex.split(line, comments=True)
+    if not words or line.startswith(OTHER_TESTS):
+        return
+    assert words[0] == "dancheong", line
+    overwrite = ["--overwrite"] if words[1] == "train" and Path(words[words.index("-o") + 1]).exists() else []
+    done = CliRunner().invoke(app, words[1:] + overwrite)
+    assert done.exit_code == 0, (line, done.output[-800:], done.exception)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    place(PAGES[page])
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for language, code in blocks:
+        if language == "python":
+            names = {"gray_hw": np.linspace(0, 65535, 30 * 50).reshape(30, 50).astype(np.uint16)}
+            exec(compile(code, page, "exec"), names)
+            if "color_hwc" in names:
+                assert (names["color_hwc"].shape, names["color_hwc"].dtype) == ((30, 50, 3), np.uint16)
+        else:
+            for line in code.splitlines():
+                run(line)
