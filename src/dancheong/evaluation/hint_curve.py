@@ -48,7 +48,7 @@ def hint_curve(
         ValueError: counts that no person gives.
         NoPhotographs, PhotographRefused: nothing usable is left, or one of them is not.
     """
-    refuse_repainting(colorizer)
+    refuse_repainting(colorizer.params)
     if not counts or min(counts) < 0 or max(counts) > MAX_HINTS:
         raise ValueError(f"numbers of hints from 0 to {MAX_HINTS} were expected, not {list(counts)}")
     pairs, _ = find_pairs(Path(photos), colorizer.params)
@@ -69,7 +69,8 @@ class _Person:
 
     def __init__(self, colorizer: Colorizer, gray: Pixels, truth_hwc: Pixels) -> None:
         input_hwc = colorizer.prepare(gray).input_hwc
-        self._colorizer, self._canvas = colorizer, Canvas.of(colorizer, input_hwc)
+        self._colorizer = colorizer
+        self._canvas = Canvas.of(input_hwc, colorizer.predict(input_hwc), colorizer.params)
         self._size_hw = self._canvas.predicted.lightness_hw.shape
         self._input_hwc = resize(input_hwc, self._size_hw)
         self._truth_hwc = rgb_to_lab(resize(truth_hwc, self._size_hw))

@@ -15,7 +15,7 @@ takes hints as further inputs has an easier way: it learns the photographs by he
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,9 @@ from numpy.typing import NDArray
 from dancheong.data.prepare import AB_SCALE
 from dancheong.imaging.color import lightness_of
 from dancheong.imaging.resize import guided_upsampler, resize, working_shape
-from dancheong.params import ParamError
+from dancheong.params import ParamError, Params
+from dancheong.prediction.full_resolution import Predicted
 from dancheong.prediction.hints import Hints
-
-if TYPE_CHECKING:
-    from dancheong.prediction.colorizer import Colorizer, Predicted
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -57,28 +55,19 @@ class Canvas:
             is in it.
     """
 
-    predicted: "Predicted"
+    predicted: Predicted
 
     @classmethod
-    def of(cls, model: "Colorizer", input_hwc: Pixels, predicted: "Predicted | None" = None) -> "Canvas":
-        """The canvas of a prepared photograph (`Prepared.input_hwc`).
-
-        Args:
-            predicted: the network's answer for `input_hwc`; None: the network is asked.
-
-        Raises:
-            ParamError: the model does not predict chroma alone.
-        """
-        refuse_repainting(model)
+    def of(cls, input_hwc: Pixels, predicted: Predicted, params: Params) -> "Canvas":
+        """The canvas of a prepared photograph (`Prepared.input_hwc`), of a model with these parameters."""
         height, width = input_hwc.shape[:2]
-        answer = predicted or model.predict(input_hwc)
-        size_hw = working_shape(height, width, max(SIDE_PX, model.params.resol))
+        size_hw = working_shape(height, width, max(SIDE_PX, params.resol))
         lightness_hw = lightness_of(resize(input_hwc, size_hw)[..., 0])
-        output_hwc = answer.output_hwc * np.float32(model.params.vivid)
-        output_hwc = guided_upsampler(output_hwc, answer.lightness_hw, size_hw)(lightness_hw, 0)
-        return cls(type(answer)(output_hwc, lightness_hw, is_vivid=True))
+        output_hwc = predicted.output_hwc * np.float32(params.vivid)
+        output_hwc = guided_upsampler(output_hwc, predicted.lightness_hw, size_hw)(lightness_hw, 0)
+        return cls(Predicted(output_hwc, lightness_hw, is_vivid=True))
 
-    def hinted(self, hints: Hints) -> "Predicted":
+    def hinted(self, hints: Hints) -> Predicted:
         """The network's answer with the colors of `hints` in it and around them; without any, as it was."""
         answer = self.predicted
         chroma_hwc = answer.output_hwc * np.float32(AB_SCALE)
@@ -86,12 +75,12 @@ class Canvas:
             chroma_hwc = chroma_hwc + (hints.cast - chroma_hwc.mean(axis=(0, 1)))
         if len(hints.places):
             chroma_hwc = chroma_hwc + _correction(hints, chroma_hwc, answer.lightness_hw)
-        return type(answer)(chroma_hwc / np.float32(AB_SCALE), answer.lightness_hw, is_vivid=True)
+        return Predicted(chroma_hwc / np.float32(AB_SCALE), answer.lightness_hw, is_vivid=True)
 
 
-def refuse_repainting(model: "Colorizer") -> None:
+def refuse_repainting(params: Params) -> None:
     """Raise ParamError for a model that does not predict the chroma of a gray photograph."""
-    if model.params.color_space != "LAB" or model.params.pairing == "side_by_side":
+    if params.color_space != "LAB" or params.pairing == "side_by_side":
         raise ParamError(
             "hints are colors for a gray photograph's own lightness; this model repaints (COLOR_SPACE=RGB or "
             "PAIRING=side_by_side): give a model of COLOR_SPACE=LAB, such as the one that comes along"

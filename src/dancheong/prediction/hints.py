@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, UnidentifiedImageError
 
 from dancheong.data.photographs import by_stem
 from dancheong.imaging.color import rgb_to_lab
@@ -64,7 +63,7 @@ def read_hints(path: Path, size_hw: tuple[int, int]) -> Hints:
     """
     try:
         return _read_table(path, size_hw) if path.suffix.lower() == ".csv" else _read_painted(path, size_hw)
-    except (OSError, UnicodeDecodeError, csv.Error, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, SyntaxError) as error:  # SyntaxError: what Pillow says of damage
         raise ParamError(f"{path}: these hints cannot be read ({error}); a CSV in UTF-8 or a PNG was expected") from error
 
 
@@ -114,6 +113,8 @@ def parse_color(color: Any) -> tuple[float, float]:
         if not max(abs(a), abs(b)) <= 128:
             raise ValueError(f"a* and b* of {text} lie beyond 128")
         return a, b
+    from PIL import ImageColor  # few predictions need it
+
     known = named_colors()
     rgb = ImageColor.getrgb(known.get(text.removesuffix("색"), text))[:3]
     if max(rgb) > 255:
@@ -201,7 +202,13 @@ def _shares(places: Sequence[tuple[str, float, float]], size_hw: tuple[int, int]
 
 
 def _read_painted(path: Path, size_hw: tuple[int, int]) -> Hints:
-    with Image.open(path, formats=["PNG"]) as picture:
+    from PIL import Image
+
+    try:
+        picture = Image.open(path, formats=["PNG"])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ParamError(f"{path}: this picture is too large; paint on a smaller copy of the photograph") from error
+    with picture:
         if not picture.has_transparency_data:
             raise ParamError(f"{path}: nothing in it is transparent; paint colors where they are known, on an empty layer")
         rgba_hwc = np.asarray(picture.convert("RGBA"))

@@ -28,7 +28,7 @@ from dancheong.params import DancheongError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.credentials import Recipe, sign
-from dancheong.prediction.hint_spread import Canvas
+from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import read_hints
 from dancheong.prediction.memory import Budget, bytes_needed, check_allowed, is_out_of_memory, rows_within
 from dancheong.prediction.origin import fingerprint, settings_digest, why_not_ours
@@ -102,9 +102,11 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         upscaler: for SR_SCALE above 1; None: the one that comes with the program.
 
     Raises:
-        ParamError: an upscaler that does not give SR_SCALE.
+        ParamError: an upscaler that does not give SR_SCALE, or hints for a model that repaints.
     """
     params, scale = model.params, int(model.params.sr_scale)
+    if options.hints is not None:
+        refuse_repainting(params)
     upscaler = upscaler_for(scale, upscaler, model.threads)
 
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
@@ -128,7 +130,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         if job.hints is not None:
             hints = read_hints(job.hints, size_hw)
             figures["hints"] = len(hints)
-            predicted = Canvas.of(model, input_hwc, predicted).hinted(hints)
+            predicted = Canvas.of(input_hwc, predicted, params).hinted(hints)
         rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
         del input_hwc, predicted
         return Processed(rgb if upscaler is None else upscaler.enlarge(rgb, scale), mask_hw, figures, confidence_hw)
