@@ -65,5 +65,6 @@ $(VENV)/train.done: pyproject.toml constraints.txt
 
 $(VENV)/dev.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # that of Python 3.11 knows no groups
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	touch $@

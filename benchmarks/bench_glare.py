@@ -21,13 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.correct import correct, subtract_veil
-from dancheong.glare.detect import detect, find, score
+from dancheong.glare.detect import detect, find, prominence, search_plane
 from dancheong.glare.homomorphic import homomorphic
+from dancheong.glare.learned import glare_probability
+from dancheong.glare.light import area
 from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
 from dancheong.glare.simulate import VISIBLE_RISE, add_glare
 from dancheong.imaging.color import decode, gray_of, linear_to_srgb, rgb_to_lab, to_pixels
 from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import list_photos, read_photo
+from dancheong.imaging.resize import fit_size
 from dancheong.params import Params, parse_settings
 
 EXPOSURE = 0.75
@@ -121,6 +124,14 @@ def one_photograph(job: dict[str, Any]) -> dict[str, Any]:
         result["errors"] = errors(clean, damaged, truth, masks, settings)
         result["untouched"] = all(untouched(damaged, mask) for mask in masks.values())
     return result
+
+
+def score(pixels: Picture, params: Params) -> NDArray[np.float32]:
+    """How much each pixel looks like glare, in [0, 1], near the working size."""
+    if params.det_method == "learned":
+        return glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
+    plane = search_plane(area(pixels, fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)), params)
+    return prominence(plane, params.det_levels, params.det_max_area) * plane
 
 
 def counts(damaged: Picture, original: Picture, truth: Picture, mask: GlareMask, params: Params) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def run_measured(words: list[str], **environment: str) -> Measured:
     """
     # As a user has it: no limits on threads that this shell may have set.
     own = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    # An installed program has its modules compiled.
+    own.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE, *words], capture_output=True, text=True, encoding="utf-8", env=own | environment,
         check=False,

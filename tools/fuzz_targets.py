@@ -150,7 +150,8 @@ def _image_seeds(folder: Path) -> dict[str, bytes]:
     packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' \
         b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="image/tiff"/>' \
         b"</rdf:RDF></x:xmpmeta>"
-    like = Photo(color, "TIFF", b"any", exif.tobytes(), (300.0, 300.0), xmp=packet, iptc=b"\x1c\x02\x05\x00\x05title")
+    iptc = b"\x1c\x02\x05\x00\x05title"
+    like = Photo(color, "TIFF", icc=b"any", exif=exif.tobytes(), dpi=(300.0, 300.0), xmp=packet, iptc=iptc)
     seeds = {}
     for name, pixels in {"color": color, "gray": gray, "deep": deep, "deepgray": deep[..., 1]}.items():
         for suffix in (".png", ".tif", ".jpg", ".webp"):

@@ -544,10 +544,11 @@ def gone() -> Iterator[Odd]:
             yield Odd(kind, name + suffix, data, checks=[lost, has_bytes(b"1926-05-01T09:00:00")], notes=("left out",))
     two = saved(picture(3), "MPO", save_all=True, append_images=[Image.fromarray(picture(3)[::-1].copy())])
     yield Odd(kind, "two.mpo.jpg", two, notes=("MPF",), checks=[has_none(b"MPF\0")])
-    block = segment(0xEB, b"JP\0\1\0\0\0\1" + b"\0\0\0\x20jumb\0\0\0\x18jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71\3c2pa\0")
+    store = b"\0\0\0\x29jumb\0\0\0\x21jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71\3c2pa\0"
+    block = segment(0xEB, b"JP\0\1\0\0\0\1" + store)
     yield Odd(kind, "credentials.jpg", with_segments(saved(picture(3), "JPEG"), block), notes=("Content Credentials",))
-    yield Odd(kind, "credentials.png", png(picture(3), chunks=chunk(b"caBX", b"jumbc2pa")), notes=("Content Credentials",))
-    yield Odd(kind, "credentials.tif", tiff(picture(3), extratags=[(52545, "B", 8, b"jumbc2pa", True)]),
+    yield Odd(kind, "credentials.png", png(picture(3), chunks=chunk(b"caBX", store)), notes=("Content Credentials",))
+    yield Odd(kind, "credentials.tif", tiff(picture(3), extratags=[(52545, "B", len(store), store, True)]),
               notes=("Content Credentials",))
 
 

@@ -32,7 +32,9 @@ from dancheong.training.loop import train
 
 # What the file that comes along is trained with; all other rows are the defaults.
 SETTINGS: dict[str, Any] = {
-    "BEGIN": "encoder", "ENCODER": "lite0", "EPOCHS": 15, "LR": 1e-3, "LR_ENCODER": 2e-4, "ENCODER_FROZEN": 0.1, "BETA1": 0.9,
+    "BEGIN": "encoder", "ENCODER": "lite0", "EPOCHS": 15, "LR": 1e-3, "LR_ENCODER": 2e-4, "ENCODER_FROZEN": 0.1,
+    # Its users have old plates, and it is shy.
+    "OLD_PLATES": 0.25, "VIVID": 1.2,
 }
 SCENE_SEED, SCENE_SIZE_PX = 9_000_000, (512, 384)
 MAX_BYTES = 12_000_000

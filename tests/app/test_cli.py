@@ -45,7 +45,7 @@ def test_help_is_light():
         "from dancheong.app.main import main\n"
         "try: main()\n"
         "except SystemExit as stop: code = stop.code\n"
-        "heavy = {'torch', 'numpy', 'cv2', 'h5py', 'onnxruntime', 'PIL', 'lightning_fabric'} & set(sys.modules)\n"
+        "heavy = {'torch', 'pydantic', 'numpy', 'cv2', 'h5py', 'onnxruntime', 'PIL', 'lightning_fabric'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy or code else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

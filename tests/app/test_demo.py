@@ -2,7 +2,8 @@
 
 import pytest
 
-from dancheong.app.demo import DEMO_SETTINGS, demo_params, run_demo
+from dancheong.app.demo import DEMO_SETTINGS, run_demo
+from dancheong.app.options import with_own
 from dancheong.params import ParamError, TableRow
 
 TINY = {
@@ -15,7 +16,8 @@ TINY = {
 @pytest.fixture
 def run():
     def call(folder, **settings):
-        resolved = demo_params(None, None, {**TINY, **settings})
+        given = [f"{name}={value}" for name, value in {**TINY, **settings}.items()]
+        resolved = with_own(DEMO_SETTINGS, "demo", None, "DEMO", given)
         return run_demo(folder, resolved, lambda text: None, lambda done, text="": None, scenes=(4, 2))
 
     return call
@@ -39,10 +41,9 @@ def test_the_demo_leaves_a_model_scores_and_a_page_and_no_file_of_the_users_is_l
 
 def test_a_table_counts_more_than_the_demos_own_settings():
     rows = [TableRow("COMMON", "RESOL", "64"), TableRow("GOGUNG", "NGF", "8")]
-    resolved = demo_params(rows, "gogung", {"EPOCHS": "3"})
+    resolved = with_own(DEMO_SETTINGS, "demo", rows, "gogung", ["EPOCHS=3"])
     assert (resolved.params.resol, resolved.params.ngf, resolved.params.epochs) == (64, 8, 3)
     assert resolved.params.depth == DEMO_SETTINGS["DEPTH"]
     assert resolved.origins["depth"] == "demo"
-    assert demo_params(None, None, {}).category == "DEMO"
     with pytest.raises(ParamError, match="GOGONG"):
-        demo_params(rows, "GOGONG", {})
+        with_own(DEMO_SETTINGS, "demo", rows, "GOGONG", None)

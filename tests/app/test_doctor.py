@@ -14,7 +14,7 @@ from dancheong.scenes import write_scenes
 def run():
     app = typer.Typer()
     app.callback()(lambda: None)
-    doctor_commands.register(app)
+    app.command()(doctor_commands.doctor)
 
     def call(*words, code=0):
         done = CliRunner().invoke(app, ["doctor", *map(str, words)])

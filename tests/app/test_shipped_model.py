@@ -69,7 +69,7 @@ def test_a_folder_gets_a_manifest_that_the_program_reads(command, comes_along, p
         (["predict"], 2, "INPUT"),
         (["predict", "no.jpg"], 1, "no.jpg: no such file"),
         (["evaluate", "PHOTO", "PHOTO"], 2, "one folder of color photographs was expected"),
-        (["export", "own.h5"], 2, "the ONNX file to write was expected"),
+        (["export", "own.h5"], 2, "the file to write was expected"),
         (["models", "card", "painter"], 2, "there are colorizer, upscaler, glare-detector"),
     ],
 )

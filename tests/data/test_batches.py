@@ -253,7 +253,7 @@ def test_weights_are_what_the_loss_mask_leaves():
 
 def test_validation_shows_whole_photographs_without_variation():
     cache = cache_of(record(7, 32, 48), record(8, RESOL, 20))
-    params = Params(**{**PLAIN, "jitter_light": 3.0, "flip": 1.0, "aug_glare_p": 1.0})
+    params = Params(**{**PLAIN, "jitter_light": 3.0, "flip": 1.0, "aug_glare_p": 1.0, "predict_resol": RESOL})
     samples = list(validation_samples(cache, params))
     assert [name for name, _, _ in samples] == ["0.png", "1.png"]
     assert [source.shape for _, source, _ in samples] == [(1, 16, 24), (1, 16, 20)]

@@ -120,6 +120,15 @@ def test_side_by_side_pairs_may_have_any_color(tmp_path):
     assert diagnosis.glare_share is None
 
 
+def test_pairs_and_single_pictures_that_are_trained_on_as_the_other_are_told(tmp_path):
+    wide, pair = scene(3, 240, 120), np.hstack([scene(4, 120, 120), scene(5, 120, 120)])
+    photos = write(tmp_path / "p", {"pair.png": pair, "wide.png": wide})
+    assert ("pair.png", "pair") in kinds(diagnose(photos, PARAMS))
+    assert ("wide.png", "pair") not in kinds(diagnose(photos, PARAMS))
+    of_halves = kinds(diagnose(photos, Params(resol=64, pairing="side_by_side", color_space="RGB")))
+    assert of_halves == [("wide.png", "one_picture")]
+
+
 def test_large_turned_jpegs_are_decoded_small_and_told_whole(tmp_path):
     large = cv2.resize(photo(1), (2400, 1200))
     for name, pixels in {"color.jpg": large, "gray.jpg": np.repeat(gray_of(large)[..., None], 3, axis=2)}.items():

@@ -1,5 +1,6 @@
 """Layouts of PHOTOS, and every reason for which a file is left out."""
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dancheong.data.photographs import (
     find_masks,
     find_pairs,
     has_color,
+    looks_like_pair,
     mask_of,
     mismatch,
     read_mask,
@@ -21,7 +23,7 @@ from dancheong.data.photographs import (
 )
 from dancheong.imaging.color import gray_of
 from dancheong.params import ParamError, Params
-from dancheong.scenes import write_scenes
+from dancheong.scenes import scene, write_scenes
 
 SMALL = Params(resol=32, glare_mode="off")
 HALVES = Params(resol=32, pairing="side_by_side", color_space="RGB")
@@ -141,6 +143,17 @@ def test_pairs_that_do_not_match_are_named(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("degrees", "scale"), [(1, 1), (-1, 1), (0, 1.02), (0, 0.98), (0.6, 1.01)])
+def test_a_turned_or_scaled_pair_is_named_with_its_amount(degrees, scale):
+    color = scene(5, 320, 240)
+    turn = cv2.getRotationMatrix2D((160, 120), degrees, scale)
+    turned = cv2.warpAffine(gray_of(color), turn, (320, 240), borderMode=cv2.BORDER_REFLECT, flags=cv2.INTER_CUBIC)
+    assert not mismatch(gray_of(color), color)
+    found = re.search(r"turned by ([\d.]+) degrees and scaled by ([\d.]+)", mismatch(turned, color))
+    assert float(found[1]) == pytest.approx(abs(degrees), abs=0.15)
+    assert float(found[2]) == pytest.approx(1 / scale, abs=0.005)
+
+
 def test_another_emulsion_noise_and_a_tone_curve_are_not_taken_for_misalignment():
     color = view(3, 120, 160)
     ortho = color[..., 2] * 0.7 + color[..., 1] * 0.3
@@ -208,3 +221,31 @@ def test_the_pairs_of_other_programs_are_not_taken_for_single_photographs(tmp_pa
     for file in (tmp_path / "p" / names[1]).iterdir():
         file.rename(file.with_name(f"other {file.name}"))
     assert len(find_pairs(tmp_path / "p", Params(resol=16))[0]) == 4
+
+
+def drawing(seed, size=64):
+    """Shapes on white paper."""
+    paper = np.full((size, size, 3), 255, np.uint8)
+    rng = np.random.default_rng(seed)
+    for _ in range(5):
+        corner = rng.integers(8, size - 24, 2)
+        cv2.rectangle(paper, corner.tolist(), (corner + rng.integers(8, 16, 2)).tolist(), (0, 0, 0), 1)
+    return paper
+
+
+def test_a_pair_is_told_from_a_picture_that_is_as_wide():
+    for seed in range(6):
+        wide = scene(seed, 256, 128)
+        assert not looks_like_pair(wide)
+        assert not looks_like_pair(gray_of(wide))
+        square = scene(seed, 128, 128)
+        gray = np.dstack([gray_of(square)] * 3)
+        assert looks_like_pair(np.hstack([gray, square]))
+        assert looks_like_pair(np.hstack([square, scene(seed + 50, 128, 128)]).astype(np.uint16) * 257)
+        # On white paper there is no seam.
+        lines = drawing(seed)
+        filled = np.where(lines == 0, np.uint8(90), lines)
+        assert looks_like_pair(np.hstack([lines, filled]))
+        assert not looks_like_pair(np.hstack([lines, drawing(seed + 9)]))
+    assert not looks_like_pair(np.full((64, 128, 3), 200, np.uint8))
+    assert not looks_like_pair(np.zeros((4, 5), np.uint8))

@@ -69,7 +69,7 @@ def test_commands_that_are_told_exist_with_their_options(page):
         name = " ".join(words[: 3 if words[1] in groups else 2])
         assert name in known, (page.name, line)
         for word in words:
-            if word.startswith("-") and word != "...":
+            if word.startswith("-") and word not in ("...", "-"):
                 assert f"{word.split('=')[0]}" in re.findall(r"(?<=[`, ])-{1,2}[a-z-]+", documented[name]), (page.name, line)
             if re.fullmatch(r"[A-Z_0-9]{3,}=.*", word) and "NAME" not in word:
                 assert word.split("=")[0].lower() in Params.model_fields, (page.name, line)

@@ -32,12 +32,18 @@ class Gray(Colorizer):
         return as_rgb(pixels)
 
 
+@pytest.fixture(scope="module")
+def scenes():
+    """Drawn once, because that takes longer than what is done with them."""
+    return [scene(seed, 40, 30) for seed in range(3)]
+
+
 @pytest.fixture
-def photos(tmp_path):
+def photos(tmp_path, scenes):
     folder = tmp_path / "D" / "photographs"
-    for seed, name in enumerate(("a.png", "a.jpg", "안/b.png")):
+    for pixels, name in zip(scenes, ("a.png", "a.jpg", "안/b.png"), strict=True):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_photo(folder / name, scene(seed, 40, 30))
+        write_photo(folder / name, pixels)
     return folder
 
 
@@ -77,17 +83,17 @@ def test_every_photograph_has_its_own_result(photos, tmp_path):
     assert float(scores[2]["gray_delta_e_2000"]) == pytest.approx(result.photographs[2].gray.delta_e_2000, rel=1e-4)
 
 
-def test_what_fails_is_named_and_what_is_left_out_too(photos):
+def test_what_fails_is_named_and_what_is_left_out_too(photos, scenes):
     (photos / "cut.png").write_bytes((photos / "a.png").read_bytes()[:900])
     (photos / "empty.jpg").write_bytes(b"")
-    write_photo(photos / "wide.png", scene(5, 60, 30))
+    write_photo(photos / "wide.png", np.tile(scenes[0], (1, 2, 1)))
     write_photo(photos / "gray.png", as_rgb(np.arange(1200, dtype=np.uint16).reshape(30, 40)))
     seen = []
     result = evaluate(Gray(), photos, watch=lambda done, total: seen.append((done, total)))
     record = result.record()
     failed = {one["file"].rsplit("/", 1)[-1]: one["error"] for one in record["failures"]}
     assert failed.keys() == {"cut.png", "empty.jpg", "wide.png"}
-    assert "60 px" in failed["wide.png"]
+    assert "80 px" in failed["wide.png"]
     assert [(one["file"].name, one["kind"]) for one in record["left_out"]] == [("gray.png", "gray")]
     assert record["images"] == 3
     assert seen[-1] == (6, 6)

@@ -10,11 +10,12 @@ import pytest
 from dancheong.data.photographs import Pair
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
 from dancheong.evaluation.pages import SHOWN, write_evaluation_page
+from dancheong.evaluation.trade import TradePoint
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.sheet import sheet
 from dancheong.params import Params, resolve
-from dancheong.report.chart import line_chart
+from dancheong.report.chart import Curves
 from dancheong.report.training_page import TrainingState, find_previews, preview_times, read_losses, write_training_page
 from dancheong.scenes import scene
 
@@ -104,6 +105,15 @@ def test_the_evaluation_page_shows_the_best_and_the_worst_once(evaluation, tmp_p
     assert f"<dd>5<small>of {2 * SHOWN + 1}</small>" in shown  # errors 0 to 4 are below 4.5
 
 
+def test_the_evaluation_page_shows_the_trade_where_it_was_looked_at(evaluation, tmp_path):
+    points = [TradePoint(vivid, 10 + vivid, 20 * vivid, 31.25, 5.0) for vivid in (0.5, 1.0)]
+    write_evaluation_page(tmp_path / "r.html", evaluation, Params(), "m.h5 on photos", points)
+    shown = text_of(tmp_path / "r.html")
+    assert "colorfulness is 31.2." in shown
+    assert shown.count('<svg class="chart"') == 3
+    assert "<th scope=\"col\" class=\"n\">chroma wasserstein</th>" in shown
+
+
 def test_of_pairs_the_halves_are_shown(tmp_path):
     left, right = np.zeros((20, 30, 3), np.uint8), np.full((20, 30, 3), 255, np.uint8)
     write_photo(tmp_path / "pair.png", np.hstack([left, right]))
@@ -133,7 +143,7 @@ def test_the_page_of_an_upscaler_shows_its_own_columns_and_scores(log):
 
 def test_the_last_point_of_a_noisy_curve_is_no_turn():
     points = [(float(x), 1.0) for x in range(99)] + [(99.0, 0.0)]
-    drawn = line_chart({"loss": points}, "images", "loss", "a loss")
+    drawn = Curves({"loss": points}, "images", "loss", "a loss").html()
     faint, strong = (
         [float(pair.split(",")[1]) for pair in line.split()] for line in re.findall(r'polyline [^>]*points="([^"]*)"', drawn)
     )

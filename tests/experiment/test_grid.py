@@ -1,6 +1,7 @@
 """The grid: nothing is done twice, one failure is one failure, and only what began alike is compared."""
 
 import json
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -160,37 +161,36 @@ def test_an_own_arm_is_planned_as_any_other(planned, done, monkeypatch):
     assert len(outcome.results) == 4
 
 
-READ_ALL = "import json, os, pickle, sys; pickle.load(sys.stdin.buffer); print(0.5, flush=True); "
+def waits(run, threads, device, stop, connection):
+    """A run in a process of its own that does nothing until it is asked to stop."""
+    connection.send(0.5)
+    connection.send(None if stop.wait(60) else "nobody asked it to stop")
+
+
+def fails(run, threads, device, stop, connection):
+    """One that fails at the untreated arm, and whose process ends at once at another."""
+    if run.arm != "B":
+        os._exit(9)
+    connection.send("a loss is no longer a number")
 
 
 def test_a_stop_lets_every_process_save_and_starts_no_other(planned, monkeypatch):
-    # Each waits for the end of its input, and then says that it has stopped.
-    monkeypatch.setattr(grid, "_RUN", READ_ALL + "sys.exit(130 if os.read(0, 1) == b'' else 7)")
-    seen = []
+    monkeypatch.setattr(grid, "execute_apart", waits)
+    stopped = []
 
     def watch(progress):
-        seen.append(progress.share)
-        if progress.share > 0 and len(seen) < 1000:
-            seen.extend([0] * 1000)
+        if progress.share > 0 and not stopped:
+            stopped.append(progress)
             raise KeyboardInterrupt
 
     outcome = run_grid(planned("B", "C", curve=()), 2, watch)
-    assert outcome.stopped
-    assert outcome.failures == []
-    assert outcome.results == {}
+    assert (outcome.stopped, outcome.failures, outcome.results) == (True, [], {})
 
 
-@pytest.mark.parametrize(
-    ("ending", "message"),
-    [
-        ("print(json.dumps('a loss is no longer a number')); sys.exit(1)", "a loss is no longer a number"),
-        ("os._exit(9)", "ended with code 9, perhaps for lack of memory"),
-    ],
-)
-def test_a_process_that_fails_is_named_and_the_others_go_on(planned, monkeypatch, ending, message):
-    monkeypatch.setattr(grid, "_RUN", READ_ALL + ending)
+def test_a_process_that_fails_is_named_and_the_others_go_on(planned, monkeypatch):
+    monkeypatch.setattr(grid, "execute_apart", fails)
     outcome = run_grid(planned("B", "C", curve=(), seeds=(1,)), 2, lambda progress: None)
-    # In the order in which they ended.
-    assert sorted(title for title, _ in outcome.failures) == ["B at 50 %, seed 1", "C at 50 %, seed 1"]
-    assert all(message in error for _, error in outcome.failures)
+    errors = dict(outcome.failures)
+    assert errors["B at 50 %, seed 1"] == "a loss is no longer a number"
+    assert "ended with code 9, perhaps for lack of memory" in errors["C at 50 %, seed 1"]
     assert not outcome.stopped

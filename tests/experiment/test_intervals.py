@@ -57,7 +57,7 @@ def test_holms_p_are_those_of_the_definition():
 
 def test_photographs_without_damage_are_left_out_of_differences():
     arm, untreated = np.array([[1.0, math.nan, 3.0], [2.0, math.nan, 3.0]]), np.array([[0.5, math.nan, 3.0]] * 2)
-    found = difference(arm, untreated)
+    found = difference({"inside": arm}, {"inside": untreated})
     # Two seeds, two photographs: .5 and 0, 1.5 and 0.
     assert found.over_seeds == t_interval(np.array([0.25, 0.75]))
     assert found.over_both == crossed_interval(np.array([[0.5, 0.0], [1.5, 0.0]]))

@@ -5,7 +5,7 @@ import pytest
 
 from dancheong.experiment.arms import ARMS, arm_params
 from dancheong.experiment.one_run import Result
-from dancheong.experiment.table_4 import paper_change, record, repeat_the_gray, table_4
+from dancheong.experiment.table_4 import LOSSES, record, repeat_the_gray, table_4
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import Params
@@ -33,7 +33,7 @@ def test_changes_are_paired_by_seed():
 
 
 def test_the_papers_changes_are_those_of_its_table():
-    assert [round(paper_change(name) or 0, 3) for name in ("d_real", "d_fake", "g", "l1")] == [-0.131, -0.046, -0.246, 0]
+    assert [round(LOSSES[name].paper_change or 0, 3) for name in ("d_real", "d_fake", "g", "l1")] == [-0.131, -0.046, -0.246, 0]
 
 
 def test_repeating_the_gray_is_right_about_gray_pictures_and_changes_with_the_target(tmp_path):

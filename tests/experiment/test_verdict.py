@@ -88,8 +88,9 @@ def test_arms_are_compared_with_their_controls_and_at_every_dose():
     found = findings(B=(), E=(-0.5,), P=(-0.7,))
     assert list(found.to_controls) == [("E", "P")]
     assert found.to_controls["E", "P"].over_seeds.mean == pytest.approx(0.2, abs=0.02)
-    assert found.by_dose[50]["E"] == found.levels["E"]
-    assert found.dose_effects[50]["E"].over_seeds == found.to_untreated["E"]["inside"].over_seeds
+    level, less_untreated = found.by_dose[50]["E"]
+    assert level == found.levels["E"]["inside"]
+    assert less_untreated.over_seeds == found.to_untreated["E"]["inside"].over_seeds
 
 
 def test_the_direction_of_a_loss_is_set_beside_the_papers():

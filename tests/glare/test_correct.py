@@ -156,17 +156,6 @@ def test_a_wholly_masked_picture_is_left_alone(case):
     assert np.array_equal(correct(pixels, whole, Params()), pixels)
 
 
-def test_masks_that_do_not_fit_are_refused(case):
-    pixels, truth, mask = case
-    with pytest.raises(ValueError, match="make it on this picture"):
-        correct(pixels[:-1], mask, Params())
-    for bad in (np.nan, 1.5, -0.1):
-        alpha = np.zeros(truth.shape, np.float32)
-        alpha[3, 3] = bad
-        with pytest.raises(ValueError, match="NaN"):
-            correct(pixels, GlareMask(alpha, mask.clip_hw, 0, 0, False), Params())
-
-
 def test_the_veil_is_subtracted_only_when_asked_and_above_the_gate(darkened):
     # Without the sky: a bright area without a dark place looks like a veil.
     clean = darkened[180:, :320]

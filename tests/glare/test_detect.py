@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dancheong.glare.detect import detect, find, prominence, score
+from dancheong.glare.detect import detect, find, prominence
 from dancheong.glare.simulate import add_glare
 from dancheong.imaging.resize import resize
 from dancheong.params import Params
@@ -156,12 +156,3 @@ def test_the_learned_detector_finds_more_than_the_thresholds(photographs):
         return 2 * hit / (2 * hit + false + missed)
 
     assert f1("learned") > f1("threshold")
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_scores_are_higher_on_glare(damaged, method):
-    pixels, truth = damaged
-    value = score(pixels, Params(det_method=method, det_work_size=640))
-    assert value.shape == truth.shape
-    assert 0 <= value.min() <= value.max() <= 1
-    assert value[truth].mean() > 3 * value[~truth].mean()

@@ -48,7 +48,7 @@ def test_other_readers_see_the_same_pixels(tmp_path: Path, palace: np.ndarray, s
 
     for pixels in (palace.astype(dtype) * dtype(np.iinfo(dtype).max // 255), noise((300, 700), dtype)):
         path = tmp_path / f"photo{suffix}"
-        write_photo(path, pixels, Photo(pixels, "TIFF", b"any", None, (300.0, 300.0)))
+        write_photo(path, pixels, Photo(pixels, "TIFF", icc=b"any", dpi=(300.0, 300.0)))
         seen = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert np.array_equal(seen if pixels.ndim == 2 else seen[..., ::-1], pixels)
         if dtype is np.uint8:
@@ -157,7 +157,7 @@ def test_exif_and_resolution_stay_with_the_photograph(
 def test_exif_that_a_jpeg_cannot_hold_is_left_out(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[270] = "x" * 70000
-    photo = Photo(noise((8, 8, 3)), "TIFF", None, exif.tobytes())
+    photo = Photo(noise((8, 8, 3)), "TIFF", exif=exif.tobytes())
     write_photo(tmp_path / "photo.jpg", photo.pixels, photo)
     assert read_photo(tmp_path / "photo.jpg").exif is None
 
@@ -231,7 +231,8 @@ def test_a_damaged_byte_gives_a_photograph_or_a_photo_error(
 ) -> None:
     source = tmp_path / f"source{kind}"
     if not source.exists():
-        write_photo(source, noise((9, 11, 3), np.uint16), Photo(noise((1, 1)), "PNG", b"x", exif_with(1), (72.0, 72.0)))
+        like = Photo(noise((1, 1)), "PNG", icc=b"x", exif=exif_with(1), dpi=(72.0, 72.0))
+        write_photo(source, noise((9, 11, 3), np.uint16), like)
     data = bytearray(source.read_bytes())
     data[int(position * (len(data) - 1))] = value
     (tmp_path / f"damaged{kind}").write_bytes(data)

@@ -35,8 +35,8 @@ def exif() -> bytes:
 
 
 def a_photo(pixels: np.ndarray, **changes: object) -> Photo:
-    whole: dict[str, object] = {"exif": exif(), "dpi": (300.0, 150.0), "xmp": XMP, "iptc": IPTC}
-    return Photo(pixels, "TIFF", b"any", **{**whole, **changes})  # type: ignore[arg-type]
+    whole: dict[str, object] = {"icc": b"any", "exif": exif(), "dpi": (300.0, 150.0), "xmp": XMP, "iptc": IPTC}
+    return Photo(pixels, "TIFF", **{**whole, **changes})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("source", SUFFIXES)

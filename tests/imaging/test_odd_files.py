@@ -87,7 +87,7 @@ def test_a_result_may_have_the_profile_of_its_photograph(
 ) -> None:
     scale = dtype(np.iinfo(dtype).max // 255)
     for pixels, icc in ((palace.astype(dtype) * scale, adobe_like), (palace[..., 0].astype(dtype) * scale, gray_gamma_18)):
-        like = Photo(pixels, "TIFF", icc)
+        like = Photo(pixels, "TIFF", icc=icc)
         path = tmp_path / f"photo{suffix}"
         assert write_photo(path, pixels, like, output_profile="input") == ()
         again = read_photo(path)
@@ -99,7 +99,7 @@ def test_a_result_may_have_the_profile_of_its_photograph(
         error = np.abs(again.pixels / np.iinfo(dtype).max * 255 - pixels / np.iinfo(dtype).max * 255)
         assert error.max() <= (6 if dtype is np.uint8 else 0.1)
         assert error.mean() <= (0.6 if dtype is np.uint8 else 0.01)
-    notes = write_photo(tmp_path / f"color{suffix}", palace, Photo(palace, "TIFF", gray_gamma_18), output_profile="input")
+    notes = write_photo(tmp_path / f"color{suffix}", palace, Photo(palace, "TIFF", icc=gray_gamma_18), output_profile="input")
     assert notes == ("it was written as sRGB, not in its own color profile: it is for GRAY pixels",)
     assert read_size(tmp_path / f"color{suffix}") == palace.shape[1::-1]
 

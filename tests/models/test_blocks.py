@@ -49,7 +49,7 @@ def test_channel_norm_makes_each_pixel_standard() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="'layer'"):
+    with pytest.raises(KeyError, match="'layer'"):
         norm_layer("layer", 4)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="'gelu'"):
+    with pytest.raises(KeyError, match="'gelu'"):
         activate(torch.zeros(1), "gelu")  # type: ignore[arg-type]

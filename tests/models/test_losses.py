@@ -2,13 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from skimage import color
 from torch.nn import functional as F
 
 from dancheong.models.blocks import initialize
 from dancheong.models.discriminator import Discriminator, ReceptiveField, discriminator_rows, receptive_field
-from dancheong.models.losses import COLOR_UNIT, adversarial, color_distance, compose, l1, pool_weight
+from dancheong.models.losses import COLOR_UNIT, adversarial, ciede2000, color_distance, compose, l1, pool_weight
 from dancheong.params import Params
 
 FIELD_70 = ReceptiveField(70, 8, 23)
@@ -190,3 +192,26 @@ def test_double_precision_stays_double() -> None:
     pooled = pool_weight(torch.ones(1, 1, 64, 64, dtype=torch.float64), FIELD_70)
     assert pooled.dtype == l1(fake, target).dtype == adversarial(fake[:, :1], True).dtype == torch.float64
     torch.testing.assert_close(l1(fake, target), F.l1_loss(fake, target), rtol=1e-14, atol=0)
+
+
+def test_ciede2000_is_that_of_an_independent_implementation() -> None:
+    random = np.random.default_rng(3)
+    pairs = random.uniform(-60, 60, (2, 500, 2)) * random.uniform(0, 1, (2, 500, 1))
+    expected = color.deltaE_ciede2000(*np.concatenate([np.full((2, 500, 1), 50.0), pairs], 2))
+    fake, target = (torch.from_numpy(part.T.reshape(1, 2, 500, 1)).float() * COLOR_UNIT for part in pairs)
+    singles = [(fake[..., [number], :], target[..., [number], :]) for number in range(500)]
+    found = np.array([ciede2000(*single).item() for single in singles]) / COLOR_UNIT
+    error = np.abs(found - np.hypot(expected, 1))
+    assert np.quantile(error, 0.9) < 0.01
+    assert np.all(error < 0.01 + 0.03 * expected)  # of two opposite colors the mean hue is ill-defined
+
+
+def test_ciede2000_has_a_gradient_everywhere_and_is_the_distance_of_colors_in_rgb(pictures) -> None:
+    gray = torch.zeros(1, 2, 2, 2, requires_grad=True)
+    for target in (torch.zeros(1, 2, 2, 2), torch.full((1, 2, 2, 2), 0.3)):
+        (gradient,) = torch.autograd.grad(ciede2000(gray, target), gray)
+        assert torch.isfinite(gradient).all()
+    assert torch.equal(ciede2000(*pictures), color_distance(*pictures))
+    weight = mask(0.5)
+    spoilt = pictures[0][:, :2] * torch.where(weight == 0, 3.0, 1.0)
+    assert torch.equal(ciede2000(spoilt, pictures[1][:, :2], weight), ciede2000(pictures[0][:, :2], pictures[1][:, :2], weight))

@@ -165,6 +165,23 @@ def test_settings_of_prediction_and_glare_may_change(model):
     assert len(colorize.digest) == 64
 
 
+def test_the_working_size_of_prediction_may_change(model):
+    path, photo = model(), scene(3, 90, 60)
+    shorter = {
+        px: min(Colorizer.open(path, **{name: px}).predict(gray_of(photo)[..., None]).lightness_hw.shape)
+        for name, px in (("RESOL", 32), ("PREDICT_RESOL", 24), ("PREDICT_RESOL", 0))
+    }
+    assert shorter == {32: 32, 24: 24, 0: 16}
+    with pytest.raises(ParamError, match="at least 16"):
+        Colorizer.open(path, PREDICT_RESOL=3)
+
+
+def test_a_network_that_has_learned_from_many_scales_sees_twice_its_size():
+    assert (Params().predict_px, Params(RESOL=64, PREDICT_RESOL=80).predict_px) == (256, 80)
+    for other in ({"ENCODER": "unet"}, {"CROP_SCALE_MIN": 1}, {"COLOR_SPACE": "RGB"}):
+        assert Params(**other).predict_px == 128
+
+
 @pytest.mark.parametrize(
     ("settings", "word"),
     [

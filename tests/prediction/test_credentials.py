@@ -16,10 +16,9 @@ from PIL import ExifTags, Image
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import read_photo, write_photo
+from dancheong.imaging.files import CREDENTIALS, read_photo, write_photo
 from dancheong.imaging.xmp import SOFTWARE, Provenance
 from dancheong.params import ParamError, Params
-from dancheong.prediction import process_file
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.credentials import Recipe, Signing, sign
 from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
@@ -160,8 +159,8 @@ def test_the_manifest_of_the_original_is_kept_or_its_loss_is_told(colorizer, sca
     for suffix in SUFFIXES:
         signed, = predict_files(colorizer, [scans / f"궁{suffix}"], tmp_path / "first", FolderOptions(sign=signing))
         lost, = predict_files(colorizer, [signed.output], tmp_path / "unsigned", FolderOptions(manifest=book))
-        assert process_file.CREDENTIALS_LOST in lost.notes, suffix
-    assert [process_file.CREDENTIALS_LOST in row.notes for row in read_manifests([book])] == [True] * 4
+        assert CREDENTIALS in lost.notes, suffix
+    assert [CREDENTIALS in row.notes for row in read_manifests([book])] == [True] * 4
 
 
 def test_an_original_whose_manifest_was_tampered_with_is_signed_as_such(colorizer, scans, signing, tmp_path):

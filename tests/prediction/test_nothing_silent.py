@@ -8,15 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import list_photos, write_photo
+from dancheong.imaging.files import list_photos, read_photo, write_photo
 from dancheong.params import Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
 from dancheong.prediction.manifest import read_manifests
+from dancheong.scenes import scene
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="names and links of POSIX systems")
 
@@ -202,3 +204,28 @@ def test_the_command_tells_all_of_it_and_exits_so(colorizer, box, tmp_path):
         assert "left out" not in done.stderr
     told = command("manifest", "out", cwd=tmp_path)
     assert "3 photographs: 2 done, 0 found done, 1 failed; 1 other files left out" in told.stdout
+
+
+@pytest.mark.parametrize("input_half", ["auto", "yes", "no"])
+def test_a_pair_a_half_and_a_wide_picture_are_told_apart_by_a_side_by_side_model(tmp_path, new_artifact, input_half):
+    write_artifact(tmp_path / "m.h5", new_artifact(color_space="RGB", pairing="side_by_side", input_half=input_half))
+    colorizer = Colorizer.open(tmp_path / "m.h5", threads=1)
+    box, halves = tmp_path / "box", [scene(seed, 64, 64) for seed in (1, 2)]
+    pictures = {
+        "pair.png": np.hstack(halves), "half.png": halves[0], "wide.png": scene(3, 128, 64), "low.png": np.hstack(halves)[:48],
+    }
+    box.mkdir()
+    for name, pixels in pictures.items():
+        write_photo(box / name, pixels)
+    results, rows = run(colorizer, box, tmp_path / "out")
+    cut = {"auto": {"pair.png"}, "yes": set(pictures), "no": set()}[input_half]
+    assert {name for name, pixels in pictures.items() if 2 * results[name].width == pixels.shape[1]} == cut
+    told = {name: row.notes for name, row in rows.items() if row.notes}
+    assert told.keys() == (set(pictures) - {"half.png"} if input_half == "auto" else cut)
+    assert all(f"left half alone was taken (INPUT_HALF={input_half})" in told[name] for name in cut)
+    if input_half == "auto":
+        assert "no seam parts its halves: taken as one picture" in told["wide.png"]
+        assert "not twice as wide as high: taken as one picture" in told["low.png"]
+        # What it makes of a pair is what it makes of its half.
+        alike = [read_photo(results[name].output).pixels for name in ("pair.png", "half.png")]
+        assert np.array_equal(*alike)

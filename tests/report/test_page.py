@@ -12,18 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dancheong.report.chart import Panel
-from dancheong.report.page import (
-    PICTURE_PX,
-    Comparison,
-    Curves,
-    Facts,
-    Intervals,
-    Section,
-    Table,
-    render_report,
-    write_report,
-)
+from dancheong.report.chart import Curves, Intervals, Panel
+from dancheong.report.page import Comparison, Facts, Section, Table, compose, render_report, write_report
+from dancheong.report.templating import PICTURE_PX
 
 VOID = {"meta", "img", "br", "line", "polyline", "circle"}
 RNG = np.random.default_rng(0)
@@ -161,7 +152,7 @@ def test_every_picture_and_chart_has_words() -> None:
 
 
 def test_numbers_are_aligned_and_formatted() -> None:
-    table = Table(("name", "score", "count"), [("a", 0.98765, 12000), ("b", float("nan"), None)], digits={"score": 3})
+    table = Table(("name", "score", "count"), [("a", 0.98765, 12000), ("b", float("nan"), None)], digits=3)
     page = render_report("t", [Section("s", parts=[table])])
     assert '<td class="n">0.988</td><td class="n">12,000</td>' in page
     assert '<td class="n">–</td><td class="n">–</td>' in page
@@ -183,7 +174,6 @@ def test_rows_that_do_not_fit_are_refused() -> None:
         render_report("t", [Section("s", parts=[Comparison(("a",), [("c", (np.zeros((4, 4, 2), np.uint8),), "")])])])
 
 
-@pytest.mark.parametrize("log_y", [False, True])
 @pytest.mark.parametrize(
     "points",
     [
@@ -195,13 +185,13 @@ def test_rows_that_do_not_fit_are_refused() -> None:
         [],
     ],
 )
-def test_curves_draw_inside_their_frame(points: list[tuple[float, float]], log_y: bool) -> None:
-    page = Page(render_report("t", [Section("s", parts=[Curves({"a": points}, "x", "y", "words", log_y)])]))
+def test_curves_draw_inside_their_frame(points: list[tuple[float, float]]) -> None:
+    page = Page(render_report("t", [Section("s", parts=[Curves({"a": points}, "x", "y", "words")])]))
     marks = [
         (float(x), float(y)) for line in page.every("polyline") for x, y in (p.split(",") for p in str(line["points"]).split())
     ]
     marks += [(float(str(dot["cx"])), float(str(dot["cy"]))) for dot in page.every("circle")]
-    usable = [y for _, y in points if np.isfinite(y) and (y > 0 or not log_y)]
+    usable = [y for _, y in points if np.isfinite(y)]
     assert bool(marks) == bool(usable)
     assert all(0 <= x <= 560 and 0 <= y <= 260 for x, y in marks)
     assert len(marks) <= 1000
@@ -214,6 +204,21 @@ def test_a_falling_loss_falls_on_the_page() -> None:
     heights = [float(point.split(",")[1]) for point in str(line["points"]).split()]
     assert heights == sorted(heights)
     assert np.allclose(np.diff(heights), heights[1] - heights[0], atol=0.11)
+
+
+def test_a_report_is_composed_of_words_and_parts(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text(
+        "## First\n\nAbout {{ what }},\nin one line.\n\n[[table]] Its caption,\nof two lines.\n\n[[none]] Unseen.\n\n"
+        "## Without anything to show\n\nText.\n\n[[none]]\n\n## Text alone\n\nA.\n\nB.\n", "utf-8"
+    )
+    table = Table(("a",), [("x",)])
+    sections = compose(words, {"table": table, "none": None}, what="the truth's <scores>")
+    assert [section.title for section in sections] == ["First", "Text alone"]
+    assert [section.text for section in sections] == ["About the truth's <scores>, in one line.", "A.\n\nB."]
+    assert sections[0].parts == [Table(("a",), [("x",)], "Its caption, of two lines.")]
+    with pytest.raises(KeyError, match="none"):
+        compose(words, {"table": table}, what="scores")
 
 
 def test_write_report_is_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -229,7 +234,7 @@ def test_write_report_is_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_intervals_stand_at_their_values_and_a_figure_is_a_file_of_its_own() -> None:
     rows = [(-1.0, (-1.5, -0.5), (-2.0, 0.0), True), (1.0, (float("nan"), float("nan")), (float("nan"),) * 2, False)]
-    chart = Intervals(("a <1>", "b"), (Panel("Delta E", rows, 0.5),), "less B", "words").chart()
+    chart = Intervals(("a <1>", "b"), (Panel("Delta E", rows, 0.5),), "less B", "words")
     page = Page(chart.html())
     marks = {str(dot["class"]): float(str(dot["cx"])) for dot in page.every("circle")}
     assert list(marks) == ["c3 full", "c2 hollow"]
@@ -240,6 +245,6 @@ def test_intervals_stand_at_their_values_and_a_figure_is_a_file_of_its_own() -> 
     assert ends[0][0] < ends[1][0] < marks["c3 full"] < ends[1][1] < ends[0][1]
     assert sum(ends[1]) / 2 == pytest.approx(marks["c3 full"], abs=0.11)
     curves = Curves({"단청 <1>": [(0.0, 1.0), (1.0, 2.0)]}, "x", "y", "w", spans={"단청 <1>": [(0, 2), (1, 3)]})
-    for drawn in (chart, curves.chart()):
+    for drawn in (chart, curves):
         root = ElementTree.fromstring(drawn.document())
         assert any("<1>" in (text.text or "") for text in root.iter("{http://www.w3.org/2000/svg}text"))

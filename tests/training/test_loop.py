@@ -65,6 +65,17 @@ def test_six_steps_equal_three_then_three(photos, tmp_path, preset):
     assert [{**row, "seconds": 0} for row in a.history] == [{**row, "seconds": 0} for row in b.history]
 
 
+def test_a_share_is_held_out_told_and_written_down(photos, tmp_path):
+    result = train(photos, tmp_path / "m.h5", tiny(), val=0.34)
+    assert result.split == "2 of 6 photographs are held out to validate with, those of one view together"
+    data = read_artifact(tmp_path / "m.h5").data
+    assert (data["photographs"], data["held_out"], data["split"]) == (4, 2, result.split)
+    assert result.val["val_delta_e_2000"] > 0
+    assert result.split in result.page.read_text("utf-8")
+    # They are the same photographs whenever the same command goes on.
+    assert train(photos, tmp_path / "again.h5", tiny(), val="0.34").digest == result.digest
+
+
 @pytest.mark.parametrize("dropout", ["N", "Y"])
 def test_the_validation_scores_are_those_of_the_predictions(photos, tmp_path, dropout):
     # At full size = working size; with PREDICT_DROPOUT a frozen network would score otherwise.

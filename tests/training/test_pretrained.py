@@ -39,6 +39,19 @@ def unet(photos):
     return photos.parent / "unet.h5"
 
 
+def test_a_start_without_the_colorizer_that_comes_along_is_told_once(photos, tmp_path):
+    told = []
+
+    def watch(progress):
+        told.append(progress.message)
+        return progress.images_seen >= 4
+
+    train(photos, tmp_path / "m.h5", tiny(), watch=watch)
+    assert "BEGIN=colorizer" in told[0]
+    assert "NGF = 4 (there 32)" in told[0]
+    assert told[1:] == [""]
+
+
 def weights(path):
     return {name: weight.astype(np.float32) for name, weight in read_artifact(path).weights.items()}
 

@@ -114,7 +114,7 @@ def test_a_file_of_another_kind_and_a_broken_one_are_refused(tmp_path):
 
 def test_what_is_no_photograph_is_refused(photo):
     upscaler = opened(made())
-    with pytest.raises(TypeError, match="uint8 or uint16"):
+    with pytest.raises(ValueError, match="uint8 or uint16"):
         upscaler(float01(photo))
     for pixels in (photo[..., :2], photo[:0], photo[None]):
         with pytest.raises(ValueError, match=r"\(h, w\)"):

@@ -9,11 +9,12 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
 from dancheong.app.train_commands import progress_shown
-from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, resolve
+from dancheong.params import COMMON, ParamError
 from dancheong.system.outputs import check_folder, check_free
 
 if TYPE_CHECKING:
     from dancheong.data.photographs import UnusablePhoto
+    from dancheong.params import Resolved, TableRow
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,9 @@ class _Kind:
     """A category with photographs, and perhaps others that it is scored on."""
 
     name: str
-    resolved: Resolved
+    resolved: "Resolved"
     photos: Path
     val: Path | None
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("train-categories")(train_categories)
 
 
 def train_categories(
@@ -51,6 +47,7 @@ def train_categories(
 
     With --test each category's photographs are colored by its own model and by the one over all, to tell which is better.
     """
+    from dancheong.params import parse_settings
     from dancheong.training.engine import require_extra
     from dancheong.training.loop import check_training
 
@@ -75,13 +72,15 @@ def train_categories(
 
 
 def _kinds(
-    photos: Path, test: Path | None, rows: list[TableRow] | None, settings: dict[str, Any], preset: str
+    photos: Path, test: Path | None, rows: "list[TableRow] | None", settings: dict[str, Any], preset: str
 ) -> list[_Kind]:
     """Each subfolder with its parameters, and all of them together as COMMON.
 
     Raises:
         ParamError: there is no subfolder, or a category of the table has none.
     """
+    from dancheong.params import resolve
+
     folders = {path.name: path for path in sorted(photos.iterdir()) if path.is_dir() and not path.name.startswith(".")} \
         if photos.is_dir() else {}
     if not folders or {"gray", "color"} <= folders.keys():

@@ -1,7 +1,6 @@
 """`dancheong compare`."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import Bar, emit, progress_bar, say
-from dancheong.params import ParamError, Resolved, parse_settings, read_table, resolve
+from dancheong.params import ParamError
 from dancheong.system.outputs import check_folder, check_free, claimed
 
 if TYPE_CHECKING:
@@ -25,11 +24,6 @@ QUICK_SETTINGS = {
 QUICK_SCENES = (48, 12)
 QUICK_SEEDS, SEEDS = 2, 5
 NOTICE = "Generated scenes and a few moments of training: this shows that everything works, not which arm is better."
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(compare)
 
 
 def compare(
@@ -71,7 +65,9 @@ def compare(
     Glare is simulated on PHOTOS; arms that differ in nothing but their glare control are trained on them and judged against
     the clean truth. Ctrl-C saves and exits with code 130; the same command goes on. Finished runs are never repeated.
     """
-    base = _base(table, category, settings, preset, quick, quiet)
+    base, rows = options.effective(table, category, settings, preset, quiet)
+    if quick:
+        base = options.with_own(QUICK_SETTINGS, "quick", rows, category, settings, preset)
     from dancheong.experiment.arms import chosen_arms, own_arm
     from dancheong.experiment.experiment import Plan
     from dancheong.experiment.experiment import compare as run
@@ -101,18 +97,6 @@ def compare(
         raise typer.Exit(130)
     emit(result.record, as_json, [*result.verdict, f"report: {result.record['report']}"])
     raise typer.Exit(1 if result.failures else 0)
-
-
-def _base(
-    table: str | None, category: str | None, settings: list[str] | None, preset: str, quick: bool, quiet: bool
-) -> Resolved:
-    base = options.effective(table, category, settings, preset, quiet)[0]
-    if not quick:
-        return base
-    free = ("default", f"preset {preset}")
-    own = {name: value for name, value in QUICK_SETTINGS.items() if base.origins[name.lower()] in free}
-    resolved = resolve(read_table(table) if table else None, category, {**own, **parse_settings(settings or [])}, preset)
-    return replace(resolved, origins={**resolved.origins, **{name.lower(): "quick" for name in own}})
 
 
 def _given(photos: Path | None, test: Path | None) -> tuple[Path, Path]:

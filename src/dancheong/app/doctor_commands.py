@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 _SHOWN_FILES = 5
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(doctor)
-
-
 def doctor(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Photographs to train on; see docs/data.md.")],
     test: Annotated[

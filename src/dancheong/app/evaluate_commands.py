@@ -8,14 +8,8 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
 from dancheong.app.model_argument import model_path, split_model
-from dancheong.params import ParamError, parse_settings
+from dancheong.params import ParamError
 from dancheong.system.outputs import check_free
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(demo)
-    app.command()(evaluate)
 
 
 def evaluate(
@@ -56,7 +50,7 @@ def evaluate(
     from dancheong.evaluation.evaluate import evaluate as run
     from dancheong.evaluation.hint_curve import hint_curve
     from dancheong.evaluation.pages import write_evaluation_page
-    from dancheong.evaluation.trade import trade, trade_section
+    from dancheong.evaluation.trade import trade
     from dancheong.prediction.colorizer import Colorizer
 
     report = None if output is None else output / "report.html"
@@ -74,8 +68,7 @@ def evaluate(
         with progress_bar("giving hints", 1.0, quiet) as bar:
             curve = hint_curve(colorizer, photos, counts, watch=lambda done, total: bar(done / total))
     if report is not None:
-        more = [trade_section(points)] if points else []
-        write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}", more)
+        write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}", points)
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
     for name, error in result.failures:
@@ -128,10 +121,11 @@ def demo(
     quiet: options.Quiet = False,
 ) -> None:
     """The main job on built-in scenes: train, predict unseen ones, evaluate, report. Minutes on two cores."""
-    from dancheong.app.demo import demo_params, run_demo
+    from dancheong.app.demo import DEMO_SETTINGS, run_demo
 
     check_free([output / "demo.h5", output / "report.html"], overwrite)
-    resolved = demo_params(options.table_rows(table, quiet), category, parse_settings(settings or []))
+    rows = options.table_rows(table, quiet)
+    resolved = options.with_own(DEMO_SETTINGS, "demo", rows, category or (None if rows is not None else "DEMO"), settings)
     with progress_bar("demo", 1.0, quiet) as bar:
         result = run_demo(output, resolved, lambda text: say(text, quiet), bar)
     emit(result, as_json, [

@@ -1,5 +1,6 @@
 """The command line: `dancheong COMMAND`. Exit code 0: all well; 1: some input failed; 2: bad usage or parameter."""
 
+import os
 import signal
 import sys
 from typing import Annotated, NoReturn
@@ -7,20 +8,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from dancheong import __version__
-from dancheong.app import (
-    category_commands,
-    compare_commands,
-    doctor_commands,
-    evaluate_commands,
-    model_commands,
-    models_commands,
-    predict_commands,
-    serve_commands,
-    table_commands,
-    train_commands,
-    upscale_commands,
-)
+from dancheong.app import models_commands, table_commands
+from dancheong.app.category_commands import train_categories
+from dancheong.app.compare_commands import compare
 from dancheong.app.console import emit, say
+from dancheong.app.doctor_commands import doctor
+from dancheong.app.evaluate_commands import demo, evaluate
+from dancheong.app.import_commands import import_model
+from dancheong.app.model_commands import export, inspect
+from dancheong.app.predict_commands import filter_, manifest, predict
+from dancheong.app.serve_commands import serve
+from dancheong.app.train_commands import train
+from dancheong.app.upscale_commands import train_upscaler, upscale
 from dancheong.params import DancheongError
 
 app = typer.Typer(
@@ -45,11 +44,11 @@ def _root(
     """Options before the command."""
 
 
-for module in (
-    evaluate_commands, train_commands, category_commands, predict_commands, model_commands, compare_commands,
-    doctor_commands, serve_commands, upscale_commands,
+for command in (
+    demo, evaluate, train, train_categories, predict, filter_, manifest, inspect, export, compare, doctor, serve, upscale,
+    train_upscaler, import_model,
 ):
-    module.register(app)
+    app.command(command.__name__.strip("_").replace("_", "-"))(command)
 app.add_typer(table_commands.app, name="params")
 app.add_typer(models_commands.app, name="models")
 
@@ -59,6 +58,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may not know every letter of a file name; showing a stand-in beats stopping.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # Threads of torch that wait for each other spin for some 14 ms before they sleep. On a busy machine they wait for threads
+    # whose turn has not come, and take it from them. Half a millisecond is enough for those that are at work.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # A polite kill ends as Ctrl-C does: what is half-written is removed. A training and the page have handlers of their own.
     signal.signal(signal.SIGTERM, _terminate)
     try:

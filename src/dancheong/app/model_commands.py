@@ -9,7 +9,6 @@ from dancheong.app import options
 from dancheong.app.console import emit
 from dancheong.app.model_argument import model_path, split_model
 from dancheong.params import ParamError
-from dancheong.params.schema import format_value
 from dancheong.system.outputs import check_free, check_name
 
 ModelFile = Annotated[
@@ -18,15 +17,10 @@ ModelFile = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(inspect)
-    app.command()(export)
-
-
 def inspect(file: ModelFile = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show everything a model file says of itself."""
     from dancheong.artifact import read_artifact
+    from dancheong.params.schema import format_value
 
     model = model_path(file, quiet)
     artifact = read_artifact(model)
@@ -56,31 +50,34 @@ def export(
     words: Annotated[
         list[Path],
         typer.Argument(
-            metavar="[MODEL.h5] OUT.onnx",
-            help="The file to write; before it what `dancheong train` wrote, else the model that comes along is exported.",
+            metavar="[MODEL.h5] OUT",
+            help="The file to write, .onnx or .safetensors; before it what `dancheong train` wrote, else the model that comes "
+            "along is exported.",
         ),
     ],
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the network as one ONNX file for any ONNX runtime, and compare both."""
-    given, outputs = split_model(words, "the ONNX file to write was expected")
+    """Write the network as one ONNX file for any ONNX runtime, or its weights as safetensors, and compare both."""
+    given, outputs = split_model(words, "the file to write was expected")
     if len(outputs) > 1:
-        raise ParamError(f"{outputs[1]}: one ONNX file to write was expected, and before it a model file (.h5) or none")
+        raise ParamError(f"{outputs[1]}: one file to write was expected, and before it a model file (.h5) or none")
     output, model = outputs[0], model_path(given, quiet)
-    check_name(output, ".onnx", "an exported network")
+    is_onnx = output.suffix.lower() != ".safetensors"
+    if is_onnx:
+        check_name(output, ".onnx", "an exported network")
     check_free([output], overwrite)
     from dancheong.artifact import read_artifact
-    from dancheong.runtime.network import export_onnx
+    from dancheong.runtime.network import export_onnx, export_safetensors
 
     artifact = read_artifact(model)
-    difference = export_onnx(artifact, output)
+    difference = (export_onnx if is_onnx else export_safetensors)(artifact, output)
     lacks = ["preparation, light reflection, full size and file formats: it is the network alone, from [-1, 1] to [-1, 1]"]
     if artifact.params.predict_dropout:
         lacks.append("PREDICT_DROPOUT = Y: dropout and batch statistics are frozen in it, hence the difference to `predict`")
     record = {"model": str(model), "output": str(output), "max_difference": difference, "cannot_carry": lacks}
     emit(record, as_json, [
         f"{output}: largest difference to what `predict` computes {difference:.2e}",
-        *(f"an ONNX file cannot carry {lack}" for lack in lacks),
+        *(f"{'an ONNX' if is_onnx else 'a safetensors'} file cannot carry {lack}" for lack in lacks),
     ])

@@ -1,14 +1,15 @@
-"""`dancheong models`: the networks that come with the program."""
+"""`dancheong models`: the networks that come along, cards of models, and models that are shared."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit
+from dancheong.app.console import emit, say
 from dancheong.params import ParamError
 
-app = typer.Typer(help="The networks that come with the program.", invoke_without_command=True)
+app = typer.Typer(help="Networks that come along, cards, and models to share.", invoke_without_command=True)
 
 
 @app.callback()
@@ -19,14 +20,21 @@ def models(context: typer.Context) -> None:
 
 
 @app.command("list")
-def list_(as_json: options.Json = False, quiet: options.Quiet = False) -> None:
+def list_(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FOLDER]...", help="Also the model files of these folders.")
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
     """List the networks that come along: size, what each learned from, its scores, and the digest that manifests name."""
-    from dancheong.prediction.shipped import shipped_models
+    from dancheong.prediction.shipped import facts_of, shipped_models
 
-    found = [
-        {"name": model.name, "file": str(model.path), "bytes": model.path.stat().st_size, **model.facts}
-        for model in shipped_models()
-    ]
+    found = [{"name": model.name, "file": str(model.path), "bytes": model.path.stat().st_size, **model.facts}
+             for model in shipped_models()]
+    for path in [path for folder in folders or [] for path in sorted(folder.rglob("*.h5"))]:
+        if text := _card_of(path, quiet):
+            found.append({"name": path.stem, "file": str(path), "bytes": path.stat().st_size, **facts_of(text)})
     lines = [
         line for model in found
         for line in (f"{model['name']}: {model['bytes']:,} bytes",
@@ -37,14 +45,73 @@ def list_(as_json: options.Json = False, quiet: options.Quiet = False) -> None:
 
 @app.command()
 def card(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="colorizer, upscaler or glare-detector.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="colorizer, upscaler, glare-detector, or a model file (.h5).")],
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Print the card of a network: what it learned from, its scores, its limits, its license."""
+    from dancheong.artifact import read_artifact
     from dancheong.prediction.shipped import shipped_models
+    from dancheong.report.card import model_card
 
     cards = {model.name: model for model in shipped_models()}
-    if name not in cards:
-        raise ParamError(f"no network of the name {name} comes along; there are {', '.join(cards)}")
-    emit({"name": name, "file": str(cards[name].path), "card": cards[name].card}, as_json, [cards[name].card.rstrip("\n")])
+    if name in cards:
+        path, text = cards[name].path, cards[name].card
+    elif name.lower().endswith(".h5"):
+        path = Path(name)
+        text = model_card(path.stem, read_artifact(path))
+    else:
+        raise ParamError(f"no network of the name {name} comes along; there are {', '.join(cards)}, or give a model file (.h5)")
+    emit({"name": name, "file": str(path), "card": text}, as_json, [text.rstrip("\n")])
+
+
+@app.command()
+def pull(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A folder or a model file, https://..., or hf://OWNER/NAME[/FILE][@REVISION].")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL.h5", help="The model file to write.")],
+    sha256: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="sha256 of the file, which `models push` tells; https:// needs it.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Fetch a model that somebody shares, and check it. No other command ever fetches one."""
+    from dancheong.app.model_exchange import pull as run
+    from dancheong.system.outputs import check_free, check_name
+
+    check_name(output, ".h5", "a model file")
+    check_free([output], overwrite)
+    digest, artifact = run(source, output, sha256)
+    record = {"source": source, "model": str(output), "sha256": digest, "digest": artifact.digest, "kind": artifact.kind}
+    emit(record, as_json, [f"{output}: {artifact.kind}, sha256 {digest}", f"its card: dancheong models card {output}"])
+
+
+@app.command()
+def push(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="What `dancheong train` wrote.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A folder, or hf://OWNER/NAME (extra hub).")],
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Share a model: the file, its card and its digest, in a folder that a web server may show, or in a repository."""
+    from dancheong.app.model_exchange import push as run
+
+    digest, written = run(model, target, overwrite)
+    record = {"model": str(model), "target": target, "sha256": digest, "written": written}
+    emit(record, as_json, [f"written: {one}" for one in written] + [f"sha256 {digest} (models pull --sha256 checks it)"])
+
+
+def _card_of(path: Path, quiet: bool) -> str:
+    """The card of a file in a folder; empty, and told, where it is no model file."""
+    from dancheong.artifact import ArtifactError, read_artifact
+    from dancheong.report.card import model_card
+
+    try:
+        return model_card(path.stem, read_artifact(path))
+    except ArtifactError as error:
+        say(f"left out: {error}", quiet)
+        return ""

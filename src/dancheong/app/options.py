@@ -1,16 +1,17 @@
 """Options that every command shares, and what they mean together."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dancheong.app.console import say
-from dancheong.params import COMMON, ParamError, Resolved, TableRow, parse_settings, read_table, resolve
-from dancheong.params.schema import AT_PREDICTION
-from dancheong.params.sources import redact_password
-from dancheong.params.sources.layout import plain_category
-from dancheong.params.table import PRESETS, removed_notes, unused_notes
+from dancheong.params import COMMON, ParamError
+
+if TYPE_CHECKING:
+    from dancheong.params import Resolved, TableRow
 
 Table = Annotated[str | None, typer.Option("--params", help="Parameter table: .csv, .xlsx or a database URL.", metavar="TABLE")]
 PredictionTable = Annotated[
@@ -35,11 +36,19 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 OutputDir = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.", metavar="DIR")]
 Runtime = Annotated[str, typer.Option("--runtime", help="auto, onnx, openvino (extra fast) or torch.")]
 
+Device = Annotated[
+    str | None,
+    typer.Option("--device", help="Where to predict: auto, cpu, cuda, coreml, directml or openvino-gpu (docs/faq.md)."),
+]
 
-def table_rows(table: str | None, quiet: bool = False) -> list[TableRow] | None:
+
+def table_rows(table: str | None, quiet: bool = False) -> "list[TableRow] | None":
     """The rows of the table that --params names, None without one; of rows that are no parameters any more it is said so."""
     if not table:
         return None
+    from dancheong.params import read_table
+    from dancheong.params.table import removed_notes
+
     rows = read_table(table)
     for note in removed_notes(rows):
         say(f"dancheong: {note}", quiet)
@@ -48,11 +57,15 @@ def table_rows(table: str | None, quiet: bool = False) -> list[TableRow] | None:
 
 def effective(
     table: str | None, category: str | None, settings: list[str] | None, preset: str = "default", quiet: bool = False
-) -> tuple[Resolved, list[TableRow] | None]:
+) -> "tuple[Resolved, list[TableRow] | None]":
     """The effective parameters and the rows of the table (None without one).
 
     A table that `params init` wrote has a row for everything, so nothing of a preset is left: that is said.
     """
+    from dancheong.params import parse_settings, resolve
+    from dancheong.params.sources import redact_password
+    from dancheong.params.table import PRESETS
+
     rows = table_rows(table, quiet)
     resolved = resolve(rows, category, parse_settings(settings or []), preset)
     _say_unused(rows or [], category, quiet)
@@ -71,7 +84,23 @@ def effective(
     return resolved, rows
 
 
-def _say_unused(rows: list[TableRow], category: str | None, quiet: bool) -> None:
+def with_own(
+    own: Mapping[str, Any], command: str, rows: "list[TableRow] | None", category: str | None, settings: list[str] | None,
+    preset: str = "default",
+) -> "Resolved":
+    """The effective parameters, with a command's own values where neither the table nor a setting says anything."""
+    from dancheong.params import parse_settings, resolve
+
+    given = parse_settings(settings or [])
+    origins = resolve(rows, category, given, preset).origins
+    values = {name: value for name, value in own.items() if origins[name.lower()] in ("default", f"preset {preset}")}
+    resolved = resolve(rows, category, {**values, **given}, preset)
+    return replace(resolved, origins={**resolved.origins, **{name.lower(): command for name in values}})
+
+
+def _say_unused(rows: "list[TableRow]", category: str | None, quiet: bool) -> None:
+    from dancheong.params.table import unused_notes
+
     for note in unused_notes(rows, category):
         say(f"dancheong: {note}", quiet)
 
@@ -89,6 +118,10 @@ def at_prediction(
 
     Without `category` the rows of the model's own category count over COMMON, where the table has any.
     """
+    from dancheong.params import parse_settings, resolve
+    from dancheong.params.schema import AT_PREDICTION
+    from dancheong.params.sources.layout import plain_category
+
     if category and not table:
         raise ParamError(f"--category {category} chooses rows of a table: give --params TABLE as well")
     given = {name.lower(): value for name, value in parse_settings(settings or []).items()}

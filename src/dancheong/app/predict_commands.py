@@ -3,20 +3,22 @@
 import gc
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
 from dancheong.app.model_argument import model_path, split_model
+from dancheong.app.watch_commands import check_stream, color_stream
+from dancheong.app.watch_commands import watch as run_watch
 from dancheong.params import ParamError
 
 if TYPE_CHECKING:
-    from dancheong.prediction.folder import FileResult
+    from dancheong.prediction.folder import FileResult, FolderOptions
 
 _SHOWN_FILES = 20
 Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Photographs, or folders of them.")]
@@ -29,19 +31,13 @@ Strip = Annotated[
 Drawn = Annotated[Path | None, typer.Option(metavar="DIR", help="Masks drawn by hand: PNG of the same stems.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(predict)
-    app.command("filter")(filter_)
-    app.command()(manifest)
-
-
 def predict(
     words: Annotated[
         list[Path],
         typer.Argument(
             metavar="[MODEL.h5] INPUT...",
-            help="Photographs, or folders of them; before them what `dancheong train` wrote, else the model that comes along.",
+            help="Photographs, or folders of them; - is standard input. Before them what `dancheong train` wrote, else the "
+            "model that comes along.",
         ),
     ],
     output: Annotated[
@@ -49,7 +45,11 @@ def predict(
         typer.Option("-o", "--output", metavar="DIR",
                      help="Folder for the results; without it NAME_colored goes beside each photograph."),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and color what comes into the folders, until Ctrl-C.")
+    ] = False,
     runtime: options.Runtime = "auto",
+    device: options.Device = None,
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, from 1.")] = None,
     jobs: Annotated[
         int | None,
@@ -76,6 +76,9 @@ def predict(
             help="For SR_SCALE=2 or 4: UP.h5, or .safetensors of others (extra spandrel); without it the one that comes along.",
         ),
     ] = None,
+    pages: Annotated[
+        Literal["first", "all"], typer.Option(help="Of a TIFF with several pages the first, or each: NAME, NAME_p2, ...")
+    ] = "first",
     strip: Strip = None,
     sign: Annotated[
         Path | None, typer.Option(metavar="CERT", help="Certificates in PEM, for Content Credentials (extra c2pa).")
@@ -94,39 +97,47 @@ def predict(
     given, inputs = split_model(words, "photographs or folders of them were expected")
     if (sign is None) != (key is None):
         raise ParamError("--sign and --key go together: the certificates, and the private key of the first of them")
+    is_stream = check_stream(inputs, output, as_json)
     # All cores work on a single photograph; of many, each core works on one.
-    threads = None if runtime == "torch" or (len(inputs) == 1 and inputs[0].is_file()) else 1
+    threads = None if runtime == "torch" or is_stream or (len(inputs) == 1 and inputs[0].is_file()) else 1
     if threads == 1:
         limit_libraries_to_one_thread()
     with _without_garbage_collection():
         from dancheong.prediction.colorizer import Colorizer
         from dancheong.prediction.credentials import Signing
-        from dancheong.prediction.folder import FolderOptions, predict_files
+        from dancheong.prediction.folder import predict_files
         from dancheong.prediction.manifest import manifest_name
         from dancheong.upscaling.upscaler import Upscaler
 
         part = _parse_shard(shard)
         model = model_path(given, quiet)
+        asked = options.at_prediction(table, category, settings, model, quiet)
         colorizer = Colorizer.open(
-            model, runtime=runtime, threads=threads, **options.at_prediction(table, category, settings, model, quiet)
+            model, runtime=runtime, threads=threads, **asked | ({} if device is None else {"device": device})
         )
-    manifest: Path | None = None
+        for note in colorizer.device_notes:
+            say(f"dancheong: {note}")
+    listed: Path | None = None
     if output is not None:
-        manifest = output / manifest_name(part)
+        listed = output / manifest_name(part)
     elif folders := [path for path in inputs if path.is_dir() and os.access(path, os.W_OK)]:
         # Photographs that are named alone get their results and nothing more.
-        manifest = folders[0] / manifest_name(part, beside=True)
-    began, left_out = time.monotonic(), LeftOutFiles()
-    with progress_bar("coloring", 1.0, quiet) as bar:
-        wanted = FolderOptions(
-            overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
-            progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
-            confidence_dir=confidence, manifest=manifest, workers=jobs, cluster=cluster, left_out=left_out, strip=strip,
-            sign=None if sign is None or key is None else Signing(sign, key), hints=hints,
-        )
-        enlarger = None if upscaler is None else Upscaler.open(upscaler, threads=threads)
-        results = predict_files(colorizer, inputs, output, wanted, enlarger)
-    report(results, left_out, as_json, quiet, time.monotonic() - began, manifest, model)
+        listed = folders[0] / manifest_name(part, beside=True)
+    enlarger = None if upscaler is None else Upscaler.open(upscaler, threads=threads)
+
+    def work(wanted: "FolderOptions") -> "list[FileResult]":
+        if is_stream:
+            color_stream(colorizer, wanted, enlarger, quiet)
+        if watch:
+            run_watch(colorizer, inputs, output, wanted, enlarger, as_json, quiet)
+        return predict_files(colorizer, inputs, output, wanted, enlarger)
+
+    run_over_files(
+        "coloring", work, as_json, quiet, listed, model,
+        overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
+        confidence_dir=confidence, workers=jobs, cluster=cluster, strip=strip,
+        sign=None if sign is None or key is None else Signing(sign, key), pages=pages, hints=hints,
+    )
 
 
 def filter_(
@@ -145,17 +156,12 @@ def filter_(
 ) -> None:
     """Find and correct light reflection, without coloring. Writes the masks it used where asked."""
     resolved, _ = options.effective(table, category, settings)
-    from dancheong.prediction.folder import FolderOptions, filter_files
+    from dancheong.prediction.folder import filter_files
 
-    began, left_out = time.monotonic(), LeftOutFiles()
-    with progress_bar("filtering", 1.0, quiet) as bar:
-        wanted = FolderOptions(
-            overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet,
-            progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
-            left_out=left_out, strip=strip,
-        )
-        results = filter_files(resolved.params, inputs, output, wanted)
-    report(results, left_out, as_json, quiet, time.monotonic() - began)
+    run_over_files(
+        "filtering", lambda wanted: filter_files(resolved.params, inputs, output, wanted), as_json, quiet,
+        overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, strip=strip,
+    )
 
 
 def manifest(
@@ -179,18 +185,11 @@ def manifest(
     failed = [row for row in rows if row.status == "failed"]
     for path in paths:
         say(f"read: {path}", quiet)
-    emit(
-        {
-            "manifests": list(map(str, paths)), "summary": counts,
-            "failed": [{"file": row.file, "error": row.error} for row in failed],
-        },
-        as_json,
-        [f"failed: {row.file}: {row.error}" for row in failed] + [
-            f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} found done, "
-            f"{counts['failed']} failed; {counts['left_out']} other files left out; light reflection in "
-            f"{counts['with_glare']}; {counts['seconds']} s of work"
-        ],
-    )
+    failures = [{"file": row.file, "error": row.error} for row in failed]
+    emit({"manifests": list(map(str, paths)), "summary": counts, "failed": failures}, as_json, [
+        *(f"failed: {row.file}: {row.error}" for row in failed),
+        f"{_counted(counts, 'found done')}; {counts['seconds']} s of work",
+    ])
 
 
 @contextmanager
@@ -216,24 +215,34 @@ def limit_libraries_to_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-class LeftOutFiles(list[tuple[Path, str]]):
-    """Files of the folders that are no photographs, with reasons: what `FolderOptions.left_out` is called with."""
+def run_over_files(
+    title: str, work: "Callable[[FolderOptions], list[FileResult]]", as_json: bool, quiet: bool, manifest: Path | None = None,
+    model: Path | None = None, **wanted: Any,
+) -> NoReturn:
+    """Do the work over photographs beside a progress bar, say what came of each, and leave with the exit code that it means.
 
-    def __call__(self, path: Path, reason: str) -> None:
-        """Keep one."""
-        self.append((path, reason))
+    Args:
+        title: of the bar.
+        work: gets the options that are `wanted`.
+        manifest: where all files are named; None: nowhere.
+        model: that colors; None for work without one.
 
-
-def report(
-    results: list["FileResult"], left_out: LeftOutFiles, as_json: bool, quiet: bool, seconds: float,
-    manifest: Path | None = None, model: Path | None = None,
-) -> None:
-    """Say what came of each photograph, and leave with the exit code that it means."""
+    Raises:
+        typer.Exit: always; with code 1 where a photograph failed.
+    """
+    from dancheong.prediction.folder import FolderOptions
     from dancheong.prediction.manifest import summary
 
-    counts = {**summary(results), "left_out": len(left_out)}
-    for path, reason in left_out[:_SHOWN_FILES]:
-        say(f"left out: {path}: {reason}", quiet)
+    began = time.monotonic()
+    left_out: list[dict[str, str]] = []
+    with progress_bar(title, 1.0, quiet) as bar:
+        results = work(FolderOptions(
+            progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
+            left_out=lambda path, reason: left_out.append({"file": str(path), "reason": reason}), manifest=manifest, **wanted,
+        ))
+    seconds = time.monotonic() - began
+    for one in left_out[:_SHOWN_FILES]:
+        say(f"left out: {one['file']}: {one['reason']}", quiet)
     if left_out[_SHOWN_FILES:]:
         all_of_them = "--json names all" if manifest is None else f"{manifest} names all"
         say(f"left out: {len(left_out) - _SHOWN_FILES} more files; {all_of_them}", quiet)
@@ -242,24 +251,22 @@ def report(
             say(f"failed: {result.input}: {result.error}")
         for note in result.notes:
             say(f"note: {result.input}: {note}")
+    counts = {**summary(results), "left_out": len(left_out)}
     rate = round(counts["ok"] / seconds, 3) if seconds else 0.0
-    more = {name: str(path) for name, path in (("model", model), ("manifest", manifest)) if path is not None}
-    record = {
-        "files": [result.record() for result in results], "images_per_second": rate, "summary": counts,
-        "left_out": [{"file": str(path), "reason": reason} for path, reason in left_out], **more,
-    }
-    closing = (
-        f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} there already, "
-        f"{counts['failed']} failed; {counts['left_out']} other files left out; light reflection in {counts['with_glare']}; "
-        f"{rate} images/s"
-    )
-    emit(
-        record,
-        as_json,
-        [f"{result.status}: {result.input} -> {result.output}" for result in results]
-        + [closing] + ([] if manifest is None else [f"manifest: {manifest}"]),
-    )
+    places = {name: str(path) for name, path in (("model", model), ("manifest", manifest)) if path is not None}
+    files = [result.record() for result in results]
+    emit({"files": files, "images_per_second": rate, "summary": counts, "left_out": left_out, **places}, as_json, [
+        *(f"{result.status}: {result.input} -> {result.output}" for result in results),
+        f"{_counted(counts, 'there already')}; {rate} images/s", *([f"manifest: {manifest}"] if manifest else []),
+    ])
     raise typer.Exit(1 if counts["failed"] else 0)
+
+
+def _counted(counts: Mapping[str, Any], skipped: str) -> str:
+    return (
+        f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} {skipped}, "
+        f"{counts['failed']} failed; {counts['left_out']} other files left out; light reflection in {counts['with_glare']}"
+    )
 
 
 def _parse_shard(text: str | None) -> tuple[int, int] | None:

@@ -9,11 +9,6 @@ from dancheong.app import options
 from dancheong.app.console import emit, say
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(serve)
-
-
 def serve(
     model: Annotated[
         list[Path] | None,
@@ -24,10 +19,14 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 7860,
     models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder whose models are offered, and where trained models are kept.")
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False,
+                     help="Folder whose models are offered, and where trained models are kept."),
     ] = None,
     photos: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Folder that may be trained on; repeatable. None: zips only.")
+        list[Path] | None,
+        typer.Option(metavar="DIR", exists=True, file_okay=False, resolve_path=True,
+                     help="Folder that may be trained on; repeatable. None: zips only."),
     ] = None,
     max_upload_mb: Annotated[int, typer.Option(min=1, help="Largest upload, all its files together.")] = 500,
     line: Annotated[int, typer.Option(min=0, help="How many visitors may wait while another's photographs are colored.")] = 8,
@@ -47,7 +46,7 @@ def serve(
     from dancheong.app.web.server import Options, serve
 
     asked = Options(
-        host, port, tuple(model or ()), models, tuple(path.resolve() for path in photos or ()), max_upload_mb, line,
+        host, port, tuple(model or ()), models, tuple(photos or ()), max_upload_mb, line,
         options.at_prediction(None, None, settings), keep, keep_hours,
     )
     say("dancheong: starting; Ctrl-C ends the page. What visitors have brought is there when it starts again", quiet)

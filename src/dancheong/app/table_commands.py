@@ -1,16 +1,16 @@
 """`dancheong params`: write, show, check and copy parameter tables."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, say
-from dancheong.params import COMMON, ParamError, TableRow, complete_rows, read_table, resolve, write_table
-from dancheong.params.schema import REMOVED, ROWS, by_level, format_value
-from dancheong.params.sources import redact_password, table_exists
-from dancheong.params.table import unused_notes
+from dancheong.params import COMMON, ParamError
+
+if TYPE_CHECKING:
+    from dancheong.params import TableRow
 
 app = typer.Typer(help="Write, show, check and copy parameter tables.", no_args_is_help=True)
 
@@ -30,6 +30,8 @@ def init(
     quiet: options.Quiet = False,
 ) -> None:
     """Write a complete table with a comment on every row, the basic parameters first."""
+    from dancheong.params import complete_rows
+
     rows = complete_rows(preset)
     vivid = next(row for row in rows if row.name == "VIVID")
     _write(table, rows + [replace(vivid, category=name) for name in category or ()], overwrite, as_json)
@@ -51,6 +53,8 @@ def show(
 
     With --json the object holds all parameters.
     """
+    from dancheong.params.schema import ROWS, by_level, format_value
+
     resolved, _ = options.effective(table, category, settings, preset, quiet)
     params, origins = resolved.params, resolved.origins
     names = [
@@ -71,6 +75,11 @@ def show(
 @app.command()
 def check(table: TableLocation, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Validate a table for every category it has."""
+    from dancheong.params import resolve
+    from dancheong.params.schema import REMOVED
+    from dancheong.params.sources import redact_password
+    from dancheong.params.table import unused_notes
+
     rows = options.table_rows(table, quiet) or []
     categories = [COMMON, *sorted({row.category.upper() for row in rows if row.use} - {COMMON})]
     for category in categories:
@@ -91,10 +100,15 @@ def copy(
     quiet: options.Quiet = False,
 ) -> None:
     """Copy a table to another place, among .csv, .xlsx and databases."""
+    from dancheong.params import read_table
+
     _write(destination, read_table(source), overwrite, as_json)
 
 
-def _write(location: str, rows: list[TableRow], overwrite: bool, as_json: bool) -> None:
+def _write(location: str, rows: "list[TableRow]", overwrite: bool, as_json: bool) -> None:
+    from dancheong.params import write_table
+    from dancheong.params.sources import redact_password, table_exists
+
     shown = redact_password(location)
     if not overwrite and table_exists(location):
         raise ParamError(f"{shown}: a table is there already; --overwrite replaces it")

@@ -9,21 +9,20 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.params import Params
 
 if TYPE_CHECKING:
+    from dancheong.params import Params
     from dancheong.training.session import Progress, Remark, TrainResult
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(train)
 
 
 def train(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photographs; see docs/data.md.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL.h5", help="The model file to write.")],
-    val: Annotated[Path | None, typer.Option(metavar="PHOTOS", help="Photographs kept out of the training.")] = None,
+    val: Annotated[
+        str | None,
+        typer.Option(metavar="PHOTOS|SHARE", help="Photographs kept out of the training, or the share of PHOTOS to keep out, "
+                     "as .1: those of one view stay together, and those of one subfolder if it can be."),
+    ] = None,
     init: Annotated[
         Path | None, typer.Option(metavar="MODEL.h5", help="Begin with the network and the weights of this model.")
     ] = None,
@@ -57,6 +56,7 @@ def train(
     Ctrl-C saves and exits with code 130; --resume goes on.
     """
     resolved, _ = options.effective(table, category, settings, preset, quiet)
+    from dancheong.data.hold_out import share_of
     from dancheong.training.engine import is_first_process, require_extra
     from dancheong.training.loop import check_training
     from dancheong.training.loop import train as run
@@ -64,11 +64,12 @@ def train(
 
     require_extra()
     check_training(resolved.params)
+    share_of(val)
     say_if_nothing_to_resume(output, resume, quiet)
     counts: dict[str, int] | None = None
     remarks: list[Remark] = []
     if doctor and not resume and is_first_process():
-        counts, remarks = _diagnosis(photos, val, resolved.params, quiet)
+        counts, remarks = _diagnosis(photos, Path(val) if val and not share_of(val) else None, resolved.params, quiet)
     events = tensorboard_installed() and log_dir is not None if tensorboard is None else tensorboard
     with progress_shown("training", quiet) as watch:
         result = run(
@@ -114,6 +115,8 @@ def emit_result(result: "TrainResult", unit: str, as_json: bool, quiet: bool, mo
         raise typer.Exit
     for refusal in result.refusals:
         say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
+    if result.split:
+        say(result.split, quiet)
     if result.stopped:
         say(f"stopped after {result.images_seen} {unit}; the same command with --resume goes on", quiet)
     speed = f"{result.images_per_second:.1f} {unit}/s"
@@ -121,6 +124,7 @@ def emit_result(result: "TrainResult", unit: str, as_json: bool, quiet: bool, mo
         "model": str(result.model), "images_seen": result.images_seen, "seconds": round(result.seconds, 2),
         "images_per_second": round(result.images_per_second, 2), "losses": result.losses, "val": result.val or None,
         "left_out": [vars(refusal) for refusal in result.refusals], "stopped": result.stopped, "page": str(result.page),
+        "split": result.split or None,
         **(more or {}),
     }
     emit(summary, as_json, [
@@ -140,7 +144,7 @@ def say_if_nothing_to_resume(model: Path, resume: bool, quiet: bool) -> None:
 
 
 def _diagnosis(
-    photos: Path, val: Path | None, params: Params, quiet: bool
+    photos: Path, val: Path | None, params: "Params", quiet: bool
 ) -> tuple[dict[str, int] | None, "list[Remark]"]:
     """What the doctor finds, as counts by kind and as lines for the page.
 

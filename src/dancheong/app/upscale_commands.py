@@ -1,23 +1,15 @@
 """`dancheong upscale` and `dancheong train-upscaler`."""
 
-import time
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import progress_bar
-from dancheong.app.predict_commands import Inputs, LeftOutFiles, Overwrite, Strip, report
+from dancheong.app.predict_commands import Inputs, Overwrite, Strip, run_over_files
 from dancheong.app.train_commands import emit_result, progress_shown, say_if_nothing_to_resume
 
 Scale = Annotated[Literal["2", "4"] | None, typer.Option(help="Enlargement; as --set SR_SCALE.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(upscale)
-    app.command("train-upscaler")(train_upscaler)
 
 
 def upscale(
@@ -41,21 +33,15 @@ def upscale(
 ) -> None:
     """Enlarge photographs, gray or color, 8 or 16 bits, as they are."""
     resolved, _ = options.effective(table, category, settings)
-    from dancheong.prediction.folder import FolderOptions, upscale_files
+    from dancheong.prediction.folder import upscale_files
     from dancheong.upscaling.upscaler import Upscaler
 
-    began, left_out = time.monotonic(), LeftOutFiles()
-    upscaler = Upscaler.open(model)
-    wanted = scale or resolved.params.sr_scale
-    with progress_bar("enlarging", 1.0, quiet) as bar:
-        run_options = FolderOptions(
-            overwrite, strip=strip, left_out=left_out,
-            progress=lambda result, done, total: bar(done / total, result.input.name),
-        )
-        results = upscale_files(
-            upscaler, inputs, output, None if wanted == "1" else int(wanted), resolved.params, run_options
-        )
-    report(results, left_out, as_json, quiet, time.monotonic() - began)
+    upscaler, times = Upscaler.open(model), int(scale or resolved.params.sr_scale)
+    run_over_files(
+        "enlarging",
+        lambda wanted: upscale_files(upscaler, inputs, output, None if times == 1 else times, resolved.params, wanted),
+        as_json, quiet, overwrite=overwrite, strip=strip,
+    )
 
 
 def train_upscaler(

@@ -90,8 +90,11 @@ def as_stored(weight: NDArray[Any]) -> NDArray[np.floating[Any]]:
     return half if np.isfinite(half).all() else weight.astype("<f4")
 
 
-def write_artifact(path: str | Path, artifact: Artifact) -> str:
+def write_artifact(path: str | Path, artifact: Artifact, exact: bool = False) -> str:
     """Write a model file, whole or not at all. The same content gives the same bytes.
+
+    Args:
+        exact: keep float32 weights as they are, because the network is to answer as another program's does.
 
     Returns:
         The digest of the content.
@@ -102,7 +105,7 @@ def write_artifact(path: str | Path, artifact: Artifact) -> str:
     """
     path = Path(path)
     try:
-        members = _members(artifact)
+        members = _members(artifact, exact)
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
     with whole_file(path) as temporary:
@@ -133,7 +136,7 @@ def read_artifact(path: str | Path) -> Artifact:
         raise ArtifactError(f"{path}: the model file cannot be read ({error}); {AGAIN}") from error
 
 
-def _members(artifact: Artifact) -> dict[str, NDArray[Any]]:
+def _members(artifact: Artifact, exact: bool) -> dict[str, NDArray[Any]]:
     """Every dataset of the file, by its path."""
     _check_kind(artifact.kind)
     _check_weights(artifact.architecture, artifact.weights)
@@ -151,7 +154,8 @@ def _members(artifact: Artifact) -> dict[str, NDArray[Any]]:
         members[name] = np.ascontiguousarray(array, "<f4")
     for name, weight in sorted(artifact.weights.items()):
         try:
-            members[f"weights/{name}"] = as_stored(weight)
+            stored = as_stored(weight)
+            members[f"weights/{name}"] = weight.astype("<f4") if exact else stored
         except ArtifactError as error:
             raise ArtifactError(f"{name}: {error}") from None
     _check_layout(members)

@@ -64,11 +64,16 @@ def sample_batches(
     samples: "Samples", start_image: int, stop_image: int, rank: int = 0, world: int = 1
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Batches of any samples, in the order that `batches` describes."""
-    params = samples.params
-    steps = steps_of(params, start_image, stop_image, rank, world)
-    if params.workers == 0 or not steps:
-        return (_collate([samples[image] for image in step]) for step in steps)
-    return _from_workers(samples, steps, params.workers)
+    steps = steps_of(samples.params, start_image, stop_image, rank, world)
+    workers = min(samples.params.workers, len(steps))
+    loader = DataLoader(
+        samples, batch_sampler=steps, num_workers=workers, collate_fn=_collate, worker_init_fn=_start_worker,
+        multiprocessing_context=_worker_context() if workers else None,
+        # The loader draws a number from its generator even if nothing needs it: with one of its own it leaves the global
+        # one alone, on which dropout and resuming depend.
+        generator=torch.Generator(),
+    )  # fmt: skip
+    return iter(loader)
 
 
 def steps_of(params: Params, start_image: int, stop_image: int, rank: int, world: int) -> list[list[int]]:
@@ -118,21 +123,12 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
         own = rng.spawn(1)[0]
         if own.random() < params.old_plates:
             input_hwc = as_old_plate(input_hwc[..., 0], planes[..., c_in : c_in + 3], own)[..., None]
-    if params.pairing == "side_by_side":
-        return (
-            to_network(input_hwc, params),
-            target_to_network(planes[..., c_in:], params),
-            _weight(planes, c_in, params),
-        )
     light = variation.light
-    if variation.with_glare:
+    if variation.with_glare and params.pairing != "side_by_side":
         # The scene's light is varied before reflections fall on it, so that a burnt-out sun stays white.
         input_hwc, light = _with_glare(input_hwc, light, rng), (0.0, 1.0)
-    return (
-        to_network(input_hwc, params, *light),
-        target_to_network(np.ascontiguousarray(planes[..., c_in : c_in + 3]), params),
-        _weight(planes, c_in, params),
-    )
+    target = target_to_network(np.ascontiguousarray(planes[..., c_in : c_in + 3]), params)
+    return to_network(input_hwc, params, *light), target, _weight(planes, c_in, params)
 
 
 def draw(height: int, width: int, params: Params, rng: np.random.Generator) -> Variation:
@@ -170,13 +166,13 @@ def validation_samples(
 ) -> Iterator[tuple[str, FloatArray, FloatArray]]:
     """Whole photographs, not varied, one after the other: (name, input (c_in, h, w), target (c_out, h, w)).
 
-    The shorter side is RESOL, the aspect kept. `limit`: the first so many only. Build the cache with
+    The shorter side is that of predictions, the aspect kept. `limit`: the first so many only. Build the cache with
     ``stage="predict"`` to see what a prediction will see.
     """
     c_in = channels(params)[0]
     for index in range(len(cache) if limit is None else min(limit, len(cache))):
         record = cache[index]
-        planes = resize(record, working_shape(record.shape[0], record.shape[1], params.resol))
+        planes = resize(record, working_shape(record.shape[0], record.shape[1], params.predict_px))
         target_hwc = np.ascontiguousarray(planes[..., c_in : c_in + 3])
         yield cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params)
 
@@ -195,21 +191,6 @@ class Samples(Dataset[tuple[FloatArray, ...]]):
     def __getitem__(self, image: int) -> tuple[FloatArray, ...]:
         record = self.cache[photograph_at(image, len(self.cache), self.params.seed)]
         return self.vary(record, self.params, np.random.default_rng((self.params.seed, image)))
-
-
-def _from_workers(samples: Samples, steps: list[list[int]], workers: int) -> Iterator[tuple[torch.Tensor, ...]]:
-    loader = DataLoader(
-        samples,
-        batch_sampler=steps,
-        num_workers=min(workers, len(steps)),
-        collate_fn=_collate,
-        worker_init_fn=_start_worker,
-        multiprocessing_context=_worker_context(),
-        # The loader draws a number from its generator even if nothing needs it: with one of its own it leaves the global
-        # one alone, on which dropout and resuming depend.
-        generator=torch.Generator(),
-    )
-    return iter(loader)
 
 
 def _worker_context() -> BaseContext:

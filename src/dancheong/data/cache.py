@@ -11,13 +11,11 @@ import os
 import tempfile
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +28,7 @@ from dancheong.params import Params
 from dancheong.system.cores import cores
 
 Record = NDArray[np.uint8]
+_NOTHING: Record = np.empty(0, np.uint8)
 
 # The narrowest random crop: its height and width differ by up to this factor (Szegedy et al. 2015).
 CROP_ASPECT = 4 / 3
@@ -97,8 +96,7 @@ class Cache:
             self._records = _mapped(self.file, self._shapes)
 
 
-@dataclass(frozen=True)
-class _Kept:
+class _Kept(NamedTuple):
     """A prepared photograph. `digest`: of its decoded pixels; `mask_digest`: of the mask drawn for it, empty without one."""
 
     record: Record
@@ -136,33 +134,29 @@ def build_cache(
     handle, name = tempfile.mkstemp(prefix="dancheong-", suffix=".cache")
     file = Path(name)
     refusals: list[UnusablePhoto] = []
-    kept_as: dict[bytes, str] = {}
+    kept: dict[bytes, tuple[str, _Kept]] = {}
     shapes: list[tuple[int, ...]] = []
-    glare_shares: list[float] = []
-    named_digests: list[tuple[str, bytes]] = []
-    abstained = 0
     try:
         with os.fdopen(handle, "wb") as stream:
             for pair, outcome in _outcomes(pairs, params, stage, log, masks or {}):
                 if isinstance(outcome, UnusablePhoto):
                     refusals.append(outcome)
-                elif outcome.digest in kept_as:
-                    same = f"it shows the same pixels as {kept_as[outcome.digest]}"
+                elif outcome.digest in kept:
+                    same = f"it shows the same pixels as {kept[outcome.digest][0]}"
                     refusals.append(UnusablePhoto(pair.color, "duplicate", same))
                 else:
                     stream.write(outcome.record.data)
-                    kept_as[outcome.digest] = pair.name
                     shapes.append(outcome.record.shape)
-                    glare_shares.append(outcome.glare_share)
-                    named_digests.append((pair.name, outcome.digest + outcome.mask_digest))
-                    abstained += outcome.abstained
-        if not shapes:
+                    kept[outcome.digest] = pair.name, outcome._replace(record=_NOTHING)
+        if not kept:
             raise nothing_left(refusals)
-        cache = Cache(_mapped(file, shapes), list(kept_as.values()), glare_shares, fingerprint_of(named_digests), file)
+        fingerprint = fingerprint_of((name, one.digest + one.mask_digest) for name, one in kept.values())
+        glare_shares = [one.glare_share for _, one in kept.values()]
+        cache = Cache(_mapped(file, shapes), [name for name, _ in kept.values()], glare_shares, fingerprint, file)
     except BaseException:
         _remove(file)
         raise
-    if abstained:
+    if abstained := sum(one.abstained for _, one in kept.values()):
         log(f"light reflection: {abstained} photographs have so much of it that they were left as they are")
     log(
         f"{len(cache)} photographs prepared in {time.monotonic() - began:.1f} s, {file.stat().st_size / 2**20:.0f} MB in "
@@ -178,7 +172,7 @@ def cached_shape(height: int, width: int, params: Params, stage: Stage) -> tuple
     crops it is what the smallest, narrowest of them needs to fill RESOL; such photographs are never enlarged.
     """
     if stage == "predict":
-        return working_shape(height, width, params.resol)
+        return working_shape(height, width, params.predict_px)
     if params.crop_scale_min == 1:
         return working_shape(height, width, params.resol + params.jitter)
     needed_px = math.ceil(params.resol * math.sqrt(CROP_ASPECT / params.crop_scale_min))
@@ -191,18 +185,16 @@ def _outcomes(
     """Each pair with what became of it, in order, prepared by several threads."""
     logged = time.monotonic()
     threads = max(1, min(cores(), _MAX_THREADS, free_memory_bytes() // _BYTES_A_THREAD))
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        waiting = deque(pool.submit(_prepare_one, pair, params, stage, mask_of(masks, pair.name)) for pair in pairs)
-        try:
-            for done, pair in enumerate(pairs):
-                if time.monotonic() - logged > LOG_SECONDS:
-                    logged = time.monotonic()
-                    log(f"prepared {done} of {len(pairs)} photographs")
-                # Taken out of the queue: a finished future would keep its picture in memory.
-                yield pair, waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    pool = ThreadPoolExecutor(max_workers=threads)
+    try:
+        outcomes = pool.map(lambda pair: _prepare_one(pair, params, stage, mask_of(masks, pair.name)), pairs)
+        for done, (pair, outcome) in enumerate(zip(pairs, outcomes, strict=True), start=1):
+            if time.monotonic() - logged > LOG_SECONDS:
+                logged = time.monotonic()
+                log(f"prepared {done} of {len(pairs)} photographs")
+            yield pair, outcome
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def free_memory_bytes() -> int:
@@ -221,13 +213,9 @@ def free_memory_bytes() -> int:
 
 
 def _mapped(file: Path, shapes: Iterable[tuple[int, ...]]) -> list[Record]:
-    whole = np.memmap(file, dtype=np.uint8, mode="r")
-    records, start = [], 0
-    for shape in shapes:
-        stop = start + math.prod(shape)
-        records.append(np.asarray(whole[start:stop]).reshape(shape))
-        start = stop
-    return records
+    shapes = list(shapes)
+    parts = np.split(np.asarray(np.memmap(file, dtype=np.uint8, mode="r")), np.cumsum([math.prod(shape) for shape in shapes]))
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=False)]
 
 
 def _release(file: Path, records: list[Record]) -> None:
@@ -251,12 +239,10 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
     except PhotographRefused as refused:
         return refused.refusal
     digest = pixels_digest(source, target)
-    if source is not None:
-        prepared = prepare(source, params, stage, target, drawn)
-    elif stage == "train":
+    if source is None and stage == "train":
         prepared = prepare(target, params, stage, drawn_mask=drawn)
     else:
-        prepared = prepare(gray_of(target), params, stage, target, drawn)
+        prepared = prepare(gray_of(target) if source is None else source, params, stage, target, drawn)
     if stage == "train" and uses_loss_mask(params) and prepared.alpha_hw is not None:
         # Not alpha, which is empty where the detector has abstained: then, of all, the most is damaged.
         kept_share = 1.0 - prepared.glare_share

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.near_duplicates import Likeness, find_alike, likeness
-from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, has_color, read_pair
+from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, has_color, looks_like_pair, read_pair
 from dancheong.glare.detect import detect
 from dancheong.imaging.color import rgb_to_lab
 from dancheong.imaging.files import PhotoError, list_photos, look_through, read_small
@@ -62,6 +62,8 @@ ADVICE = {
     "(`dancheong filter --mask-dir DIR`; white sky and snow mislead it), raise DET_MAX_TOTAL, or draw the mask",
     "glare": "look at the mask (`dancheong filter --mask-dir DIR`); GLARE_MODE says what is done, a drawn mask says where",
     "color_cast": "correct the white balance, unless the light was of this color: many casts of one kind tint all results",
+    "pair": "if these are pairs, train with PAIRING=side_by_side and COLOR_SPACE=RGB: now both halves are one photograph",
+    "one_picture": "leave it out, unless its halves are input and target: it is cut in the middle",
     "sixteen_bit": "nothing to do: predictions keep 16 bits in PNG and TIFF, JPEG and WebP round to 8; training uses 8",
     "note": "look at its colors, and save it anew as sRGB if they are wrong",
 }
@@ -140,7 +142,7 @@ def diagnose(
     for name, place in places.items():
         if place is not None:
             try:
-                sets[name], found = _look_at(Path(place), params, lambda: progress(next(done)), glare)
+                sets[name], found = _check_set(Path(place), params, lambda: progress(next(done)), glare)
             except NoPhotographs as error:
                 unreadable.append(error)
                 continue
@@ -204,7 +206,7 @@ def color_cast(pixels: Pixels) -> tuple[float, float]:
     return float(cast[0]), float(cast[1])
 
 
-def _look_at(
+def _check_set(
     photos: Path, params: Params, done: Callable[[], None], glare: bool
 ) -> tuple[list[_Photograph], list[_Fault]]:
     """The photographs of a set that can be read, and the faults of all; none of them stops the others."""
@@ -219,7 +221,7 @@ def _look_at(
             raise
     readable = []
     with ThreadPoolExecutor(max_workers=min(cores(), _MAX_THREADS)) as pool:
-        for photograph, found in pool.map(lambda pair: _examine(pair, params, glare), pairs):
+        for photograph, found in pool.map(lambda pair: _check_photo(pair, params, glare), pairs):
             done()
             faults += found
             if photograph is not None:
@@ -227,7 +229,7 @@ def _look_at(
     return readable, faults
 
 
-def _examine(pair: Pair, params: Params, glare: bool) -> tuple[_Photograph | None, list[_Fault]]:
+def _check_photo(pair: Pair, params: Params, glare: bool) -> tuple[_Photograph | None, list[_Fault]]:
     """Everything that one photograph shows by itself."""
     file, source = str(pair.color), None
     try:
@@ -247,6 +249,10 @@ def _examine(pair: Pair, params: Params, glare: bool) -> tuple[_Photograph | Non
         faults["panorama"] = f"{width} x {height} px, {longer_px / shorter_px:.1f} to 1"
     if pixels.dtype == np.uint16:
         faults["sixteen_bit"] = "16 bits a channel"
+    if pair.halves and not looks_like_pair(pixels):
+        faults["one_picture"] = "no seam parts its halves"
+    elif not pair.halves and width == 2 * height and looks_like_pair(pixels):
+        faults["pair"] = "twice as wide as high, and a seam parts its halves"
     share = None
     # The halves of a pair may be of any color, and light reflection is not treated in them.
     if params.pairing != "side_by_side":

@@ -8,7 +8,7 @@ mirrored all are found, of those with a caption, 3 % cropped from each side or t
 with 6 % cropped 38.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ MIN_CORRELATION = 0.4
 _SIDE_PX = 32
 _LOW = 8
 _DETAIL_SIGMA_PX = 2.0
-_BLOCK = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,38 +67,21 @@ def find_alike(looks: Sequence[Likeness], others: Sequence[Likeness] | None = No
     Without `others` the photographs before it in `looks` are searched, so that of n copies n - 1 are named.
     """
     pool = looks if others is None else others
+    matches: list[Match] = []
     if not looks or not pool:
-        return []
-    matches = []
-    for index, candidates in _near(looks, pool, others is None):
-        for bits, other, mirrored in candidates:
-            if _same_detail(looks[index], pool[other], mirrored):
-                matches.append(Match(index, other, bits, mirrored))
-                break
+        return matches
+    hashes = [np.stack([look.bits for look in pool]), np.stack([look.mirrored_bits for look in pool])]
+    for index, look in enumerate(looks):
+        stop = index if others is None else len(pool)
+        near: list[tuple[int, int, bool]] = []
+        for mirrored, bits_of_all in zip((False, True), hashes, strict=True):
+            distances = np.count_nonzero(bits_of_all[:stop] != look.bits, axis=1)
+            near += [(int(distances[other]), int(other), mirrored) for other in np.flatnonzero(distances <= MAX_BITS)]
+        # The nearest first.
+        found = (Match(index, other, bits, turned) for bits, other, turned in sorted(near))
+        best = next((one for one in found if _same_detail(look, pool[one.other], one.mirrored)), None)
+        matches += [] if best is None else [best]
     return matches
-
-
-def _near(
-    looks: Sequence[Likeness], pool: Sequence[Likeness], earlier_only: bool
-) -> Iterator[tuple[int, list[tuple[int, int, bool]]]]:
-    """For each photograph those within the distance, the nearest first: (bits, index, mirrored)."""
-    signs = _signs([look.bits for look in looks])
-    plain, mirrored = _signs([look.bits for look in pool]), _signs([look.mirrored_bits for look in pool])
-    for start in range(0, len(looks), _BLOCK):
-        block = signs[start : start + _BLOCK]
-        distances = [(HASH_BITS - block @ others.T) / 2 for others in (plain, mirrored)]
-        for row in range(len(block)):
-            stop = start + row if earlier_only else len(pool)
-            found = [
-                (round(float(distance[row, other])), int(other), turned)
-                for turned, distance in enumerate(distances)
-                for other in np.flatnonzero(distance[row, :stop] <= MAX_BITS)
-            ]
-            yield start + row, [(bits, other, bool(turned)) for bits, other, turned in sorted(found)]
-
-
-def _signs(bits: Sequence[NDArray[np.bool_]]) -> NDArray[np.float32]:
-    return np.where(np.stack(bits), 1, -1).astype(np.float32)
 
 
 def _same_detail(first: Likeness, second: Likeness, mirrored: bool) -> bool:

@@ -101,9 +101,11 @@ def check_together(params: Params) -> None:
     """Refuse rows that are right each by itself but not together, before any photograph is read.
 
     Raises:
-        ParamError: side-by-side pairs in LAB; an HF_BACKEND that cannot compute the filter.
+        ParamError: side-by-side pairs in LAB; an HF_BACKEND that cannot compute the filter; a PREDICT_RESOL too small.
     """
     channels(params)
+    if 0 < params.predict_resol < 16:
+        raise ParamError(f"PREDICT_RESOL={params.predict_resol}: 0 or at least 16 px was expected")
     if params.glare_mode == "global":
         try:
             choose_backend(params.resol, params.resol, params)

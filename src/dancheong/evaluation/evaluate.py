@@ -24,7 +24,7 @@ from dancheong.prediction.plan import identity
 from dancheong.prediction.result import error_message
 from dancheong.system.csv_text import to_cell
 from dancheong.system.outputs import check_folder, check_free, claimed
-from dancheong.system.whole_file import whole_file
+from dancheong.system.whole_file import write_text
 
 Pixels = NDArray[Any]
 
@@ -213,6 +213,5 @@ def write_csv(path: Path, rows: list[PhotoScores]) -> None:
     for row in rows:
         values = [getattr(scores, name) for scores in (row.result, row.gray) for name in names]
         writer.writerow([to_cell(row.name), *(f"{value:.5g}" for value in values)])
-    with whole_file(path) as temporary:
-        # The byte order mark lets spreadsheets recognize UTF-8, so that Korean names stay readable.
-        temporary.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
+    # The byte order mark lets spreadsheets recognize UTF-8, so that Korean names stay readable.
+    write_text(path, text.getvalue(), "utf-8-sig")

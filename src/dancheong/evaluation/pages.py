@@ -7,20 +7,20 @@ from typing import Any
 
 from dancheong.data.photographs import read_pair
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
+from dancheong.evaluation.trade import TradePoint, trade_parts
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo
 from dancheong.params import Params
-from dancheong.report.page import Comparison, Curves, Facts, Section, Table, shrunk, write_report
+from dancheong.report.chart import Curves
+from dancheong.report.page import Comparison, Facts, Table, compose, write_report
+from dancheong.report.templating import shrunk
 from dancheong.report.training_page import loss_curves
 
 SCORE_NAMES = {
     "delta_e_2000": "Delta E 2000", "psnr": "PSNR (dB)", "ssim": "SSIM", "colorfulness": "colorfulness",
     "colorfulness_truth": "colorfulness of the truth",
 }
-MEANING = (
-    "Delta E 2000 is the mean perceived color difference to the truth: lower is better, about 1 is just visible. "
-    "The gray input itself is the baseline to beat. Colorfulness below the truth's means washed-out color."
-)
+_WORDS = Path(__file__).with_name("templates") / "evaluation.txt"
 # Of the best, and of the worst: enough to see what they have in common.
 SHOWN = 6
 
@@ -57,7 +57,7 @@ def best_first(evaluation: Evaluation) -> list[PhotoScores]:
 
 
 def write_evaluation_page(
-    path: str | Path, evaluation: Evaluation, params: Params, title: str, more: Sequence[Section] = ()
+    path: str | Path, evaluation: Evaluation, params: Params, title: str, points: Sequence[TradePoint] = ()
 ) -> None:
     """The page that `dancheong evaluate -o` leaves: scores, how they spread, the best and the worst photographs.
 
@@ -65,25 +65,21 @@ def write_evaluation_page(
         path: the HTML file; its folder exists.
         evaluation: with pictures written, as `evaluate` with an `out_dir` gives it.
         params: of the model, which say how a photograph is read.
-        more: sections to show after the scores.
+        points: of the trade between error and color, where it was looked at.
     """
     ordered = best_first(evaluation)
     # None is shown twice.
     best, worst = ordered[:SHOWN], ordered[SHOWN:][-SHOWN:][::-1]
-    sections = [
-        Section("Scores", MEANING, (_facts(evaluation), score_table(evaluation), _spread(ordered))),
-        *more,
-        Section("The best", "By Delta E 2000.", (comparison(best, params),)),
-    ]
-    if worst:
-        sections.append(Section("The worst", "What they have in common tells what to photograph, or to scan anew.",
-                                (comparison(worst, params),)))
     missing = [(name, "failed", error) for name, error in evaluation.failures]
     missing += [(str(refusal.file), refusal.kind, refusal.reason) for refusal in evaluation.refusals]
-    if missing:
-        sections.append(Section("Not scored", "", (Table(("file", "kind", "reason"), missing),)))
+    parts = {
+        "facts": _facts(evaluation), "scores": score_table(evaluation), "spread": _spread(ordered), **trade_parts(points),
+        "best": comparison(best, params), "worst": comparison(worst, params) if worst else None,
+        "missing": Table(("file", "kind", "reason"), missing) if missing else None, **loss_curves([]),
+    }
+    colorfulness = evaluation.mean.colorfulness_truth if not points else points[0].colorfulness_truth
     lead = "Each photograph was turned gray, colored again, and compared with its own true colors at full size."
-    write_report(path, title, sections, lead)
+    write_report(path, title, compose(_WORDS, parts, demo=False, colorfulness=colorfulness), lead)
 
 
 def write_demo_page(
@@ -91,11 +87,11 @@ def write_demo_page(
     facts: Sequence[tuple[str, Any, str]], notice: str,
 ) -> None:
     """The page that `dancheong demo` leaves: what was made, how well, how."""
-    sections = [
-        Section("Result", MEANING, (Facts(facts), score_table(evaluation))),
-        Section("Scenes it had not seen", "From the best to the worst.", (comparison(best_first(evaluation), params),)),
-        Section("Training", "", loss_curves(entries)),
-    ]
+    parts = {
+        "facts": Facts(facts), "scores": score_table(evaluation), "spread": None, **trade_parts(()),
+        "best": comparison(best_first(evaluation), params), "worst": None, "missing": None, **loss_curves(entries),
+    }
+    sections = compose(_WORDS, parts, demo=True, colorfulness=evaluation.mean.colorfulness_truth)
     write_report(path, "dancheong: the demo", sections, "Gray pictures of palaces back in color.", notice)
 
 
@@ -114,6 +110,4 @@ def _spread(ordered: Sequence[PhotoScores]) -> Curves:
         name: [(float(rank), getattr(row, kind).delta_e_2000) for rank, row in enumerate(ordered, 1)]
         for name, kind in (("result", "result"), ("gray input", "gray"))
     }
-    return Curves(series, "photographs, from the best to the worst", "Delta E 2000",
-                  "Each photograph's own score (scores.csv has them all). Where the result lies above the gray input, coloring "
-                  "has led away from the truth.")
+    return Curves(series, "photographs, from the best to the worst", "Delta E 2000")

@@ -19,7 +19,8 @@ from dancheong.imaging.color import gray_of
 from dancheong.imaging.metrics import chroma_wasserstein, colorfulness, mean_delta_e_2000
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.report.page import Curves, Section, Table
+from dancheong.report.chart import Curves
+from dancheong.report.page import Part, Table
 
 Pixels = NDArray[Any]
 VIVIDS = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 2.0)
@@ -79,27 +80,15 @@ def _one(colorizer: Colorizer, gray: Pixels, truth_hwc: Pixels, vivids: Sequence
     return np.array(rows)
 
 
-def trade_section(points: Sequence[TradePoint]) -> Section:
-    """The two curves and their table, for a page."""
-    truth = points[0].colorfulness_truth
+def trade_parts(points: Sequence[TradePoint]) -> dict[str, Part | None]:
+    """The two curves and their table, for a page; None where there are no points."""
+    if not points:
+        return dict.fromkeys(("price", "histograms", "trade"))
+    price = [(point.colorfulness, point.delta_e_2000) for point in points]
+    histograms = [(point.colorfulness, point.chroma_wasserstein) for point in points]
     columns = [field.name for field in fields(TradePoint)]
-    return Section(
-        "Error against color",
-        f"VIVID multiplies the predicted chroma. The truth's colorfulness is {truth:.1f}. Choose the point you need with "
-        "--set VIVID=...; nothing has to be trained again.",
-        (
-            Curves(
-                {"Delta E 2000": [(point.colorfulness, point.delta_e_2000) for point in points]}, "colorfulness",
-                "Delta E 2000", "The price of color: mean Delta E 2000 against colorfulness.",
-            ),
-            Curves(
-                {"distance of the histograms": [(point.colorfulness, point.chroma_wasserstein) for point in points]},
-                "colorfulness", "Wasserstein distance (Lab)",
-                "How far the histograms of a* and b* lie from the truth's: least where there is as much color as there was.",
-            ),
-            Table(
-                [name.replace("_", " ") for name in columns],
-                [[getattr(point, name) for name in columns] for point in points],
-            ),
-        ),
-    )
+    return {
+        "price": Curves({"Delta E 2000": price}, "colorfulness", "Delta E 2000"),
+        "histograms": Curves({"distance of the histograms": histograms}, "colorfulness", "Wasserstein distance (Lab)"),
+        "trade": Table([name.replace("_", " ") for name in columns], [list(vars(point).values()) for point in points]),
+    }

@@ -48,6 +48,10 @@ class Arm:
     placebo: bool = False
     is_own: bool = False
 
+    def at(self, dose: int) -> int:
+        """The arm's own dose where it has one, or else the experiment's."""
+        return dose if self.dose is None else self.dose
+
 
 ARMS: tuple[Arm, ...] = (
     Arm("A", "trained on clean photographs", role="reference", dose=0),

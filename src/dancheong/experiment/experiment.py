@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from dancheong.experiment.judge import METRICS, judge_gray, shown_photographs
 from dancheong.experiment.one_run import Run
 from dancheong.experiment.pictures import Pictures, dosed, make_pictures
 from dancheong.experiment.report import Material, verdict_table, write_all
-from dancheong.experiment.table_4 import Row, record, repeat_the_gray, table_4
+from dancheong.experiment.table_4 import record, repeat_the_gray, table_4
 from dancheong.experiment.versions import run_version
 from dancheong.params import Resolved
 from dancheong.system.json_text import finite
-from dancheong.system.whole_file import whole_file
+from dancheong.system.whole_file import write_text
 
 SHOWN = 4
 
@@ -76,9 +76,12 @@ def compare(
         ParamError: rows that the arms set themselves, or that cannot be trained with. NoPhotographs. ExtraMissing.
         GridError: runs that cannot be compared, or no seed whose runs are all there.
     """
+    from dancheong.training.loop import check_training
+
     require_scipy()
     check_base(plan.base.origins)
-    _check_arms(plan)
+    for arm in plan.arms:  # before a photograph is read
+        check_training(arm_params(plan.base.params, arm, 1))
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
     say("simulating light reflection on the photographs ...")
@@ -94,28 +97,36 @@ def compare(
         return Compared({"runs": len({run.key for run in runs}), "runs_finished": done, "stopped": True}, stopped=True)
     material = _material(plan, pictures, runs, outcome)
     write_all(out, material)
-    table = verdict_table(material.findings)
-    verdict = [f"{name}: {inside:.2f} inside ({change}): {says}; {title}" for name, inside, change, says, title in table.rows]
+    rows = verdict_table(material.findings).rows
+    verdict = [f"{name}: {inside:.2f} inside ({change}): {says}; {title}" for name, inside, change, says, title in rows]
     found = finite(_record(material, out, time.monotonic() - began))
-    with whole_file(out / "compare.json") as temporary:
-        temporary.write_text(json.dumps({**found, "verdict": verdict}, indent=1, allow_nan=False), encoding="utf-8")
+    write_text(out / "compare.json", json.dumps({**found, "verdict": verdict}, indent=1, allow_nan=False))
     return Compared(found, [*material.notes, *verdict], outcome.failures)
 
 
-def _check_arms(plan: Plan) -> None:
-    """Refuse what cannot be trained with before a photograph is read."""
-    from dancheong.training.loop import check_training
-
-    for arm in plan.arms:
-        check_training(arm_params(plan.base.params, arm, 1))
-
-
 def _material(plan: Plan, pictures: Pictures, runs: Sequence[Run], outcome: Outcome) -> Material:
-    own = [arm.name for arm in plan.arms if arm.is_own]
-    notes = [plan.notice] * bool(plan.notice) + check_same_start(runs, outcome.results, own)
     scores, seeds = scores_of(runs, outcome.results)
     if not seeds:
         raise GridError("no seed has all of its runs yet" + "".join(f"\n{title}: {error}" for title, error in outcome.failures))
+    findings = Findings(plan.arms, seeds, plan.dose, scores, _gray_scores(pictures))
+    material = Material(findings, [], {}, runs, outcome.results, pictures, plan.base, _notes(plan, runs, outcome, seeds))
+    arms = {arm.name: arm for arm in plan.arms}
+    if "C" not in arms:
+        return material
+    # Table 4 and its control are about the paper's arm.
+    photos = dosed(pictures, plan.dose)
+    control = {
+        label: repeat_the_gray(photos, arm_params(plan.base.params, arms[name], 0))
+        for label, name in (("filtered", "C"), ("unfiltered", UNTREATED))
+    }
+    rows = table_4(material.results_of(arms["C"]), material.results_of(arms[UNTREATED]))
+    return replace(material, rows=rows, control=control)
+
+
+def _notes(plan: Plan, runs: Sequence[Run], outcome: Outcome, seeds: Sequence[int]) -> list[str]:
+    """What a reader must not overlook. Raises GridError: runs that cannot be compared."""
+    own = [arm.name for arm in plan.arms if arm.is_own]
+    notes = [plan.notice] * bool(plan.notice) + check_same_start(runs, outcome.results, own)
     missing = sorted({run.seed for run in runs} - set(seeds))
     if missing:
         notes.append(f"Seeds {', '.join(map(str, missing))} are left out: not all of their runs are there.")
@@ -126,68 +137,36 @@ def _material(plan: Plan, pictures: Pictures, runs: Sequence[Run], outcome: Outc
             f"Only {len(seeds)} {'seed was' if len(seeds) == 1 else 'seeds were'} run. This shows that everything works; it "
             f"settles nothing. {ENOUGH_SEEDS} seeds or more are needed."
         )
-    findings = Findings(plan.arms, seeds, plan.dose, scores, _gray_scores(pictures))
-    rows, control = _own_losses(plan, pictures, runs, outcome, findings)
-    return Material(findings, rows, control, runs, outcome.results, pictures, plan.base.params, plan.base.origins, notes)
+    return notes
 
 
 def _gray_scores(pictures: Pictures) -> dict[str, list[float]]:
     """Scores of the gray input, kept beside the pictures: they are the same for every grid."""
     file = pictures.folder / f"gray-{run_version()[:12]}.json"
     if not file.exists():
-        with whole_file(file) as temporary:
-            temporary.write_text(json.dumps(judge_gray(pictures.test)), encoding="utf-8")
+        write_text(file, json.dumps(judge_gray(pictures.test)))
     scores: dict[str, list[float]] = json.loads(file.read_text("utf-8"))
     return scores
-
-
-def _own_losses(
-    plan: Plan, pictures: Pictures, runs: Sequence[Run], outcome: Outcome, findings: Findings
-) -> tuple[list[Row], Mapping[str, Mapping[str, float]]]:
-    """Table 4 and its control, where the paper's arm was run."""
-    arms = {arm.name: arm for arm in plan.arms}
-    if "C" not in arms:
-        return [], {}
-    of = {
-        name: [outcome.results[run.key] for run in runs
-               if run.arm == name and run.dose == plan.dose and run.seed in findings.seeds]
-        for name in ("C", UNTREATED)
-    }
-    photos = dosed(pictures, plan.dose)
-    control = {
-        label: repeat_the_gray(photos, arm_params(plan.base.params, arms[name], 0))
-        for label, name in (("filtered", "C"), ("unfiltered", UNTREATED))
-    }
-    return table_4(of["C"], of[UNTREATED]), control
 
 
 def _record(material: Material, out: Path, seconds: float) -> dict[str, Any]:
     """The JSON object of `dancheong compare`."""
     findings = material.findings
     return {
-        "arms": {
-            name: {metric: interval.record() for metric, interval in levels.items()} for name, levels in findings.levels.items()
-        },
+        "arms": {name: {metric: of.record() for metric, of in levels.items()} for name, levels in findings.levels.items()},
         "table_4": record(material.rows, material.control) if material.rows else None,
         "differences": {
-            name: {
-                metric: {
-                    **difference.over_seeds.record(), "p_adjusted": difference.p_holm,
-                    "over_photographs_too": difference.over_both.record(),
-                }
-                for metric, difference in of.items()
-            }
+            name: {metric: difference.record() for metric, difference in of.items()}
             for name, of in findings.to_untreated.items()
         },
         "doses": {
-            str(dose): {name: levels["inside"].record() for name, levels in of.items()}
-            for dose, of in findings.by_dose.items()
+            str(dose): {name: level.record() for name, (level, _) in of.items()} for dose, of in findings.by_dose.items()
         },
         "gray": findings.gray,
         "winner": findings.winner.name if findings.winner else None,
         "seeds": list(findings.seeds), "dose": findings.dose, "runs": len(material.results),
         "photographs": {"train": len(material.pictures.train_names), "test": findings.photographs},
-        "code": sorted({result.version for result in material.results.values()}), "data": material.pictures.digest,
+        "code": material.versions, "data": material.pictures.digest,
         "report": str(out / "report.html"), "seconds": round(seconds, 1),
         "metrics": {name: metric.meaning for name, metric in METRICS.items()},
     }

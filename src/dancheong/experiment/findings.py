@@ -27,8 +27,7 @@ ENOUGH_SEEDS = 5
 CONTROLS = (("E", "P"), ("C", "N"), ("C2", "N"))
 
 FloatArray = NDArray[np.float64]
-Levels = dict[str, "Interval"]
-Scores = Mapping[tuple[str, int], Mapping[str, FloatArray]]
+Cell = Mapping[str, FloatArray]  # metric -> (seeds, photographs), of one arm at one dose
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Interval:
     """A mean and its interval of 95 %; nan where there are too few values for one. `p`: of the mean being 0, two-sided."""
 
     mean: float
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
     p: float = math.nan
 
     def record(self) -> dict[str, float]:
@@ -66,6 +65,10 @@ class Difference:
     over_both: Interval
     p_holm: float = math.nan
 
+    def record(self) -> dict[str, Any]:
+        """As the JSON output names it."""
+        return {**self.over_seeds.record(), "p_adjusted": self.p_holm, "over_photographs_too": self.over_both.record()}
+
     @property
     def clear(self) -> bool:
         """Whether it is clear of zero, other arms counted."""
@@ -85,7 +88,7 @@ class Findings:
     arms: Sequence[Arm]
     seeds: Sequence[int]
     dose: int
-    scores: Scores
+    scores: Mapping[tuple[str, int], Cell]
     gray_scores: Mapping[str, Sequence[float]]
 
     @property
@@ -99,17 +102,17 @@ class Findings:
         return {metric: float(np.nanmean(values)) for metric, values in self.gray_scores.items()}
 
     @cached_property
-    def levels(self) -> dict[str, Levels]:
+    def levels(self) -> dict[str, dict[str, Interval]]:
         """Arm -> metric -> mean over photographs, interval over seeds."""
-        return {name: _levels(cell) for name, cell in self._cells.items()}
+        return {name: {metric: _level(cell, metric) for metric in cell} for name, cell in self._cells.items()}
 
     @cached_property
     def to_untreated(self) -> dict[str, dict[str, Difference]]:
         """Arm -> metric -> difference from the untreated arm."""
-        untreated = self._cells[UNTREATED]
+        cells = self._cells
         found = {
-            name: {metric: difference(cell[metric], untreated[metric]) for metric in METRICS}
-            for name, cell in self._cells.items() if name != UNTREATED
+            name: {metric: difference(cell, cells[UNTREATED], metric) for metric in METRICS}
+            for name, cell in cells.items() if name != UNTREATED
         }
         # A reference cannot be chosen, so it is not tested.
         tested = [arm.name for arm in self.arms if arm.name != UNTREATED and arm.role != "reference"]
@@ -122,28 +125,25 @@ class Findings:
     def to_controls(self) -> dict[tuple[str, str], Difference]:
         """(Arm, its control) -> difference of the primary metric."""
         cells = self._cells
-        return {(arm, other): self._primary(cells[arm], cells[other]) for arm, other in CONTROLS if {arm, other} <= set(cells)}
+        return {(arm, other): difference(cells[arm], cells[other]) for arm, other in CONTROLS if {arm, other} <= set(cells)}
 
     @cached_property
     def to_best(self) -> dict[str, Difference]:
         """Each other treatment -> difference of the primary metric from the best one."""
-        if self.best is None:
-            return {}
-        best, cells = self.best.name, self._cells
-        return {arm.name: self._primary(cells[arm.name], cells[best]) for arm in self.ranked if arm.name != best}
+        cells, best = self._cells, self.best
+        return {arm.name: difference(cells[arm.name], cells[best.name]) for arm in self.ranked if best and arm != best}
 
     @cached_property
-    def by_dose(self) -> dict[int, dict[str, Levels]]:
-        """Dose -> arm -> metric -> level, for the doses at which the untreated arm was run."""
-        return {dose: {name: _levels(cell) for name, cell in cells.items()} for dose, cells in self._doses.items()}
-
-    @cached_property
-    def dose_effects(self) -> dict[int, dict[str, Difference]]:
-        """Dose -> arm -> difference of the primary metric from the untreated arm at that dose."""
-        return {
-            dose: {name: self._primary(cell, cells[UNTREATED]) for name, cell in cells.items() if name != UNTREATED}
-            for dose, cells in self._doses.items()
-        }
+    def by_dose(self) -> dict[int, dict[str, tuple[Interval, Difference]]]:
+        """Dose -> arm -> level of the primary metric and its difference from the untreated arm, where that was run."""
+        found: dict[int, dict[str, tuple[Interval, Difference]]] = {}
+        for dose in sorted(dose for name, dose in self.scores if name == UNTREATED):
+            untreated = self.scores[UNTREATED, dose]
+            found[dose] = {
+                name: (_level(cell, PRIMARY), difference(cell, untreated))
+                for (name, at), cell in self.scores.items() if at == dose
+            }
+        return found
 
     @property
     def ranked(self) -> list[Arm]:
@@ -151,19 +151,16 @@ class Findings:
         treatments = [arm for arm in self.arms if arm.role == "treatment"]
         return sorted(treatments, key=lambda arm: self.levels[arm.name][PRIMARY].mean)
 
-    def harmless(self, arm: str) -> bool:
+    def harmless(self, arm: Arm) -> bool:
         """Not worse than untreated by MARGIN outside of the damage and on inputs without any."""
-        return all(self.to_untreated[arm][metric].over_seeds.high < MARGIN for metric in GUARDS)
-
-    def beats_untreated(self, arm: str) -> bool:
-        """Better inside the mask, clear of zero, and harmless elsewhere."""
-        inside = self.to_untreated[arm][PRIMARY]
-        return inside.clear and inside.over_seeds.mean < 0 and self.harmless(arm)
+        return all(self.to_untreated[arm.name][metric].over_seeds.high < MARGIN for metric in GUARDS)
 
     @cached_property
     def winner(self) -> Arm | None:
-        """The best treatment that beats the untreated arm."""
-        return next((arm for arm in self.ranked if self.beats_untreated(arm.name)), None)
+        """The best treatment that is better than untreated inside the mask, clear of zero, and harmless elsewhere."""
+        inside = {arm.name: self.to_untreated[arm.name][PRIMARY] for arm in self.ranked}
+        better = (arm for arm in self.ranked if inside[arm.name].clear and inside[arm.name].over_seeds.mean < 0)
+        return next((arm for arm in better if self.harmless(arm)), None)
 
     @property
     def best(self) -> Arm | None:
@@ -177,11 +174,11 @@ class Findings:
         inside = self.to_untreated[arm.name][PRIMARY]
         if arm == self.winner:
             says = "wins"
-        elif inside.clear and inside.over_seeds.mean > 0:
-            says = "worse than untreated"
         elif not inside.clear:
             says = "not told apart from untreated"
-        elif not self.harmless(arm.name):
+        elif inside.over_seeds.mean > 0:
+            says = "worse than untreated"
+        elif not self.harmless(arm):
             says = f"better inside; elsewhere not shown to lose less than {MARGIN}"
         elif arm.name in self.to_best and not self.to_best[arm.name].over_seeds.low > 0:
             says = "better; not told apart from the winner"
@@ -190,52 +187,35 @@ class Findings:
         return f"control: {says}" if arm.role == "control" else says
 
     @cached_property
-    def _cells(self) -> dict[str, Mapping[str, FloatArray]]:
-        return {arm.name: self.scores[arm.name, self.dose if arm.dose is None else arm.dose] for arm in self.arms}
-
-    @cached_property
-    def _doses(self) -> dict[int, dict[str, Mapping[str, FloatArray]]]:
-        return {
-            dose: {name: cell for (name, at), cell in self.scores.items() if at == dose}
-            for dose in sorted(dose for name, dose in self.scores if name == UNTREATED)
-        }
-
-    @staticmethod
-    def _primary(arm: Mapping[str, FloatArray], other: Mapping[str, FloatArray]) -> Difference:
-        return difference(arm[PRIMARY], other[PRIMARY])
+    def _cells(self) -> dict[str, Cell]:
+        return {arm.name: self.scores[arm.name, arm.at(self.dose)] for arm in self.arms}
 
 
 def scores_of(runs: Sequence[Run], results: Mapping[str, Result]) -> tuple[dict[tuple[str, int], dict[str, Any]], list[int]]:
     """(arm, dose) -> metric -> (seeds, photographs), over the seeds of which no run is missing; and these seeds."""
     missing = {run.seed for run in runs if run.key not in results}
     seeds = [seed for seed in dict.fromkeys(run.seed for run in runs) if seed not in missing]
-    found: dict[tuple[str, int], dict[int, dict[str, list[float]]]] = {}
-    for run in runs:
+    cells: dict[tuple[str, int], dict[str, Any]] = {}
+    for run in runs:  # seed by seed
         if run.seed in seeds:
-            found.setdefault((run.arm, run.dose), {})[run.seed] = results[run.key].scores
-    return {
-        cell: {metric: np.array([of_seed[seed][metric] for seed in seeds]) for metric in METRICS}
-        for cell, of_seed in found.items()
-    }, seeds
+            cell = cells.setdefault((run.arm, run.dose), {metric: [] for metric in METRICS})
+            for metric, rows in cell.items():
+                rows.append(results[run.key].scores[metric])
+    return {name: {metric: np.array(rows) for metric, rows in cell.items()} for name, cell in cells.items()}, seeds
 
 
-def difference(arm_sp: FloatArray, other_sp: FloatArray) -> Difference:
-    """Paired, over (seeds, photographs); photographs without a value (nothing damaged in them) are left out."""
-    paired = np.asarray(arm_sp, np.float64) - np.asarray(other_sp, np.float64)
-    paired = paired[:, np.isfinite(paired).all(axis=0)]
-    return Difference(t_interval(paired.mean(axis=1)), crossed_interval(paired))
+def difference(arm: Cell, other: Cell, metric: str = PRIMARY) -> Difference:
+    """Paired by seed and photograph; photographs without a value (nothing damaged in them) are left out."""
+    paired_sp = np.asarray(arm[metric] - other[metric], np.float64)
+    paired_sp = paired_sp[:, np.isfinite(paired_sp).all(axis=0)]
+    return Difference(t_interval(paired_sp.mean(axis=1)), crossed_interval(paired_sp))
 
 
 def t_interval(values: FloatArray) -> Interval:
     """Student's interval of the mean of independent values, such as one a seed."""
-    values = np.asarray(values, np.float64)
-    if len(values) == 0:
-        return Interval(math.nan, math.nan, math.nan)
-    mean = float(values.mean())
     if len(values) < 2:
-        return Interval(mean, math.nan, math.nan)
-    variance = float(values.var(ddof=1)) / len(values)
-    return _from_variance(mean, variance, len(values) - 1)
+        return Interval(float(np.mean(values)) if len(values) else math.nan)
+    return _from_variance(float(np.mean(values)), float(np.var(values, ddof=1)) / len(values), len(values) - 1)
 
 
 def crossed_interval(values_sp: FloatArray) -> Interval:
@@ -244,18 +224,15 @@ def crossed_interval(values_sp: FloatArray) -> Interval:
     Both are random and crossed: :math:`Var = (MS_s + MS_p - MS_e) / (s p)`, degrees of freedom after Satterthwaite. With few
     seeds that estimate can come out small by chance: the interval is never narrower than that over either alone.
     """
+    mean = float(values_sp.mean()) if values_sp.size else math.nan
     seeds, photographs = values_sp.shape
-    if seeds < 2 or photographs < 2:
-        return Interval(float(values_sp.mean()) if values_sp.size else math.nan, math.nan, math.nan)
-    mean = float(values_sp.mean())
+    if min(seeds, photographs) < 2:
+        return Interval(mean)
     of_seed, of_photo = values_sp.mean(axis=1), values_sp.mean(axis=0)
     rest = values_sp - of_seed[:, None] - of_photo[None, :] + mean
-    squares = np.array([
-        photographs * float(((of_seed - mean) ** 2).sum()) / (seeds - 1),
-        seeds * float(((of_photo - mean) ** 2).sum()) / (photographs - 1),
-        float((rest**2).sum()) / ((seeds - 1) * (photographs - 1)),
-    ])
     freedom = np.array([seeds - 1, photographs - 1, (seeds - 1) * (photographs - 1)], np.float64)
+    sums = [photographs * ((of_seed - mean) ** 2).sum(), seeds * ((of_photo - mean) ** 2).sum(), (rest**2).sum()]
+    squares = np.array(sums) / freedom
     total = float(squares[0] + squares[1] - squares[2])
     intervals = [t_interval(of_seed), t_interval(of_photo)]
     if total > 0:
@@ -267,13 +244,9 @@ def crossed_interval(values_sp: FloatArray) -> Interval:
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Adjusted p-values: comparing each with the level keeps the chance of any false finding below it. nan stays nan."""
-    known = sorted((p, name) for name, p in p_values.items() if math.isfinite(p))
-    adjusted = dict.fromkeys(p_values, math.nan)
-    highest = 0.0
-    for rank, (p, name) in enumerate(known):
-        highest = max(highest, min(1.0, p * (len(known) - rank)))
-        adjusted[name] = highest
-    return adjusted
+    names = sorted((name for name, p in p_values.items() if math.isfinite(p)), key=lambda name: p_values[name])
+    scaled = [min(1.0, p_values[name] * (len(names) - rank)) for rank, name in enumerate(names)]
+    return {**dict.fromkeys(p_values, math.nan), **dict(zip(names, map(float, np.maximum.accumulate(scaled)), strict=True))}
 
 
 def require_scipy() -> Any:
@@ -289,14 +262,13 @@ def require_scipy() -> Any:
     return t
 
 
-def _levels(cell: Mapping[str, FloatArray]) -> Levels:
-    return {metric: t_interval(np.nanmean(values_sp, axis=1)) for metric, values_sp in cell.items()}
+def _level(cell: Cell, metric: str) -> Interval:
+    return t_interval(np.nanmean(cell[metric], axis=1))
 
 
 def _from_variance(mean: float, variance: float, freedom: float) -> Interval:
     if variance == 0:
         return Interval(mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    student = require_scipy()
-    error = math.sqrt(variance)
+    student, error = require_scipy(), math.sqrt(variance)
     half = float(student.ppf(0.5 + LEVEL / 2, freedom)) * error
     return Interval(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / error, freedom)))

@@ -2,21 +2,18 @@
 
 import hashlib
 import json
-import os
-import pickle
-import queue
+import multiprocessing
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
 
 from dancheong.experiment.arms import ARMS, DOSE_ARMS, Arm, arm_params
-from dancheong.experiment.one_run import Result, Run, execute, finished
+from dancheong.experiment.one_run import Result, Run, execute, execute_apart, finished
 from dancheong.experiment.pictures import Pictures, dosed, placebo, toned
 from dancheong.experiment.versions import run_version
 from dancheong.params import DancheongError, Params
@@ -26,7 +23,6 @@ from dancheong.system.signals import signals_handled
 # These change how fast a run goes, not what comes out.
 _FREE = {"workers", "devices", "device", "val_images"}
 _POLL_SECONDS = 0.5
-_RUN = "from dancheong.experiment.one_run import main; main()"
 
 
 class GridError(DancheongError):
@@ -103,7 +99,7 @@ def run_grid(
         report_only: do nothing; collect what is finished.
     """
     grid = _Grid(runs, any_version, watch)
-    if grid.left and not report_only:
+    if not report_only:
         with signals_handled(signal.default_int_handler):
             if jobs == 1:
                 grid.one_by_one()
@@ -117,146 +113,103 @@ class _Grid:
 
     def __init__(self, runs: Sequence[Run], any_version: bool, watch: Callable[[Progress], None]) -> None:
         self.outcome = Outcome()
-        self.left: dict[str, Run] = {}
+        self._left: dict[str, Run] = {}
         for run in runs:
             if (result := finished(run, any_version)) is not None:
                 self.outcome.results[run.key] = result
             else:
-                self.left.setdefault(run.key, run)
+                self._left.setdefault(run.key, run)
         self._total, self._before = len({run.key for run in runs}), len(self.outcome.results)
         self._watch, self._began = watch, time.monotonic()
         self._shares: dict[str, float] = {}
-        self._look()
+        self._tell()
 
     def one_by_one(self) -> None:
         """In this process, one after the other."""
-        for run in self.left.values():
+        for run in self._left.values():
 
             def watch(share: float, run: Run = run) -> bool:
-                self._shares[run.key] = min(share, 0.999)
-                self._look()
+                self._take(run, share)
+                self._tell()
                 return False
 
             try:
-                self._note(run, lambda run=run, watch=watch: execute(run, watch, cores()))  # type: ignore[misc]
+                self._take(run, execute(run, watch, cores()))
             except KeyboardInterrupt:
                 self.outcome.stopped = True
+            except DancheongError as error:
+                self._take(run, str(error))
             if self.outcome.stopped:
                 return
 
     def at_once(self, jobs: int, devices: int) -> None:
         """Each in a process of its own, `jobs` at a time. A second Ctrl-C ends the processes at once."""
-        processes = _Processes(jobs, devices, self._shares)
-        with ThreadPoolExecutor(jobs) as pool:
-            pending = {pool.submit(processes.run, run): run for run in self.left.values()}
-            try:
-                while pending:
-                    try:
-                        self._collect(pending)
-                    except KeyboardInterrupt:
-                        if self.outcome.stopped:
-                            raise
-                        self.outcome.stopped = True
-                    if self.outcome.stopped:
-                        processes.stop()
-                        pending = {future: run for future, run in pending.items() if not future.cancel()}
-            except BaseException:
-                processes.stop(at_once=True)
-                raise
-
-    def _collect(self, pending: dict[Future[Result | None], Run]) -> None:
-        """Wait for a moment, and take the runs that have ended out of `pending`."""
-        for future in wait(pending, _POLL_SECONDS).done:
-            self._note(pending.pop(future), future.result)
-        self._look()
-
-    def _note(self, run: Run, result_of: Callable[[], Result | None]) -> None:
-        """Take in what became of a run."""
+        spawn = multiprocessing.get_context("spawn")
+        waiting, stop = list(self._left.values())[::-1], spawn.Event()
+        running: dict[Connection, tuple[Run, SpawnProcess, int]] = {}
         try:
-            result = result_of()
-        except DancheongError as error:
-            self.outcome.failures.append((run.title, str(error)))
-            ended = f"{run.title} failed: {error}"
-        else:
-            if result is None:
-                self.outcome.stopped = True
-                return
-            self.outcome.results[run.key] = result
-            ended = f"{run.title}: {result.seconds:.0f} s of training, {result.images_seen} images"
-        self._shares[run.key] = 1.0
-        self._look(ended)
+            while running or (waiting and not self.outcome.stopped):
+                try:
+                    while waiting and len(running) < jobs and not self.outcome.stopped:
+                        run, (ours, theirs) = waiting.pop(), spawn.Pipe()
+                        slot = min(set(range(jobs)) - {slot for _, _, slot in running.values()})
+                        device = str(slot % devices) if devices else None
+                        process = spawn.Process(target=execute_apart, args=(run, max(1, cores() // jobs), device, stop, theirs))
+                        process.start()
+                        theirs.close()
+                        running[ours] = run, process, slot
+                    ready = wait(list(running), _POLL_SECONDS)
+                    for connection in [connection for connection in running if connection in ready]:
+                        if self._hears_the_end(connection, *running[connection][:2]):
+                            del running[connection]
+                    self._tell()
+                except KeyboardInterrupt:
+                    if self.outcome.stopped:
+                        raise
+                    self.outcome.stopped = True
+                if self.outcome.stopped:
+                    stop.set()
+        finally:
+            for _, process, _ in running.values():
+                process.kill()
 
-    def _look(self, ended: str = "") -> None:
+    def _hears_the_end(self, connection: Connection, run: Run, process: SpawnProcess) -> bool:
+        """Take in what a process says; whether that was its last word."""
+        try:
+            said = connection.recv()
+        except (EOFError, OSError):
+            process.join()
+            said = (
+                f"its process ended with code {process.exitcode}, perhaps for lack of memory: use fewer --jobs; "
+                "the same command goes on"
+            )
+        self._take(run, said)
+        return not isinstance(said, float)
+
+    def _take(self, run: Run, said: float | Result | str | None) -> None:
+        """Take in of a run: how far it is, its result, what has failed, or that it was stopped (None)."""
+        if said is None:
+            self.outcome.stopped = True
+        elif isinstance(said, float):
+            self._shares[run.key] = min(said, 0.999)
+        elif isinstance(said, str):
+            self.outcome.failures.append((run.title, said))
+            self._ended(run, f"{run.title} failed: {said}")
+        else:
+            self.outcome.results[run.key] = said
+            self._ended(run, f"{run.title}: {said.seconds:.0f} s of training, {said.images_seen} images")
+
+    def _ended(self, run: Run, what: str) -> None:
+        self._shares[run.key] = 1.0
+        self._tell(what)
+
+    def _tell(self, ended: str = "") -> None:
         """Tell the watcher."""
         shares = list(self._shares.values())
-        gone, left = sum(shares), len(self.left)
+        gone, left = sum(shares), len(self._left)
         done = self._before + sum(share >= 1 for share in shares)
         seconds = (time.monotonic() - self._began) * (left - gone) / gone if gone > 0 else float("nan")
         self._watch(Progress(done, self._total, (self._before + gone) / self._total, seconds, ended))
-
-
-class _Processes:
-    """Runs in processes of their own: see `one_run.main` for what is said between them and this one."""
-
-    def __init__(self, jobs: int, devices: int, shares: dict[str, float]) -> None:
-        self._shares, self._devices = shares, devices
-        self._threads = max(1, cores() // jobs)
-        self._slots: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for slot in range(jobs):
-            self._slots.put(slot)
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._stopping = threading.Event()
-
-    def run(self, run: Run) -> Result | None:
-        """The result; None: it was stopped.
-
-        Raises:
-            GridError: the run failed, or its process was ended from outside.
-        """
-        if self._stopping.is_set():
-            return None
-        slot = self._slots.get()
-        environment = {"OMP_NUM_THREADS": str(self._threads), **os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        if self._devices:
-            environment["CUDA_VISIBLE_DEVICES"] = str(slot % self._devices)
-        # A session of its own: Ctrl-C in the terminal reaches this process alone, which stops the runs in order.
-        process = subprocess.Popen([sys.executable, "-P", "-c", _RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   env=environment, start_new_session=True)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        error = ""
-        with process:
-            try:
-                process.stdin.write(pickle.dumps((run, self._threads)))
-                process.stdin.flush()
-            except OSError:
-                pass  # it has ended already, and its code says how
-            self._running[run.key] = process
-            for line in process.stdout:
-                said = json.loads(line)
-                if isinstance(said, str):
-                    error = said
-                else:
-                    self._shares[run.key] = min(said, 0.999)
-        del self._running[run.key]
-        self._slots.put(slot)
-        if process.returncode == 130:
-            return None
-        if process.returncode or (result := finished(run)) is None:
-            raise GridError(error or (
-                f"its process ended with code {process.returncode}, perhaps for lack of memory: use fewer --jobs; "
-                "the same command goes on"
-            ))
-        return result
-
-    def stop(self, at_once: bool = False) -> None:
-        """Let every process save and end; `at_once`: end it."""
-        self._stopping.set()
-        for process in list(self._running.values()):
-            if at_once:
-                process.kill()
-            elif process.stdin is not None:
-                process.stdin.close()
 
 
 def check_same_start(runs: Sequence[Run], results: Mapping[str, Result], own: Sequence[str] = ()) -> list[str]:
@@ -269,19 +222,15 @@ def check_same_start(runs: Sequence[Run], results: Mapping[str, Result], own: Se
         GridError: a built-in arm differs.
     """
     remarks: dict[str, list[str]] = {}
-    firsts: dict[int, tuple[Run, Result]] = {}
-    for run in sorted(runs, key=lambda run: run.arm in own):
-        result = results.get(run.key)
-        if result is None:
-            continue
-        first_run, first = firsts.setdefault(run.seed, (run, result))
-        ours, theirs = (
-            {**one.start, "images seen": one.images_seen, "photographs": one.photographs} for one in (result, first)
-        )
+    firsts: dict[int, tuple[Run, dict[str, Any]]] = {}
+    for run in sorted((run for run in runs if run.key in results), key=lambda run: run.arm in own):
+        result = results[run.key]
+        ours = {**result.start, "images seen": result.images_seen, "photographs": result.photographs}
+        first, theirs = firsts.setdefault(run.seed, (run, ours))
         differing = [name.replace("_", " ") for name in ours if ours[name] != theirs[name]]
         if differing and run.arm not in own:
             raise GridError(
-                f"{run.title} and {first_run.title} differ in {', '.join(differing)}: they cannot be compared; "
+                f"{run.title} and {first.title} differ in {', '.join(differing)}: they cannot be compared; "
                 f"delete {run.folder} and run again"
             )
         if differing:

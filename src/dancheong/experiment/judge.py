@@ -13,7 +13,6 @@ from dancheong.imaging.color import as_rgb, gray_of, rgb_to_lab
 from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.metrics import colorfulness, psnr, ssim
-from dancheong.prediction.colorizer import Colorizer
 
 Pixels = NDArray[Any]
 Scores = dict[str, list[float]]
@@ -44,49 +43,38 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-def judge(model: Path, test: Path, pictures: Mapping[str, Path], threads: int, watch: Callable[[float], bool]) -> Scores | None:
-    """Score a model file.
+def judge(
+    colorize: Callable[[Pixels], Pixels], test: Path, pictures: Mapping[str, Path], watch: Callable[[float], bool]
+) -> Scores | None:
+    """Score what colors photographs.
 
     Args:
         test: `Pictures.test`.
         pictures: file name -> where the result of the damaged input goes, for figures.
-        threads: of the runtime.
         watch: gets the share that is done; True stops.
 
     Returns:
         METRICS -> a value for each test photograph in the order of names; nan where it has nothing inside. None: stopped.
     """
-    colorizer = Colorizer.open(model, threads=threads)
-
-    def predict(pixels: Pixels, name: str, is_damaged: bool) -> Pixels:
-        result = colorizer(pixels)
-        if is_damaged and name in pictures:
-            pictures[name].parent.mkdir(parents=True, exist_ok=True)
-            write_photo(pictures[name], result)
-        return result
-
-    return _scores(test, predict, watch)
-
-
-def judge_gray(test: Path) -> Scores:
-    """The same scores of the gray input itself, the baseline of all."""
-    scores = _scores(test, lambda pixels, name, is_damaged: as_rgb(gray_of(pixels)), lambda share: False)
-    assert scores is not None
-    return scores
-
-
-def _scores(
-    test: Path, predict: Callable[[Pixels, str, bool], Pixels], watch: Callable[[float], bool]
-) -> Scores | None:
     files = sorted((test / "clean").iterdir())
     scores: Scores = {name: [] for name in METRICS}
     for done, file in enumerate(files, 1):
         clean, damaged, mask = (read_photo(test / kind / file.name).pixels for kind in ("clean", "damaged", "mask"))
-        row = score_one(predict(damaged, file.name, True), predict(clean, file.name, False), clean, gray_of(mask) > 0)
-        for name, value in row.items():
+        result = colorize(damaged)
+        if picture := pictures.get(file.name):
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            write_photo(picture, result)
+        for name, value in score_one(result, colorize(clean), clean, gray_of(mask) > 0).items():
             scores[name].append(value)
         if watch(done / len(files)):
             return None
+    return scores
+
+
+def judge_gray(test: Path) -> Scores:
+    """The same scores of the gray input itself, the baseline of all."""
+    scores = judge(lambda pixels: as_rgb(gray_of(pixels)), test, {}, lambda share: False)
+    assert scores is not None
     return scores
 
 

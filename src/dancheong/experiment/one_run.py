@@ -2,14 +2,13 @@
 
 import json
 import os
-import pickle
 import shutil
 import signal
-import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ import cv2
 from dancheong.artifact import read_artifact
 from dancheong.experiment.judge import judge
 from dancheong.params import DancheongError, Params
+from dancheong.prediction.colorizer import Colorizer
 from dancheong.report.training_page import trained_seconds
-from dancheong.system.whole_file import whole_file
+from dancheong.system.whole_file import write_text
 
 # Judging is this share of a run's progress.
 _JUDGING = 0.2
@@ -99,76 +99,60 @@ def execute(run: Run, watch: Callable[[float], bool], threads: int) -> Result | 
         if trained.stopped:
             return None
     pictures = {name: run.folder / "pictures" / name for name in run.shown}
-    scores = judge(model, run.test, pictures, threads, lambda share: watch(1 - _JUDGING + _JUDGING * share))
+    colorizer = Colorizer.open(model, threads=threads)
+    scores = judge(colorizer, run.test, pictures, lambda share: watch(1 - _JUDGING + _JUDGING * share))
     if scores is None:
         return None
     result = _result(run, model, scores)
-    with whole_file(run.folder / "result.json") as temporary:
-        temporary.write_text(json.dumps(vars(result)), encoding="utf-8")
+    write_text(run.folder / "result.json", json.dumps(vars(result)))
     if run.drop_model:
         model.unlink()
     return result
 
 
-def main() -> None:
-    """A run as a process of its own, for `grid.run_grid`.
+def execute_apart(run: Run, threads: int, device: str | None, stop: Event, connection: Connection) -> None:
+    """`execute` in a process of its own, for `grid.run_grid`.
 
-    A pickled (Run, threads) comes in on stdin; the end of stdin is the order to save and stop, so that a run also stops when
-    the process that started it is gone. Out go lines of JSON: the share that is done, or what failed, as a string.
-    Exits with 0 (finished), 1 (failed), or 130 (stopped).
+    Sends the share that is done, and at last the result, None (it was stopped), or what failed, as a string. It saves and
+    stops when `stop` is set, or when the process that started it is gone.
     """
-    # Ctrl-C in a terminal reaches every process of it; the order to stop comes in on stdin.
+    # Ctrl-C in a terminal reaches every process of it; the order to stop comes by `stop`.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What a library prints is not for the starting process: it goes to stderr.
-    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # What a library prints is no result of the command: it goes to stderr.
     os.dup2(2, 1)
-    run, threads = pickle.load(sys.stdin.buffer)
-    stop = threading.Event()
-
-    def wait_for_the_end() -> None:
-        # Not through sys.stdin, whose lock a waiting thread would still hold when the interpreter ends.
-        while os.read(0, 1):
-            pass
-        stop.set()
-
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
     cv2.setNumThreads(threads)
 
-    def say(what: float | str) -> None:
+    def say(what: float | Result | str | None) -> None:
         with suppress(OSError):  # nobody listens any more
-            print(json.dumps(what), file=lines, flush=True)
+            connection.send(what)
 
     def watch(share: float) -> bool:
         say(share)
-        return stop.is_set()
+        return stop.is_set() or connection.poll()
 
     try:
-        sys.exit(0 if execute(run, watch, threads) else 130)
+        say(execute(run, watch, threads))
     except DancheongError as error:
         say(str(error))
-        sys.exit(1)
 
 
 def _result(run: Run, model: Path, scores: dict[str, list[float]]) -> Result:
     artifact = read_artifact(model)
-    entries = [entry for entry in artifact.history if "l1" in entry]
-    last_epoch = artifact.data["images_seen"] - artifact.data["photographs"]
-    final = [entry for entry in entries if entry["images"] > last_epoch]
-    names = [name for name in entries[-1] if name not in ("images", "seconds")]
+    data, entries = artifact.data, [entry for entry in artifact.history if "l1" in entry]
+    final = [entry for entry in entries if entry["images"] > data["images_seen"] - data["photographs"]]
     step = max(1, len(entries) // _CURVE_POINTS)
+    parts = [entries[start : start + step] for start in range(0, len(entries), step)]
     return Result(
-        run.key, run.version, trained_seconds(run.folder / "log"), artifact.data["images_seen"], artifact.data["photographs"],
-        {name: artifact.data[name] for name in ("initial_generator", "initial_discriminator", "order")},
-        scores,
-        {name: _mean([entry[name] for entry in final if name in entry]) for name in names},
-        [(float(part[-1]["images"]), _means(part)) for part in (entries[i : i + step] for i in range(0, len(entries), step))],
+        run.key, run.version, trained_seconds(run.folder / "log"), data["images_seen"], data["photographs"],
+        {name: data[name] for name in ("initial_generator", "initial_discriminator", "order")}, scores,
+        _means(final), [(float(part[-1]["images"]), _means(part)) for part in parts],
     )
 
 
 def _means(entries: list[dict[str, Any]]) -> dict[str, float]:
-    names = [name for name in entries[-1] if name not in ("images", "seconds")]
-    return {name: _mean([entry[name] for entry in entries if name in entry]) for name in names}
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+    """The mean of each loss that the last entry has, over the entries that have it."""
+    values = {name: [entry[name] for entry in entries if name in entry] for name in entries[-1]}
+    return {name: sum(of) / len(of) for name, of in values.items() if name not in ("images", "seconds")}

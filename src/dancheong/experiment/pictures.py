@@ -30,7 +30,7 @@ from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.resize import fit_size, resize
 from dancheong.params import Params
 from dancheong.system.cores import cores
-from dancheong.system.whole_file import whole_file
+from dancheong.system.whole_file import write_text
 
 Pixels = NDArray[Any]
 
@@ -101,36 +101,28 @@ def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left
     names: list[list[str]] = []
     shares: list[float] = []
     for part, (pairs, place) in enumerate(zip(sets, (folder, folder / "test"), strict=True)):
-        for kind in ("clean", "damaged", *(["mask"] if part == _TEST else [])):
+        kinds = ("clean", "damaged", "mask")[: 2 + (part == _TEST)]
+        for kind in kinds:
             (place / kind).mkdir(parents=True)
-        kept: list[str] = []
-        seen: set[bytes] = set()
-        for pair, outcome in _each(partial(_simulate, part, longer_px), list(enumerate(pairs))):
+        kept: dict[bytes, str] = {}
+        for (_, pair), outcome in _each(partial(_simulate, part, longer_px), list(enumerate(pairs))):
             if isinstance(outcome, UnusablePhoto):
                 left_out.append(outcome)
                 continue
-            clean, damaged, mask = outcome
-            content = hashlib.sha256(clean.tobytes()).digest()
-            if content in seen:
-                left_out.append(UnusablePhoto(pair[1].color, "duplicate", "another photograph has the same pixels"))
+            content = hashlib.sha256(outcome[0].tobytes()).digest()
+            if content in kept:
+                left_out.append(UnusablePhoto(pair.color, "duplicate", "another photograph has the same pixels"))
                 continue
-            seen.add(content)
-            file = f"{len(kept):05d}.png"
-            write_photo(place / "clean" / file, clean)
-            write_photo(place / "damaged" / file, damaged)
-            if part == _TEST:
-                write_photo(place / "mask" / file, mask.astype(np.uint8) * np.uint8(255))
-                shares.append(float(mask.mean()))
-            kept.append(pair[1].name)
+            for kind, pixels in zip(kinds, outcome, strict=False):
+                write_photo(place / kind / f"{len(kept):05d}.png", pixels)
+            shares += [float((outcome[2] > 0).mean())] * (part == _TEST)
+            kept[content] = pair.name
         if not kept:
             raise nothing_left(left_out)
-        names.append(kept)
-    record = {
-        "train": names[0], "test": names[1], "damaged_share": float(np.mean(shares)),
-        "left_out": [(str(refusal.file), refusal.kind, refusal.reason) for refusal in left_out],
-    }
-    with whole_file(folder / "made.json") as temporary:
-        temporary.write_text(json.dumps(record), encoding="utf-8")
+        names.append(list(kept.values()))
+    refused = [(str(refusal.file), refusal.kind, refusal.reason) for refusal in left_out]
+    record = {"train": names[0], "test": names[1], "damaged_share": float(np.mean(shares)), "left_out": refused}
+    write_text(folder / "made.json", json.dumps(record))
 
 
 def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pixels, Pixels, Pixels] | UnusablePhoto:
@@ -147,7 +139,7 @@ def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pi
     if not (has_color(clean) and has_color(damaged)):
         # Refused later it would be missing in some arms only.
         return UnusablePhoto(pair.color, "gray", "under simulated glare it has no color left to learn from")
-    return clean, damaged, mask
+    return clean, damaged, mask.astype(np.uint8) * np.uint8(255)
 
 
 def dosed(pictures: Pictures, dose: int) -> Path:
@@ -159,7 +151,10 @@ def dosed(pictures: Pictures, dose: int) -> Path:
     def fill(folder: Path) -> None:
         for index in range(count):
             source = pictures.folder / ("damaged" if index in damaged else "clean") / f"{index:05d}.png"
-            _link(source, folder / source.name)
+            try:
+                os.link(source, folder / source.name)
+            except OSError:  # the disk knows no file under two names
+                shutil.copyfile(source, folder / source.name)
 
     return _made_once(pictures.folder / f"dose_{dose:03d}", fill)
 
@@ -170,12 +165,11 @@ def toned(pictures: Pictures, dose: int, params: Params) -> Path:
     As much contrast as the filter's, but a curve cannot tell light from detail.
     """
 
-    return _derived("toned", partial(_toned, params), pictures, dose, params)
+    def tone(file: Path) -> Pixels:
+        pixels = read_photo(file).pixels
+        return match_histograms(pixels, homomorphic(pixels, params))
 
-
-def _toned(params: Params, file: Path) -> Pixels:
-    pixels = read_photo(file).pixels
-    return match_histograms(pixels, homomorphic(pixels, params))
+    return _derived("toned", tone, pictures, dose, params)
 
 
 def match_histograms(pixels_hwc: Pixels, model_hwc: Pixels) -> Pixels:
@@ -193,13 +187,12 @@ def match_histograms(pixels_hwc: Pixels, model_hwc: Pixels) -> Pixels:
 def placebo(pictures: Pictures, dose: int, params: Params) -> Path:
     """Masks as the detector of `params` finds them, mirrored and moved by half the picture: equal area, wrong place."""
 
-    return _derived("placebo", partial(_misplaced, params), pictures, dose, params)
+    def misplace(file: Path) -> Pixels:
+        alpha_hw = detect(read_photo(file).pixels, params).alpha_hw
+        height, width = alpha_hw.shape
+        return to_pixels(np.roll(alpha_hw[:, ::-1], (height // 2, width // 2), (0, 1)), np.uint8)
 
-
-def _misplaced(params: Params, file: Path) -> Pixels:
-    alpha_hw = detect(read_photo(file).pixels, params).alpha_hw
-    height, width = alpha_hw.shape
-    return to_pixels(np.roll(alpha_hw[:, ::-1], (height // 2, width // 2), (0, 1)), np.uint8)
+    return _derived("placebo", misplace, pictures, dose, params)
 
 
 def _derived(kind: str, work: Callable[[Path], Pixels], pictures: Pictures, dose: int, params: Params) -> Path:
@@ -219,19 +212,10 @@ def _made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
     if folder.exists():
         return folder
     unfinished = folder.with_name(f".{folder.name}")
-    if unfinished.exists():
-        shutil.rmtree(unfinished)
+    shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     fill(unfinished)
     return unfinished.rename(folder)
-
-
-def _link(source: Path, target: Path) -> None:
-    """One file under two names; a copy where the disk does not know such."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _each(work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

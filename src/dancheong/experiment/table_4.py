@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,19 +14,36 @@ from dancheong.imaging.files import list_photos, read_photo
 from dancheong.imaging.resize import resize, working_shape
 from dancheong.params import Params
 
-# The paper's table 4: (with filter, without).
-PAPER = {"d_real": (0.28004, 0.32232), "d_fake": (0.38701, 0.40546), "g": (3.04149, 4.03307)}
-LABELS = {
-    "d_real": "discriminator on real (D_loss1)", "d_fake": "discriminator on fake (D_loss2)", "g": "generator (G_loss)",
-    "g_gan": "of it adversarial", "color": "of it the distance to the truth where LOSS is color, unweighted",
-    "l1": "mean absolute difference (of it the distance where LOSS is l1), unweighted",
-}
-CAN_AND_CANNOT = (
-    "These are the training's own losses, in its last epoch, on its own targets. They can show whether the two networks are in "
-    "balance. They cannot show that colors are better: with the filter the targets themselves are other pictures, "
-    "of other contrast, and a predictor that learns nothing at all has another loss on them, too."
-)
 _CONTROL_PHOTOGRAPHS = 200
+
+
+class Loss(NamedTuple):
+    """A loss of the training: as table 4 names it, as a narrow column does, and what its curve shows (empty: it has none).
+
+    `paper`: the source paper's (with filter, without), in its table 4.
+    """
+
+    label: str
+    short: str
+    curve: str = ""
+    paper: tuple[float, float] | None = None
+
+    @property
+    def paper_change(self) -> float | None:
+        """The paper's relative change, such as -.25; None for what it does not give."""
+        return self.paper[0] / self.paper[1] - 1 if self.paper else None
+
+
+LOSSES: Mapping[str, Loss] = {
+    "d_real": Loss("discriminator on real (D_loss1)", "D on real", "discriminator on real", (0.28004, 0.32232)),
+    "d_fake": Loss("discriminator on fake (D_loss2)", "D on fake", "discriminator on fake", (0.38701, 0.40546)),
+    "g": Loss("generator (G_loss)", "G", paper=(3.04149, 4.03307)),
+    "g_gan": Loss("of it adversarial", "G, adversarial", "generator, adversarial"),
+    "color": Loss("of it the distance to the truth where LOSS is color, unweighted", "color distance",
+                  "distance of the colors to the truth"),
+    "l1": Loss("mean absolute difference (of it the distance where LOSS is l1), unweighted", "l1",
+               "mean absolute difference to the truth"),
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +58,7 @@ class Row:
     @property
     def direction(self) -> str:
         """Of its change, beside the paper's."""
-        theirs = paper_change(self.name)
+        theirs = LOSSES[self.name].paper_change
         if theirs is None:
             return "–"
         if self.change.known and self.change.low <= 0 <= self.change.high:
@@ -52,20 +69,11 @@ class Row:
 def table_4(with_filter: Sequence[Result], without: Sequence[Result]) -> list[Row]:
     """A row a loss; results of the same seeds in the same order. Losses that were not trained with are left out."""
     rows = []
-    for name in LABELS:
-        if not all(name in result.final for result in (*with_filter, *without)):
-            continue
-        ours, theirs = (np.array([result.final[name] for result in results]) for results in (with_filter, without))
-        rows.append(Row(name, t_interval(ours), t_interval(theirs), t_interval(ours / theirs - 1)))
+    for name in LOSSES:
+        if all(name in result.final for result in (*with_filter, *without)):
+            ours, theirs = (np.array([result.final[name] for result in results]) for results in (with_filter, without))
+            rows.append(Row(name, t_interval(ours), t_interval(theirs), t_interval(ours / theirs - 1)))
     return rows
-
-
-def paper_change(name: str) -> float | None:
-    """The paper's relative change of a loss, such as -.25; None for what it does not give."""
-    if name not in PAPER:
-        return None
-    with_filter, without = PAPER[name]
-    return with_filter / without - 1
 
 
 def repeat_the_gray(photos: Path, params: Params) -> dict[str, float]:
@@ -78,29 +86,26 @@ def repeat_the_gray(photos: Path, params: Params) -> dict[str, float]:
         "own": in the arm's own color space; "rgb": in RGB from -1 to 1, as the source paper trains.
     """
     files = list_photos(photos)
-    chosen = [files[index] for index in sorted({int(i) for i in np.linspace(0, len(files) - 1, _CONTROL_PHOTOGRAPHS)})]
     rgb = params.model_copy(update={"color_space": "RGB"})
-    sums: dict[str, list[float]] = {"own": [], "rgb": []}
-    for file in chosen:
-        ready = prepare(read_photo(file).pixels, params, "train")
+    errors: dict[str, list[float]] = {"own": [], "rgb": []}
+    for index in sorted({int(i) for i in np.linspace(0, len(files) - 1, _CONTROL_PHOTOGRAPHS)}):
+        ready = prepare(read_photo(files[index]).pixels, params, "train")
         assert ready.target_hwc is not None  # a color photograph in training is its own truth
-        shape = working_shape(ready.target_hwc.shape[0], ready.target_hwc.shape[1], params.resol)
+        shape = working_shape(ready.target_hwc.shape[0], ready.target_hwc.shape[1], params.predict_px)
         for name, space in (("own", params), ("rgb", rgb)):
             target = target_to_network(resize(ready.target_hwc, shape), space)
             gray = to_network(resize(ready.input_hwc[..., 0], shape)[..., None], space) if channels(space)[1] == 3 else 0.0
-            sums[name].append(float(np.abs(target - gray).mean()))
-    return {name: float(np.mean(values)) for name, values in sums.items()}
+            errors[name].append(float(np.abs(target - gray).mean()))
+    return {name: float(np.mean(values)) for name, values in errors.items()}
 
 
 def record(rows: Sequence[Row], control: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """For JSON."""
-    return {
-        **{
-            row.name: {
-                "with_filter": row.with_filter.record(), "without": row.without.record(), "change": row.change.record(),
-                "paper": dict(zip(("with_filter", "without"), PAPER[row.name], strict=True)) if row.name in PAPER else None,
-            }
-            for row in rows
-        },
-        "repeat_the_gray": {name: dict(values) for name, values in control.items()},
-    }
+    found: dict[str, Any] = {}
+    for row in rows:
+        paper = LOSSES[row.name].paper
+        found[row.name] = {
+            "with_filter": row.with_filter.record(), "without": row.without.record(), "change": row.change.record(),
+            "paper": {"with_filter": paper[0], "without": paper[1]} if paper else None,
+        }
+    return {**found, "repeat_the_gray": {name: dict(values) for name, values in control.items()}}

@@ -37,10 +37,8 @@ def _hash(package: Path, parts: tuple[str, ...]) -> str:
         FileNotFoundError: a part that is not there, because a hash of nothing would never change.
     """
     whole = hashlib.sha256()
-    for part in parts:
-        place = package / part
-        files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place]
-        for file in files:
-            if file.parent.name != "__pycache__":
+    for place in (package / part for part in parts):
+        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if not file.is_dir() and file.parent.name != "__pycache__":
                 whole.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
     return whole.hexdigest()

@@ -48,16 +48,12 @@ def correct(pixels: Pixels, mask: GlareMask, params: Params) -> Pixels:
 
     Args:
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
-        mask: of the same size.
+        mask: made on this picture.
 
     Returns:
         The picture, same shape and type; the same bytes wherever alpha is 0. Nothing is changed where the whole picture is
         masked, since there is nothing to go by.
-
-    Raises:
-        ValueError: a mask of another size or with values outside [0, 1].
     """
-    _check_mask(mask, pixels)
     damaged = mask.alpha_hw > 0
     if params.fix_method == "none" or params.fix_strength == 0 or not damaged.any() or damaged.all():
         return pixels.copy()
@@ -105,14 +101,6 @@ def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
     return to_pixels(linear_to_srgb(linear - _spread(full, linear.ndim)), pixels.dtype)
 
 
-def _check_mask(mask: GlareMask, pixels: Pixels) -> None:
-    if mask.alpha_hw.shape != pixels.shape[:2] or mask.clip_hw.shape != pixels.shape[:2]:
-        raise ValueError(f"the mask is {mask.alpha_hw.shape}, its picture {pixels.shape[:2]}: make it on this picture")
-    # A NaN fails both comparisons, so this refuses it too.
-    if not (mask.alpha_hw.min() >= 0 and mask.alpha_hw.max() <= 1):
-        raise ValueError("alpha in [0, 1] was expected; the mask holds other values or NaN")
-
-
 def _reduce(pixels: Pixels, mask: GlareMask, params: Params) -> _Reduced:
     size = fit_size(pixels.shape[0], pixels.shape[1], WORK_PX)
     linear = decode(area(pixels, size))
@@ -130,9 +118,7 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
     return np.maximum(gaussian(excess, params.fix_detail_sigma * scale_px(small.z_hw.shape)), 0)
 
 
-def _inpainted(
-    pixels: Pixels, damaged: NDArray[np.bool_], alpha: Float32, small: _Reduced, params: Params
-) -> Float32:
+def _inpainted(pixels: Pixels, damaged: NDArray[np.bool_], alpha: Float32, small: _Reduced, params: Params) -> Float32:
     small_u8 = to_pixels(linear_to_srgb(small.linear), np.uint8)
     radius_px = params.fix_inpaint_radius * scale_px(small.z_hw.shape)
     filled = inpaint(small_u8, small.known_hw == 0, radius_px, params.fix_method == "inpaint_telea")
@@ -142,12 +128,7 @@ def _inpainted(
 
 
 def _recolored(
-    pixels: Pixels,
-    damaged: NDArray[np.bool_],
-    alpha: Float32,
-    log_gain: Float32,
-    small: _Reduced,
-    params: Params,
+    pixels: Pixels, damaged: NDArray[np.bool_], alpha: Float32, log_gain: Float32, small: _Reduced, params: Params
 ) -> Float32:
     """Luminance from `log_gain`; color by subtracting light of the illuminant's color, from around where that is clipped."""
     light = decode(pixels[damaged])
@@ -155,11 +136,9 @@ def _recolored(
     after = before * np.exp(log_gain)
     illuminant = np.array(params.illuminant, np.float32)
     illuminant /= luminance(illuminant)
-    own = np.maximum(light - (before - after)[:, None] * illuminant, 0)
-    own = rgb_to_lab(linear_to_srgb(own)[None])[0]
+    own = rgb_to_lab(linear_to_srgb(np.maximum(light - (before - after)[:, None] * illuminant, 0))[None])[0]
     chroma = push_pull(rgb_to_lab(linear_to_srgb(small.linear))[..., 1:], small.known_hw)
-    lost = gaussian(small.clip_hw, max(scale_px(small.z_hw.shape), 0.5))
-    lost = _gather(lost, damaged)[:, None]
+    lost = _gather(gaussian(small.clip_hw, max(scale_px(small.z_hw.shape), 0.5)), damaged)[:, None]
     trust = (1 - alpha[:, None]) + alpha[:, None] * (1 - np.minimum(2 * lost, 1)) * np.float32(0.5)
     lab = np.empty_like(own)
     lab[:, 0] = lightness_of(linear_to_srgb(after))

@@ -25,31 +25,19 @@ def detect(pixels: Pixels, params: Params) -> GlareMask:
 
 
 def find(pixels: Pixels, params: Params) -> NDArray[np.bool_]:
-    """The area of glare before it grows, at the working size (DET_WORK_SIZE)."""
-    if params.det_method == "learned":
-        return find_by_probability(score(pixels, params), params)
-    return find_by_threshold(_searched(pixels, params), params)
-
-
-def score(pixels: Pixels, params: Params) -> Float32:
-    """How much each pixel of the working size looks like glare, in [0, 1]; for curves, not for decisions."""
+    """The area of glare before it grows, at the working size (DET_WORK_SIZE): flanks that hold a core and enough pixels."""
+    size = fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)
     if params.det_method == "learned":
         probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
-        size = fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)
-        resized = cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR)
-        return np.asarray(resized, np.float32).reshape(size)
-    plane = _searched(pixels, params)
-    return prominence(plane, params.det_levels, params.det_max_area) * plane
-
-
-def find_by_probability(probability_hw: Float32, params: Params) -> NDArray[np.bool_]:
-    """Areas above the flank's probability that hold DET_MIN_AREA_PX pixels, one of them of DET_CONFIDENCE."""
-    area_hw = probability_hw >= min(FLANK_PROBABILITY, params.det_confidence)
-    return components_with(area_hw, probability_hw >= params.det_confidence, params.det_min_area_px)
-
-
-def _searched(pixels: Pixels, params: Params) -> Float32:
-    return search_plane(area(pixels, fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)), params)
+        likely = np.asarray(cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32).reshape(size)
+        core = likely >= params.det_confidence
+        flank = likely >= min(FLANK_PROBABILITY, params.det_confidence)
+    else:
+        plane = search_plane(area(pixels, size), params)
+        stands_out = prominence(plane, params.det_levels, params.det_max_area)
+        core = (plane >= params.det_core_level) & (stands_out >= params.det_core_prominence)
+        flank = (plane >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
+    return _components_with(core | flank, core, params.det_min_area_px)
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:
@@ -79,15 +67,7 @@ def prominence(plane_hw: Float32, levels: int, max_area: float) -> Float32:
     return total / np.float32(levels)
 
 
-def find_by_threshold(plane_hw: Float32, params: Params) -> NDArray[np.bool_]:
-    """Areas of the flank that hold a pixel of the core and are not smaller than DET_MIN_AREA_PX."""
-    stands_out = prominence(plane_hw, params.det_levels, params.det_max_area)
-    core = (plane_hw >= params.det_core_level) & (stands_out >= params.det_core_prominence)
-    flank = (plane_hw >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
-    return components_with(core | flank, core, params.det_min_area_px)
-
-
-def components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
+def _components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
     """The connected components of an area that hold a core pixel and at least `min_area_px` pixels."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(area_hw.view(np.uint8), connectivity=8)
     kept = np.zeros(len(stats), bool)
@@ -96,5 +76,3 @@ def components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min_
     kept[0] = False
     chosen: NDArray[np.bool_] = kept[labels]
     return chosen
-
-

@@ -7,7 +7,6 @@ One gain for the three channels keeps their ratios. docs/glare.md has the deriva
 """
 
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +19,7 @@ from dancheong.params import Params
 
 STRIP_PIXELS = 1 << 16
 THREADS = 2
-_TOE = 0.0031308  # linear light where the straight part of the sRGB curve ends
+_TOE, _ROOT = 0.0031308, np.float32(2.4)  # linear light where the straight part of the sRGB curve ends; its power above
 
 
 def homomorphic(pixels: Pixels, params: Params) -> Pixels:
@@ -115,9 +114,7 @@ def filter_by_reduced_blur(pixels: Pixels, params: Params) -> Pixels:
     r"""`homomorphic` where `fits_reduced_blur`, at speed: the same picture to one code.
 
     There :math:`z' - z = -(1 - \gamma_L)\,(\mathrm{blur}(z) - \mathrm{mean}(z))`: the gain is as smooth as the blur, so only
-    a small plane is filtered. The gain is then applied to the sRGB values: above the straight part of the sRGB curve
-    :math:`s = 1.055\,l^{1/2.4} - .055`, so :math:`g\,l` becomes :math:`a (s + .055) - .055` with :math:`a = g^{1/2.4}`.
-    Strips keep the arrays in the cache and two threads busy.
+    a small plane is filtered. Strips keep the arrays in the cache and two threads busy.
     """
     height, width = pixels.shape[:2]
     strip_rows = max(1, STRIP_PIXELS // width)
@@ -125,74 +122,41 @@ def filter_by_reduced_blur(pixels: Pixels, params: Params) -> Pixels:
     epsilon = np.float32(params.hf_epsilon)
     for_each_strip(lambda rows: _log_luminance(pixels[rows], epsilon, z[rows]), height, strip_rows, THREADS)
     sigma_px = gaussian_sigma_px(height, width, params)
-    rows, columns = reduced_shape(height, width, sigma_px)
-    small = area(z, (rows, columns))
-    blurred = blur_reduced(small, height, width, sigma_px)
+    small = area(z, reduced_shape(height, width, sigma_px))
     kept = small.mean(dtype=np.float64) if params.hf_dc_keep else 0.0
-    change = np.float32(params.hf_gamma_low - 1) * (blurred - np.float32(kept))
+    change = np.float32(params.hf_gamma_low - 1) * (blur_reduced(small, height, width, sigma_px) - np.float32(kept))
     change = np.minimum(change, np.float32(np.log(params.hf_max_gain))) * np.float32(params.hf_strength)
     change -= np.float32(change.mean(dtype=np.float64))
     # The plane of log luminance has done its work; its memory takes the gain.
-    small_gain = np.exp(change / np.float32(2.4))
-    srgb_gain = np.asarray(cv2.resize(small_gain, (width, height), dst=z, interpolation=cv2.INTER_LINEAR), np.float32)
+    root_gain = np.asarray(cv2.resize(np.exp(change / _ROOT), (width, height), dst=z), np.float32)
     out = np.empty_like(pixels)
-    for_each_strip(lambda rows: _multiply_srgb(pixels[rows], srgb_gain[rows], out[rows]), height, strip_rows, THREADS)
+    for_each_strip(lambda rows: _multiply(pixels[rows], root_gain[rows], out[rows]), height, strip_rows, THREADS)
     return out
 
 
 def _log_luminance(strip: Pixels, epsilon: np.float32, out: Float32) -> None:
-    if strip.dtype == np.uint8 and strip.ndim == 3:
-        weighted = cv2.LUT(np.ascontiguousarray(strip), _weighted_table())
-        light = np.asarray(cv2.transform(weighted, np.ones((1, 3), np.float32)), np.float32).reshape(out.shape)
-    else:
-        light = luminance(decode(strip)) if strip.ndim == 3 else decode(strip)
-    light += epsilon
-    cv2.log(light, dst=out)
+    light = luminance_of(decode(strip))
+    cv2.log(light + epsilon, dst=out)
 
 
-def _multiply_srgb(strip: Pixels, srgb_gain: Float32, out: Pixels) -> None:
-    """Pixels of `gain * linear`, where `srgb_gain` is the gain to the power 1/2.4."""
-    peak = float(np.iinfo(strip.dtype).max)
-    offset = np.float32(0.055 * peak)
-    gain = np.asarray(cv2.merge([srgb_gain] * 3), np.float32) if strip.ndim == 3 else srgb_gain
-    values = strip.astype(np.float32)
-    values += offset
-    values *= gain
-    values -= offset
-    least, most = float(srgb_gain.min()) ** 2.4, float(srgb_gain.max()) ** 2.4
-    _mend_dark(strip, gain, values, least)
-    if strip.ndim == 3 and most > 1:
-        _mend_bright(strip, srgb_gain, values)
-    # Half a code more and the cut of the cast round to the nearest.
-    np.clip(values, 0, peak, out=values)
-    np.rint(values, out=values)
-    np.copyto(out, values, casting="unsafe")
+def _multiply(strip: Pixels, root_gain: Float32, out: Pixels) -> None:
+    """Write the pixels of `gain * linear`, where `root_gain` is the gain to the power 1/2.4.
+
+    The roots of light are taken from a table, and above its straight part the sRGB curve is linear in them.
+    """
+    root = np.take(_roots(strip.dtype.name), strip)
+    root *= root_gain[..., None] if strip.ndim == 3 else root_gain
+    srgb = root * np.float32(1.055) - np.float32(0.055)
+    dark = np.flatnonzero(root.ravel() < np.float32(_TOE) ** (1 / _ROOT))
+    srgb.reshape(-1)[dark] = np.float32(12.92) * root.ravel()[dark] ** _ROOT
+    if strip.ndim == 3 and root.max() > 1:
+        over = np.unique(np.flatnonzero(root.ravel() > 1) // 3)
+        light = root.reshape(-1, 3)[over] ** _ROOT
+        srgb.reshape(-1, 3)[over] = linear_to_srgb(desaturate(light, luminance(light)))
+    out[:] = to_pixels(srgb, strip.dtype)
 
 
-def _mend_dark(strip: Pixels, gain: Float32, values: Float32, least: float) -> None:
-    """Where the light or its result lies on the straight part of the sRGB curve."""
-    peak = np.iinfo(strip.dtype).max
-    highest = int(np.ceil(float(linear_to_srgb(np.array([_TOE / min(least, 1.0)]))[0]) * peak))
-    dark = np.flatnonzero(strip.ravel() <= highest) if strip.min() <= highest else ()
-    if len(dark):
-        light = decode(strip.ravel()[dark]) * gain.ravel()[dark] ** np.float32(2.4)
-        values.reshape(-1)[dark] = linear_to_srgb(light) * np.float32(peak)
-
-
-def _mend_bright(strip: Pixels, srgb_gain: Float32, values: Float32) -> None:
-    peak = np.iinfo(strip.dtype).max
-    over = np.flatnonzero(values.ravel() > peak + 0.25)
-    if not len(over):
-        return
-    pixel = np.unique(over // 3)
-    light = decode(strip.reshape(-1, 3)[pixel]) * srgb_gain.ravel()[pixel, None] ** np.float32(2.4)
-    fitted = desaturate(light, luminance(light))
-    values.reshape(-1, 3)[pixel] = linear_to_srgb(fitted) * np.float32(peak)
-
-
-@lru_cache(maxsize=1)
-def _weighted_table() -> Any:
-    """Luminance of each channel alone, for cv2.LUT: (256, 1, 3)."""
-    table = decode(np.arange(256, dtype=np.uint8))
-    weights = luminance(np.eye(3, dtype=np.float32)[None])[0]
-    return np.ascontiguousarray((table[:, None] * weights[None, :])[:, None, :])
+@lru_cache(maxsize=2)
+def _roots(dtype: str) -> Float32:
+    """Linear light to the power 1/2.4, of every code."""
+    return np.asarray(decode(np.arange(np.iinfo(dtype).max + 1, dtype=dtype)) ** (1 / _ROOT), np.float32)

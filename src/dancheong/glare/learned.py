@@ -7,6 +7,7 @@ turns. It was trained on synthetic glare over free photographs and built-in scen
 
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -19,6 +20,7 @@ from dancheong.system.onnx_session import open_session
 GRAPH = Path(__file__).with_name("detector.onnx")
 MULTIPLE_PX = 32  # five levels, the finest at half size
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_OPENING = Lock()
 
 
 def glare_probability(pixels: Pixels, longer_px: int, gray: bool = False) -> Float32:
@@ -69,8 +71,18 @@ def run_network(planes_hwc: Float32, graph: bytes | None = None) -> Float32:
     return np.asarray(found, np.float32).reshape(2, 2, h, w).transpose(2, 0, 3, 1).reshape(height, width)
 
 
-@lru_cache(maxsize=1)
+def open_detector() -> None:
+    """Open the network of the detector, which its first photograph would wait for: a thread can do so beside other work."""
+    _session()
+
+
 def _session() -> Any:
+    with _OPENING:  # who comes while it is opened waits for it
+        return _opened()
+
+
+@lru_cache(maxsize=1)
+def _opened() -> Any:
     return _open(GRAPH.read_bytes())
 
 

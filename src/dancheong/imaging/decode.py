@@ -3,14 +3,13 @@
 libvips decodes and converts in strips, so that of a large photograph only the pixels are in memory.
 """
 
-from collections.abc import Callable
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere
-from dancheong.imaging.header import Header, Unreadable, tiff_samples
+from dancheong.imaging.header import Header, Unreadable
 from dancheong.imaging.profiles import ProfileError, adobe_rgb, from_gamma, lab_to_srgb, to_srgb
 from dancheong.imaging.vips import as_image, as_pixels
 
@@ -34,52 +33,38 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
         color = _over_white(color, alpha)
         notes.append("its transparency was laid over white")
     pixels = as_pixels(color)
-    is_palette = header.format.name == "GIF" or image.get_typeof("palette") or _photometric(header) == 3
+    is_palette = header.format.name == "GIF" or image.get_typeof("palette") or header.photometric == 3
     if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
         pixels = pixels[..., 0]
-    if header.metadata.frames > 1:
-        which, pages = header.page_number, header.metadata.frames
-        notes.append(f"page {which + 1} of {pages} was read" if which else f"the first of {pages} pages was read")
     return np.ascontiguousarray(turn_upright(pixels, header.metadata.orientation)), tuple(notes)
 
 
 def turn_upright(pixels: Array, orientation: int) -> Array:
     """Apply the EXIF orientation 1 to 8; others count as 1."""
-    turns: dict[int, Callable[[Array], Array]] = {
-        2: lambda p: p[:, ::-1],
-        3: lambda p: p[::-1, ::-1],
-        4: lambda p: p[::-1],
-        5: lambda p: p.swapaxes(0, 1),
-        6: lambda p: p.swapaxes(0, 1)[:, ::-1],
-        7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
-        8: lambda p: p.swapaxes(0, 1)[::-1],
-    }
-    return turns[orientation](pixels) if orientation in turns else pixels
-
-
-def _photometric(header: Header) -> int:
-    return -1 if header.page is None else header.page.directory.number(262, 1)
+    pixels = pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels
+    pixels = pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
+    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
 def _image(file: IO[bytes], header: Header, notes: list[str]) -> Any:
     """The samples as an image of 8 or 16 bits; Lab as floats."""
     image = header.image
+    if image is not None and image.format in ("uchar", "ushort"):
+        return image
     if image is not None:
-        if image.format in ("uchar", "ushort"):
-            return image
-        samples, is_turned = np.atleast_3d(as_pixels(image)), _photometric(header) == 0
-    elif header.decoder == "tifffile":
-        samples, is_turned = tiff_samples(file, header), _photometric(header) == 0
+        samples = np.atleast_3d(as_pixels(image))
     else:
-        samples, is_turned = np.atleast_3d(decode_elsewhere(file, header.decoder, "pixels")[0]), False
+        offset = 0 if header.tiff is None else header.tiff.offset
+        samples = np.atleast_3d(decode_elsewhere(file, header.decoder, "pixels", offset)[0])
     if samples.shape[:2] != (header.height_px, header.width_px):
         raise Unreadable("damaged: the picture is not of the size that the file gives")
     if header.space == "LAB":
-        return as_image(_lab(samples[..., :3], _photometric(header)))
-    if _photometric(header) == 3 and image is None:
-        samples = _palette(header)[samples[..., 0]]
+        return as_image(_lab(samples[..., :3], header.photometric))
+    if header.tiff is not None and header.photometric == 3 and image is None:
+        colors = np.array(header.tiff.numbers(320), np.uint16).reshape(3, -1).T
+        samples = (colors >> 8).astype(np.uint8)[samples[..., 0]]
     samples = _whole_samples(samples, header, notes)
-    return as_image(np.iinfo(samples.dtype).max - samples if is_turned else samples)
+    return as_image(np.iinfo(samples.dtype).max - samples if header.photometric == 0 else samples)
 
 
 def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:
@@ -88,7 +73,7 @@ def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:
         raise Unreadable(f"damaged: {image.bands} samples a pixel")
     color = image if image.bands == header.colors else image.extract_band(0, n=header.colors)
     # libvips adds a sample where libtiff makes the colors, as of raw YCbCr.
-    others = image.bands - header.colors if header.page is None or header.page.directory.number(277, 1) > header.colors else 0
+    others = image.bands - header.colors if header.tiff is None or header.tiff.number(277, 1) > header.colors else 0
     if others and not header.extra:
         notes.append(f"{others} more sample{'s' if others > 1 else ''} a pixel (infrared, or unknown) were left out")
     alpha = image.extract_band(header.colors) if others and header.extra else None
@@ -139,12 +124,6 @@ def _lab(samples: Array, photometric: int) -> Array:
     return lab
 
 
-def _palette(header: Header) -> Array:
-    assert header.page is not None
-    colors = np.array(header.page.directory.numbers(320), np.uint16).reshape(3, -1).T
-    return (colors >> 8).astype(np.uint8)
-
-
 def _whole_samples(samples: Array, header: Header, notes: list[str]) -> Array:
     """Samples of any type as uint8 or uint16, the full range of the file's type on the full range of ours."""
     samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
@@ -156,7 +135,7 @@ def _whole_samples(samples: Array, header: Header, notes: list[str]) -> Array:
     if samples.dtype.kind == "b":
         return samples.astype(np.uint8) * np.uint8(255)
     if samples.dtype.kind == "i" and int(samples.min()) < 0:
-        if header.page is not None and header.page.directory.number(339, 1) != 2:
+        if header.tiff is not None and header.tiff.number(339, 1) != 2:
             samples = samples.view(f"u{samples.dtype.itemsize}")
         else:
             raise Unreadable("signed samples below zero are no picture; save it as unsigned 16 bit")
@@ -175,7 +154,7 @@ def _from_floats(samples: Array, header: Header, notes: list[str]) -> Array:
     if not finite.all():
         notes.append("samples that are no number were set to 0")
         samples = np.where(finite, samples, 0)
-    declared = header.page.directory.numbers(341) if header.page is not None else ()
+    declared = header.tiff.numbers(341) if header.tiff is not None else ()
     scale = float(max(declared)) if declared else _range_of(samples)
     if scale != 1:
         notes.append(f"float samples up to {float(samples.max()):g} were divided by {scale:g}")

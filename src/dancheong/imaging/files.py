@@ -5,11 +5,12 @@ What the file says of its orientation and its color space is applied once, what 
 what was given up on the way is told in `Photo.notes`.
 """
 
+import os
 import stat
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 
 from dancheong.imaging.color import check_photo
 from dancheong.imaging.decode import decode
-from dancheong.imaging.encode import encode
+from dancheong.imaging.encode import encode, fitting
 from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.header import Header, Unreadable, read_header
-from dancheong.imaging.metadata import Metadata, fitting
+from dancheong.imaging.metadata import Metadata
 from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
 from dancheong.imaging.vips import as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
@@ -31,6 +32,10 @@ from dancheong.system.whole_file import whole_file
 # What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
 _NOT_OF_MEMORY = ("(0 elements of", "Out of memory reading of", "allocate memory for to read TIFF directory")
 _SHOWN_LETTERS = 200
+_BLOCK_BYTES = 1 << 20
+CREDENTIALS = "its Content Credentials (C2PA) do not hold for another picture, and are not kept; predict --sign writes new ones"
+# The head of a store of them (C2PA 2.1, 11.1.4.2), the same in every format.
+_CREDENTIALS_HEAD = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 # What editors and telephones keep beside a photograph.
 _SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
 
@@ -47,35 +52,19 @@ class PhotoError(ValueError):
         return PhotoError, (self.path, self.reason)
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A photograph as read: upright, in sRGB, over white.
+@dataclass
+class Photo(Metadata):
+    """A photograph as read: upright, in sRGB, over white; and what of its file travels on (`Metadata`).
 
     Attributes:
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16.
         format: a name of `formats.py`, such as "JPEG".
-        icc: the profile the file carried; the pixels have left its space.
-        exif: its EXIF without the orientation, which is applied.
-        dpi: its resolution (x, y); None where the file gives none.
         notes: what was given up or assumed in reading, in words.
-        xmp: its XMP packet.
-        iptc: its IPTC data sets (IIM).
-        texts: (keyword, text) of a PNG.
-        comments: of a JPEG, as bytes.
-        aspect: (x, y) of a resolution that has no unit.
     """
 
     pixels: NDArray[Any]
     format: str
-    icc: bytes | None = None
-    exif: bytes | None = None
-    dpi: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
-    xmp: bytes | None = None
-    iptc: bytes | None = None
-    texts: tuple[tuple[str, str], ...] = ()
-    comments: tuple[bytes, ...] = ()
-    aspect: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,13 +106,22 @@ def _read(path: Path, page: int, is_lenient: bool) -> Photo:
         if is_lenient and header.format.name != "JPEG":
             raise Unreadable("damaged or cut off")
         pixels, notes = decode(file, header)
-        found = header.metadata
         if is_lenient:
             notes += ("its data are damaged, and parts of the picture may be wrong",)
-        return Photo(
-            pixels, header.format.name, found.icc, found.exif, found.dpi, notes, found.xmp, found.iptc, found.texts,
-            found.comments, found.aspect,
-        )
+        if _holds_credentials(file):
+            notes += (CREDENTIALS,)
+        carried = {one.name: getattr(header.metadata, one.name) for one in fields(Metadata)}
+        return Photo(pixels, header.format.name, notes, **carried)
+
+
+def _holds_credentials(file: BinaryIO) -> bool:
+    file.seek(0)
+    tail = b""
+    while block := file.read(_BLOCK_BYTES):
+        if _CREDENTIALS_HEAD in tail + block:
+            return True
+        tail = block[-len(_CREDENTIALS_HEAD) :]
+    return False
 
 
 def read_small(path: str | Path, longer_px: int) -> tuple[NDArray[Any], tuple[int, int], tuple[str, ...]]:
@@ -165,13 +163,13 @@ def count_pages(path: str | Path) -> int:
         PhotoError: as `read_photo`, as far as the header shows it.
     """
     with _reading(Path(path)) as (_, header):
-        return header.metadata.frames if header.page is not None else 1
+        return header.metadata.frames if header.tiff is not None else 1
 
 
-def image_spec(path: Path) -> ImageSpec | None:
+def image_spec(path: Path, page: int = 0) -> ImageSpec | None:
     """What a photograph's header says of it; None where that cannot be read, as reading will say why."""
     try:
-        with _reading(path) as (_, header):
+        with _reading(path, page) as (_, header):
             return ImageSpec(*header.size_px, not header.is_gray, header.bits > 8)
     except PhotoError:
         return None
@@ -214,12 +212,10 @@ def write_photo(
     if pixels.dtype == np.uint16 and not kind.is_deep:
         image = _to_eight(image)
         notes.append(f"its 16 bits were rounded to 8, because {kind.name} holds no more")
-    carried = Metadata(xmp=updated(None, provenance), icc=icc)
-    if like is not None:
-        xmp = updated(like.xmp, provenance)
-        carried = Metadata(like.exif, xmp, like.iptc, like.comments, like.texts, like.dpi, like.aspect, icc)
     size, is_srgb = (pixels.shape[1], pixels.shape[0]), icc in (None, srgb_profile())
-    carried, lost = fitting(carried, kind.name, kind.carries, size, is_srgb, updated(None, provenance))
+    given = Metadata() if like is None else like
+    carried = replace(given, xmp=updated(given.xmp, provenance), icc=icc)
+    carried, lost = fitting(carried, kind, size, is_srgb, updated(None, provenance))
     with whole_file(path) as temporary:
         try:
             encode(temporary, kind.name, image, carried)
@@ -279,42 +275,38 @@ def look_through(folder: str | Path, closed: Collection[Path] = ()) -> tuple[lis
     found: dict[tuple[int, int], Path] = {}
     seen: dict[tuple[int, int], Path] = {}
     left_out: list[LeftOut] = []
-    linked_files: list[Path] = []
-    own, linked = deque([root]), deque[Path]()
+    own, linked, linked_files = deque([root]), deque[Path](), list[Path]()
 
     def take(photo: Path) -> None:
-        first = found.setdefault(_identity(photo), photo)
-        if first != photo:
+        if (first := found.setdefault(_identity(photo), photo)) != photo:
             left_out.append(LeftOut(photo, f"the same file as {first}"))
+
+    def look_at(entry: Path) -> None:
+        mode = 0 if entry.name.startswith(".") else entry.stat().st_mode
+        if stat.S_ISDIR(mode):
+            (linked if entry.is_symlink() else own).append(entry)
+        elif reason := _why_no_photo(entry, mode):
+            left_out.append(LeftOut(entry, reason))
+        elif entry.is_symlink():
+            linked_files.append(entry)
+        else:
+            take(entry)
 
     while own or linked:
         place = own.popleft() if own else linked.popleft()
         with _telling(place, left_out):
-            if place != root and _lies_in(place, closed):
+            if place != root and closed and not {(real := place.resolve()), *real.parents}.isdisjoint(closed):
                 left_out.append(LeftOut(place, "a folder of results"))
             elif (first := seen.setdefault(_identity(place), place)) != place:
                 left_out.append(LeftOut(place, f"the same folder as {first}"))
             else:
                 for entry in sorted(place.iterdir()):
                     with _telling(entry, left_out):
-                        mode = 0 if entry.name.startswith(".") else entry.stat().st_mode
-                        if stat.S_ISDIR(mode):
-                            (linked if entry.is_symlink() else own).append(entry)
-                        elif reason := _why_no_photo(entry, mode):
-                            left_out.append(LeftOut(entry, reason))
-                        elif entry.is_symlink():
-                            linked_files.append(entry)
-                        else:
-                            take(entry)
+                        look_at(entry)
     for entry in sorted(linked_files):
         with _telling(entry, left_out):
             take(entry)
-    by_parts = sorted(left_out, key=lambda one: one.path.parts)
-    return sorted(found.values(), key=lambda path: path.parts), by_parts
-
-
-def _lies_in(place: Path, folders: Collection[Path]) -> bool:
-    return bool(folders) and not {(real := place.resolve()), *real.parents}.isdisjoint(folders)
+    return sorted(found.values(), key=lambda path: path.parts), sorted(left_out, key=lambda one: one.path.parts)
 
 
 @contextmanager
@@ -323,18 +315,11 @@ def _telling(path: Path, left_out: list[LeftOut]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if _is_link(path):
+        if os.path.islink(path):  # noqa: PTH114 - that of a Path raises in a folder that may be listed and no more
             target = str(path.readlink())[:_SHOWN_LETTERS]
             left_out.append(LeftOut(path, f"a link to {target}, which cannot be reached: {error.strerror}", True))
         elif not isinstance(error, FileNotFoundError):  # removed meanwhile
             left_out.append(LeftOut(path, f"cannot be reached: {error.strerror}", True))
-
-
-def _is_link(path: Path) -> bool:
-    try:
-        return path.is_symlink()
-    except OSError:  # in a folder that may be listed and no more
-        return False
 
 
 def _why_no_photo(path: Path, mode: int) -> str:
@@ -368,13 +353,10 @@ def _reading(path: Path, page: int = 0, longer_px: int = 0, is_lenient: bool = F
         reason = error.strerror or f"damaged or cut off ({error})"
         raise PhotoError(path, f"the file cannot be read: {reason}") from error
     except Exception as error:  # damaged files make the decoders raise about every kind there is
-        raise PhotoError(path, f"damaged, or not what its first bytes say ({type(error).__name__}: {_short(error)})") from error
+        words = " ".join(str(error).split())[:_SHOWN_LETTERS]
+        raise PhotoError(path, f"damaged, or not what its first bytes say ({type(error).__name__}: {words})") from error
 
 
 def _identity(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
-
-
-def _short(words: Any) -> str:
-    return " ".join(str(words).split())[:120]

@@ -19,15 +19,24 @@ from numpy.typing import NDArray
 _LIMIT_S = 120
 _LIMIT_BYTES = 8 << 30
 _MAX_ANSWER_BYTES = 1 << 16
-_NEEDED = {"imagecodecs": ("imagecodecs", "scans"), "tifffile": ("tifffile", "scans"), "heif": ("pi_heif", "heif")}
-_EXTRAS = {"imagecodecs": "imagecodecs", "tifffile": "tifffile and imagecodecs", "heif": "pi_heif"}
+# Module, what to name, extra.
+_NEEDED = {
+    "imagecodecs": ("imagecodecs", "imagecodecs", "scans"), "tifffile": ("tifffile", "tifffile and imagecodecs", "scans"),
+    "heif": ("pi_heif", "pi_heif", "heif"),
+}
+# Kind of a box, how it begins, what it holds, and from where on.
+_BOXES = (
+    (b"colr", b"\2", "icc_profile", 3), (b"colr", b"\3", "icc_profile", 3), (b"xml ", b"", "xmp", 0), (b"Exif", b"", "exif", 4),
+    (b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), "xmp", 16), (b"uuid", b"JpgTiffExif->JP2", "exif", 16),
+)
+_KEPT_BOXES = (b"jp2h", *(kind for kind, *_ in _BOXES))
 _FAILED = "its decoder failed or took too long"
 
 
 def what_is_missing(decoder: str) -> str:
     """How to install a decoder; empty where it is installed."""
-    module, extra = _NEEDED.get(decoder, ("", ""))
-    return f"needs {_EXTRAS[decoder]}: pip install 'dancheong[{extra}]'" if module and find_spec(module) is None else ""
+    module, name, extra = _NEEDED.get(decoder, ("", "", ""))
+    return f"needs {name}: pip install 'dancheong[{extra}]'" if module and find_spec(module) is None else ""
 
 
 def decode_elsewhere(
@@ -67,20 +76,13 @@ def decode_elsewhere(
 
 def _decode(data: bytes, decoder: str, what: str, offset: int) -> None:
     """The other side, in its own process."""
-    parts: dict[str, bytes] = {}
-    said: dict[str, Any] = {}
+    parts, said = _boxes(data), dict[str, Any]()
     if decoder == "heif":
         pixels = _heif(data, what, parts, said)
     elif decoder == "tifffile":
         pixels = _tiff(data, what, offset)
-    elif decoder == "pnm":
-        pixels = _pnm(data)
-    elif decoder == "imagecodecs":
-        pixels = _imagecodecs(data)
-        parts |= _boxes(data)
     else:
-        pixels = _opencv(data)
-        parts |= _boxes(data)
+        pixels = {"pnm": _pnm, "imagecodecs": _imagecodecs, "opencv": _opencv}[decoder](data)
     sizes = [(name, len(part)) for name, part in parts.items()]
     head = said | {"shape": pixels.shape, "dtype": pixels.dtype.str, "parts": sizes}
     sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
@@ -119,11 +121,10 @@ def _tiff(data: bytes, what: str, offset: int) -> NDArray[Any]:
 def _imagecodecs(data: bytes) -> NDArray[Any]:
     import imagecodecs
 
-    if data.startswith(b"\xff\xd8\xff\xf7") or (b"\xff\xf7" in data[:4096] and data[:2] == b"\xff\xd8"):
-        return np.asarray(imagecodecs.jpegls_decode(data))
-    if data[:2] == b"\xff\xd8":
-        return np.asarray(imagecodecs.jpeg_decode(data))
-    return np.asarray(imagecodecs.jpegxl_decode(data))
+    if data[:2] != b"\xff\xd8":
+        return np.asarray(imagecodecs.jpegxl_decode(data))
+    is_ls = b"\xff\xf7" in data[:4096]
+    return np.asarray(imagecodecs.jpegls_decode(data) if is_ls else imagecodecs.jpeg_decode(data))
 
 
 def _opencv(data: bytes) -> NDArray[Any]:
@@ -147,48 +148,38 @@ def _pnm(data: bytes) -> NDArray[Any]:
         raise ValueError(f"a white of {top}")
     if data[1:2] == b"4":
         rows = np.frombuffer(body, np.uint8, height * ((width + 7) // 8)).reshape(height, -1)
-        pixels = 1 - np.unpackbits(rows, axis=1)[:, :width]
+        pixels = np.unpackbits(rows, axis=1)[:, :width]
     elif data[1:2] in b"56":
         pixels = np.frombuffer(body, ">u2" if top > 255 else "u1", height * width * samples)
     else:
         body = re.sub(rb"#[^\n]*\n", b" ", body)
-        numbers = list(body.translate(None, b" \t\r\n").decode()) if top == 1 and count == 2 else body.split()
+        numbers = list(body.translate(None, b" \t\r\n").decode()) if count == 2 else body.split()
         pixels = np.array(numbers[: height * width * samples], np.uint16)
-        pixels = 1 - pixels if count == 2 else pixels
     if pixels.size and int(pixels.max()) > top:
         raise ValueError(f"samples above its white of {top}")
-    full = 65535 if top > 255 else 255
-    scaled = ((pixels.astype(np.uint32) * full + top // 2) // top).astype(np.uint16 if top > 255 else np.uint8)
-    return scaled.reshape((height, width, samples)[: 2 + (samples > 1)])
+    pixels = 1 - pixels if count == 2 else pixels  # of a bitmap 1 is black
+    deep = np.uint16 if top > 255 else np.uint8
+    scaled = (pixels.astype(np.uint32) * np.uint32(np.iinfo(deep).max) + np.uint32(top // 2)) // np.uint32(top)
+    return scaled.astype(deep).reshape((height, width, samples)[: 2 + (samples > 1)])
 
 
-def _boxes(data: bytes) -> dict[str, bytes]:
+def _boxes(data: bytes, is_below: bool = False) -> dict[str, bytes]:
     """EXIF, XMP and profile of a JPEG 2000 or JPEG XL (ISO 15444-1 annex I, 18181-2)."""
     parts: dict[str, bytes] = {}
-    stack = [(0, len(data))] if data[4:8] in (b"jP  ", b"JXL ") else []
-    while stack:
-        at, stop = stack.pop()
-        while at + 8 <= stop:
-            size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-            head = 16 if size == 1 else 8
-            size = int.from_bytes(data[at + 8 : at + 16], "big") if size == 1 else size or stop - at
-            if size < head:
-                break
-            content = (at + head, min(stop, at + size))
-            if kind == b"jp2h":
-                stack.append(content)
-            body = data[slice(*content)] if kind in (b"colr", b"uuid", b"Exif", b"xml ") else b""
-            if kind == b"colr" and body[:1] in (b"\2", b"\3"):
-                parts["icc_profile"] = body[3:]
-            elif kind == b"xml ":
-                parts["xmp"] = body
-            elif body[:16] == bytes.fromhex("be7acfcb97a942e89c71999491e3afac"):
-                parts["xmp"] = body[16:]
-            elif body[:16] == b"JpgTiffExif->JP2":
-                parts["exif"] = body[16:]
-            elif kind == b"Exif":
-                parts["exif"] = body[4:]
-            at += size
+    at, stop = 0, len(data) if is_below or data[4:8] in (b"jP  ", b"JXL ") else 0
+    while at + 8 <= stop:
+        size, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
+        if size == 1:
+            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        size = size or stop - at
+        if size < head:
+            break
+        body = data[at + head : at + size] if kind in _KEPT_BOXES else b""
+        parts |= _boxes(body, True) if kind == b"jp2h" else {}
+        for of, start, name, skipped in _BOXES:
+            if kind == of and body.startswith(start):
+                parts[name] = body[skipped:]
+        at += size
     return parts
 
 

@@ -4,15 +4,13 @@ import os
 import re
 import struct
 from dataclasses import dataclass
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, NamedTuple
 
-import numpy as np
 import pyvips
-from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere, what_is_missing
 from dancheong.imaging.formats import Format, format_of
-from dancheong.imaging.metadata import Metadata, find_metadata, jpeg_segments, settle
+from dancheong.imaging.metadata import Found, in_jpeg, in_png, in_tiff
 from dancheong.imaging.tiff import SUB_DIRECTORIES, Directory, directories, laid_out, value
 
 Space = Literal["GRAY", "RGB", "CMYK", "LAB"]
@@ -28,13 +26,12 @@ _FAX = (2, 3, 4, 32771)
 _BY_LIBVIPS = (*_FAX, *_TIFF_COMPRESSION, 50001)
 # Lossless, hierarchical and JPEG-LS frames; libvips knows of the others at 8 bits.
 _OTHER_JPEG_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7)
-_SPACES: dict[int, tuple[Space, int]] = {
-    0: ("GRAY", 1), 1: ("GRAY", 1), 2: ("RGB", 3), 3: ("RGB", 3), 5: ("CMYK", 4), 6: ("RGB", 3), 8: ("LAB", 3), 9: ("LAB", 3),
-}
+_SPACES: dict[int, Space] = {0: "GRAY", 1: "GRAY", 2: "RGB", 3: "RGB", 5: "CMYK", 6: "RGB", 8: "LAB", 9: "LAB"}
+_COLORS = {"GRAY": 1, "RGB": 3, "LAB": 3, "CMYK": 4}
 # Where a size stands, before libvips sees it.
 _SIZES = {"PNG": re.compile(rb"\A.{16}(.{8})", re.DOTALL), "AVIF": re.compile(rb"ispe.{4}(.{8})", re.DOTALL)}
-_SAVE_AS = "save it as 8 or 16 bit gray or RGB"
-_REDUCED, _MASK = 1, 4  # of NewSubfileType
+_TOLD_BY_LIBVIPS = ("exif-data", "xmp-data", "icc-profile-data", "n-pages")
+_REDUCED_OR_MASK = 5  # of NewSubfileType
 _THUMBNAIL_PX = 512
 
 
@@ -42,8 +39,7 @@ class Unreadable(ValueError):
     """What is wrong with a file, without its name."""
 
 
-@dataclass(frozen=True)
-class TiffPage:
+class TiffPage(NamedTuple):
     """A page of a TIFF: its directory, and where libvips finds it (`sub`: -1, or its place among the sub-directories)."""
 
     directory: Directory
@@ -64,11 +60,10 @@ class Header:
         image: of libvips, whose pixels are decoded when they are asked for; None where another decoder has the file.
         width_px, height_px: as stored, before the orientation.
         space: what the samples are.
-        colors: samples of the color; others are transparency or something else.
-        extra: ExtraSamples of a TIFF: 0 no transparency, 1 premultiplied, 2 not; of others 2 where there is one.
         bits: of a sample.
         decoder: as in `Format`.
-        page: of a TIFF, and its number in the document.
+        extra: ExtraSamples of a TIFF: 0 no transparency, 1 premultiplied, 2 not; of others 2 where there is one.
+        tiff: of a TIFF, the directory that is read.
     """
 
     format: Format
@@ -76,18 +71,26 @@ class Header:
     width_px: int
     height_px: int
     space: Space
-    colors: int
-    extra: int
     bits: int
-    metadata: Metadata
+    metadata: Found
     decoder: str
-    page: TiffPage | None = None
-    page_number: int = 0
+    extra: int = 2
+    tiff: Directory | None = None
 
     @property
     def is_gray(self) -> bool:
         """Whether the pixels will be (h, w); a palette of grays counts as color, because that shows only when it is read."""
         return self.space == "GRAY"
+
+    @property
+    def colors(self) -> int:
+        """Samples of the color; others are transparency or something else."""
+        return _COLORS[self.space]
+
+    @property
+    def photometric(self) -> int:
+        """PhotometricInterpretation of a TIFF; -1 of others."""
+        return -1 if self.tiff is None else self.tiff.number(262, 1)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -119,18 +122,14 @@ def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0, is_lenient: 
     if file_bytes > _MAX_BYTES:
         raise Unreadable(f"the file is larger than {_MAX_BYTES} bytes")
     header = _tiff_header(file, kind, page) if kind.name == "TIFF" else _plain_header(file, kind, longer_px, is_lenient)
-    _check_size(header, file_bytes)
-    return header
-
-
-def _check_size(header: Header, file_bytes: int) -> None:
-    width, height = header.width_px, header.height_px
+    width, height, found = header.width_px, header.height_px, header.metadata
     _check_pixels(width, height)
-    bound = header.format.most_pixels_a_byte
-    if header.page is not None:
-        bound = _tiff_pixels_a_byte(header.page.directory)
+    bound = kind.most_pixels_a_byte if header.tiff is None else _tiff_pixels_a_byte(header.tiff)
     if width * height > max(_HARMLESS_PX, file_bytes * bound):
         raise Unreadable(f"damaged or cut off: the file is too short for {width} x {height} pixels")
+    if found.frames > 1:
+        found.note(f"page {page + 1} of {found.frames} was read" if page else f"the first of {found.frames} pages was read")
+    return header
 
 
 def _check_pixels(width_px: int, height_px: int) -> None:
@@ -142,47 +141,34 @@ def _check_pixels(width_px: int, height_px: int) -> None:
         raise Unreadable(f"{width_px} x {height_px} pixels: no side may be longer than {_LONGEST_PX}; cut it into parts")
 
 
-def _tiff_pixels_a_byte(directory: Directory) -> float:
-    compression, bits = directory.number(259, 1), directory.number(258, 1) * directory.number(277, 1)
-    if compression in _FAX:
-        return 1e9 if bits == 1 else 1.0
-    return _TIFF_COMPRESSION.get(compression, 20000.0) * 8 / max(1, bits)
-
-
 def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool) -> Header:
-    metadata, decoder, bits = find_metadata(file, kind.name), kind.decoder, 8
-    if kind.name == "JPEG":
-        decoder, bits = _jpeg_decoder(file)
-    for size in _SIZES[kind.name].findall(_beginning(file)) if kind.name in _SIZES else ():
+    decoder, is_jpeg = kind.decoder, kind.name == "JPEG"
+    found = in_jpeg(file) if is_jpeg else in_png(file) if kind.name == "PNG" else Found()
+    frame, bits = found.frame
+    file.seek(0)
+    for size in _SIZES[kind.name].findall(file.read(1 << 16)) if kind.name in _SIZES else ():
         _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
-    if not decoder.endswith("_source"):
-        return _foreign_header(file, kind, metadata, decoder, bits)
-    options: dict[str, Any] = {"fail_on": "error" if is_lenient or kind.name != "JPEG" else "warning"}
+    if not decoder.endswith("_source") or frame in _OTHER_JPEG_FRAMES or bits != 8:
+        return _foreign_header(file, kind, found, "imagecodecs" if is_jpeg else decoder)
+    options: dict[str, Any] = {"fail_on": "warning" if is_jpeg and not is_lenient else "error"}
     image = _opened(file, decoder, **options)
-    if kind.name == "JPEG" and longer_px:
+    if is_jpeg and longer_px:
         shrink = next((by for by in (8, 4, 2) if max(image.width, image.height) >= by * longer_px), 1)
         image = _opened(file, decoder, shrink=shrink, **options)
-    if kind.name in ("AVIF", "GIF"):  # which libvips turns upright
-        metadata.exif = _blob(image, "exif-data")
-        metadata.xmp = _blob(image, "xmp-data")
-        metadata.frames = int(image.get("n-pages"))
-    metadata.icc = metadata.icc or _blob(image, "icc-profile-data")
-    metadata = settle(metadata)
-    metadata.orientation = metadata.orientation if kind.name in ("JPEG", "PNG", "WEBP") else 1
+    told = {name: image.get(name) for name in _TOLD_BY_LIBVIPS if image.get_typeof(name)}
+    if kind.name in ("AVIF", "GIF", "WEBP"):
+        found.exif, found.xmp, found.frames = told.get("exif-data"), told.get("xmp-data"), told.get("n-pages", 1)
+    found.icc = found.icc or told.get("icc-profile-data")
     space: Space = "CMYK" if image.interpretation == "cmyk" else "GRAY" if image.bands < 3 else "RGB"
-    return Header(
-        kind, image, image.width, image.height, space, {"CMYK": 4, "GRAY": 1, "RGB": 3}[space], 2,
-        16 if image.format == "ushort" else 8, metadata, decoder,
-    )
+    bits = 16 if image.format == "ushort" else 8
+    return Header(kind, image, image.width, image.height, space, bits, _settled(found, kind), decoder)
 
 
-def _blob(image: Any, name: str) -> bytes | None:
-    return bytes(image.get(name)) if image.get_typeof(name) else None
-
-
-def _beginning(file: IO[bytes]) -> bytes:
-    file.seek(0)
-    return file.read(1 << 16)
+def _settled(found: Found, kind: Format) -> Found:
+    """The decoders of the other formats turn the pixels upright."""
+    found.settle()
+    found.orientation = found.orientation if kind.name in ("JPEG", "PNG", "WEBP") else 1
+    return found
 
 
 def _opened(file: IO[bytes], loader: str, **options: Any) -> Any:
@@ -193,31 +179,15 @@ def _opened(file: IO[bytes], loader: str, **options: Any) -> Any:
     return getattr(pyvips.Image, loader)(source, **{"access": access, "fail_on": "error"} | options)
 
 
-def _jpeg_decoder(file: IO[bytes]) -> tuple[str, int]:
-    file.seek(2)
-    for marker, content in jpeg_segments(file):
-        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            bits = content[0] if content else 8
-            return ("imagecodecs" if marker in _OTHER_JPEG_FRAMES or bits != 8 else "jpegload_source"), bits
-    return "jpegload_source", 8
-
-
-def _foreign_header(file: IO[bytes], kind: Format, metadata: Metadata, decoder: str, bits: int) -> Header:
+def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -> Header:
     if missing := what_is_missing(decoder):
         raise Unreadable(f"a {'HEIF photograph' if decoder == 'heif' else kind.name}, which {missing}")
     samples, parts, said = decode_elsewhere(file, decoder, "header")
-    exif = parts.get("exif")
-    metadata.exif = b"Exif\0\0" + exif.removeprefix(b"Exif\0\0") if exif else metadata.exif
-    metadata.xmp, metadata.icc = parts.get("xmp", metadata.xmp), parts.get("icc_profile")
-    metadata.frames = int(said.get("frames", 1))
-    metadata = settle(metadata)
-    metadata.orientation = metadata.orientation if kind.name == "JPEG" else 1
-    bands = samples.shape[2] if samples.ndim == 3 else 1
-    space: Space = "GRAY" if bands < 3 else "RGB"
-    bits = bits if bits != 8 else int(said.get("bits", samples.dtype.itemsize * 8))
-    return Header(
-        kind, None, samples.shape[1], samples.shape[0], space, 3 if space == "RGB" else 1, 2, bits, metadata, decoder,
-    )
+    found.exif, found.xmp = parts.get("exif", found.exif), parts.get("xmp", found.xmp)
+    found.icc, found.frames = parts.get("icc_profile"), said.get("frames", 1)
+    height, width, bands = (*samples.shape, 1)[:3]
+    bits = found.frame[1] if found.frame[1] != 8 else said.get("bits", samples.dtype.itemsize * 8)
+    return Header(kind, None, width, height, "GRAY" if bands < 3 else "RGB", bits, _settled(found, kind), decoder)
 
 
 # TIFF.
@@ -230,23 +200,21 @@ def tiff_pages(file: IO[bytes]) -> list[TiffPage]:
         struct.error, ValueError: the file is damaged.
     """
     row = [TiffPage(directory, number) for number, directory in enumerate(directories(file))]
+    whole = [page for page in row if _is_whole(page)]
     below = [
-        TiffPage(directory, page.number, sub) for page in row[:64]
-        for sub, directory in enumerate(page.directory.below(SUB_DIRECTORIES))
+        page for above in row[:64] for sub, directory in enumerate(above.directory.below(SUB_DIRECTORIES))
+        if _is_whole(page := TiffPage(directory, above.number, sub))
     ]
-    whole = [page for page in row if _is_whole(page)] or [page for page in below if _is_whole(page)] or row[:1]
-    if whole[0] in below:
-        return [max(whole, key=_pixels)]
-    largest = max(whole, key=_pixels)
+    if not whole:
+        return [max(below, key=_pixels)] if below else row[:1]
     # Thumbnails and pyramids of programs that do not mark them.
-    copies = [page for page in whole if _is_copy(page, largest)]
-    larger = [page for page in below if _is_whole(page) and _is_copy(largest, page)]
-    return larger[:1] or [page for page in whole if page not in copies]
+    largest = max(whole, key=_pixels)
+    larger = [page for page in below if _is_copy(largest, page)]
+    return larger[:1] or [page for page in whole if not _is_copy(page, largest)]
 
 
 def _is_whole(page: TiffPage) -> bool:
-    kind, old = page.directory.number(254, 0), page.directory.number(255, 1)
-    return not kind & (_REDUCED | _MASK) and old != 2 and _pixels(page) > 0
+    return not page.directory.number(254, 0) & _REDUCED_OR_MASK and page.directory.number(255, 1) != 2 and _pixels(page) > 0
 
 
 def _pixels(page: TiffPage) -> int:
@@ -268,28 +236,21 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
         raise Unreadable(f"page {page + 1} of {len(pages)} was asked for")
     chosen = pages[page]
     directory = chosen.directory
-    number = directory.number
-    metadata = find_metadata(file, "TIFF", directory)
-    metadata.icc, metadata.frames = directory.raw(34675) or None, len(pages)
-    metadata = settle(metadata)
-    samples, bits, photometric = number(277, 1), number(258, 1), number(262, 1)
+    found = in_tiff(file, directory).settle()
+    found.frames = len(pages)
+    photometric, samples = directory.number(262, 1), directory.number(277, 1)
     if photometric not in _SPACES:
-        raise Unreadable(f"a TIFF of a kind that is not read ({kind_in_words(directory)}); {_SAVE_AS}")
-    space, colors = _SPACES[photometric]
+        raise Unreadable(f"a TIFF of a kind that is not read ({_in_words(directory)}); save it as 8 or 16 bit gray or RGB")
+    decoder, image, space = "tifffile", None, _SPACES[photometric]
     extras = directory.numbers(338) or ((2,) if samples in (2, 4) and space in ("GRAY", "RGB") else ())
-    extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > colors else 0
-    decoder = "tiffload_source" if _is_for_libvips(directory) else "tifffile"
-    image = None
+    extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > _COLORS[space] else 0
     _check_pixels(*chosen.size_px)  # libvips would print what it thinks of it
-    if decoder == "tiffload_source":
-        image = _opened_tiff(file, chosen)
-        if photometric == 3 and image.bands < 3:  # a palette of grays
-            space, colors = _SPACES[1]
+    if _is_for_libvips(directory):
+        decoder, image = "tiffload_source", _opened_tiff(file, chosen)
+        space = "GRAY" if photometric == 3 and image.bands < 3 else space  # a palette of grays
     elif missing := what_is_missing(decoder):
-        raise Unreadable(f"a TIFF of a kind ({kind_in_words(directory)}) that {missing}")
-    return Header(
-        kind, image, number(256, 0), number(257, 0), space, colors, extra, bits, metadata, decoder, chosen, page,
-    )
+        raise Unreadable(f"a TIFF of a kind ({_in_words(directory)}) that {missing}")
+    return Header(kind, image, *chosen.size_px, space, directory.number(258, 1), found, decoder, extra, directory)
 
 
 def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
@@ -315,18 +276,17 @@ def _is_for_libvips(directory: Directory) -> bool:
     )
 
 
-def kind_in_words(directory: Directory) -> str:
-    """The layout of a TIFF in words, for messages."""
+def _tiff_pixels_a_byte(directory: Directory) -> float:
+    compression, bits = directory.number(259, 1), directory.number(258, 1) * directory.number(277, 1)
+    if compression in _FAX:
+        return 1e9 if bits == 1 else 1.0
+    return _TIFF_COMPRESSION.get(compression, 20000.0) * 8 / max(1, bits)
+
+
+def _in_words(directory: Directory) -> str:
+    """The layout of a TIFF, for messages."""
     names = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 32803: "raw sensor data"}
     photometric, samples = directory.number(262, 1), directory.number(277, 1)
     color = names.get(photometric, f"photometric {photometric}")
-    is_planar = directory.number(284, 1) == 2 and samples > 1
-    words = f"{directory.number(258, 1)}-bit {color}, {samples} samples, compression {directory.number(259, 1)}"
-    return words + (" in separate planes" if is_planar else "")
-
-
-def tiff_samples(file: IO[bytes], header: Header) -> NDArray[Any]:
-    """The samples (h, w, samples) of a TIFF by tifffile."""
-    assert header.page is not None
-    samples, _, _ = decode_elsewhere(file, "tifffile", "pixels", header.page.directory.offset)
-    return np.atleast_3d(samples)
+    planes = " in separate planes" if directory.number(284, 1) == 2 and samples > 1 else ""
+    return f"{directory.number(258, 1)}-bit {color}, {samples} samples, compression {directory.number(259, 1)}{planes}"

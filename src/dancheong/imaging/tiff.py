@@ -5,6 +5,7 @@ Values stay bytes: what a tag holds is copied as it stands, whatever its letters
 
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import IO, Any, NamedTuple
 
@@ -12,13 +13,14 @@ import numpy as np
 
 # Of metadata and tables; a length in a damaged file can be anything.
 MAX_VALUE_BYTES = 16 << 20
-_MAX_ENTRIES, _MAX_DIRECTORIES = 4096, 65536
-_WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-_TYPE_BYTES = {kind: struct.calcsize(code) for kind, code in _WHOLE_NUMBERS.items()}
-_TYPE_BYTES |= {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8, 129: 1}  # 129: UTF-8 (EXIF 3.0)
-_WORD_BYTES = {**_TYPE_BYTES, 5: 4, 10: 4}
+_MAX_ENTRIES, _MAX_DIRECTORIES, _MAX_BELOW, _MAX_OFFSET = 4096, 65536, 64, 1 << 62
+_FRACTIONS = (5, 10)
+_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+# 129: UTF-8 (EXIF 3.0).
+_TYPE_BYTES = {kind: struct.calcsize(code) for kind, code in _CODES.items()} | {2: 1, 5: 8, 7: 1, 10: 8, 129: 1}
 EXIF, GPS, INTEROPERABILITY, SUB_DIRECTORIES = 34665, 34853, 40965, 330
 _USER_COMMENT, _UTF_16 = 37510, b"UNICODE\0"
+DAMAGED = (struct.error, OverflowError, ValueError, OSError)
 
 
 class Value(NamedTuple):
@@ -43,19 +45,19 @@ class Directory:
 
     def __init__(self, file: IO[bytes], order: str, is_big: bool, offset: int) -> None:
         self._file, self.order, self._is_big, self.offset = file, order, is_big, offset
-        count_format, entry_format, self._offset_format = ("Q", "HHQ8s", "Q") if is_big else ("H", "HHI4s", "I")
+        codes = ("Q", "HHQ8s", "Q") if is_big else ("H", "HHI4s", "I")
+        count_code, entry_code, self._offset_code = (order + code for code in codes)
+        entry_bytes, offset_bytes = struct.calcsize(entry_code), struct.calcsize(self._offset_code)
         file.seek(offset)
-        (count,) = self._unpack(count_format, file.read(struct.calcsize(count_format)))
+        (count,) = struct.unpack(count_code, file.read(struct.calcsize(count_code)))
         if not count:
             raise ValueError("a directory of the TIFF has no entries")
-        at, entry_bytes = file.tell(), struct.calcsize("=" + entry_format)
-        data = file.read(min(count, _MAX_ENTRIES) * entry_bytes + struct.calcsize(self._offset_format))
-        self._entries: dict[int, tuple[int, int, int]] = {}  # type, count, place of the value or of its offset
-        for start in range(0, min(count * entry_bytes, len(data) - entry_bytes + 1), entry_bytes):
-            tag, kind, length, _ = self._unpack(entry_format, data[start:])
-            self._entries.setdefault(tag, (kind, length, at + start + entry_bytes - struct.calcsize(self._offset_format)))
+        data = file.read(min(count, _MAX_ENTRIES) * entry_bytes + offset_bytes)
+        self._entries: dict[int, tuple[int, int, bytes]] = {}  # type, count, the value or its offset
+        for tag, kind, length, held in struct.iter_unpack(entry_code, data[: len(data) // entry_bytes * entry_bytes]):
+            self._entries.setdefault(tag, (kind, length, held))
         rest = data[count * entry_bytes :]
-        self.following = self._unpack(self._offset_format, rest)[0] if len(rest) == struct.calcsize(self._offset_format) else 0
+        self.following = struct.unpack(self._offset_code, rest)[0] if len(rest) == offset_bytes else 0
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
@@ -67,12 +69,11 @@ class Directory:
         """The bytes of a tag as they stand in the file, whatever type is declared; None where they are not all there."""
         if tag not in self._entries:
             return None
-        kind, count, place = self._entries[tag]
-        size, room = count * _TYPE_BYTES.get(kind, 1), struct.calcsize(self._offset_format)
-        self._file.seek(place)
-        if size > room:
-            (offset,) = self._unpack(self._offset_format, self._file.read(room))
-            self._file.seek(min(offset, 1 << 62))
+        kind, count, held = self._entries[tag]
+        size = count * _TYPE_BYTES.get(kind, 1)
+        if size <= len(held):
+            return held[:size]
+        self._file.seek(min(struct.unpack(self._offset_code, held)[0], _MAX_OFFSET))
         data = self._file.read(min(size, MAX_VALUE_BYTES))
         return data if len(data) == size else None
 
@@ -80,49 +81,43 @@ class Directory:
         """The numbers of a tag, fractions as floats; none where it is missing, damaged or of another type."""
         data = self.raw(tag)
         kind = self._entries[tag][0] if data else 0
-        if data and kind in (5, 10):
-            pairs = struct.unpack(f"{self.order}{len(data) // 4}{'I' if kind == 5 else 'i'}", data)
-            return tuple(above / below if below else 0.0 for above, below in zip(pairs[::2], pairs[1::2], strict=True))
-        code = {**_WHOLE_NUMBERS, 11: "f", 12: "d"}.get(kind)
+        if data and kind in _FRACTIONS:
+            pairs = struct.iter_unpack(self.order + ("II" if kind == 5 else "ii"), data)
+            return tuple(above / below if below else 0.0 for above, below in pairs)
+        code = _CODES.get(kind)
         return struct.unpack(f"{self.order}{len(data) // struct.calcsize(code)}{code}", data) if data and code else ()
 
     def number(self, tag: int, default: int) -> int:
-        """The first whole number of a tag."""
-        numbers = self.numbers(tag) if self._entries.get(tag, (0,))[0] in _WHOLE_NUMBERS else ()
-        return numbers[0] if numbers else default
+        """The first number of a tag, where it is a whole one."""
+        first = next(iter(self.numbers(tag)), default)
+        return first if isinstance(first, int) else default
 
     def below(self, tag: int) -> list["Directory"]:
         """The directories that a tag points to; those that are damaged are left out."""
         found = []
-        for offset in self.numbers(tag)[:64]:
-            try:
+        for offset in self.numbers(tag)[:_MAX_BELOW]:
+            with suppress(*DAMAGED):
                 found.append(Directory(self._file, self.order, self._is_big, int(offset)))
-            except (struct.error, OverflowError, ValueError, OSError):
-                continue
         return found
 
     def tree(self, order: str, without: Iterable[int] = ()) -> Tree:
         """All that can be copied, in a byte order, without some tags: EXIF and GPS with what hangs on them."""
         tree: Tree = {}
-        for tag in self:
-            if tag in without or self._entries[tag][0] not in _TYPE_BYTES:
+        for tag, (kind, _, _) in self._entries.items():
+            if tag in without or kind not in _TYPE_BYTES:
                 continue
             if tag in (EXIF, GPS, INTEROPERABILITY):
                 for directory in self.below(tag)[:1]:
                     tree[tag] = directory.tree(order, (EXIF, GPS))
             elif (data := self.raw(tag)) is not None:
-                tree[tag] = in_order(tag, Value(self._entries[tag][0], data), self.order != order)
+                tree[tag] = in_order(tag, Value(kind, data), self.order != order)
         return tree
-
-    def _unpack(self, code: str, data: bytes) -> tuple[Any, ...]:
-        return struct.unpack_from(self.order + code, data)
 
 
 def in_order(tag: int, value: Value, is_turned: bool) -> Value:
     """A value in the other byte order, where that is asked for."""
-    size = _WORD_BYTES[value.kind]
-    head = 8 if tag == _USER_COMMENT and value.data.startswith(_UTF_16) else 0
-    size = 2 if head else size
+    is_words = tag == _USER_COMMENT and value.data.startswith(_UTF_16)
+    head, size = (len(_UTF_16), 2) if is_words else (0, 4 if value.kind in _FRACTIONS else _TYPE_BYTES[value.kind])
     if not is_turned or size == 1 or len(value.data) % size:
         return value
     return Value(value.kind, value.data[:head] + np.frombuffer(value.data[head:], f"u{size}").byteswap().tobytes())
@@ -138,14 +133,11 @@ def directories(file: IO[bytes]) -> list[Directory]:
     head = file.read(16)
     order, is_big = "<" if head[:2] == b"II" else ">", b"+" in head[2:4]
     (start,) = struct.unpack_from(order + ("Q" if is_big else "I"), head, 8 if is_big else 4)
-    found = [Directory(file, order, is_big, start)]
-    seen = {0, start}
-    while (start := found[-1].following) not in seen and len(found) < _MAX_DIRECTORIES:
-        seen.add(start)
-        try:
+    found, seen = [Directory(file, order, is_big, start)], {0, start}
+    with suppress(*DAMAGED):
+        while (start := found[-1].following) not in seen and len(found) < _MAX_DIRECTORIES:
+            seen.add(start)
             found.append(Directory(file, order, is_big, start))
-        except (struct.error, OverflowError, ValueError, OSError):
-            break
     return found
 
 
@@ -154,7 +146,7 @@ def value(kind: int, *numbers: int | float) -> Value:
     if kind == 5:
         pairs = [Fraction(number).limit_denominator(10000).as_integer_ratio() for number in numbers]
         return Value(5, b"".join(struct.pack("<2I", *pair) for pair in pairs))
-    return Value(kind, struct.pack(f"<{len(numbers)}{_WHOLE_NUMBERS[kind]}", *numbers))
+    return Value(kind, struct.pack(f"<{len(numbers)}{_CODES[kind]}", *numbers))
 
 
 def laid_out(order: str, tree: Tree, at: int) -> bytes:
@@ -162,15 +154,13 @@ def laid_out(order: str, tree: Tree, at: int) -> bytes:
     entries, tail = b"", bytearray()
     start = at + 6 + 12 * len(tree)
     for tag in sorted(tree):
-        held = tree[tag]
-        place = struct.pack(order + "I", start + len(tail))
+        held, place = tree[tag], start + len(tail)
         if isinstance(held, dict):
-            entries += struct.pack(order + "HHI", tag, 4, 1) + place
-            tail += laid_out(order, held, start + len(tail))
-            continue
-        is_short = len(held.data) <= 4
-        entries += struct.pack(order + "HHI", tag, held.kind, len(held.data) // _TYPE_BYTES[held.kind])
-        entries += held.data.ljust(4, b"\0") if is_short else place
-        if not is_short:
-            tail += held.data + bytes(len(held.data) % 2)
+            kind, count, data = 4, 1, laid_out(order, held, place)
+        else:
+            kind, count, data = held.kind, len(held.data) // _TYPE_BYTES[held.kind], held.data
+        is_short = not isinstance(held, dict) and len(data) <= 4
+        entries += struct.pack(order + "HHI", tag, kind, count)
+        entries += data.ljust(4, b"\0") if is_short else struct.pack(order + "I", place)
+        tail += b"" if is_short else data + bytes(len(data) % 2)
     return struct.pack(order + "H", len(tree)) + entries + bytes(4) + bytes(tail)

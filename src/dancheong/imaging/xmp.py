@@ -28,7 +28,7 @@ _OF_THE_FILE = {
     },
     "http://ns.adobe.com/exif/1.0/": {"ColorSpace", "PixelXDimension", "PixelYDimension", "NativeDigest"},
     "http://ns.adobe.com/photoshop/1.0/": {"ColorMode", "ICCProfile"},
-    "http://ns.adobe.com/xmp/note/": {"HasExtendedXMP"},
+    "http://ns.adobe.com/xmp/note/": {"HasExtendedXMP"}, _XMP: {"Thumbnails"},
     "http://purl.org/dc/elements/1.1/": {"format"},
 }
 # Properties of things that the result does not have: a picture that moves, a gain map, a depth map, a thumbnail.
@@ -40,7 +40,6 @@ _OF_WHAT_IS_GONE = {
     "http://ns.adobe.com/hdr-gain-map/1.0/": "gain map", "http://ns.apple.com/HDRGainMap/1.0/": "gain map",
     "http://ns.apple.com/pixeldatainfo/1.0/": "gain map",
 }
-_THUMBNAILS = (_XMP, "Thumbnails")
 _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 
 
@@ -123,12 +122,9 @@ def updated(packet: bytes | None, provenance: Provenance | None) -> bytes | None
     rdf = _rdf_of(document)
     assert rdf is not None  # as check_packet saw
     for namespace, names in _OF_THE_FILE.items():
-        for name in names:
-            _take(rdf, namespace, name)
-    _take(rdf, *_THUMBNAILS)
+        _take(rdf, namespace, *names)
     for namespace in _OF_WHAT_IS_GONE:
-        for name in _names_in(rdf, namespace):
-            _take(rdf, namespace, name)
+        _take(rdf, namespace)
     if provenance is not None:
         _describe(document, rdf, provenance)
     root = document.documentElement
@@ -156,22 +152,14 @@ def describes_what_is_gone(packet: bytes) -> list[str]:
     """What a packet (from `check_packet`) describes that no result has, in words, each once."""
     rdf = _rdf_of(minidom.parseString(packet))
     assert rdf is not None
-    words = [word for namespace, word in _OF_WHAT_IS_GONE.items() if _names_in(rdf, namespace)]
-    words += ["thumbnail"] if _THUMBNAILS[1] in _names_in(rdf, _THUMBNAILS[0]) else []
-    return list(dict.fromkeys(words))
-
-
-def _names_in(rdf: minidom.Element, namespace: str) -> set[str]:
-    """The names of the properties of a namespace."""
-    nodes = [node for one in _descriptions(rdf) for node in (*one.childNodes, *one.attributes.values())]
-    return {node.localName for node in nodes if node.namespaceURI == namespace and node.localName}
+    words = [word for namespace, word in _OF_WHAT_IS_GONE.items() if _properties(rdf, namespace)]
+    return list(dict.fromkeys(words + (["thumbnail"] if _properties(rdf, _XMP, "Thumbnails") else [])))
 
 
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described
-    for name in ("Software", "Model", "Parameters", "Original", "Hints"):
-        _take(rdf, _OWN, name)
+    _take(rdf, _OWN, "Software", "Model", "Parameters", "Original", "Hints")
     software = " ".join(SOFTWARE.values())
     version = provenance.model and f"{SOFTWARE['version']}, model {provenance.model}"
     tool = _take(rdf, _XMP, "CreatorTool") or software
@@ -219,16 +207,23 @@ def _about(rdf: minidom.Element) -> str:
     return ""
 
 
-def _take(rdf: minidom.Element, namespace: str, name: str) -> str:
-    """Remove a property, written as an attribute or as an element; its text."""
-    text = ""
-    for description in _descriptions(rdf):
-        if description.hasAttributeNS(namespace, name):
-            text = text or description.getAttributeNS(namespace, name)
-            description.removeAttributeNS(namespace, name)
-        for node in list(description.childNodes):
-            if isinstance(node, minidom.Element) and (node.namespaceURI, node.localName) == (namespace, name):
-                resource = node.getAttributeNS(_RDF, "resource")
-                text = text or resource or "".join(part.data for part in node.childNodes if isinstance(part, minidom.Text))
-                description.removeChild(node)
-    return text.strip()
+def _properties(rdf: minidom.Element, namespace: str, *names: str) -> list[tuple[minidom.Element, minidom.Node]]:
+    """The properties of a namespace, by default all, written as an attribute or as an element; each with its description."""
+    return [
+        (one, node) for one in _descriptions(rdf) for node in (*one.attributes.values(), *one.childNodes)
+        if node.namespaceURI == namespace and (not names or node.localName in names)
+    ]
+
+
+def _take(rdf: minidom.Element, namespace: str, *names: str) -> str:
+    """Remove properties; the text of the first."""
+    texts = []
+    for description, node in _properties(rdf, namespace, *names):
+        if isinstance(node, minidom.Attr):
+            texts.append(node.value)
+            description.removeAttributeNode(node)
+        elif isinstance(node, minidom.Element):
+            text = "".join(part.data for part in node.childNodes if isinstance(part, minidom.Text))
+            texts.append(node.getAttributeNS(_RDF, "resource") or text)
+            description.removeChild(node)
+    return next(filter(None, texts), "").strip()

@@ -1,5 +1,7 @@
 """What generator and discriminator are made of: normalizations, activations, initial weights."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -79,34 +81,23 @@ def sync_batch_norm(module: nn.Module, across_processes: bool) -> None:
             part.across_processes = across_processes
 
 
+_NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "none": nn.Identity, "batch": partial(BatchNorm, eps=NORM_EPSILON), "channel": ChannelNorm,
+    "instance": partial(nn.InstanceNorm2d, eps=NORM_EPSILON, affine=True),
+}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "leaky": partial(F.leaky_relu, negative_slope=LEAKY_SLOPE), "relu": F.relu, "relu6": F.relu6, "tanh": torch.tanh,
+}
+
+
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
     """The normalization after a convolution; every kind but `none` has a gain and a shift for each channel."""
-    match kind:
-        case "batch":
-            return BatchNorm(channels, eps=NORM_EPSILON)
-        case "instance":
-            return nn.InstanceNorm2d(channels, eps=NORM_EPSILON, affine=True)
-        case "channel":
-            return ChannelNorm(channels)
-        case "none":
-            return nn.Identity()
-    raise ValueError(f"norm {kind!r} is unknown: batch, instance, channel and none are known")
+    return _NORMS[kind](channels)
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
     """An activation without weights; leaky ReLU has the slope 0.2 (Isola et al. 2017, section 6.1)."""
-    match activation:
-        case "none":
-            return x
-        case "leaky":
-            return F.leaky_relu(x, LEAKY_SLOPE)
-        case "relu":
-            return F.relu(x)
-        case "relu6":
-            return F.relu6(x)
-        case "tanh":
-            return torch.tanh(x)
-    raise ValueError(f"activation {activation!r} is unknown: none, leaky, relu, relu6 and tanh are known")
+    return x if activation == "none" else _ACTIVATIONS[activation](x)
 
 
 @torch.no_grad()

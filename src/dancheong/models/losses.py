@@ -1,11 +1,13 @@
 """The losses of Pix2Pix, with a weight for each pixel: 1 undamaged, 0 lost to light reflection (docs/glare.md).
 
     loss_D = (adversarial(D(x, y), real) + adversarial(D(x, G(x)), fake)) / 2
-    loss_G = lambda_gan adversarial(D(x, G(x)), real) + lambda_l1 l1(G(x), y)      (or color_distance for l1: LOSS)
+    loss_G = lambda_gan adversarial(D(x, G(x)), real) + lambda_l1 l1(G(x), y)      (or another distance for l1: LOSS)
 
 Every mean is a weighted mean, ``sum(w e) / sum(w)``, so that an error of one size costs the same however much of the
 picture is damaged, and a weight of 1 everywhere is the plain loss, bit for bit. Where nothing is undamaged a loss is 0.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -63,8 +65,50 @@ def color_distance(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor |
     return _weighted_mean((difference.square().sum(1, keepdim=True) + COLOR_UNIT**2).sqrt(), weight_b1hw)
 
 
+def ciede2000(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None = None) -> Tensor:
+    """``sum(w sqrt(dE^2 + 1)) / sum(w) / 110``: the mean CIEDE2000 difference of two chromas at equal lightness.
+
+    What the eye sees less of counts less: a difference of two strong colors less than the same of two weak ones. What turns
+    with the hue of the pair alone is held constant in the gradient. Where the channels are not a* and b* (RGB), it is
+    `color_distance`.
+
+    Source: Sharma, Wu and Dalal 2005, equations 2 to 22 with dL' = 0.
+    """
+    if fake_bchw.shape[1] != 2:
+        return color_distance(fake_bchw, target_bchw, weight_b1hw)
+    (a1, b1), (a2, b2) = ((_at_least_single(pair) / COLOR_UNIT).chunk(2, 1) for pair in (fake_bchw, target_bchw))
+
+    # Chroma, with a* stretched where colors are weak. The small numbers keep the gradient finite at gray.
+    stretch = 1.5 - 0.5 * _strong((_chroma(a1, b1) + _chroma(a2, b2)) / 2)
+    a1, a2 = a1 * stretch, a2 * stretch
+    c1, c2 = _chroma(a1, b1), _chroma(a2, b2)
+    mean, chroma = (c1 + c2) / 2, c1 - c2
+    hue_squared = (2 * (c1 * c2 - a1 * a2 - b1 * b2)).clamp_min(0)
+
+    # The weights of hue, and the turn of the ellipses among the blues, by the pair's mean hue.
+    with torch.no_grad():
+        hue = torch.atan2(b1 / c1 + b2 / c2, a1 / c1 + a2 / c2)
+        weight = (1 - 0.17 * torch.cos(hue - math.radians(30)) + 0.24 * torch.cos(2 * hue)
+                  + 0.32 * torch.cos(3 * hue + math.radians(6)) - 0.2 * torch.cos(4 * hue - math.radians(63)))
+        turn = torch.deg2rad(60 * torch.exp(-(((torch.rad2deg(hue) % 360 - 275) / 25) ** 2)))
+        rotation = -2 * _strong(mean) * torch.sin(turn) * torch.sign(a2 * b1 - a1 * b2)
+    by_chroma, by_hue = chroma / (1 + 0.045 * mean), (hue_squared + 1e-6).sqrt() / (1 + 0.015 * mean * weight)
+    squared = by_chroma.square() + by_hue.square() + rotation * by_chroma * by_hue
+    return _weighted_mean((squared.clamp_min(0) + 1).sqrt() * COLOR_UNIT, weight_b1hw)
+
+
+def _chroma(a: Tensor, b: Tensor) -> Tensor:
+    return (a.square() + b.square() + 1e-2).sqrt()
+
+
+def _strong(chroma: Tensor) -> Tensor:
+    """0 for gray, towards 1 for strong colors."""
+    seventh = chroma**7
+    return (seventh / (seventh + 25.0**7) + 1e-12).sqrt()
+
+
 # What the generator learns from, by LOSS.
-DISTANCES = {"l1": l1, "color": color_distance}
+DISTANCES = {"l1": l1, "color": color_distance, "ciede2000": ciede2000}
 
 
 def compose(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None) -> Tensor:

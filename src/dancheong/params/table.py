@@ -2,6 +2,7 @@
 
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,26 +10,11 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, field_validator, model_validator
 
-from dancheong.params.errors import ParamError
-from dancheong.params.schema import (
-    REMOVED,
-    ROWS,
-    CorrectionRows,
-    DataRows,
-    DetectorRows,
-    GlareRows,
-    NetworkRows,
-    PredictionRows,
-    TrainingRows,
-    UpscalerRows,
-    by_level,
-    format_value,
-    nearest,
-)
+from dancheong.params import COMMON
+from dancheong.params.schema import REMOVED, ROWS, AllRows, by_level, format_value, nearest
 from dancheong.params.sources import TableRow, read_table
 from dancheong.params.sources.layout import plain_category
-
-COMMON = "COMMON"
+from dancheong.system.errors import ParamError
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -50,9 +36,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Params(
-    CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows
-):
+class Params(AllRows):
     """Effective parameters: immutable, validated, complete. Make them with `Params.load` or `dancheong.params.resolve`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -105,6 +89,14 @@ class Params(
         """FIX_ILLUMINANT as numbers."""
         red, green, blue = (float(part) for part in self.fix_illuminant.split())
         return red, green, blue
+
+    @property
+    def predict_px(self) -> int:
+        """The shorter side of a photograph as the network sees it at prediction: PREDICT_RESOL, or what that says of 0."""
+        if self.color_space == "RGB":
+            return self.resol
+        knows_scales = self.encoder != "unet" and self.crop_scale_min <= 0.25
+        return self.predict_resol or (2 * self.resol if knows_scales else self.resol)
 
     @property
     def levels(self) -> int:
@@ -189,10 +181,7 @@ def removed_notes(rows: Iterable[TableRow]) -> list[str]:
 def unused_notes(rows: Sequence[TableRow], category: str | None = None) -> list[str]:
     """A sentence on the rows in use whose category is neither COMMON nor `category`: how many, and what would use them."""
     chosen = {COMMON, plain_category(category or COMMON)}
-    others: dict[str, int] = {}
-    for row in rows:
-        if row.use and plain_category(row.category) not in chosen:
-            others[row.category] = others.get(row.category, 0) + 1
+    others = Counter(row.category for row in rows if row.use and plain_category(row.category) not in chosen)
     if not others:
         return []
     names = ", ".join(others)

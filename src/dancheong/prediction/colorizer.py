@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
+from dancheong.glare.learned import open_detector
 from dancheong.imaging.color import float01, make_tables, to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.resize import fit_size, pad_to_multiple, resize, working_shape
@@ -20,6 +21,7 @@ from dancheong.params.schema import AT_PREDICTION
 from dancheong.prediction.full_resolution import Predicted, color_from_chroma, enlarged_color, strip_rows
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import as_hints
+from dancheong.prediction.memory import uses_detector
 from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
 
@@ -38,11 +40,14 @@ class Colorizer:
         digest: identifies the model's content.
         threads: of one prediction; None: the runtime's own choice, and one photograph at a time.
         opened: the file, the runtime and the settings that `open` got; None without `open`.
+        device_notes: what a device could not do that the processor does instead, in words; more may come with predictions.
     """
 
     opened: tuple[Path, str, dict[str, Any]] | None = None
 
-    def __init__(self, artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, artifact: Artifact, runtime: str = "auto", threads: int | None = None, device: str = "auto"
+    ) -> None:
         if artifact.kind != "colorizer":
             raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
         check_together(artifact.params)
@@ -50,7 +55,8 @@ class Colorizer:
         # Dropout takes random numbers from one generator for all threads, so only one photograph may be colored at a time.
         self.threads = None if runtime == "torch" or self.params.predict_dropout else threads
         self._multiple = artifact.architecture.multiple_px
-        self._network = open_network(artifact, runtime, threads)
+        self.device_notes: list[str] = []
+        self._network = open_network(artifact, runtime, threads, device, self.device_notes.append)
         table = artifact.architecture
         if (table.c_in, table.c_out) != channels(self.params) or table.output_scale != 1:
             raise ArtifactError(
@@ -68,7 +74,8 @@ class Colorizer:
             path: what `dancheong train` wrote; None: the colorizer that comes with the program.
             runtime: "onnx", "openvino", "torch", or "auto", as for `dancheong.runtime.network.open_network`.
             threads: of one prediction, not with torch; None: the runtime's own choice.
-            settings: parameters of prediction and of light reflection, such as ``GLARE_MODE="off"``.
+            settings: parameters of prediction and of light reflection, such as ``GLARE_MODE="off"``, and DEVICE, which a
+                model does not remember.
 
         Raises:
             ArtifactError: the file cannot be trusted, the self-test failed, or no colorizer came along.
@@ -76,12 +83,16 @@ class Colorizer:
                 together.
             ExtraMissing: torch or openvino is needed and not installed.
         """
-        # The color tables are made meanwhile. Not a daemon, because a process that ends at once has to wait for it.
+        # Color tables and detector are made ready meanwhile. Not daemons, because a process that ends at once has to wait.
         Thread(target=make_tables).start()
         file = shipped_model_path() if path is None else Path(path)
-        artifact = read_artifact(file)
+        others = {name: value for name, value in settings.items() if name.strip().lower() != "device"}
+        device = resolve(settings={name: settings[name] for name in settings.keys() - others.keys()}).params.device
+        artifact = with_settings(read_artifact(file), others)
+        if uses_detector(artifact.params):
+            Thread(target=open_detector).start()
         try:
-            colorizer = cls(with_settings(artifact, settings), runtime, threads)
+            colorizer = cls(artifact, runtime, threads, device)
         except ArtifactError as error:
             raise ArtifactError(f"{file}: {error}") from error
         colorizer.opened = (file, runtime, settings)
@@ -168,7 +179,7 @@ class Colorizer:
     def predict(self, input_hwc: Pixels) -> Predicted:
         """The network's answer for a prepared photograph, at the working size."""
         height, width = input_hwc.shape[:2]
-        return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.resol)))
+        return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.predict_px)))
 
     def predict_at_size(self, input_hwc: Pixels) -> Predicted:
         """The network's answer for a prepared photograph at the size that it has."""
@@ -256,6 +267,11 @@ def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:
     """
     wanted = resolve(settings=settings).params
     names = [name.strip().lower() for name in settings]
+    if "resol" in names and artifact.params.color_space == "LAB":
+        # At prediction there is no other working size that could be meant.
+        settings = {name: value for name, value in settings.items() if name.strip().lower() != "resol"} | {
+            "predict_resol": wanted.resol}
+        return with_settings(artifact, settings)
     fixed = [name for name in names if name not in AT_PREDICTION and getattr(wanted, name) != getattr(artifact.params, name)]
     if fixed:
         trained_with = ", ".join(f"{name.upper()} = {getattr(artifact.params, name)}" for name in fixed)

@@ -71,13 +71,13 @@ def expected_error(model: Colorizer, input_hwc: Pixels, predicted: Predicted | N
 def _spread(model: Colorizer, input_hwc: Pixels, chroma_hwc: FloatArray) -> FloatArray:
     """Root mean square distance of the chroma of the photograph mirrored and at other sizes, smoothed; in a* and b*."""
     h, w = chroma_hwc.shape[:2]
-    small = resize(input_hwc, working_shape(input_hwc.shape[0], input_hwc.shape[1], model.params.resol))
+    small = resize(input_hwc, working_shape(input_hwc.shape[0], input_hwc.shape[1], model.params.predict_px))
     others = [_lab(model, model.predict(np.ascontiguousarray(small[:, ::-1])))[1][:, ::-1]]
     for scale in SCALES:
         scaled = resize(input_hwc, scaled_size(h, w, scale))
         others.append(resize(_lab(model, model.predict_at_size(scaled))[1], (h, w)))
     squares = np.mean([((other - chroma_hwc) ** 2).sum(axis=-1) for other in others], axis=0, dtype=np.float32)
-    sigma_px = max(model.params.resol / _SMOOTH, 0.5)
+    sigma_px = max(model.params.predict_px / _SMOOTH, 0.5)
     return np.asarray(cv2.GaussianBlur(np.sqrt(squares), (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32)
 
 

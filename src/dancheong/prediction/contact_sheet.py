@@ -29,10 +29,11 @@ def contact_sheet(results: Sequence[FileResult]) -> Pixels | None:
         if result.status == "failed" or len(cells) == PHOTOGRAPHS:
             continue
         try:
-            photo, rgb = (_small(path) for path in (result.input, result.output))
+            photo, rgb = _small(result.input, result.page), _small(result.output)
         except PhotoError:  # removed or replaced since then: the sheet is made without it
             continue
-        cells.append((gray_of(photo), rgb, result.input.name))
+        page = f", page {result.page + 1}" if result.page else ""
+        cells.append((gray_of(photo), rgb, result.input.name + page))
     if not cells:
         return None
     rows = [cells[start : start + _PAIRS_A_ROW] for start in range(0, len(cells), _PAIRS_A_ROW)]
@@ -44,7 +45,7 @@ def contact_sheet(results: Sequence[FileResult]) -> Pixels | None:
     )
 
 
-def _small(path: Path) -> Pixels:
-    pixels = to_eight(read_photo(path).pixels)
+def _small(path: Path, page: int = 0) -> Pixels:
+    pixels = to_eight(read_photo(path, page).pixels)
     height, width = pixels.shape[:2]
     return resize(pixels, working_shape(height, width, min(_CELL_PX, height, width)))

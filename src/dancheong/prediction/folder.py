@@ -58,12 +58,16 @@ def predict_files(
         DancheongError: the cluster does not answer, or has no workers.
     """
     model = colorizer if isinstance(colorizer, Colorizer) else Colorizer.open(colorizer)
+    noted = len(model.device_notes)
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
     folder = None if out_dir is None else Path(out_dir)
     plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
+    trained_px, px = model.params.resol, model.params.predict_px
+    if not trained_px / 2 <= px <= 3 * trained_px:
+        options.tell(f"photographs are colored at {px} px and the model was trained at {trained_px} px: look at the colors")
 
     # The workers: threads of this process, or those of a cluster.
     run: Run
@@ -84,6 +88,8 @@ def predict_files(
             folder = folder or options.manifest.parent
             manifest = stack.enter_context(Manifest(options.manifest, folder, recipe))
         results = _collect(run, plan, options, manifest)
+    for note in dict.fromkeys(model.device_notes[noted:]):
+        options.tell(note)
     if options.sheet_path is not None:
         _write_sheet(options.sheet_path, contact_sheet(results))
     return results
@@ -163,7 +169,7 @@ def _collect(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | 
         if not refusal and manifest is not None and not options.overwrite:
             refusal = manifest.result_of_another(job.photo, job.output)
         if refusal:
-            add(number, FileResult(job.photo, job.output, "failed", error=refusal))
+            add(number, FileResult(job.photo, job.output, "failed", error=refusal, page=job.page))
         else:
             open_numbers.append(number)
     for index, result in run([jobs[number] for number in open_numbers]):

@@ -2,13 +2,15 @@
 
 What the network missed at a hint, it missed likewise at places like it. The error of the chroma is taken for a Gaussian
 process over the places of one photograph; its mean, given the errors at the hints, is added to the network's answer (kriging;
-Rasmussen and Williams 2006, equation 2.25). The covariance of the errors at two places is
+Rasmussen and Williams 2006, equation 2.25). The covariance of the errors at two places p and q is
 
-.. math:: s_p s_q (c + d\\, y_p \\cdot y_q + \\sum_k v_k \\exp(-|w_k (t_p - t_q)|))
+.. math:: s_p s_q \\left(c + t_p \\cdot D t_q + \\sum_k v_k \\exp(-|W_k (t_p - t_q)|^{e_k})\\right)
 
-of their traits t: where they are, their lightness and the network's chroma y. s is how large errors are at such lightness and
-chroma, c a cast of the whole photograph, d a strength of color that is wrong everywhere, v and w a few reaches and their
-shares. The smallest reach, of a few pixels, lets each hint's own place have its color.
+of their traits t: row and column, lightness, and the network's a* and b*. s is how large errors are at a place of such
+lightness, c a cast of the whole photograph; D lets the cast change along the traits, most of all with the network's chroma,
+whose strength and hue may be wrong everywhere. v, W and e are a few reaches: along a row errors are alike farther than up and
+down, because sky, roofs, walls and ground lie in layers. The smallest reach, of some pixels, lets each hint's own place have
+its color.
 
 These few numbers were fitted to the errors of a network on photographs that it had not seen (docs/log.md). A network that
 takes hints as further inputs has an easier way: it learns the photographs by heart and does not listen.
@@ -32,16 +34,19 @@ FloatArray = NDArray[np.float32]
 
 # Hints are spread at this shorter side, or at the network's where that is larger.
 SIDE_PX = 256
-# Reaches: share of the variance, and by how much a distance of one unit counts: of the longer side, of L* / 100, of chroma.
+# Of the traits: row and column in shares of the longer side, lightness in L* / 100, a*, b*. The first two and the third are
+# counted from about the middle.
+_MIDDLE = (0.4, 0.4, 0.5)
+# Reaches: share v, exponent e, and weights W of each trait.
 _REACHES = (
-    (0.577, 0.141, 4.22, 0.091),
-    (0.492, 2.69, 2.97, 0.106),
-    (0.252, 6.82, 3.03, 0.047),
-    (0.030, 65.0, 3.03, 0.047),
+    (0.298, 1.13, 0.436, 0.0652, 5.16, 0.159, 0.0898),
+    (1.11, 1.4, 5.37, 0.399, 3.63, 0.221, 0.0721),
+    (0.383, 1.39, 11.1, 5.37, 2.14, 0.0679, 0.0665),
+    (0.02, 1.0, 60.0, 60.0, 3.0, 0.05, 0.05),
 )
-_CAST, _STRENGTH = 0.022, 0.00057
-# Of L* / 100 - .5, its square, and the chroma / 30.
-_AMPLITUDE = (-0.09, -1.66, 0.085)
+_CAST, _SLOPES = 0.0247, (0.148, 0.0257, 0.0433, 0.000761, 0.000761)
+# How large errors are: of lightness, its square, chroma / 30, and row.
+_AMPLITUDE = (-0.22, -2.06, -0.03, 0.17)
 _NOISE = 1e-3  # two colors at one place
 _PAIRS_AT_ONCE = 1 << 18
 
@@ -61,7 +66,7 @@ class Canvas:
     def of(cls, input_hwc: Pixels, predicted: Predicted, params: Params) -> "Canvas":
         """The canvas of a prepared photograph (`Prepared.input_hwc`), of a model with these parameters."""
         height, width = input_hwc.shape[:2]
-        size_hw = working_shape(height, width, max(SIDE_PX, params.resol))
+        size_hw = working_shape(height, width, max(SIDE_PX, params.predict_px))
         lightness_hw = lightness_of(resize(input_hwc, size_hw)[..., 0])
         output_hwc = predicted.output_hwc * np.float32(params.vivid)
         output_hwc = guided_upsampler(output_hwc, predicted.lightness_hw, size_hw)(lightness_hw, 0)
@@ -101,22 +106,21 @@ def _correction(hints: Hints, chroma_hwc: FloatArray, lightness_hw: FloatArray) 
 
 
 def _traits(chroma_hwc: FloatArray, lightness_hw: FloatArray) -> FloatArray:
-    """(h w, 6): row and column, lightness, chroma, and how large errors are at such places."""
+    """(h w, 6): row, column, lightness, a*, b*, and how large errors are at such places."""
     h, w = lightness_hw.shape
-    rows, columns = np.indices((h, w), np.float32) / max(h, w)
-    light = lightness_hw / 100 - 0.5
-    planes = (light, light**2, np.hypot(chroma_hwc[..., 0], chroma_hwc[..., 1]) / 30)
-    amplitude = np.exp(np.tanh(2 * sum(factor * plane for factor, plane in zip(_AMPLITUDE, planes, strict=True))))
-    traits = np.stack([rows, columns, light, chroma_hwc[..., 0], chroma_hwc[..., 1], amplitude], axis=-1)
+    rows, columns = (np.indices((h, w), np.float32) + np.float32(0.5)) / max(h, w)
+    row, column, light = rows - _MIDDLE[0], columns - _MIDDLE[1], lightness_hw / 100 - _MIDDLE[2]
+    a, b = np.moveaxis(chroma_hwc, -1, 0)
+    size = np.stack([light, light**2, np.hypot(a, b) / 30, row], axis=-1) @ np.array(_AMPLITUDE)
+    traits = np.stack([row, column, light, a, b, np.exp(np.tanh(2 * size))], axis=-1)
     return np.asarray(traits.reshape(h * w, -1), np.float32)
 
 
 def _covariance(p: FloatArray, q: FloatArray) -> FloatArray:
     """(len(p), len(q)) of places with these traits."""
-    total = _CAST + _STRENGTH * (p[:, 3:5] @ q[:, 3:5].T)
-    squares = [(np.subtract.outer(p[:, index], q[:, index])) ** 2 for index in range(5)]
-    place, light, chroma = squares[0] + squares[1], squares[2], squares[3] + squares[4]
-    for share, *units in _REACHES:
-        distance = sum(np.float32(unit**2) * square for unit, square in zip(units, (place, light, chroma), strict=True))
-        total += np.float32(share) * np.exp(-np.sqrt(distance))
+    total = np.float32(_CAST) + (p[:, :5] * np.float32(_SLOPES)) @ q[:, :5].T
+    for share, exponent, *weights in _REACHES:
+        some, others = p[:, :5] * np.float32(weights), q[:, :5] * np.float32(weights)
+        squares = (some**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * (some @ others.T)
+        total += np.float32(share) * np.exp(-(np.maximum(squares, 0) ** np.float32(exponent / 2)))
     return np.asarray(total * p[:, 5:] * q[:, 5], np.float32)

@@ -14,8 +14,10 @@ from dancheong.prediction.full_resolution import STRIP_BYTES, strip_rows
 # Measured as growth of the process over files of 100 megapixels with light reflection that is corrected
 # (benchmarks/bench_memory.py --mask-dir; the working size, 1 byte a pixel then, in it): 14.6, 16.7, 14.8, 17.0.
 FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 15, (True, True): 17}
-# Bytes a pixel of the working size: measured 327 and 322 with NGF=32 at 1.6 and 4.2 megapixels, 566 with NGF=64.
-NETWORK_BYTES, NETWORK_BYTES_PER_NGF = 90, 8
+# Bytes a pixel of the working size, and more for each channel of NGF. Measured in ONNX Runtime on one thread: unet 338 and 566
+# with NGF=32 and 64; lite0 263, 286 and 446 with NGF=32, 64 and 128 (in OpenVINO 228 with NGF=32); lite2 223 and 307 with
+# NGF=32 and 64.
+NETWORK_BYTES = {"unet": (90, 8), "lite0": (180, 3), "lite2": (180, 3)}
 # Bytes a pixel of the detector's working size: measured 305; the runtime keeps them.
 DETECTOR_BYTES = 320
 _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "insufficient memory", "failed to allocate", "out of memory")
@@ -29,14 +31,20 @@ def bytes_needed(spec: ImageSpec, params: Params, rows: int = 0, network_scale: 
         network_scale: the largest size of the network's input, in working sizes.
     """
     full = spec.pixels * FULL_SIZE_BYTES[spec.color, spec.deep]
-    small = math.prod(working_shape(spec.height_px, spec.width_px, params.resol))
-    network = round(small * network_scale**2) * (NETWORK_BYTES + NETWORK_BYTES_PER_NGF * params.ngf)
+    small = math.prod(working_shape(spec.height_px, spec.width_px, params.predict_px))
+    base, by_channel = NETWORK_BYTES[params.encoder]
+    network = round(small * network_scale**2) * (base + by_channel * params.ngf)
     strip = min(rows or strip_rows(spec.width_px, params.tile_px), spec.height_px) * spec.width_px * STRIP_BYTES
     return full + network + strip + _detector_bytes(spec, params)
 
 
+def uses_detector(params: Params) -> bool:
+    """Whether a prediction looks for light reflection with the network that was trained for it."""
+    return params.glare_mode not in ("off", "global") and params.glare_stage != "train" and params.det_method == "learned"
+
+
 def _detector_bytes(spec: ImageSpec, params: Params) -> int:
-    if params.glare_mode in ("off", "global") or params.glare_stage == "train" or params.det_method != "learned":
+    if not uses_detector(params):
         return 0
     height, width = fit_size(spec.height_px, spec.width_px, params.det_work_size)
     return height * width * DETECTOR_BYTES

@@ -31,12 +31,26 @@ def result_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path
     return list(names.values())
 
 
-def names_beside(photos: Sequence[Path], suffix: str | None = None) -> list[Path]:
+def lasting_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path]:
+    """As `result_names`, but a name depends on its photograph alone: ``a_heic.png`` of ``a.heic``, ``a.jpg`` of ``a.jpg``."""
+    named = []
+    for photo in photos:
+        wanted = suffix or (photo.suffix if photo.suffix.lower() in WRITABLE_SUFFIXES else ".png")
+        named.append(photo if wanted == photo.suffix else photo.with_name(photo.name.replace(".", "_") + wanted))
+    return named
+
+
+def names_beside(photos: Sequence[Path], suffix: str | None = None, is_lasting: bool = False) -> list[Path]:
     """The path of each result beside its photograph: ``a_colored.jpg`` for ``a.jpg``.
 
     A name depends on what lies in the photograph's folder and not on which photographs were asked for, so that a folder
     and a photograph of it that is named alone find the same results.
+
+    Args:
+        is_lasting: a name depends on its photograph alone (`lasting_names`).
     """
+    if is_lasting:
+        return [name.with_name(f"{name.stem}{COLORED}{name.suffix}") for name in lasting_names(photos, suffix)]
     named: dict[Path, Path] = {}
     for folder in dict.fromkeys(photo.parent for photo in photos):
         asked = {_key(photo): photo for photo in photos if photo.parent == folder}
@@ -45,6 +59,12 @@ def names_beside(photos: Sequence[Path], suffix: str | None = None) -> list[Path
         named |= dict(zip(there, result_names(there, suffix), strict=True))
     results = (named[photo] for photo in photos)
     return [result.with_name(f"{result.stem}{COLORED}{result.suffix}") for result in results]
+
+
+def page_name(path: Path, page: int) -> Path:
+    """The name of the result of a later page (from 1) of a document: ``a_p2.tif``, or beside it ``a_p2_colored.tif``."""
+    stem = path.stem.removesuffix(COLORED)
+    return path.with_name(f"{stem}_p{page + 1}{path.stem[len(stem) :]}{path.suffix}")
 
 
 def _photos_in(folder: Path) -> list[Path]:

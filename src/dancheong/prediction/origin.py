@@ -11,10 +11,7 @@ from dancheong.params import Params
 
 # Rows that change how a picture is computed, but not the picture.
 _CHANGE_NO_PICTURE = {"memory_gb", "tile_px"}
-_BLOCK_BYTES = 1 << 20
 _ELSEWHERE = "choose another folder for the results, or let --overwrite replace it"
-# The head of a store of Content Credentials (C2PA 2.1, 11.1.4.2), the same in every format.
-_CREDENTIALS = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 
 
 def settings_digest(params: Params, **more: Any) -> str:
@@ -28,19 +25,14 @@ def settings_digest(params: Params, **more: Any) -> str:
     return hashlib.sha256(json.dumps([rows, given], sort_keys=True).encode()).hexdigest()
 
 
-def fingerprint(path: Path) -> tuple[str, bool]:
-    """sha256 of a file, and whether it holds Content Credentials.
+def fingerprint(path: Path) -> str:
+    """sha256 of a file.
 
     Raises:
         OSError: it cannot be read.
     """
-    digest, tail, credentials = hashlib.sha256(), b"", False
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-            credentials = credentials or _CREDENTIALS in tail + block
-            tail = block[-len(_CREDENTIALS) :]
-    return digest.hexdigest(), credentials
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def why_not_ours(result: Path, now: Provenance) -> str:

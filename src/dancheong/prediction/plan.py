@@ -3,20 +3,20 @@
 The names of the results depend on the inputs alone, so that a run that is started again finds its own results.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from dancheong.data.photographs import find_masks, mask_of
-from dancheong.imaging.files import LeftOut, look_through
+from dancheong.imaging.files import LeftOut, PhotoError, count_pages, look_through
 from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.strip import Strip
 from dancheong.params import ParamError, Params
 from dancheong.prediction.beside import results_among, why_not_beside
 from dancheong.prediction.credentials import Signing
 from dancheong.prediction.hints import find_hints
-from dancheong.prediction.names import names_beside, result_names
+from dancheong.prediction.names import lasting_names, names_beside, page_name, result_names
 from dancheong.prediction.result import FileResult
 
 Identity = tuple[int, int] | str
@@ -56,6 +56,10 @@ class FolderOptions:
         cluster: address of a Dask scheduler, whose workers do the work; they see the same files.
         strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
         sign: for Content Credentials in each result.
+        pages: "all": of a TIFF with several pages each becomes a result, `NAME_p2` and so on from the second.
+        only: photographs of the folders that are done now; None: all. Names and checks are those of all.
+        lasting_names: names of results do not depend on other photographs (`lasting_name`), because more may come.
+        ours: (photograph, result) -> whether that result of an earlier state of the photograph may be replaced.
 
     `confidence_dir`, `hints`, `manifest`, `workers` and `cluster` are for coloring alone.
     """
@@ -75,6 +79,10 @@ class FolderOptions:
     cluster: str | None = None
     strip: Strip | None = None
     sign: Signing | None = None
+    pages: Literal["first", "all"] = "first"
+    only: Collection[Path] | None = None
+    lasting_names: bool = False
+    ours: Callable[[Path, Path], bool] | None = None
     hints: Path | None = None
 
 
@@ -83,6 +91,7 @@ class Job:
     """A photograph, the files its results go to, and the mask and the hints that a person has made for it.
 
     `mask` and `confidence` are None where none is wanted. `refusal`: why the photograph must not be done; empty where it may.
+    `page`: of a document of several, from 0.
     """
 
     photo: Path
@@ -91,6 +100,7 @@ class Job:
     confidence: Path | None = None
     drawn_mask: Path | None = None
     refusal: str = ""
+    page: int = 0
     hints: Path | None = None
 
     @property
@@ -142,32 +152,65 @@ def plan_folder(
     refusals = {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
     # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
     named = [photo for photo in photos if photo not in refusals or photo.suffix.lower() in READ_SUFFIXES]
+    naming = lasting_names if options.lasting_names else result_names
     names, extras = (
-        dict(zip(named, result_names([photos[photo] for photo in named], suffix), strict=True))
+        dict(zip(named, naming([photos[photo] for photo in named], suffix), strict=True))
         for suffix in (options.suffix, ".png")
     )
     if out_dir is None:
-        outputs = dict(zip(named, names_beside(named, options.suffix), strict=True))
+        outputs = dict(zip(named, names_beside(named, options.suffix, options.lasting_names), strict=True))
     else:
         outputs = {photo: out_dir / name for photo, name in names.items()}
     jobs = [
         Job(
             photo, outputs.get(photo, photo if out_dir is None else out_dir / relative),
             _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
-            drawn_masks.get(photo), refusals.get(photo, ""), hints.get(photo),
+            drawn_masks.get(photo), refusals.get(photo, ""), hints=hints.get(photo),
         )
         for photo, relative in photos.items()
     ]
+    if options.pages == "all":
+        jobs = _each_named_once([page for job in jobs for page in _pages_of(job)])
     originals = {identity(photo) for photo in photos}
     if options.sheet_path is not None:
         _check_sheet(options.sheet_path, jobs, originals, options)
-    jobs = [job if job.refusal else _checked(job, originals) for job in of_shard(jobs, options.shard)]
+    jobs = [job for job in of_shard(jobs, options.shard) if options.only is None or job.photo in options.only]
+    jobs = [job if job.refusal else _checked(job, originals) for job in jobs]
     if out_dir is None:
         jobs = [replace(job, refusal=job.refusal or why_not_beside(job.output, options.overwrite)) for job in jobs]
     # What this run has made before is expected.
     own = {options.manifest, *(job.output for job in jobs if out_dir is None)}
     others = [one for one in left_out if not one.failed and one.path not in own]
     return Plan(jobs, of_shard(others, options.shard))
+
+
+def _pages_of(job: Job) -> list[Job]:
+    """A job for each page of a document. A mask that was drawn for it is that of its first page."""
+    try:
+        count = 1 if job.refusal else count_pages(job.photo)
+    except PhotoError:  # reading it will say why
+        count = 1
+
+    def named(path: Path | None, page: int) -> Path | None:
+        return None if path is None else page_name(path, page)
+
+    return [job, *(
+        Job(job.photo, page_name(job.output, page), named(job.mask, page), named(job.confidence, page), page=page)
+        for page in range(1, count)
+    )]
+
+
+def _each_named_once(jobs: list[Job]) -> list[Job]:
+    """Refuse a page whose result would have the name of another photograph's (`a_p2.tif`)."""
+    owners: dict[str, Path] = {}
+    checked: dict[int, Job] = {}
+    for number, job in sorted(enumerate(jobs), key=lambda one: one[1].page):
+        checked[number] = job
+        for path in job.results:
+            if (owner := owners.setdefault(path.as_posix().casefold(), job.photo)) != job.photo:
+                reason = f"{path}: would also be the name of the result of {owner}; rename one of them"
+                checked[number] = replace(job, refusal=job.refusal or reason)
+    return [checked[number] for number in range(len(jobs))]
 
 
 def _below(folder: Path | None, name: Path | None) -> Path | None:

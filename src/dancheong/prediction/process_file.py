@@ -16,12 +16,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import split_halves
+from dancheong.data.photographs import looks_like_pair, split_halves
 from dancheong.glare.control import control_glare
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
+from dancheong.imaging.files import CREDENTIALS, ImageSpec, Photo, PhotoError, image_spec, read_photo, write_photo
 from dancheong.imaging.formats import READ_SUFFIXES
-from dancheong.imaging.metadata import CREDENTIALS
 from dancheong.imaging.strip import stripped
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError, Params
@@ -40,8 +39,6 @@ from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 Pixels = NDArray[Any]
 Numbered = tuple[int, FileResult]
 
-CREDENTIALS_LOST = "its Content Credentials (C2PA) do not hold for the result, and are not in it; --sign writes new ones"
-
 
 @dataclass(frozen=True)
 class Resources:
@@ -59,6 +56,7 @@ class Processed:
     mask_hw: Pixels | None
     figures: dict[str, Any]
     confidence_hw: NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,13 +83,13 @@ class Processor:
 
     def provenance(self, job: Job, sha256: str) -> Provenance:
         """What the results of a photograph (`sha256`: of its file) say of themselves, and must say where they are there."""
-        drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)[0]
+        drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)
         sign = self.options.sign
         signer = None if sign is None else sign.digest()
-        hints = None if job.hints is None else fingerprint(job.hints)[0]
-        settings = settings_digest(
-            self.params, **self.more, strip=self.options.strip, signer=signer, drawn_mask=drawn, hints=hints
-        )
+        hints = None if job.hints is None else fingerprint(job.hints)
+        more = {**self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "hints": hints,
+                "page": job.page}
+        settings = settings_digest(self.params, **more)
         return Provenance(self.model, settings, self.source_type, sha256, hints)
 
 
@@ -110,8 +108,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
     upscaler = upscaler_for(scale, upscaler, model.threads)
 
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
-        if _is_pair(photo.shape[1], photo.shape[0], params):
-            photo = split_halves(photo, params)[0]
+        photo, notes = _input_half(photo, params)
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
         photo = photo if params.pairing == "side_by_side" else gray_of(photo)
         prepared = model.prepare(photo, drawn_mask)
@@ -133,10 +130,10 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
             predicted = Canvas.of(input_hwc, predicted, params).hinted(hints)
         rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
         del input_hwc, predicted
-        return Processed(rgb if upscaler is None else upscaler.enlarge(rgb, scale), mask_hw, figures, confidence_hw)
+        return Processed(rgb if upscaler is None else upscaler.enlarge(rgb, scale), mask_hw, figures, confidence_hw, notes)
 
     def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
-        if _is_pair(spec.width_px, spec.height_px, params):
+        if params.pairing == "side_by_side" and params.input_half == "yes":
             spec = replace(spec, width_px=max(1, spec.width_px // 2))
         network_scale = 1.0 if job.confidence is None else max(SCALES)
         rows = rows_within(spec, params, network_scale)
@@ -224,24 +221,25 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
     """
     sha256 = ""
     try:
-        sha256, has_credentials = _fingerprint(job.photo)
+        sha256 = _fingerprint(job.photo)
         made = processor.provenance(job, sha256)
-        there = [] if processor.options.overwrite else [path for path in job.results if path.exists()]
-        for path in there:
-            if reason := why_not_ours(path, made):
-                raise DancheongError(reason)
+        options = processor.options
+        there = [] if options.overwrite else [path for path in job.results if path.exists()]
+        reason = next((reason for path in there if (reason := why_not_ours(path, made))), "")
+        if reason and options.ours is not None and options.ours(job.photo, job.output):
+            return process_file(replace(processor, options=replace(options, overwrite=True)), job, budget, threads)
+        if reason:
+            raise DancheongError(reason)
         if there == job.results:
-            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256)
-        done = _within_budget(processor, job, made, budget, threads)
-        lost = (CREDENTIALS_LOST,) if has_credentials and processor.options.sign is None else ()
-        return replace(done, notes=done.notes + lost, sha256=sha256)
+            return FileResult(job.photo, job.output, "skipped", mask=job.mask, sha256=sha256, page=job.page)
+        return replace(_within_budget(processor, job, made, budget, threads), sha256=sha256)
     except Exception as error:  # whatever one photograph does, the others are done
         return replace(failure(job, error), sha256=sha256)
 
 
 def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Budget, threads: int) -> FileResult:
     # A file whose header cannot be read needs nothing: reading it will say why.
-    spec = image_spec(job.photo)
+    spec = image_spec(job.photo, job.page)
     rows, needed = (0, 0) if spec is None else processor.needs(spec, job)
     try:
         with budget.share(needed):
@@ -258,10 +256,10 @@ def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Bud
 
 def failure(job: Job, error: Exception) -> FileResult:
     """The result of a photograph that could not be done."""
-    return FileResult(job.photo, job.output, "failed", error=error_message(error))
+    return FileResult(job.photo, job.output, "failed", error=error_message(error), page=job.page)
 
 
-def _fingerprint(photo: Path) -> tuple[str, bool]:
+def _fingerprint(photo: Path) -> str:
     try:
         if photo.is_dir():
             raise PhotoError(photo, f"no photographs ({', '.join(sorted(READ_SUFFIXES))}) in this folder")
@@ -274,7 +272,7 @@ def _fingerprint(photo: Path) -> tuple[str, bool]:
 
 def _process(processor: Processor, job: Job, resources: Resources, made: Provenance) -> FileResult:
     began = time.perf_counter()
-    original = read_photo(job.photo)
+    original = read_photo(job.photo, job.page)
     drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
     # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
     pixels = [original.pixels]
@@ -282,13 +280,13 @@ def _process(processor: Processor, job: Job, resources: Resources, made: Provena
     if processor.options.strip is not None:
         original = stripped(original, processor.options.strip)
     done = processor.apply(pixels.pop(), drawn_mask, job, resources)
-    # The reader does not know whether they are kept, as a parent's.
-    read = (note for note in original.notes if note != CREDENTIALS)
-    notes = (*read, *_write(processor, job, done, original, made))
+    # The reader does not know that they are kept, as a parent's.
+    read = (note for note in original.notes if note != CREDENTIALS or processor.options.sign is None)
+    notes = (*read, *done.notes, *_write(processor, job, done, original, made))
     height, width = done.result.shape[:2]
     return FileResult(
         job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
-        notes=notes, **done.figures,
+        notes=notes, page=job.page, **done.figures,
     )
 
 
@@ -317,11 +315,23 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
     return notes
 
 
-def _is_pair(width_px: int, height_px: int, params: Params) -> bool:
-    """Whether a picture is a side-by-side pair, of which only the input half is colored (INPUT_HALF)."""
-    if params.pairing != "side_by_side":
-        return False
-    return params.input_half == "yes" or (params.input_half == "auto" and width_px == 2 * height_px)
+def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:
+    """What a side-by-side model predicts from: a picture, or the input half of a pair (INPUT_HALF); and what to tell of it."""
+    if params.pairing != "side_by_side" or params.input_half == "no":
+        return photo, ()
+    is_twice_as_wide = photo.shape[1] == 2 * photo.shape[0]
+    is_pair = params.input_half == "yes" or looks_like_pair(photo)
+    if is_pair and (is_twice_as_wide or params.input_half == "yes"):
+        side = "left" if params.direction == "AtoB" else "right"
+        note = f"a side-by-side pair: its {side} half alone was taken (INPUT_HALF={params.input_half})"
+        return split_halves(photo, params)[0], (note,)
+    if is_pair:
+        why = "it looks like a side-by-side pair but is not twice as wide as high"
+    elif is_twice_as_wide:
+        why = "it is twice as wide as high, but no seam parts its halves"
+    else:
+        return photo, ()
+    return photo, (f"{why}: taken as one picture; INPUT_HALF=yes takes the input half alone",)
 
 
 def _mask_image(alpha_hw: NDArray[np.float32] | None, size_hw: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -21,6 +21,7 @@ class FileResult:
         hints: colors that a person gave; None without a file of them.
         notes: what reading and writing gave up or assumed, in words, such as the pages after the first.
         sha256: of the photograph's file; empty where it could not be read.
+        page: of a document of several, from 0.
     """
 
     input: Path
@@ -38,12 +39,14 @@ class FileResult:
     hints: int | None = None
     notes: tuple[str, ...] = ()
     sha256: str = ""
+    page: int = 0
 
     def record(self) -> dict[str, Any]:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
-        optional = ("error", "mask", "confidence", "hints", "notes", "sha256")
+        record |= {"page": self.page + 1 if self.page else ""}
+        optional = ("error", "mask", "confidence", "hints", "notes", "sha256", "page")
         return {name: value for name, value in record.items() if value not in (None, (), "") or name not in optional}
 
 

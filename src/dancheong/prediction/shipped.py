@@ -5,10 +5,10 @@ from pathlib import Path
 
 from dancheong.artifact import SHIPPED_COLORIZER, ArtifactError
 from dancheong.glare.learned import GRAPH
+from dancheong.report.card import FACTS_HEAD
 from dancheong.upscaling.upscaler import SHIPPED as UPSCALER
 
 COLORIZER = SHIPPED_COLORIZER
-_TABLE_HEAD = "| fact | value |\n|---|---|\n"
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,14 @@ class ShippedModel:
     @property
     def facts(self) -> dict[str, str]:
         """The rows of the card's first table, such as "learned from"."""
-        table = self.card.partition(_TABLE_HEAD)[2].partition("\n\n")[0]
-        rows = [line.strip("| ").split(" | ", 1) for line in table.splitlines()]
-        return {row[0]: row[1] for row in rows}
+        return facts_of(self.card)
+
+
+def facts_of(card: str) -> dict[str, str]:
+    """The rows of a card's table of facts."""
+    table = card.partition(FACTS_HEAD)[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ", 1) for line in table.splitlines()]
+    return {row[0]: row[1] for row in rows}
 
 
 def shipped_models() -> list[ShippedModel]:

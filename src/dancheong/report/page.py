@@ -1,34 +1,22 @@
 """One HTML file that shows what was done: numbers, pictures, curves. Nothing is fetched from outside when it is opened.
 
-What a page holds is said here as data; how it looks is in `templates/`.
+What a page holds is said here as data; how it looks is in `templates/`. The words of a report stand in a text of its own,
+which `compose` reads.
 """
 
-import base64
-import io
-import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from numbers import Integral, Real
+from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
-from numpy.typing import NDArray
-from PIL import Image
-
-from dancheong.imaging.profiles import to_eight
-from dancheong.imaging.resize import fit_size, resize
-from dancheong.report.chart import Chart, Panel, Point, Span, draw_intervals, draw_lines, line_chart
+from dancheong.report.chart import Curves, Intervals
+from dancheong.report.templating import Cell, Pixels, cell_text, paragraphs, templates
 from dancheong.system.csv_text import valid_text
-from dancheong.system.whole_file import whole_file
+from dancheong.system.whole_file import write_text
 
-# The longer side of a picture on a page, at most.
-PICTURE_PX = 640
-
-Pixels = NDArray[Any]
-Cell = str | int | float | None
+_PLACE = re.compile(r"\[\[(?P<name>\w+)\]\] ?(?P<caption>.*)")
 
 
 @dataclass(frozen=True)
@@ -36,15 +24,13 @@ class Facts:
     """The few numbers that matter, set large: (label, value, remark); the remark may be empty."""
 
     items: Sequence[tuple[str, Cell, str]]
-    digits: int = 2
 
 
 @dataclass(frozen=True)
 class Table:
     """A table; a column of numbers is aligned to the right and shows floats with `digits` decimals.
 
-    `digits` is one number, or a mapping from columns to theirs (2 for the rest). The first column heads its rows.
-    `strong_rows` are set apart, such as the mean under single photographs.
+    The first column heads its rows. `strong_rows` are set apart, such as the mean under single photographs.
 
     Raises:
         ValueError: a row whose length does not fit the columns.
@@ -53,7 +39,7 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
-    digits: int | Mapping[str, int] = 2
+    digits: int = 2
     strong_rows: Sequence[int] = ()
 
     def __post_init__(self) -> None:
@@ -68,27 +54,22 @@ class Table:
     def heads(self) -> list[tuple[str, bool]]:
         """Each column's name, and whether it is a column of numbers."""
         columns = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
-        return [
-            (name, any(isinstance(cell, Real) for cell in column) and not any(isinstance(cell, str) for cell in column))
-            for name, column in zip(self.columns, columns, strict=True)
-        ]
+        kinds = [{isinstance(cell, Real) for cell in column if cell is not None} for column in columns]
+        return [(name, kind == {True}) for name, kind in zip(self.columns, kinds, strict=True)]
 
     @property
     def texts(self) -> list[list[tuple[str, bool]]]:
         """Each row's cells as they are shown, and whether each stands in a column of numbers."""
-        digits = [self.digits if isinstance(self.digits, int) else self.digits.get(name, 2) for name in self.columns]
-        heads = self.heads
-        return [
-            [(cell_text(cell, places), is_number) for cell, places, (_, is_number) in zip(row, digits, heads, strict=True)]
-            for row in self.rows
-        ]
+        numbers = [is_number for _, is_number in self.heads]
+        return [list(zip((cell_text(cell, self.digits) for cell in row), numbers, strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Pictures side by side in rows, such as gray | predicted | truth; gray or RGB, uint8 or uint16.
 
-    Each row: its name, one picture or None per heading, and a remark such as its scores, which may be empty.
+    Each row: its name, one picture or None per heading, and a remark such as its scores, which may be empty. `file`: where
+    the figure lies beside the report in Markdown.
 
     Raises:
         ValueError: a row whose length does not fit the headings.
@@ -97,6 +78,7 @@ class Comparison:
     headings: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Pixels | None], str]]
     caption: str = ""
+    file: str = ""
 
     def __post_init__(self) -> None:
         for name, pictures, _ in self.rows:
@@ -105,42 +87,6 @@ class Comparison:
                     f"row {name!r} of the comparison has {len(pictures)} pictures, expected {len(self.headings)}: "
                     "one (or None) per heading"
                 )
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Lines over one x axis: name -> (x, y) points. `spans`: as `draw_lines` takes them."""
-
-    series: Mapping[str, Sequence[Point]]
-    x_label: str
-    y_label: str
-    caption: str
-    log_y: bool = False
-    spans: Mapping[str, Sequence[Span]] | None = None
-
-    def html(self) -> str:
-        """The chart, or a sentence where there is nothing to draw."""
-        chart = self.chart()
-        return chart.html() if chart else line_chart({}, self.x_label, self.y_label, self.caption)
-
-    def chart(self) -> Chart | None:
-        return draw_lines(self.series, self.x_label, self.y_label, self.caption, self.log_y, self.spans)
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """Means with their intervals, a row a name: see `draw_intervals`."""
-
-    names: Sequence[str]
-    panels: Sequence[Panel]
-    x_label: str
-    caption: str
-
-    def html(self) -> str:
-        return self.chart().html()
-
-    def chart(self) -> Chart:
-        return draw_intervals(self.names, self.panels, self.x_label, self.caption)
 
 
 Part = Facts | Table | Comparison | Curves | Intervals
@@ -153,6 +99,33 @@ class Section:
     title: str
     text: str = ""
     parts: Sequence[Part] = field(default_factory=tuple)
+
+
+def compose(words: Path, parts: Mapping[str, Part | None], **values: Any) -> list[Section]:
+    """The sections of a report, as a text says them.
+
+    Args:
+        words: a text in which `## title` begins a section, an empty line ends a paragraph, and `[[name]]` stands for one
+            of `parts`, with the caption that follows it. Jinja's `{{ name }}` stands for one of `values`.
+        parts: what is shown, by name. What is None is left out, and so is a section that has no other part.
+
+    Raises:
+        KeyError: a part that is not among them.
+    """
+    text = templates().from_string(words.read_text("utf-8")).render(values)
+    sections = []
+    for chunk in re.split("^## ", text, flags=re.MULTILINE)[1:]:
+        title, *blocks = paragraphs(chunk)
+        places = [(found["name"], found["caption"]) for block in blocks if (found := _PLACE.fullmatch(block))]
+        shown = [_captioned(part, caption) for name, caption in places if (part := parts[name])]
+        if shown or not places:
+            prose = [block for block in blocks if not _PLACE.fullmatch(block)]
+            sections.append(Section(title, "\n\n".join(prose), shown))
+    return sections
+
+
+def _captioned(part: Part, caption: str) -> Part:
+    return replace(part, caption=caption) if caption and not isinstance(part, Facts) else part
 
 
 def write_report(path: str | Path, title: str, sections: Sequence[Section], lead: str = "", notice: str = "") -> None:
@@ -169,66 +142,15 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], lead
         ValueError: pixels that are no picture.
         OSError: the disk.
     """
-    page = render_report(title, sections, lead, notice)
-    with whole_file(path) as temporary:
-        temporary.write_text(valid_text(page), encoding="utf-8", newline="\n")
+    write_text(path, valid_text(render_report(title, sections, lead, notice)))
 
 
 def render_report(title: str, sections: Sequence[Section], lead: str = "", notice: str = "") -> str:
     """The page that `write_report` writes, as text."""
-    return _templates().get_template("page.html").render(title=title, sections=sections, lead=lead, notice=notice)
+    return templates().get_template("page.html").render(title=title, sections=sections, lead=lead, notice=notice)
 
 
-def render_markdown(title: str, sections: Sequence[Section], lead: str, notice: str, files: Mapping[int, str]) -> str:
-    """The same as Markdown. `files`: the identity of a part that is drawn -> the file that shows it, as it is linked."""
-    page = _templates().get_template("report.md")
-    return page.render(title=title, sections=sections, lead=lead, notice=notice, files=files)
-
-
-def shrunk(pixels: Pixels) -> Pixels:
-    """A picture as a page shows it: 8 bits, its longer side at most `PICTURE_PX`."""
-    small = to_eight(pixels)
-    height, width = small.shape[:2]
-    return resize(small, fit_size(height, width, PICTURE_PX)) if max(height, width) > PICTURE_PX else small
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )
-    environment.filters |= {"cell": cell_text, "paragraphs": _paragraphs, "zip": zip}
-    environment.tests["of"] = lambda part, name: type(part).__name__ == name
-    environment.globals |= {"image": _image, "id": id}
-    return environment
-
-
-def _paragraphs(text: str) -> list[str]:
-    blocks = (" ".join(block.split()) for block in text.split("\n\n"))
-    return [block for block in blocks if block]
-
-
-def cell_text(value: Cell, digits: int) -> str:
-    """A cell as people read it: thousands parted, a true minus sign, a dash where there is nothing."""
-    if value is None:
-        return "–"
-    if isinstance(value, str | bool):
-        return str(value)
-    if isinstance(value, Integral):
-        return f"{int(value):,}".replace("-", "−")
-    return f"{value:,.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
-
-
-def _image(pixels: Pixels, alt: str) -> Markup:
-    """A picture inside the page. JPEG with full chroma, since color is what these pages are about; small ones as PNG."""
-    if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-        raise ValueError(f"a picture is (h, w) or (h, w, 3), not {pixels.shape} ({alt})")
-    small = shrunk(pixels)
-    height, width = small.shape[:2]
-    stream = io.BytesIO()
-    kind = "png" if max(height, width) < 64 else "jpeg"
-    Image.fromarray(small).save(stream, kind, **({"quality": 90, "subsampling": 0} if kind == "jpeg" else {"optimize": True}))
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    image = Markup('<img src="data:image/{};base64,{}" width="{}" height="{}" alt="{}">')
-    return image.format(kind, data, width, height, alt)
+def render_markdown(title: str, sections: Sequence[Section], lead: str, notice: str) -> str:
+    """The same as Markdown; of the figures those are linked to that lie in a file."""
+    page = templates().get_template("report.md").render(title=title, sections=sections, lead=lead, notice=notice)
+    return valid_text(page)

@@ -14,41 +14,28 @@ from numpy.typing import NDArray
 from dancheong.imaging.files import read_photo
 from dancheong.params import Params, Resolved
 from dancheong.params.schema import format_value
-from dancheong.report.page import Comparison, Curves, Facts, Section, Table, write_report
+from dancheong.report.chart import Curves
+from dancheong.report.page import Comparison, Facts, Part, Table, compose, write_report
 
 LOSSES, PAGE = "losses.jsonl", "training.html"
 # Columns of previews between the gray and the truth: as many as a screen shows side by side.
 _MOMENTS = 4
 _PREVIEW = re.compile(r"preview_(\d+)\.png")
+_WORDS = Path(__file__).with_name("templates") / "training.txt"
 _NOTICE = (
     "Losses do not tell how good the colors are: look at the previews, and judge by the validation photographs, which the "
     "network never trains on."
 )
-_DISTANCE = (
-    "l1 is the mean absolute difference to the truth in units of the network (in LAB 1 stands for 110 units of a* and b*, so "
-    ".05 are 5.5 units), color the mean distance of whole colors. LOSS says which of them is learned from; it counts LAMBDA_L1 "
-    "times. They should fall quickly and then slowly."
-)
-_ADVERSARIAL = (
-    "d_real and d_fake tell how wrong the discriminator is about true and about predicted colors, g_gan how surely it catches "
-    "the generator. At .69 (ln 2) it only guesses. d_real and d_fake near 0 while g_gan climbs mean that the "
-    "discriminator has won and teaches nothing more: lower LAMBDA_GAN (SR_LAMBDA_GAN of an upscaler) or NDF, or use a "
-    "smaller PATCH_SIZE."
-)
-_LOSSES = (
-    ("distance to the truth", ("l1", "color"), _DISTANCE), ("adversarial loss", ("d_real", "d_fake", "g_gan"), _ADVERSARIAL),
-)
-_ERROR = (
-    "Delta E 2000 is the perceived difference to the true colors at working size: lower is better. The model file keeps the "
-    "weights of the lowest point. Where this curve rises while l1 still falls, the network learns the photographs by heart: "
-    "more photographs, fewer EPOCHS or a smaller NGF help."
-)
-_VALIDATION = (
-    ("Delta E 2000", ("val_delta_e_2000",), _ERROR),
-    ("colorfulness", ("val_colorfulness", "val_colorfulness_truth"),
-     "Below the truth's: washed out. VIVID changes it at prediction."),
-    ("PSNR (dB)", ("val_psnr", "val_psnr_bicubic"), "Of the enlarged photographs: higher is better; bicubic is what to beat."),
-)
+# A chart each: what it shows, and the entries of losses.jsonl that are its lines.
+_LOSSES = {
+    "distance": ("distance to the truth", ("l1", "color")),
+    "adversarial": ("adversarial loss", ("d_real", "d_fake", "g_gan")),
+}
+_VALIDATION = {
+    "error": ("Delta E 2000", ("val_delta_e_2000",)),
+    "colorfulness": ("colorfulness", ("val_colorfulness", "val_colorfulness_truth")),
+    "psnr": ("PSNR (dB)", ("val_psnr", "val_psnr_bicubic")),
+}
 
 
 @dataclass(frozen=True)
@@ -114,35 +101,36 @@ def write_training_page(log_dir: str | Path, resolved: Resolved, state: Training
         OSError: the disk.
     """
     entries = read_losses(log_dir)
-    sections = [
-        Section("Where it stands", "", (_facts(entries, resolved.params, state), *_remarks(state))),
-        *_previews(find_previews(log_dir, entries, state.earlier), state.columns, unseen=any(map(_is_validation, entries))),
-        Section("Losses", "", loss_curves(entries)),
-        *_validation(entries),
-        Section("Parameters", "Rows set apart are not at their default.", (_parameters(resolved),)),
-    ]
+    validated = any(name.startswith("val_") for entry in entries for name in entry)
+    parts: dict[str, Part | None] = {
+        "facts": _facts(entries, resolved.params, state),
+        "remarks": Table(("photographs", "how many", "what to do"), state.remarks) if state.remarks else None,
+        "previews": _previews(find_previews(log_dir, entries, state.earlier), state.columns),
+        **loss_curves(entries), **_charts(entries, _VALIDATION),
+        "parameters": _parameters(resolved),
+    }
     page = Path(log_dir) / PAGE
-    write_report(page, f"Training of {Path(state.model).name}", sections, state.state, _NOTICE)
+    write_report(
+        page, f"Training of {Path(state.model).name}", compose(_WORDS, parts, validated=validated), state.state, _NOTICE
+    )
     return page
 
 
-def loss_curves(entries: Sequence[Mapping[str, float]]) -> tuple[Curves, ...]:
+def loss_curves(entries: Sequence[Mapping[str, float]]) -> dict[str, Curves | None]:
     """The losses over the images seen: the distance to the truth, and the two networks against each other."""
     return _charts(entries, _LOSSES)
 
 
 def _charts(
-    entries: Sequence[Mapping[str, float]], charts: Sequence[tuple[str, Sequence[str], str]]
-) -> tuple[Curves, ...]:
-    """The charts of which there is anything to draw."""
-    return tuple(
-        Curves(series, "images seen", label, caption) for label, names, caption in charts if (series := _series(entries, names))
-    )
-
-
-def _series(entries: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
-    series = {name: [(entry["images"], entry[name]) for entry in entries if name in entry] for name in names}
-    return {name: points for name, points in series.items() if points}
+    entries: Sequence[Mapping[str, float]], charts: Mapping[str, tuple[str, Sequence[str]]]
+) -> dict[str, Curves | None]:
+    """The charts; None where there is nothing to draw."""
+    found: dict[str, Curves | None] = {}
+    for name, (label, keys) in charts.items():
+        series = {key: [(entry["images"], entry[key]) for entry in entries if key in entry] for key in keys}
+        series = {key: points for key, points in series.items() if points}
+        found[name] = Curves(series, "images seen", label) if series else None
+    return found
 
 
 def _facts(entries: Sequence[Mapping[str, float]], params: Params, state: TrainingState) -> Facts:
@@ -162,38 +150,23 @@ def _facts(entries: Sequence[Mapping[str, float]], params: Params, state: Traini
     return Facts(facts)
 
 
-def _remarks(state: TrainingState) -> tuple[Table, ...]:
-    return (Table(("photographs", "how many", "what to do"), state.remarks),) if state.remarks else ()
-
-
-def _previews(previews: Sequence[tuple[int, Path]], columns: Sequence[str], unseen: bool) -> list[Section]:
+def _previews(previews: Sequence[tuple[int, Path]], columns: Sequence[str]) -> Comparison | None:
     """One row: what the network is given, what it made of it at some moments, the truth."""
     if not previews:
-        return []
+        return None
     chosen = np.unique(np.linspace(0, len(previews) - 1, min(_MOMENTS, len(previews))).round().astype(int))
-    sheets = [(previews[index][0], read_photo(previews[index][1]).pixels) for index in chosen]
-    count, latest = len(columns), sheets[-1][1]
-    shown = [(name, _column(latest, index, count)) for index, name in enumerate(columns)]
-    shown[-2:-1] = [(f"after {images:,} images", _column(sheet, count - 2, count)) for images, sheet in sheets]
+    sheets = [(previews[index][0], _cells(previews[index][1], len(columns))) for index in chosen]
+    shown = list(zip(columns, sheets[-1][1], strict=True))
+    shown[-2:-1] = [(f"after {images:,} images", cells[-2]) for images, cells in sheets]
     headings, pictures = zip(*shown, strict=True)
-    whose = "Validation photographs" if unseen else "Photographs of the training itself, which unseen ones will not equal"
-    row = ("as the training went on", pictures, "")
-    return [Section("Previews", f"{whose}, at working size.", (Comparison(headings, [row]),))]
+    return Comparison(headings, [("as the training went on", pictures, "")])
 
 
-def _column(sheet_hwc: NDArray[Any], column: int, count: int) -> NDArray[Any]:
-    """One of the `count` columns of a preview."""
-    width = sheet_hwc.shape[1] // count
-    return sheet_hwc[:, column * width : (column + 1) * width]
-
-
-def _is_validation(entry: Mapping[str, float]) -> bool:
-    return any(name.startswith("val_") for name in entry)
-
-
-def _validation(entries: Sequence[Mapping[str, float]]) -> list[Section]:
-    charts = _charts(entries, _VALIDATION)
-    return [Section("Validation", "", charts)] if charts else []
+def _cells(preview: Path, count: int) -> list[NDArray[Any]]:
+    """The `count` columns of a preview."""
+    pixels_hwc = read_photo(preview).pixels
+    width = pixels_hwc.shape[1] // count
+    return [pixels_hwc[:, column * width : (column + 1) * width] for column in range(count)]
 
 
 def _parameters(resolved: Resolved) -> Table:

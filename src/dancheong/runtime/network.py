@@ -1,6 +1,8 @@
 """model.h5 -> a function on arrays: OpenVINO where it is there and quick, else ONNX Runtime; torch where it is asked for."""
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -10,9 +12,10 @@ from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError
 from dancheong.models.graph import onnx_graph, onnx_model
+from dancheong.models.table import Table
 from dancheong.params import ExtraMissing, ParamError
 from dancheong.runtime.openvino_runtime import bfloat16_is_fast, openvino_network
-from dancheong.system.onnx_session import open_session
+from dancheong.system.onnx_session import available_providers, open_session
 from dancheong.system.whole_file import whole_file
 
 FloatArray = NDArray[np.float32]
@@ -26,7 +29,10 @@ SELFTEST_TOLERANCE = 1e-3
 BFLOAT16_TOLERANCE = 0.02
 
 
-def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None = None) -> Network:
+def open_network(
+    artifact: Artifact, runtime: str = "auto", threads: int | None = None, device: str = "auto",
+    tell: Callable[[str], None] = lambda text: None,
+) -> Network:
     """The network of a model file, after it has passed the self-test that the file holds.
 
     Args:
@@ -34,6 +40,8 @@ def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None 
         runtime: "onnx", "openvino" (bfloat16 where the processor multiplies it faster), "torch", or "auto": openvino where it
             is installed, faster and near enough, else onnx; torch where PREDICT_DROPOUT asks for what only torch does.
         threads: of one prediction, not with torch; None lets the runtime choose.
+        device: DEVICE of a prediction; auto: CUDA where this build of ONNX Runtime has it, else the processor.
+        tell: called with a sentence where the processor takes the place of a device.
 
     Returns:
         A function from float32 (batch, c_in, h, w) to float32 (batch, c_out, h, w), both in [-1, 1]. Each picture of a
@@ -56,6 +64,9 @@ def open_network(artifact: Artifact, runtime: str = "auto", threads: int | None 
         network = _torch(artifact, False)
         _selftest(artifact, network)
         return _torch(artifact, True) if dropout else network
+    on_device = None if runtime == "openvino" else device_network(artifact, device, threads, tell)
+    if on_device is not None:
+        return on_device
     if runtime == "openvino" or (runtime == "auto" and bfloat16_is_fast()):
         try:
             network = _checked(openvino_network(artifact, threads), artifact)
@@ -91,6 +102,31 @@ def export_onnx(artifact: Artifact, path: str | Path) -> float:
     return difference
 
 
+def export_safetensors(artifact: Artifact, path: str | Path) -> float:
+    """Write the weights, and in the metadata the network's table and all parameters, as safetensors; read it and run it once.
+
+    Returns:
+        As `export_onnx`, of what was read again.
+
+    Raises:
+        ArtifactError: the exported file fails the self-test. ExtraMissing: safetensors is not installed.
+    """
+    try:
+        from safetensors.numpy import load, save
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("an export to safetensors needs it: pip install 'dancheong[train]'") from error
+    metadata = {
+        "software": "dancheong", "model_digest": artifact.digest, "architecture": json.dumps(artifact.architecture.to_json()),
+        "params": artifact.params.model_dump_json(),
+    }
+    data = save({name: np.ascontiguousarray(array) for name, array in artifact.weights.items()}, metadata)
+    table = Table.from_json(metadata["architecture"])
+    difference = _selftest(artifact, open_graph(onnx_model(table, load(data), "plain"), {}, None))
+    with whole_file(Path(path)) as temporary:
+        temporary.write_bytes(data)
+    return difference
+
+
 def _selftest(artifact: Artifact, network: Network, tolerance: float = SELFTEST_TOLERANCE) -> float:
     try:
         output = network(artifact.selftest_input)
@@ -118,13 +154,83 @@ def _onnx(artifact: Artifact, threads: int | None) -> Network:
     return open_graph(*onnx_graph(artifact.architecture, artifact.weights, "onnxruntime"), threads)
 
 
-def open_graph(model: bytes, weights: dict[str, FloatArray], threads: int | None) -> Network:
+@dataclass(frozen=True)
+class Device:
+    """A device that predicts: its provider in ONNX Runtime, that one's options, and how far its self-test may be off."""
+
+    provider: str
+    options: dict[str, Any]
+    tolerance: float = SELFTEST_TOLERANCE
+
+
+# OpenVINO has its own runtime here, which serves its graphics as well. CoreML and graphics of Intel compute in half precision.
+DEVICES = {
+    "cuda": Device("CUDAExecutionProvider", {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}),
+    "directml": Device("DmlExecutionProvider", {}),
+    "coreml": Device("CoreMLExecutionProvider", {"ModelFormat": "MLProgram"}, BFLOAT16_TOLERANCE),
+    "openvino-gpu": Device("", {}, BFLOAT16_TOLERANCE),
+}
+
+
+def device_network(
+    artifact: Artifact, device: str, threads: int | None, tell: Callable[[str], None]
+) -> Network | None:
+    """The network on a device, after its self-test; None where the processor is to predict, which is told.
+
+    A photograph that the device has no room for is predicted by the processor.
+    """
+    wanted = "cuda" if device == "auto" else device
+    if wanted not in DEVICES or (device == "auto" and DEVICES["cuda"].provider not in available_providers()):
+        if device not in ("auto", "cpu"):
+            tell(f"DEVICE={device} does not predict: the processor does; {', '.join(DEVICES)} do")
+        return None
+    try:
+        network = _checked(_opened_on(artifact, wanted, threads), artifact)
+        _selftest(artifact, network, DEVICES[wanted].tolerance)
+    except (ArtifactError, ExtraMissing) as error:
+        reason = str(error).partition(f"; {_ADVICE}")[0]
+        tell(f"DEVICE={wanted} cannot predict here ({reason}): the processor predicts")
+        return None
+    return partial(_or_on_processor, network, artifact, threads, tell)
+
+
+def _opened_on(artifact: Artifact, device: str, threads: int | None) -> Network:
+    if device == "openvino-gpu":
+        return openvino_network(artifact, threads, "GPU")
+    one = DEVICES[device]
+    if one.provider not in available_providers():
+        raise ArtifactError(f"this build of onnxruntime has no {one.provider}: docs/faq.md says which one has")
+    limit = {"gpu_mem_limit": str(int(artifact.params.memory_gb * 1e9))} if device == "cuda" else {}
+    model, weights = onnx_graph(artifact.architecture, artifact.weights, "onnxruntime")
+    return open_graph(model, weights, threads, (one.provider, {**one.options, **limit}))
+
+
+def _or_on_processor(
+    network: Network, artifact: Artifact, threads: int | None, tell: Callable[[str], None], input_bchw: FloatArray
+) -> FloatArray:
+    try:
+        return network(input_bchw)
+    except ArtifactError as error:
+        height, width = input_bchw.shape[2:]
+        tell(f"the device failed on an input of {height} x {width} px ({error}); the processor did it")
+        return _checked(_onnx(artifact, threads), artifact)(input_bchw)
+
+
+def open_graph(
+    model: bytes, weights: dict[str, FloatArray], threads: int | None, provider: tuple[str, dict[str, Any]] | None = None
+) -> Network:
     """ONNX `model` with `weights` by name in ONNX Runtime, on `threads` (None: all cores). Raises ArtifactError."""
     try:
         # An arena keeps what the largest photograph needed, and a quarter more: 2.0 instead of 1.75 GB for the canonical
         # network at 1024 px, for no measurable time.
-        session = open_session(model, threads, arena=False, weights=weights)
+        on_device = {} if provider is None else {"provider": provider}
+        session = open_session(model, threads, arena=False, weights=weights, **on_device)
+        # A provider whose libraries are missing is left out with no more than a line in a log.
+        if provider is not None and session.get_providers()[0] != provider[0]:
+            raise ArtifactError(f"{provider[0]} did not start; its libraries or its driver are missing")
         (entry,), (leaving,) = session.get_inputs(), session.get_outputs()
+    except ArtifactError:
+        raise
     except Exception as error:  # onnxruntime's errors have no common kind below this one
         raise ArtifactError(f"the network cannot be run ({error}); train it again") from error
 

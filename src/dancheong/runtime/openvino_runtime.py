@@ -37,11 +37,12 @@ def bfloat16_is_fast() -> bool:
         return False
 
 
-def openvino_network(artifact: Artifact, threads: int | None) -> Callable[[FloatArray], FloatArray]:
+def openvino_network(artifact: Artifact, threads: int | None, device: str = "CPU") -> Callable[[FloatArray], FloatArray]:
     """The network of a model file: it multiplies in bfloat16 where the processor does so faster, and sums in float32.
 
     Args:
         threads: of one prediction; None: all cores for one after the other.
+        device: "CPU", or "GPU" for graphics of Intel, which choose their own precision.
 
     Returns:
         A function on arrays as `dancheong.runtime.network.open_network` gives it, for any number of threads at once. Sizes
@@ -53,7 +54,7 @@ def openvino_network(artifact: Artifact, threads: int | None) -> Callable[[Float
     """
     openvino = _openvino()
     at_once = 1 if threads is None else max(1, cores() // threads)
-    settings = {
+    settings: dict[str, Any] = {} if device != "CPU" else {
         "INFERENCE_PRECISION_HINT": "bf16" if bfloat16_is_fast() else "f32",
         "NUM_STREAMS": at_once,
         "INFERENCE_NUM_THREADS": cores() if threads is None else at_once * threads,
@@ -63,7 +64,7 @@ def openvino_network(artifact: Artifact, threads: int | None) -> Callable[[Float
     model = onnx_model(artifact.architecture, artifact.weights, "openvino")
     try:
         core = _core(openvino)
-        compiled = core.compile_model(core.read_model(model), "CPU", settings)
+        compiled = core.compile_model(core.read_model(model), device, settings)
     except RuntimeError as error:
         raise ArtifactError(f"the network cannot be run ({error}); train it again") from error
     return partial(_run, compiled, local())

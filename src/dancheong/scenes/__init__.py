@@ -1,10 +1,8 @@
 """Built-in scenes: palaces drawn by program, with exact color truth, for the demo and the tests.
 
-`composition` decides where things stand; `ground_plan`, `palace` (with `roof` and `woodwork`), `nature` and `backdrop`
+`composition` decides where things stand; `scenery`, `palace` (with `roof` and `woodwork`), `nature` and `backdrop`
 draw them as polygons through the camera of `canvas`, in the colors of `light`.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +14,9 @@ from numpy.typing import NDArray
 
 from dancheong.imaging.files import write_photo
 from dancheong.scenes.composition import COMPOSITIONS
-from dancheong.scenes.ground_plan import Scenery
 from dancheong.scenes.light import draw_light
 from dancheong.scenes.noise import draw_noise
+from dancheong.scenes.scenery import Scenery
 
 LIGHTS = (("day", 0.46), ("golden", 0.18), ("dusk", 0.20), ("overcast", 0.16))
 SEASON_NAMES = (("spring", 0.25), ("summer", 0.35), ("autumn", 0.28), ("winter", 0.12))

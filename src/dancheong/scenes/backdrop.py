@@ -1,17 +1,15 @@
 """What lies behind and below the buildings: sky, clouds, mountains, ground."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dancheong.scenes.canvas import UP, View
-from dancheong.scenes.light import Rgb, direction, shade
+from dancheong.scenes.light import Rgb, shade
 from dancheong.scenes.noise import FieldHW, sample
 
 ColorHWC = NDArray[Any]  # float32, coded 0 to 255
@@ -69,7 +67,7 @@ def _rays(view: View) -> tuple[FieldHW, FieldHW]:
     return u.astype(np.float32), v.astype(np.float32)
 
 
-def _blend(base: ColorHWC, color: Rgb | ColorHWC, share_hw: FieldHW) -> ColorHWC:
+def _blend(base: ColorHWC, color: ArrayLike, share_hw: FieldHW) -> ColorHWC:
     blended: ColorHWC = base + share_hw[..., None] * (np.asarray(color, np.float32) - base)
     return blended
 
@@ -86,10 +84,10 @@ def _paint_sky(view: View, land: Land) -> ColorHWC:
     u, v = np.broadcast_arrays(u, v[: _sky_rows(view)])
     rise = np.clip(v, 0, None) / np.sqrt(1 + np.square(v))
     stops = np.array([0.0, 0.28, 0.85], np.float32)
-    gradient = [np.interp(rise[:, 0], stops, [color[i] for color in light.sky]) for i in range(3)]
+    gradient = [np.interp(rise[:, 0], stops, light.sky[:3, i]) for i in range(3)]
     sky = np.stack(gradient, axis=-1).astype(np.float32)[:, None] + np.zeros((1, u.shape[1], 1), np.float32)
     if light.name in ("dusk", "golden"):
-        glow = np.exp(-(np.square(u - 1.4 * np.float32(direction(light)[0])) + 3 * np.square(v)) / 0.5)
+        glow = np.exp(-(np.square(u - 1.4 * np.float32(light.toward_sun[0])) + 3 * np.square(v)) / 0.5)
         sky = _blend(sky, (255, 206, 138), 0.55 * glow * (1 - np.clip(rise * 2.2, 0, 1)))
     # Clouds lie on a plane overhead, so they shrink towards the horizon as real ones do.
     plane = 1 / (np.clip(v, 0, None) + 0.16)
@@ -99,7 +97,7 @@ def _paint_sky(view: View, land: Land) -> ColorHWC:
     relief = density - sample(noise.coarse, x + toward_sun, y - np.float32(0.02))
     share = _smoothstep(1.1 - 2.2 * land.cloud_cover, 1.75 - 2.2 * land.cloud_cover, density)
     shaded = np.zeros_like(sky) + np.asarray(light.cloud_shade, np.float32)
-    cloud = _blend(shaded, light.cloud, np.clip(0.6 + 0.8 * relief, 0, 1))
+    cloud = _blend(shaded, light.sky[3], np.clip(0.6 + 0.8 * relief, 0, 1))
     return _blend(sky, cloud, share * np.clip(0.25 + rise * 4, 0, 0.92))
 
 
@@ -120,7 +118,7 @@ def _paint_mountains(view: View, sky: ColorHWC, land: Land) -> None:
         x = np.broadcast_to(across * 3, cover.shape).astype(np.float32)
         y = ((below - horizon) / view.focal_px * 2.5 + 0 * cover).astype(np.float32)
         texture = 0.6 * sample(noise.coarse, x, y) + 0.5 * sample(noise.fine, x * 1.7, y * 1.7)
-        color = np.array(shade(view.light, land.forest, UP * 0.7, view.sun, distance_m * 0.2), np.float32)
+        color = shade(view.light, land.forest, UP * 0.7, view.sun, distance_m * 0.2).astype(np.float32)
         haze = 1 - math.exp(-distance_m * 0.2 / view.light.haze_m)
         wooded = color * (1 + 0.13 * (1 - haze) * texture[..., None])
         foot = np.clip((below - crest_px) / np.maximum(horizon - crest_px, 1), 0, 1)
@@ -132,7 +130,7 @@ def _paint_ground(view: View, land: Land, rows: int) -> ColorHWC:
     """The level ground (rows, w, 3) of the lowest `rows` of the canvas: sand or stone, and lawn behind a soft edge."""
 
     def albedo(color: Rgb) -> ColorHWC:
-        return np.asarray(shade(view.light, color, UP, view.sun, 0.0), np.float32)
+        return shade(view.light, color, UP, view.sun, 0.0).astype(np.float32)
 
     noise = view.noise
     u, v = _rays(view)

@@ -4,8 +4,6 @@ Lengths are meters: x right, y up, z away from the camera. Verticals stay vertic
 Placing an object is moving the camera: `View.placed` returns the same canvas seen from the object's own coordinates.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -42,16 +40,16 @@ class View:
     sun: Vector
     noise: Noise
 
-    def placed(self, origin: Sequence[float], angle: float = 0.0) -> View:
+    def placed(self, origin: Sequence[float], angle: float = 0.0) -> "View":
         """The view from the coordinates of an object that stands at `origin`, turned by `angle` about the vertical."""
         eye = _turn(self.eye - np.asarray(origin, np.float64), -angle)
         return replace(self, eye=eye, sun=_turn(self.sun, -angle), yaw=self.yaw - angle)
 
-    def sides(self) -> tuple[View, View, View]:
+    def sides(self) -> tuple["View", "View", "View"]:
         """The object seen from its left, its right and its front; its back never shows in these scenes."""
         return self.placed((0, 0, 0), math.pi / 2), self.placed((0, 0, 0), -math.pi / 2), self.placed((0, 0, 0))
 
-    def faces(self, half_x: float, half_z: float) -> list[Face]:
+    def faces(self, half_x: float, half_z: float) -> list["Face"]:
         """The upright faces of a block that the camera sees, the flanks first."""
         left, right, front = self.sides()
         faces = [Face(left, half_z, -half_x, False), Face(right, half_z, -half_x, False), Face(front, half_x, -half_z, True)]
@@ -69,17 +67,12 @@ class View:
         return self.focal_px / max(NEAR_M, float(self.project(point)[1]))
 
     def fill(
-        self,
-        polygons: ArrayLike,
-        albedo: Rgb,
-        normal: Vector = FRONT,
-        lamp: float = 0.0,
-        lit: bool = True,
+        self, polygons: ArrayLike, albedo: Rgb, normal: Vector = FRONT, lamp: float = 0.0, lit: bool = True,
         overlap: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Fill polygons (n, k, 3) or (k, 3) of one material; `overlap` where they may cover one another."""
         points, depth_m = self._visible(polygons)
-        color = shade(self.light, albedo, normal, self.sun, depth_m, lit, lamp)
+        color = shade(self.light, albedo, normal, self.sun, depth_m, lit, lamp).tolist()
         # One call for overlapping polygons would leave holes where an even number of them meet.
         for group in [[polygon] for polygon in points] if overlap else [points]:
             if group:
@@ -96,9 +89,8 @@ class View:
         group = rng.integers(0, 5, len(polygons))
         for index in range(5):
             gain = 1 + spread * (index - 2) / 2
-            color = (albedo[0] * gain, albedo[1] * gain, albedo[2] * (1 + 0.8 * (gain - 1)))
             if (group == index).any():
-                self.fill(polygons[group == index], color, normal)
+                self.fill(polygons[group == index], albedo * (gain, gain, 1 + 0.8 * (gain - 1)), normal)
 
     def darken(self, polygons: ArrayLike, normal: Vector = UP, strength: float = 1.0) -> None:
         """Cast shadow: inside polygons (n, k, 3) a surface that faces `normal` loses the light of the sun."""
@@ -112,7 +104,7 @@ class View:
         mask = np.zeros((bottom - top, right - left), np.uint8)
         for polygon in points:
             cv2.fillPoly(mask, [polygon - (np.array([left, top], np.int32) << SHIFT)], 255, cv2.LINE_8, SHIFT)
-        ratio = np.array(shadow_ratio(self.light, normal, self.sun)) ** (strength / 2.2)
+        ratio = shadow_ratio(self.light, normal, self.sun) ** (strength / 2.2)
         table = np.rint(np.arange(256)[:, None, None] * ratio[None, None]).astype(np.uint8)
         region = self.pixels_hwc[top:bottom, left:right]
         cv2.copyTo(cv2.LUT(np.ascontiguousarray(region), table), mask, region)

@@ -1,8 +1,7 @@
 """Trees, shrubs and water: crowns are heaps of rounded clumps, lit from the side of the sun and broken by leaf noise."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.scenes.canvas import NEAR_M, UP, Points, View
-from dancheong.scenes.light import Rgb, scaled, shade
+from dancheong.scenes.light import Rgb, rgb, shade
 from dancheong.scenes.noise import TILE_PX, FieldHW
 
 GRID = 72  # cells per side of the grid on which a crown is computed
@@ -38,23 +37,23 @@ class Season:
     forest: Rgb
 
 
-PINE = Species((54, 88, 56), (146, 92, 66), "pine")
-ZELKOVA = Species((84, 122, 54), (96, 84, 72), "round")
-SPRING_LEAF = Species((142, 172, 74), (98, 86, 74), "round", 0.9)
-CHERRY = Species((244, 206, 214), (92, 74, 68), "round", 0.92)
-GINKGO = Species((240, 190, 48), (108, 94, 80), "tall")
-MAPLE = Species((170, 60, 40), (92, 76, 66), "round", 0.95)
-OAK_AUTUMN = Species((206, 122, 48), (94, 80, 68), "round")
-BARE = Species((118, 104, 94), (98, 84, 74), "bare", 0.42)
-SHRUB = Species((72, 106, 54), (80, 70, 60), "shrub")
-AZALEA = Species((214, 92, 142), (80, 70, 60), "shrub")
-SHRUB_AUTUMN = Species((170, 92, 44), (80, 70, 60), "shrub")
+PINE = Species(rgb(54, 88, 56), rgb(146, 92, 66), "pine")
+ZELKOVA = Species(rgb(84, 122, 54), rgb(96, 84, 72), "round")
+SPRING_LEAF = Species(rgb(142, 172, 74), rgb(98, 86, 74), "round", 0.9)
+CHERRY = Species(rgb(244, 206, 214), rgb(92, 74, 68), "round", 0.92)
+GINKGO = Species(rgb(240, 190, 48), rgb(108, 94, 80), "tall")
+MAPLE = Species(rgb(170, 60, 40), rgb(92, 76, 66), "round", 0.95)
+OAK_AUTUMN = Species(rgb(206, 122, 48), rgb(94, 80, 68), "round")
+BARE = Species(rgb(118, 104, 94), rgb(98, 84, 74), "bare", 0.42)
+SHRUB = Species(rgb(72, 106, 54), rgb(80, 70, 60), "shrub")
+AZALEA = Species(rgb(214, 92, 142), rgb(80, 70, 60), "shrub")
+SHRUB_AUTUMN = Species(rgb(170, 92, 44), rgb(80, 70, 60), "shrub")
 
 SEASONS = {
-    "spring": Season((CHERRY, SPRING_LEAF, SPRING_LEAF, PINE), (SHRUB, AZALEA), (132, 160, 76), (110, 140, 72)),
-    "summer": Season((ZELKOVA, ZELKOVA, PINE), (SHRUB,), (92, 146, 62), (62, 98, 56)),
-    "autumn": Season((GINKGO, MAPLE, OAK_AUTUMN, PINE), (SHRUB_AUTUMN, SHRUB), (176, 152, 84), (148, 104, 58)),
-    "winter": Season((BARE, BARE, PINE), (SHRUB,), (178, 158, 116), (112, 104, 92)),
+    "spring": Season((CHERRY, SPRING_LEAF, SPRING_LEAF, PINE), (SHRUB, AZALEA), rgb(132, 160, 76), rgb(110, 140, 72)),
+    "summer": Season((ZELKOVA, ZELKOVA, PINE), (SHRUB,), rgb(92, 146, 62), rgb(62, 98, 56)),
+    "autumn": Season((GINKGO, MAPLE, OAK_AUTUMN, PINE), (SHRUB_AUTUMN, SHRUB), rgb(176, 152, 84), rgb(148, 104, 58)),
+    "winter": Season((BARE, BARE, PINE), (SHRUB,), rgb(178, 158, 116), rgb(112, 104, 92)),
 }
 
 
@@ -88,7 +87,7 @@ def draw_tree_shadow(view: View, foot: Foot, height_m: float) -> None:
 
 
 def draw_grove(
-    view: View, rng: np.random.Generator, z: float, spread_m: float, height_m: float, kinds: tuple[Species, ...]
+    view: View, rng: np.random.Generator, z: float, spread_m: float, height_m: float, kinds: Sequence[Species]
 ) -> None:
     """A belt of woods behind the buildings, `spread_m` to both sides at depth z, as a row of wide crowns that overlap."""
     step = height_m * 1.9
@@ -116,7 +115,7 @@ def draw_branch(view: View, rng: np.random.Generator, kind: Species, left: bool)
     start = -0.04 * width if left else 1.04 * width - 1.6 * size
     box = (start, -0.16 * size, start + 1.6 * size, 0.84 * size)
     line = np.rint(np.stack([box[0] + clumps[:, 0] * 1.6 * size, box[3] - clumps[:, 1] * size], axis=1)).astype(np.int32)
-    bark = shade(view.light, scaled(kind.bark, 0.6), UP * 0.0, view.sun, 3.0, lit=False)
+    bark = shade(view.light, kind.bark * 0.6, UP * 0.0, view.sun, 3.0, lit=False).tolist()
     for points, thick in ((13, 0.006), (8, 0.012), (5, 0.018)):
         cv2.polylines(view.pixels_hwc, [line[:points]], False, bark, max(1, round(thick * size)), cv2.LINE_AA)
     _draw_crown(view, rng, box, clumps, replace(kind, dense=0.9 * kind.dense), 3.0)
@@ -161,7 +160,7 @@ def _draw_limbs(
         a, b = (np.array(foot) + right * (x - 0.5) * aspect * height_m + UP * y * height_m for x, y in (begin, end))
         side = right * height_m
         shapes.append(np.stack([a - side * w0, a + side * w0, b + side * w1, b - side * w1]))
-    view.fill(np.array(shapes), scaled(kind.bark, 0.8), overlap=True)
+    view.fill(np.array(shapes), kind.bark * 0.8, overlap=True)
 
 
 def _draw_crown(
@@ -182,8 +181,8 @@ def _draw_crown(
         alpha = np.clip(alpha * (0.25 + 0.55 * (grain > 0.1)), 0, 0.62)
     # Colors of leaves from deep shade over open shade to sun.
     toward = np.array([0.5 * across, 0.65, -0.6])
-    sunny = np.array(shade(view.light, kind.leaf, toward, toward, depth_m))
-    shady = np.array(shade(view.light, scaled(kind.leaf, 0.6), UP * 0.0, view.sun, depth_m, lit=False))
+    sunny = shade(view.light, kind.leaf, toward, toward, depth_m)
+    shady = shade(view.light, kind.leaf * 0.6, UP * 0.0, view.sun, depth_m, lit=False)
     stops = np.stack([shady * 0.62, shady, sunny])
     table = np.stack([np.interp(np.linspace(0, 2, 256), [0, 1, 2], stops[:, i]) for i in range(3)], axis=-1)
     level = cv2.convertScaleAbs(np.clip(light + 0.17 * grain, 0, 1), alpha=255)
@@ -244,6 +243,6 @@ def draw_reflection(view: View, shore_px: float, mirror_px: float, tint: Rgb) ->
     source = np.clip(2 * mirror_px - first - y - np.abs(wave) * 1.6, 0, first - 1).astype(np.float32)
     x = np.arange(width, dtype=np.float32)[None] + 0.8 * wave
     mirror = cv2.remap(view.pixels_hwc, x.astype(np.float32), source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    water = np.array(shade(view.light, tint, UP, view.sun, 0.0), np.float32)
+    water = shade(view.light, tint, UP, view.sun, 0.0).astype(np.float32)
     share = np.clip(0.14 + 0.26 * near + 0.05 * swell, 0.05, 0.6)[..., None]
     view.pixels_hwc[first:] = np.rint(mirror * (0.92 * (1 - share)) + water * share).astype(np.uint8)

@@ -1,7 +1,5 @@
 """Smooth random fields, the same at every picture size, for clouds, leaves, sand and stone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,14 +1,12 @@
 """Buildings of a palace, each drawn in its own coordinates: halls, pavilions, gates, galleries and garden walls."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from dancheong.scenes.canvas import FRONT, UP, View, disks, flats, rectangles
-from dancheong.scenes.light import BRICK, GRANITE, INK, OCHER, SEOKGANJU, TILE, VERMILION, WHITE, WOOD, Finish, Rgb, mix, scaled
+from dancheong.scenes.light import BRICK, GRANITE, INK, OCHER, SEOKGANJU, TILE, VERMILION, WHITE, WOOD, Finish, Rgb, mix, rgb
 from dancheong.scenes.roof import Roof, draw_roof
 from dancheong.scenes.woodwork import Wall, draw_wall
 
@@ -96,12 +94,12 @@ def _draw_open_story(view: View, hall: Hall) -> None:
     x, z, foot, finish = hall.half_x, hall.half_z, hall.platform_m, hall.finish
     beam, floor = foot + hall.column_m, foot + 0.35
     posts = np.linspace(-x, x, hall.bays_x + 1)
-    view.fill_in_shade(rectangles(-x, x, beam - 0.3, hall.top_y, z), scaled(SEOKGANJU, 0.4), 0.5)
-    view.fill_in_shade(rectangles(posts - 0.18, posts + 0.18, foot, beam, z), scaled(finish.pillar, 0.55), 0.6)
-    view.fill_in_shade(flats(-x, x, -z, z, floor), scaled(WOOD, 0.8), 0.5, UP)
+    view.fill_in_shade(rectangles(-x, x, beam - 0.3, hall.top_y, z), SEOKGANJU * 0.4, 0.5)
+    view.fill_in_shade(rectangles(posts - 0.18, posts + 0.18, foot, beam, z), finish.pillar * 0.55, 0.6)
+    view.fill_in_shade(flats(-x, x, -z, z, floor), WOOD * 0.8, 0.5, UP)
     for face in view.faces(x, z):
         side, wide, near, _ = face
-        side.fill(rectangles(-wide, wide, foot, floor, near), scaled(finish.pillar, 0.8))
+        side.fill(rectangles(-wide, wide, foot, floor, near), finish.pillar * 0.8)
         # The railing: three rails and its posts.
         for y0, y1, color in ((0.0, 0.10, finish.frame), (0.30, 0.37, finish.frame), (0.62, 0.72, finish.pillar)):
             side.fill(rectangles(-wide, wide, floor + y0, floor + y1, near - 0.05), color)
@@ -117,7 +115,7 @@ def _draw_board(view: View, hall: Hall, y: float, distance: float) -> None:
         return
     z = -distance - 0.3
     view.fill_in_shade(rectangles(-1.25, 1.25, y - 0.1, y + 0.95, z), OCHER, 0.9)
-    view.fill_in_shade(rectangles(-1.12, 1.12, y + 0.02, y + 0.83, z - 0.02), scaled(INK, 0.9), 0.9)
+    view.fill_in_shade(rectangles(-1.12, 1.12, y + 0.02, y + 0.83, z - 0.02), INK * 0.9, 0.9)
     x0, x1 = np.array([-0.22, -0.05, -0.22, -0.18]), np.array([0.22, 0.05, 0.22, 0.18])
     y0, y1 = np.array([0.62, 0.16, 0.38, 0.14]), np.array([0.70, 0.70, 0.46, 0.21])
     for x in (-0.7, 0.0, 0.7):
@@ -127,7 +125,7 @@ def _draw_board(view: View, hall: Hall, y: float, distance: float) -> None:
 
 def _draw_masonry(view: View, rng: np.random.Generator, half_x: float, low: float, high: float, z: float, stone: Rgb) -> None:
     """A face of dressed stone in courses with staggered joints."""
-    view.fill(rectangles(-half_x, half_x, low, high, z), scaled(stone, 0.74))
+    view.fill(rectangles(-half_x, half_x, low, high, z), stone * 0.74)
     # Courses are at least three pixels tall.
     rows = max(1, round((high - low) / max(0.42, 3.0 / view.pixels_per_meter((0, high, z)))))
     tall = (high - low) / rows
@@ -155,10 +153,10 @@ def draw_platform(view: View, rng: np.random.Generator, half_x: float, half_z: f
     """A granite platform (woldae or gidan) with a capstone and, in front, stairs between cheek stones."""
     if height_m < 0.05:
         return
-    view.fill(flats(-half_x, half_x, -half_z, half_z, height_m), scaled(GRANITE, 0.96), UP)
+    view.fill(flats(-half_x, half_x, -half_z, half_z, height_m), GRANITE * 0.96, UP)
     for side, wide, z, _ in view.faces(half_x, half_z):
         _draw_masonry(side, rng, wide, 0.0, height_m, z, GRANITE)
-        side.fill(rectangles(-wide, wide, height_m - 0.16, height_m, z - 0.05), scaled(GRANITE, 1.12))
+        side.fill(rectangles(-wide, wide, height_m - 0.16, height_m, z - 0.05), GRANITE * 1.12)
     if stairs:
         _draw_stairs(view, min(2.4, 0.5 * half_x), height_m, half_z)
 
@@ -169,18 +167,18 @@ def _draw_stairs(view: View, half_x: float, height_m: float, distance: float) ->
     rise, run = height_m / count, 0.34
     for step in range(1, count):
         y, z = height_m - step * rise, -distance - step * run
-        view.fill(flats(-half_x, half_x, z, z + run, y), scaled(GRANITE, 1.10), UP)
-        view.fill(rectangles(-half_x, half_x, y - rise, y, z), scaled(GRANITE, 0.84))
+        view.fill(flats(-half_x, half_x, z, z + run, y), GRANITE * 1.10, UP)
+        view.fill(rectangles(-half_x, half_x, y - rise, y, z), GRANITE * 0.84)
     reach, top = -distance - count * run, height_m + 0.12
     for side in (-1, 1):
         a, b = side * half_x, side * (half_x + 0.32)
         # Of a cheek stone one sees the side that faces the camera, the sloping top and the front.
-        shown, facing = (a, -side) if side * view.eye[0] < side * a else (a + side * 0.32, side)
-        cheek = np.array([[shown, 0, reach], [shown, 0.3, reach], [shown, top, -distance], [shown, 0, -distance]])
-        view.fill(cheek, scaled(GRANITE, 0.9), np.array([facing * 1.0, 0, 0]))
+        near_x, facing = (a, -side) if side * view.eye[0] < side * a else (a + side * 0.32, side)
+        cheek = np.array([[near_x, 0, reach], [near_x, 0.3, reach], [near_x, top, -distance], [near_x, 0, -distance]])
+        view.fill(cheek, GRANITE * 0.9, np.array([facing * 1.0, 0, 0]))
         slope = np.array([[a, 0.3, reach], [b, 0.3, reach], [b, top, -distance], [a, top, -distance]])
-        view.fill(slope, scaled(GRANITE, 1.05), np.array([0, 0.8, -0.6]))
-        view.fill(rectangles(a, b, 0, 0.3, reach), scaled(GRANITE, 0.95))
+        view.fill(slope, GRANITE * 1.05, np.array([0, 0.8, -0.6]))
+        view.fill(rectangles(a, b, 0, 0.3, reach), GRANITE * 0.95)
 
 
 def draw_balustrade(view: View, half_x: float, half_z: float, floor_y: float, gap_m: float) -> None:
@@ -191,9 +189,9 @@ def draw_balustrade(view: View, half_x: float, half_z: float, floor_y: float, ga
         x = x[np.abs(x) >= gap]
         for y0, y1, gain in ((0.62, 0.80, 1.15), (0.0, 0.16, 0.95)):
             for a, b in ((-wide, -gap), (gap, wide)):
-                side.fill(rectangles(a, b, floor_y + y0, floor_y + y1, z), scaled(GRANITE, gain))
-        side.fill(rectangles(x - 0.12, x + 0.12, floor_y, floor_y + 1.0, z - 0.05), scaled(GRANITE, 1.08))
-        side.fill(disks(x, floor_y + 1.05, z - 0.06, 0.15, 8), scaled(GRANITE, 1.16))
+                side.fill(rectangles(a, b, floor_y + y0, floor_y + y1, z), GRANITE * gain)
+        side.fill(rectangles(x - 0.12, x + 0.12, floor_y, floor_y + 1.0, z - 0.05), GRANITE * 1.08)
+        side.fill(disks(x, floor_y + 1.05, z - 0.06, 0.15, 8), GRANITE * 1.16)
 
 
 def draw_gate_base(view: View, rng: np.random.Generator, half_x: float, half_z: float, height_m: float, arches: int) -> None:
@@ -201,7 +199,7 @@ def draw_gate_base(view: View, rng: np.random.Generator, half_x: float, half_z: 
     _cast_shadow(view, half_x, half_z, height_m)
     for side, wide, z, _ in view.faces(half_x, half_z):
         _draw_masonry(side, rng, wide, 0, height_m, z, mix(GRANITE, WHITE, 0.25))
-        side.fill(rectangles(-wide, wide, height_m - 0.25, height_m, z - 0.1), scaled(GRANITE, 1.1))
+        side.fill(rectangles(-wide, wide, height_m - 0.25, height_m, z - 0.1), GRANITE * 1.1)
     spacing = 2 * half_x / (arches + 0.9)
     for index in range(arches):
         offset = index - (arches - 1) / 2
@@ -213,7 +211,7 @@ def draw_parapet(view: View, rng: np.random.Generator, half_x: float, half_z: fl
     """The brick parapet (yeojang) around the top of a gate base; it hides the feet of the pavilion behind it."""
     for side, wide, z, _ in view.faces(half_x, half_z):
         _draw_masonry(side, rng, wide, foot_y, foot_y + 0.9, z + 0.2, mix(BRICK, INK, 0.35))
-        side.fill(rectangles(-wide, wide, foot_y + 0.9, foot_y + 1.08, z + 0.1), scaled(TILE, 0.8))
+        side.fill(rectangles(-wide, wide, foot_y + 0.9, foot_y + 1.08, z + 0.1), TILE * 0.8)
 
 
 def _draw_arch(view: View, x: float, half: float, top: float, z: float) -> None:
@@ -222,15 +220,15 @@ def _draw_arch(view: View, x: float, half: float, top: float, z: float) -> None:
     for size, gain in ((1.16, 1.08), (1.0, 0.42)):
         r, angle = half * size, np.linspace(0, np.pi, 15)
         across, up = np.append(x + r * np.cos(angle), [x - r, x + r]), np.append(spring + r * np.sin(angle), [0, 0])
-        view.fill(np.stack(np.broadcast_arrays(across, up, z - 0.02), axis=-1), scaled(GRANITE, gain), lamp=0.6, lit=size > 1)
+        view.fill(np.stack(np.broadcast_arrays(across, up, z - 0.02), axis=-1), GRANITE * gain, lamp=0.6, lit=size > 1)
     leaf = 0.42 * half
     for side in (-1, 1):
         a, b = x + side * half * 0.96, x + side * (half * 0.96 - leaf)
-        view.fill_in_shade(rectangles(a, b, 0.05, spring, z - 0.03), scaled(VERMILION, 0.7), 0.9)
+        view.fill_in_shade(rectangles(a, b, 0.05, spring, z - 0.03), VERMILION * 0.7, 0.9)
         studs = np.linspace(min(a, b) + 0.2 * leaf, max(a, b) - 0.2 * leaf, 3)
         view.fill_in_shade(disks(studs[:, None], np.linspace(0.15, 0.9, 6) * spring, z - 0.04, 0.06, 6), OCHER, 0.9)
     # One sees the light of the court behind.
-    view.fill_in_shade(rectangles(x - half * 0.5, x + half * 0.5, 0.05, spring, z - 0.035), (150, 150, 140), 0.7)
+    view.fill_in_shade(rectangles(x - half * 0.5, x + half * 0.5, 0.05, spring, z - 0.035), rgb(150, 150, 140), 0.7)
 
 
 def draw_garden_wall(view: View, rng: np.random.Generator, half_x: float, height_m: float, kind: str, like: Hall) -> None:
@@ -238,7 +236,7 @@ def draw_garden_wall(view: View, rng: np.random.Generator, half_x: float, height
     deep, low = 0.35, 0.45 * height_m
     _cast_shadow(view, half_x, deep, height_m + 0.5)
     _draw_masonry(view, rng, half_x, 0, low, -deep, mix(GRANITE, (170, 160, 146), 0.4))
-    upper = {"brick": mix(BRICK, GRANITE, 0.15), "plaster": (214, 196, 168), "stone": GRANITE}[kind]
+    upper = {"brick": mix(BRICK, GRANITE, 0.15), "plaster": rgb(214, 196, 168), "stone": GRANITE}[kind]
     _draw_masonry(view, rng, half_x, low, height_m, -deep, upper)
     if kind != "stone":
         for y in (low, height_m - 0.22):

@@ -3,8 +3,6 @@
 A roof has a front slope and, where it is hipped, slopes over its flanks; `flank` says which of the two is meant.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dancheong.scenes.canvas import DOWN, FRONT, Points, View, disks, rectangles, strip
-from dancheong.scenes.light import INK, LEAF_GREEN, NOEROK, OCHER, PLASTER, SEOKGANJU, VERMILION, WHITE, Finish, mix, scaled
+from dancheong.scenes.light import INK, LEAF_GREEN, NOEROK, OCHER, PLASTER, SEOKGANJU, VERMILION, WHITE, Finish, mix, rgb
 
 
 @dataclass(frozen=True)
@@ -93,26 +91,26 @@ def _draw_slope(view: View, roof: Roof, flank: bool) -> None:
     for low, high in pairwise(np.linspace(0, end, 4)):
         normal = roof.normal(flank, low, high)
         bed = strip(roof.surface(flank, along, low), roof.surface(flank, along, high))
-        view.fill(bed, mix(scaled(tile, 0.56), white, 0.8 * snow), normal)
+        view.fill(bed, mix(tile * 0.56, white, 0.8 * snow), normal)
         view.fill(_tile_rows(roof, flank, spacing, low, high, 0.30 * spacing, 0.0), mix(tile, white, 0.9), normal)
         lit_side = _tile_rows(roof, flank, spacing, low, high, 0.11 * spacing, bright * 0.12 * spacing)
-        view.fill(lit_side, scaled(white, 1.26 - 0.2 * snow), normal)
+        view.fill(lit_side, white * (1.26 - 0.2 * snow), normal)
     # Courses: thin dark lines across the rows, where there are pixels enough for three of them.
     count = int(float(np.linalg.norm(eave - roof.surface(flank, 0.0, end))) / max(0.42, 4.5 / scale))
     if count >= 3:
         t = np.arange(1, count)[:, None] / count * end
         along = np.linspace(-1, 1, 13)
         courses = strip(roof.surface(flank, along, t), roof.surface(flank, along, t + min(0.012, 0.10 / count) * end))
-        view.fill(courses, scaled(tile, 0.70 + 0.5 * snow), roof.normal(flank, 0, end))
+        view.fill(courses, tile * (0.70 + 0.5 * snow), roof.normal(flank, 0, end))
     # Eave tiles: the board below them, their round ends, and a sign on each end.
     edge = roof.surface(flank, np.linspace(-1, 1, 25), 0.0)
-    view.fill(strip(edge - [0, 0.20, 0], edge), scaled(tile, 0.55))
+    view.fill(strip(edge - [0, 0.20, 0], edge), tile * 0.55)
     x, y, z = roof.surface(flank, _row(float(roof.widths(flank, 0.0)[0]), spacing), 0.0).T
     radius = 0.34 * spacing
     if radius * scale > 0.8:
         view.fill(disks(x, y - 0.06, z - 0.02, radius, 8), mix(tile, PLASTER, 0.35))
     if radius * scale > 3:
-        view.fill(disks(x, y - 0.06, z - 0.03, radius * 0.6, 8), scaled(tile, 0.7))
+        view.fill(disks(x, y - 0.06, z - 0.03, radius * 0.6, 8), tile * 0.7)
 
 
 def _tile_rows(roof: Roof, flank: bool, spacing_m: float, low: float, high: float, half_m: float, shift_m: float) -> Points:
@@ -142,8 +140,8 @@ def _draw_soffit(view: View, roof: Roof, flank: bool, half: float, reach: float,
         return np.stack([x, np.full_like(x, wall_y), np.full_like(x, -reach)], axis=-1)
 
     edge = roof.surface(flank, np.linspace(-1, 1, 25), 0.0) - [0, 0.20, 0]
-    boards = mix(SEOKGANJU, (70, 96, 74), 0.45) if painted else (112, 78, 54)
-    view.fill_in_shade(strip(wall_top(edge), edge), scaled(boards, 0.72), 0.5, DOWN)
+    boards = mix(SEOKGANJU, (70, 96, 74), 0.45) if painted else rgb(112, 78, 54)
+    view.fill_in_shade(strip(wall_top(edge), edge), boards * 0.72, 0.5, DOWN)
     scale = view.pixels_per_meter(edge[12])
     spacing = max(0.42, 3.2 / scale)
     outer = roof.surface(flank, _row(float(roof.widths(flank, 0.0)[0]), spacing), 0.0) - [0, 0.24, 0]
@@ -154,7 +152,7 @@ def _draw_soffit(view: View, roof: Roof, flank: bool, half: float, reach: float,
         radius = thick * spacing / 0.42
         side = np.array([radius, 0, 0])
         rafters = np.stack([a - side, a + side, b + side, b - side], axis=1)
-        view.fill_in_shade(rafters, scaled(NOEROK if painted else (150, 104, 68), gain), 0.7, DOWN)
+        view.fill_in_shade(rafters, (NOEROK if painted else rgb(150, 104, 68)) * gain, 0.7, DOWN)
         if radius * scale >= 0.9:
             _draw_rafter_ends(view, b - [0, 0.03, 0.02], radius, scale, painted, square=begin > 0)
 
@@ -162,7 +160,7 @@ def _draw_soffit(view: View, roof: Roof, flank: bool, half: float, reach: float,
 def _draw_rafter_ends(view: View, ends: Points, radius: float, scale: float, painted: bool, square: bool) -> None:
     x, y, z = ends.T
     if not painted:
-        view.fill_in_shade(disks(x, y, z, radius, 8), (196, 158, 116), 0.7)
+        view.fill_in_shade(disks(x, y, z, radius, 8), rgb(196, 158, 116), 0.7)
         return
     round_rings = ((1.15, LEAF_GREEN), (0.75, WHITE), (0.5, VERMILION))
     square_rings = ((1.15, NOEROK), (0.85, WHITE), (0.6, OCHER))
@@ -183,9 +181,9 @@ def _draw_gable(view: View, roof: Roof) -> None:
     set_back = -(roof.top_x - 0.25)
     right = np.stack([z, y, np.full_like(z, set_back)], axis=-1)
     left = right * [-1, 1, 1]
-    view.fill(strip(left, right), scaled(SEOKGANJU, 0.9) if roof.finish.painted else (150, 130, 108))
+    view.fill(strip(left, right), SEOKGANJU * 0.9 if roof.finish.painted else rgb(150, 130, 108))
     for edge in (left - [0, 0, 0.3], right - [0, 0, 0.3]):
-        view.fill(strip(edge - [0, 0.45, 0], edge), scaled(SEOKGANJU, 0.7))
+        view.fill(strip(edge - [0, 0.45, 0], edge), SEOKGANJU * 0.7)
     if roof.finish.painted:
         middle, size = float(y[0] + 0.55 * (y[-1] - y[0])), 0.16 * float(y[-1] - y[0])
         for ring, color in ((1.0, NOEROK), (0.7, OCHER), (0.4, VERMILION)):
@@ -202,7 +200,7 @@ def _draw_ridges(view: View, roof: Roof) -> None:
             if finish.white_ridge:
                 feet = line[1:4] + np.array([0, size, 0])
                 x, y, z = np.concatenate([feet, (feet[:-1] + feet[1:]) / 2]).T
-                view.fill(rectangles(x - 0.09, x + 0.09, y, y + 0.42, z), scaled(INK, 1.8))
+                view.fill(rectangles(x - 0.09, x + 0.09, y, y + 0.42, z), INK * 1.8)
         if roof.gable_at < 0.98:
             descent = np.linspace(max(roof.gable_at, 0.02), 1, 7)
             _draw_ridge(view, roof.surface(False, 0.985 * side, descent), size, finish)
@@ -214,16 +212,16 @@ def _draw_ridges(view: View, roof: Roof) -> None:
         hook = np.array([[0.25, 0], [0.25, 2.2], [-0.35, 2.9], [-0.75, 2.5], [-0.45, 1.8], [-0.55, 0]]) * size * 1.1
         for side, end in ((-1, line[0]), (1, line[-1])):
             tile = np.stack([end[0] + side * hook[:, 0], end[1] + hook[:, 1], np.full(6, end[2])], axis=-1)
-            view.fill(tile, scaled(finish.tile, 0.7))
+            view.fill(tile, finish.tile * 0.7)
     else:  # the finial of a pyramid roof
         x, y, _ = roof.surface(False, 0.0, 1.0)
-        view.fill(rectangles(x - 0.4, x + 0.4, y - 0.1, y + 0.35, 0), scaled(finish.tile, 0.7))
-        view.fill(disks(x, y + 0.75, 0, 0.42, 12), scaled(finish.tile, 0.8))
+        view.fill(rectangles(x - 0.4, x + 0.4, y - 0.1, y + 0.35, 0), finish.tile * 0.7)
+        view.fill(disks(x, y + 0.75, 0, 0.42, 12), finish.tile * 0.8)
 
 
 def _draw_ridge(view: View, line: Points, height_m: float, finish: Finish) -> None:
     up = np.array([0, height_m, 0])
-    body = mix(PLASTER, WHITE, 0.5) if finish.white_ridge else scaled(finish.tile, 0.92)
+    body = mix(PLASTER, WHITE, 0.5) if finish.white_ridge else finish.tile * 0.92
     view.fill(strip(line, line + up), body, FRONT * 0.9)
-    view.fill(strip(line + 0.86 * up, line + 1.18 * up), mix(scaled(finish.tile, 0.62), WHITE, finish.snow))
-    view.fill(strip(line - 0.05 * up, line + 0.14 * up), scaled(finish.tile, 0.5))
+    view.fill(strip(line + 0.86 * up, line + 1.18 * up), mix(finish.tile * 0.62, WHITE, finish.snow))
+    view.fill(strip(line - 0.05 * up, line + 0.14 * up), finish.tile * 0.5)

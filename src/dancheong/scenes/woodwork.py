@@ -3,8 +3,6 @@
 Details that would be smaller than a pixel of the canvas are left out or drawn wider: `scale` is the pixels per meter.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +26,6 @@ from dancheong.scenes.light import (
     Finish,
     Rgb,
     mix,
-    scaled,
 )
 
 
@@ -63,7 +60,7 @@ def draw_wall(wall: Wall, overhang_m: float) -> None:
     sunny = 1.0 if view.sun[0] > 0 else -1.0
     for a, b, gain in ((-1.0, 1.0, 0.78), (-0.45, 0.75, 1.0), (-0.05, 0.45, 1.22)):
         sides = posts + 0.21 * a * sunny, posts + 0.21 * b * sunny
-        view.fill(rectangles(*sides, wall.foot_y, wall.beam_y, z - 0.12), scaled(wall.finish.pillar, gain), lamp=0.55)
+        view.fill(rectangles(*sides, wall.foot_y, wall.beam_y, z - 0.12), wall.finish.pillar * gain, lamp=0.55)
     view.fill(rectangles(posts - 0.34, posts + 0.34, wall.foot_y - 0.02, wall.foot_y + 0.22, z - 0.12 - 0.05), GRANITE)
     _draw_eave_shadow(wall, overhang_m)
     _draw_beam(wall, left, right, scale)
@@ -79,16 +76,16 @@ def _fill_bays(wall: Wall, kind: str, left: Points, right: Points, scale: float)
         return low + share * (high - low)
 
     if kind == "open":
-        view.fill_in_shade(rectangles(left, right, low, high, z + 0.4), scaled(INK, 1.3), 0.35)
-        view.fill_in_shade(rectangles(left, right, level(0.62), high, z + 0.3), scaled(SEOKGANJU, 0.55), 0.5)
+        view.fill_in_shade(rectangles(left, right, low, high, z + 0.4), INK * 1.3, 0.35)
+        view.fill_in_shade(rectangles(left, right, level(0.62), high, z + 0.3), SEOKGANJU * 0.55, 0.5)
     elif kind == "plank":
-        view.fill(rectangles(left, right, low, high, z), scaled(red, 0.86))
+        view.fill(rectangles(left, right, low, high, z), red * 0.86)
         count = max(4, int(4 * round(float(width[0]) / 2.0)))
         seam = left[:, None] + width[:, None] * np.arange(1, count) / count
         thin = max(0.018, 0.6 / scale)
-        view.fill(rectangles(seam - thin, seam + thin, low, high, z - 0.01), scaled(red, 0.55))
+        view.fill(rectangles(seam - thin, seam + thin, low, high, z - 0.01), red * 0.55)
         for y in (level(0.22), level(0.78)):
-            view.fill(rectangles(left, right, y - 0.07, y + 0.07, z - 0.02), scaled(red, 0.72))
+            view.fill(rectangles(left, right, y - 0.07, y + 0.07, z - 0.02), red * 0.72)
         if scale > 14:
             view.fill(disks(seam[:, 1::2].ravel(), level(0.5), z - 0.03, 0.09), OCHER)
     elif kind == "plaster":
@@ -99,9 +96,9 @@ def _fill_bays(wall: Wall, kind: str, left: Points, right: Points, scale: float)
         _draw_lattice(wall, left + pad, right - pad, sill + 0.3, level(0.82), scale)
     else:
         sill, head = level(0.16), level(0.80)
-        view.fill(rectangles(left, right, low, high, z), scaled(red, 0.9))
+        view.fill(rectangles(left, right, low, high, z), red * 0.9)
         panel = rectangles(left + 0.25, right - 0.25, low + 0.08, sill - 0.08, z - 0.01)
-        view.fill(panel, scaled(wall.finish.frame, 0.8))
+        view.fill(panel, wall.finish.frame * 0.8)
         leaves = 2 if float(width[0]) < 2.6 else 4
         a = (left[:, None] + width[:, None] / leaves * np.arange(leaves)).ravel()
         _draw_lattice(wall, a + 0.07, a + np.repeat(width / leaves, leaves) - 0.07, sill, head, scale)
@@ -117,17 +114,17 @@ def _draw_lattice(wall: Wall, left: Points, right: Points, low: float, high: flo
         panel = rectangles(left + pad, right - pad, low + pad, board - pad, z - 0.005)
         view.fill(panel, mix(wall.finish.pillar, OCHER, 0.12))
     # Paper glows from within where there are lamps.
-    view.fill(rectangles(left + pad, right - pad, board + pad, high - pad, z - 0.005), scaled(PAPER, 0.9), lamp=0.95)
+    view.fill(rectangles(left + pad, right - pad, board + pad, high - pad, z - 0.005), PAPER * 0.9, lamp=0.95)
     thin, step = max(0.020, 0.5 / scale), max(0.20, 3.2 / scale)
     columns = max(2, int(float(right[0] - left[0]) / step))
     rows = max(1, int((high - board) / (step * 1.15)))
     x = (left[:, None] + (right - left)[:, None] * np.arange(1, columns) / columns).ravel()
     y = board + (high - board) * np.arange(1, rows) / rows
     muntins = rectangles(x - thin, x + thin, board + pad, high - pad, z - 0.01)
-    view.fill(muntins, scaled(wall.finish.frame, 0.8), lamp=0.3)
+    view.fill(muntins, wall.finish.frame * 0.8, lamp=0.3)
     if rows > 1:
         bars = rectangles(left[:, None] + pad, right[:, None] - pad, y - thin, y + thin, z - 0.012)
-        view.fill(bars, scaled(wall.finish.frame, 0.8), lamp=0.3)
+        view.fill(bars, wall.finish.frame * 0.8, lamp=0.3)
 
 
 def _draw_eave_shadow(wall: Wall, overhang_m: float) -> None:
@@ -149,8 +146,8 @@ def _draw_beam(wall: Wall, left: Points, right: Points, scale: float) -> None:
     view, z = wall.face.view, wall.face.z - 0.16
     low, high = wall.beam_y - 0.04, wall.beam_y + 0.46
     if not wall.finish.painted:
-        view.fill_in_shade(rectangles(left, right, low, high, z), scaled(WOOD, 0.9), 0.7)
-        view.fill_in_shade(rectangles(left, right, high - 0.06, high, z - 0.02), scaled(WOOD, 0.6), 0.7)
+        view.fill_in_shade(rectangles(left, right, low, high, z), WOOD * 0.9, 0.7)
+        view.fill_in_shade(rectangles(left, right, high - 0.06, high, z - 0.02), WOOD * 0.6, 0.7)
         return
     # The ends of the beams meet those of the flank at the corner.
     wide = wall.face.half + 0.16
@@ -182,7 +179,7 @@ def _draw_brackets(wall: Wall, scale: float) -> None:
     view, half, z, _ = wall.face
     low, high = wall.beam_y + 0.62, wall.top_y
     back = mix(SEOKGANJU, INK, 0.25) if wall.finish.painted else PLASTER
-    view.fill_in_shade(rectangles(-half, half, low - 0.2, high, z), scaled(back, 0.85), 0.6)
+    view.fill_in_shade(rectangles(-half, half, low - 0.2, high, z), back * 0.85, 0.6)
     if high - low < 0.25 or not wall.finish.painted:
         return
     bay = 2 * half / wall.bays
@@ -193,12 +190,12 @@ def _draw_brackets(wall: Wall, scale: float) -> None:
     if radius * scale >= 1.5:
         for size, color in ((1.0, OCHER), (0.8, mix(NOEROK, OCHER, 0.2)), (0.5, VERMILION), (0.24, WHITE)):
             flower = disks(x[:-1] + step / 2, low + 0.36 * (high - low), z - 0.02, radius * size)
-            view.fill_in_shade(flower, scaled(color, 0.9), 0.7)
+            view.fill_in_shade(flower, color * 0.9, 0.7)
     tiers = max(1, min(5, round((high - low) / 0.30)))
     tall = (high - low) / tiers
     for tier in range(tiers):
         y, front, wide = low + tier * tall, z - 0.2 - 0.2 * tier, half + 0.1 * tier
-        for y0, y1, paint in ((0.62, 0.86, scaled(NOEROK, 0.8)), (0.62, 0.68, WHITE)):
+        for y0, y1, paint in ((0.62, 0.86, NOEROK * 0.8), (0.62, 0.68, WHITE)):
             view.fill_in_shade(rectangles(-wide, wide, y + y0 * tall, y + y1 * tall, front + 0.1), paint, 0.7)
         color = (NOEROK, SAMCHEONG, LEAF_GREEN, SAMCHEONG, NOEROK)[tier]
         _draw_arms(view, x, step * min(0.46, 0.25 + 0.07 * tier), y, tall, front, color, scale)

@@ -4,14 +4,18 @@ import os
 from typing import Any
 
 
-def open_session(graph: bytes, threads: int | None, *, arena: bool, weights: dict[str, Any] | None = None) -> Any:
-    """A session on the processor.
+def open_session(
+    graph: bytes, threads: int | None, *, arena: bool, weights: dict[str, Any] | None = None,
+    provider: tuple[str, dict[str, Any]] = ("CPUExecutionProvider", {}),
+) -> Any:
+    """A session on the processor, or on what another provider of ONNX Runtime gives.
 
     Args:
         graph: an ONNX model.
         threads: of one prediction; None: the runtime's own choice.
         arena: whether memory is kept between predictions, which is quicker where their sizes are alike.
         weights: arrays for the graph's external weights, contiguous; they must outlive the session.
+        provider: its name and its options.
 
     Raises:
         Exception: of no common kind, for a graph that cannot be run.
@@ -31,4 +35,12 @@ def open_session(graph: bytes, threads: int | None, *, arena: bool, weights: dic
     if weights:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
         options.add_external_initializers(list(weights), values)
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    return onnxruntime.InferenceSession(graph, options, providers=[provider], enable_fallback=0)
+
+
+def available_providers() -> list[str]:
+    """What this build of ONNX Runtime can compute on."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())

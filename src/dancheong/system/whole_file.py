@@ -31,6 +31,12 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     _sync_folder(path.parent)
 
 
+def write_text(path: str | Path, text: str, encoding: str = "utf-8") -> None:
+    """Write a text whole or not at all; its line ends stay as they are. Raises OSError, as `whole_file`."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding=encoding, newline="")
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the new name durable, where the system lets a folder be opened."""
     with suppress(OSError):

@@ -12,7 +12,7 @@ from dancheong.params import DancheongError, Params
 from dancheong.params.schema import PredictionRows, UpscalerRows
 from dancheong.system.whole_file import whole_file
 
-CHECKPOINT_VERSION = 3
+CHECKPOINT_VERSION = 4
 # Rows that no training looks at. PREDICT_DROPOUT is none of them: validation predicts as it says.
 _AT_PREDICTION_ALONE = set(PredictionRows.model_fields) - {"predict_dropout", "sr_scale"}
 _NOT_OF_TRAINING = {

@@ -89,6 +89,8 @@ def launch(params: Params) -> Any:
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
+    if params.device in ("coreml", "directml", "openvino-gpu"):
+        raise ParamError(f"DEVICE={params.device} predicts and does not train; use DEVICE=auto, cpu, cuda or mps")
     if params.device == "cuda" and not torch.cuda.is_available():
         raise ParamError("DEVICE=cuda: no CUDA device is visible to torch here; use DEVICE=auto or DEVICE=cpu")
     if params.device == "mps" and not torch.backends.mps.is_available():

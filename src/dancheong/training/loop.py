@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dancheong.artifact import SHIPPED_COLORIZER, Artifact, read_artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
+from dancheong.data.hold_out import hold_out, share_of
 from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.params import COMMON, DancheongError, ParamError, Params, Resolved
@@ -40,7 +41,7 @@ def train(
     model: str | Path,
     params: Params | None = None,
     *,
-    val: str | Path | None = None,
+    val: str | Path | float | None = None,
     init: str | Path | None = None,
     drawn_masks: str | Path | None = None,
     log_dir: str | Path | None = None,
@@ -56,7 +57,8 @@ def train(
 
     Args:
         photos: one of the three layouts of docs/data.md.
-        val: photographs that are never trained on; the weights that do best on them are kept.
+        val: photographs that are never trained on; the weights that do best on them are kept. A share, such as .1: so
+            many of PHOTOS, chosen by SEED, near duplicates and if it can be subfolders on one side.
         init: a model file whose network and weights this training begins with. Rows that describe the network are then those
             of that model; one that is set and says otherwise is refused. None: see BEGIN.
         drawn_masks: folder of masks drawn by hand for PHOTOS, PNG of the same subfolder and stem, white on light
@@ -77,8 +79,7 @@ def train(
         ParamError: rows that do not go together, a device that is not there, or a folder of masks without any that fits.
     """
     require_extra()
-    params = params or Params()
-    start, params = _start(init, params)
+    start, params, notice = _start(init, params or Params())
     params = as_launched(params)
     check_training(params)
     fabric = launch(params)
@@ -86,26 +87,44 @@ def train(
 
     session = TrainingSession(
         Path(model), log_dir, Resolved(params, category, origins or {}), resume=resume, writes=fabric.is_global_zero,
-        overwrite=overwrite, watch=watch, tensorboard=tensorboard, remarks=remarks,
+        overwrite=overwrite, watch=watch, tensorboard=tensorboard, remarks=remarks, notice=notice,
     )
     with ExitStack() as stack:
         stack.enter_context(session.claim())
-        cache, refusals = prepare_photographs(Path(photos), params, drawn_masks=drawn_masks)
+        split = hold_out(Path(photos), params, share) if (share := share_of(val)) else None
+        held_out = split.names if split else frozenset()
+        cache, refusals = prepare_photographs(Path(photos), params, "train", drawn_masks, lambda name: name not in held_out)
         stack.enter_context(cache)
-        val_cache = stack.enter_context(prepare_photographs(Path(val), params, "predict")[0]) if val is not None else None
+        val_cache = None
+        if split:
+            val_cache, more = prepare_photographs(Path(photos), params, "predict", wanted=held_out.__contains__)
+            refusals += [one for one in more if one not in refusals]
+            session.held_out(len(split.names), split.note)
+        elif val is not None:
+            val_cache, _ = prepare_photographs(Path(str(val)), params, "predict")
+        if val_cache is not None:
+            stack.enter_context(val_cache)
         return run_training(ColorizerTrainer(fabric, params, cache, val_cache, start), session, refusals)
 
 
-def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Params]:
-    """The model that a training begins with, if any, and the rows that then hold."""
+def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Params, str]:
+    """The model that a training begins with, if any, the rows that then hold, and what to tell about it."""
     if init is not None:
         start = read_artifact(init)
-        return start, network_rows_of(start, params, str(init))
-    if params.begin == "colorizer" and SHIPPED_COLORIZER.exists():
-        start = read_artifact(SHIPPED_COLORIZER)
-        if all(getattr(start.params, row) == getattr(params, row) for row in DESCRIBES_NETWORK):
-            return start, params
-    return None, params
+        return start, network_rows_of(start, params, str(init)), ""
+    if params.begin == "encoder" or not SHIPPED_COLORIZER.exists():
+        return None, params, ""
+    start = read_artifact(SHIPPED_COLORIZER)
+    other = [row for row in DESCRIBES_NETWORK if getattr(start.params, row) != getattr(params, row)]
+    if not other:
+        return start, params, ""
+    named = ", ".join(f"{row.upper()} = {getattr(params, row)} (there {getattr(start.params, row)})" for row in other)
+    # ENCODER=unet asks for a training from scratch.
+    notice = "" if params.encoder == "unet" else (
+        f"BEGIN=colorizer: the colorizer that comes along is another network ({named}), so this training begins with what "
+        f"{params.encoder} knows alone"
+    )
+    return None, params, notice
 
 
 def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
@@ -130,13 +149,18 @@ def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
 
 def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[UnusablePhoto]) -> TrainResult:
     """Take a training to its end, or to where it is asked to stop, and write its model file; see `train`."""
+    from torch import OutOfMemoryError  # as above
+
     # Go on from the checkpoint, or begin.
     if session.goes_on:
         counters = load_checkpoint(session.checkpoint, trainer.modules, trainer.params, trainer.fingerprints, trainer.kind)
         trainer.restore_counters(counters)
     with session:
         session.begin(trainer.history, trainer.columns)
-        stopped = _loop(trainer, session)
+        try:
+            stopped = _loop(trainer, session)
+        except OutOfMemoryError as error:
+            raise DancheongError(device_is_full(trainer.params, session.checkpoint.exists())) from error
 
         # Write the model file; the checkpoint is needed only for a training that goes on.
         if stopped:
@@ -145,10 +169,11 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
         if trainer.fabric.is_global_zero:
             model, artifact = session.target(stopped), trainer.artifact(session.resolved, len(refusals))
             # How long it took stands in the log: the same training is to give the same bytes.
-            data = {name: value for name, value in artifact.data.items() if name != "seconds"}
+            data = {name: value for name, value in artifact.data.items() if name != "seconds"} | session.split
             history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in artifact.history]
             artifact = replace(artifact, data=data | ({"unfinished": True} if stopped else {}), history=history)
             digest = write_artifact(model, artifact)
+            session.write_card(model, replace(artifact, digest=digest))
             if not stopped:
                 session.clean()
         trainer.fabric.barrier()
@@ -156,7 +181,7 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
     rate = trainer.images_seen / trainer.seconds if trainer.seconds else 0.0
     return TrainResult(
         model, trainer.images_seen, trainer.seconds, rate, trainer.last_losses, trainer.val, refusals, stopped,
-        trainer.fabric.is_global_zero, trainer.cache.fingerprint, digest, page,
+        trainer.fabric.is_global_zero, trainer.cache.fingerprint, digest, page, str(session.split.get("split", "")),
     )
 
 
@@ -165,6 +190,7 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
     if trainer.images_total == 0:
         _validate(trainer, session)
     began, seconds_before, images_before = time.monotonic(), trainer.seconds, trainer.images_seen
+    notice = "" if session.goes_on else session.notice
     with stop_requests() as stop_asked:
         for step, batch in enumerate(trainer.batches()):
             # Execute one step of the optimizers.
@@ -181,7 +207,7 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
                 losses = trainer.mean_losses()
                 session.record(trainer.add_to_history({"seconds": round(trainer.seconds, 2), **losses}))
                 _check_finite(losses, trainer, session)
-                message = _advice(trainer, losses)
+                message, notice = _advice(trainer, losses) or notice, ""
                 if trainer.time_to_validate():
                     _validate(trainer, session)
                     _save(trainer, session)
@@ -194,6 +220,18 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
             if stop and not trainer.finished:
                 return True
     return False
+
+
+def device_is_full(params: Params, has_state: bool) -> str:
+    """What to do where a graphics card has no room for a training, the most harmless first."""
+    lower = [f"BATCH_SIZE={max(1, params.batch_size // 2)}" if params.batch_size > 1 else "", "PRECISION=bf16-mixed",
+             "CACHE=memory", f"RESOL={max(16, params.resol // 2)}", f"NGF={max(1, params.ngf // 2)}"]
+    mended = ", ".join(f"--set {one}" for one in lower if one)
+    goes_on = "; --resume goes on from the last state, where RESOL and NGF stay as they are" if has_state else ""
+    return (
+        f"the graphics card's memory is used up (RESOL={params.resol}, BATCH_SIZE={params.batch_size}, NGF={params.ngf}): "
+        f"try, in this order, {mended}, or DEVICE=cpu; close other programs that use the card{goes_on}"
+    )
 
 
 def _validate(trainer: "Trainer", session: TrainingSession) -> None:
@@ -248,11 +286,13 @@ def check_training(params: Params) -> None:
 
 
 def prepare_photographs(
-    photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None
+    photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None,
+    wanted: Callable[[str], bool] | None = None,
 ) -> tuple[Cache, list[UnusablePhoto]]:
-    """The photographs of a folder, ready for batches, and those that cannot be used; see `train`."""
+    """The photographs of a folder whose names are `wanted`, ready for batches, and those that cannot be used; see `train`."""
     masks = {} if drawn_masks is None else find_masks(Path(drawn_masks))
     pairs, refusals = find_pairs(photos, params)
+    pairs = [pair for pair in pairs if wanted is None or wanted(pair.name)]
     if masks and not any(mask_of(masks, pair.name) for pair in pairs):
         raise ParamError(
             f"none of the {len(masks)} masks in {drawn_masks} has the name of a photograph in {photos}: "

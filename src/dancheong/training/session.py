@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
-from dancheong.artifact import ArtifactError, read_artifact
+from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.photographs import UnusablePhoto
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ExtraMissing, Params, Resolved
+from dancheong.report.card import CARD, write_card
 from dancheong.report.training_page import LOSSES, PAGE, TrainingState, preview_times, read_losses, write_training_page
 from dancheong.system.outputs import check_folder, check_free, check_name, claimed
 from dancheong.training.checkpoint import ResumeError, checkpoint_path
@@ -38,7 +39,7 @@ class TrainResult:
     """What a training did. `stopped`: it was asked to stop before the end.
 
     `is_first_process`: of several processes only the first has written the files. `fingerprint` identifies the photographs,
-    `digest` the content of the model file; `page` is the HTML page of curves and previews.
+    `digest` the content of the model file; `page` is the HTML page of curves and previews. `split`: what was held out.
     """
 
     model: Path
@@ -53,6 +54,7 @@ class TrainResult:
     fingerprint: str = ""
     digest: str = ""
     page: Path = Path()
+    split: str = ""
 
 
 class TrainingSession:
@@ -66,7 +68,7 @@ class TrainingSession:
         writes: False in all but the first of several processes: nothing is written there.
         watch: called with each `Progress`; True asks the training to stop.
         tensorboard: write events into `log_dir`.
-        remarks: lines for the page.
+        remarks: lines for the page. `notice`: told with the first progress of a training that begins.
 
     Raises:
         ExtraMissing: events are asked for and TensorBoard is not installed.
@@ -75,23 +77,29 @@ class TrainingSession:
     def __init__(
         self, model: Path, log_dir: str | Path | None, resolved: Resolved, *, resume: bool = False, writes: bool = True,
         overwrite: bool = False, watch: Callable[[Progress], bool] | None = None, tensorboard: bool = False,
-        remarks: Sequence[Remark] = (),
+        remarks: Sequence[Remark] = (), notice: str = "",
     ) -> None:
         if tensorboard and not tensorboard_installed():
             raise ExtraMissing("TensorBoard events need tensorboard: pip install 'dancheong[board]'")
         self.model, self.checkpoint = model, checkpoint_path(model)
         self.log_dir = _log_beside(model) if log_dir is None else Path(log_dir)
-        self.resolved, self.resume, self.overwrite = resolved, resume, overwrite
+        self.resolved, self.resume, self.overwrite, self.notice = resolved, resume, overwrite, notice
         self._watch, self._writes = watch, writes
         self._tensorboard = tensorboard
         self._events: Any = None
         self._remarks = list(remarks)
+        self.split: dict[str, str | int] = {}
         self._columns: tuple[str, ...] = ()
         self._earlier: dict[str, int] = {}
         self._images_total = 0
         self._has_progress = False
         self._new_preview: Path | None = None
         self._claims = ExitStack()
+
+    def held_out(self, count: int, note: str) -> None:
+        """Tell on the page and in the model file that photographs of the training's folder were held out."""
+        self.split = {"held_out": count, "split": note}
+        self._remarks.append(("held out", count, note))
 
     @property
     def goes_on(self) -> bool:
@@ -132,7 +140,7 @@ class TrainingSession:
         check_free(self._log_files(), self.overwrite or is_own, _ANOTHER_LOG)
 
     def _log_files(self) -> list[Path]:
-        return [self.log_dir / LOSSES, self.log_dir / PAGE, *self.log_dir.glob("preview_*.png")]
+        return [self.log_dir / LOSSES, self.log_dir / PAGE, self.log_dir / CARD, *self.log_dir.glob("preview_*.png")]
 
     def target(self, stopped: bool) -> Path:
         """Where the model file goes: that of a stopped training beside a finished one, which stands until there is another."""
@@ -201,6 +209,11 @@ class TrainingSession:
                 with suppress(OSError, PhotoError):
                     self._write_page(f"Running: {progress.images_seen:,} of {progress.images_total:,} images.")
         return self._watch is not None and self._watch(progress)
+
+    def write_card(self, model: Path, artifact: Artifact) -> None:
+        """Write the card of the model file, from which `dancheong models push` takes what it tells others."""
+        if self._writes:
+            write_card(self.log_dir / CARD, model.stem, artifact)
 
     def finish(self, images_seen: int, stopped: bool, refusals: Sequence[UnusablePhoto]) -> Path:
         """Write the page of a training that has ended, or was stopped."""

@@ -50,9 +50,10 @@ def train_step(
         out = adversarial_losses(networks, pair_fake, pair_real, patch_weight, backward)
 
     out["l1"] = losses.l1(fake, target, weight)
+    distance = out["l1"]
     if params.loss != "l1":
-        out[params.loss] = losses.DISTANCES[params.loss](fake, target, weight)
-    loss_g = params.lambda_l1 * out[params.loss]
+        distance = out["color"] = losses.DISTANCES[params.loss](fake, target, weight)
+    loss_g = params.lambda_l1 * distance
     if "g_gan" in out:
         loss_g = loss_g + params.lambda_gan * out["g_gan"]
     networks.generator_optimizer.zero_grad(set_to_none=True)

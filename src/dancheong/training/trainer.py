@@ -2,13 +2,11 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from dancheong.artifact import Artifact, as_stored
 from dancheong.data.cache import Cache
@@ -64,19 +62,13 @@ class Trainer(ABC):
         to_channels_last(generator, params.batch_size)
         sync_batch_norm(generator, fabric.world_size > 1)
         self.generator = generator
-        self.average: AveragedModel | None = None
-        if params.ema:
-            steps_done: Callable[[], int] = lambda: self.images_seen // params.batch_size  # noqa: E731
-            self.average = AveragedModel(generator, multi_avg_fn=update_ema(params.ema, steps_done))
-            self.average.to(fabric.device)
-            # Its count is read each step: on the device that would make the host wait.
-            self.average.n_averaged = self.average.n_averaged.cpu()
+        self.average: Any = copy.deepcopy(generator).to(fabric.device) if params.ema else None
 
         # Placed and wrapped by the engine, with their optimizers.
-        adam = partial(torch.optim.Adam, lr=learning_rate, betas=betas, fused=True)
-        placed: Callable[[Any], Any] = lambda network: fabric.setup(  # noqa: E731
-            torch.compile(network) if params.compile else network, adam(parameter_groups(network))
-        )
+        def placed(network: nn.Module) -> Any:
+            adam = torch.optim.Adam(parameter_groups(network), learning_rate, betas, fused=True)
+            return fabric.setup(torch.compile(network) if params.compile else network, adam)
+
         g_module, g_optimizer = placed(generator)
         d_module, d_optimizer = placed(discriminator) if discriminator is not None else (None, None)
         self.networks = Networks(g_module, g_optimizer, d_module, d_optimizer, discriminator, fabric.autocast)
@@ -121,12 +113,21 @@ class Trainer(ABC):
         adversarial = self.images_seen >= self.params.gan_start * self.images_total
         losses = self.train_step(tuple(self.fabric.to_device(tensor) for tensor in batch), adversarial)
         if self.average is not None:
-            self.average.update_parameters(self.generator)
+            self._update_average()
         # Sums stay on the device: reading them each step would make the host wait.
         for name, value in losses.items():
             self.loss_sums[name] = self.loss_sums[name] + value if name in self.loss_sums else value
             self.loss_steps[name] = self.loss_steps.get(name, 0) + 1
         self.images_seen += self.params.batch_size
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Exponential average whose memory grows from the first step on, so that short runs do not keep the initial noise."""
+        steps = self.images_seen // self.params.batch_size
+        share = 1.0 - min(self.params.ema, (1 + steps) / (10 + steps)) if steps else 1.0
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.generator.parameters()), share)
+        for mine, current in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            mine.copy_(current)
 
     def agreed(self, stop: bool) -> bool:
         """Whether any process wants to stop: one that went alone would leave the others waiting for its gradients."""
@@ -184,7 +185,7 @@ class Trainer(ABC):
 
     def averaged(self) -> Any:
         """A copy of the averaged generator as it would be stored now."""
-        return copy.deepcopy(self.generator if self.average is None else self.average.module).eval()
+        return copy.deepcopy(self.generator if self.average is None else self.average).eval()
 
     def artifact(self, resolved: Resolved, left_out: int) -> Artifact:
         """The content of the model file: the best network on validation, else the current one.
@@ -250,20 +251,6 @@ def new_discriminator(params: Params, c_pair: int, across_processes: bool) -> Di
         add_spectral_norm(discriminator)
     sync_batch_norm(discriminator, across_processes)
     return discriminator
-
-
-def update_ema(decay: float, steps_done: Callable[[], int]) -> Any:
-    """Exponential average whose memory grows from the first step on, so that short runs do not keep the initial noise.
-
-    `steps_done` counts on the host; the count that torch hands over lies on the device.
-    """
-
-    @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        steps = steps_done()
-        torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1 + steps) / (10 + steps)))
-
-    return update
 
 
 def network_fields(network: Network, side_px: int, lowest: float) -> dict[str, Any]:

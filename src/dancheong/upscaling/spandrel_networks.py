@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +21,16 @@ FloatArray = NDArray[np.float32]
 PROBE_PX = 32
 
 
-@dataclass(frozen=True)
-class Foreign:
-    """A network of others, ready to use.
-
-    `run` takes (1, 3, h, w) RGB, sRGB-coded in [0, 1], of any size, to (1, 3, scale h, scale w), clipped to [0, 1].
-    `bytes_per_pixel`: of its input, that tensors take at most, counted on a small picture; what the kernels need
-    for themselves is not in it.
-    """
-
-    name: str
-    scale: int
-    run: Callable[[FloatArray], FloatArray]
-    bytes_per_pixel: int
-
-
-def open_foreign(path: Path, threads: int | None = None) -> Foreign:
+def open_foreign(path: Path, threads: int | None = None) -> tuple[int, Callable[[FloatArray], FloatArray], int]:
     """Open a `.safetensors` file, and try the network on a small picture. No code of the file runs.
 
     Args:
         threads: of torch, in the whole process; None: as it is.
+
+    Returns:
+        Its scale; the network, from (1, 3, h, w) RGB, sRGB-coded in [0, 1], of any size, to (1, 3, scale h, scale w), clipped
+        to [0, 1]; the bytes of a pixel of its input that tensors take at most, counted on a small picture (what the kernels
+        need for themselves is not in it).
 
     Raises:
         ParamError: no such file, too large, damaged, of an architecture that spandrel does not know, or not a network that
@@ -68,7 +57,7 @@ def open_foreign(path: Path, threads: int | None = None) -> Foreign:
         result: FloatArray = network(torch.from_numpy(given)).numpy()
         return result
 
-    return Foreign(network.architecture.name, network.scale, run, bytes_per_pixel)
+    return network.scale, run, bytes_per_pixel
 
 
 def _check(network: Any) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
-from dancheong.imaging.color import lab_to_rgb, lightness_of, rgb_to_lab, to_pixels
+from dancheong.imaging.color import check_photo, lab_to_pixels, lightness_of, rgb_to_lab, to_pixels
 from dancheong.imaging.files import ImageSpec
 from dancheong.imaging.resize import guided_upsampler
-from dancheong.imaging.tiling import strips
+from dancheong.imaging.tiling import Strip, row_slices, strips
 from dancheong.params import ExtraMissing, ParamError
 from dancheong.runtime.network import Network, open_network
 from dancheong.upscaling.patches import planes_of
@@ -139,27 +139,20 @@ class Upscaler:
             (scale h, scale w) or (scale h, scale w, 3) of the same dtype.
 
         Raises:
-            TypeError, ValueError: another dtype or shape.
+            ValueError: another dtype or shape.
         """
-        if pixels.dtype not in (np.uint8, np.uint16):
-            raise TypeError(f"a photograph is uint8 or uint16, not {pixels.dtype}; round it with to_pixels")
-        if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-            raise ValueError(f"a photograph is (h, w) or (h, w, 3), not {pixels.shape}")
+        check_photo(pixels)
         height, width = (self.scale * size for size in pixels.shape[:2])
         result = np.empty((height, width, *pixels.shape[2:]), pixels.dtype)
-        keeps_chroma = pixels.ndim == 3 and self.channels == 1
         for strip in strips(pixels.shape[0], TILE_PX, max(self.radius_px, _CHROMA_REACH_PX)):
             read = pixels[strip.read_start : strip.read_stop]
-            planes = self._enlarged(read)
-            first = self.scale * (strip.keep_start - strip.read_start)
-            rows = self.scale * (strip.keep_stop - strip.keep_start)
+            kept = _kept(strip, self.scale)
+            planes = self._enlarged(read)[:, kept]
             out = result[self.scale * strip.keep_start : self.scale * strip.keep_stop]
-            if keeps_chroma:
-                _color(out, planes[0, first : first + rows], read, first)
-            elif pixels.ndim == 2:
-                out[:] = to_pixels(planes[:, first : first + rows].mean(axis=0), pixels.dtype)
+            if pixels.ndim == 3 and self.channels == 1:
+                _color(out, planes[0], read, kept.start)
             else:
-                out[:] = to_pixels(np.moveaxis(planes[:, first : first + rows], 0, -1), pixels.dtype)
+                out[:] = to_pixels(planes.mean(axis=0) if pixels.ndim == 2 else np.moveaxis(planes, 0, -1), pixels.dtype)
         return result
 
     def _enlarged(self, pixels: Pixels) -> FloatArray:
@@ -169,16 +162,17 @@ class Upscaler:
         network of others nearly so.
         """
         planes = planes_of(pixels, self.channels)
-        rows, width = pixels.shape[:2]
-        enlarged = np.empty((self.channels, self.scale * rows, self.scale * width), np.float32)
-        for tile in strips(width, TILE_PX, self.radius_px):
-            given = np.ascontiguousarray(planes[None, :, :, tile.read_start : tile.read_stop])
-            first = self.scale * (tile.keep_start - tile.read_start)
-            columns = self.scale * (tile.keep_stop - tile.keep_start)
-            enlarged[..., self.scale * tile.keep_start : self.scale * tile.keep_stop] = self.network(given)[
-                0, :, :, first : first + columns
-            ]
+        enlarged = np.empty((self.channels, *(self.scale * size for size in pixels.shape[:2])), np.float32)
+        for tile in strips(pixels.shape[1], TILE_PX, self.radius_px):
+            result = self.network(np.ascontiguousarray(planes[None, :, :, tile.read_start : tile.read_stop]))
+            columns = slice(self.scale * tile.keep_start, self.scale * tile.keep_stop)
+            enlarged[..., columns] = result[0, :, :, _kept(tile, self.scale)]
         return enlarged
+
+
+def _kept(strip: Strip, scale: int) -> slice:
+    """What is kept of a strip, as it is enlarged."""
+    return slice(scale * (strip.keep_start - strip.read_start), scale * (strip.keep_stop - strip.read_start))
 
 
 def _color(out: Pixels, gray_hw: FloatArray, given: Pixels, first_row: int) -> None:
@@ -190,11 +184,9 @@ def _color(out: Pixels, gray_hw: FloatArray, given: Pixels, first_row: int) -> N
     lab = rgb_to_lab(given)
     size_hw = given.shape[0] * width // given.shape[1], width
     chroma_rows = guided_upsampler(lab[..., 1:], np.ascontiguousarray(lab[..., 0]), size_hw, is_clipped=False)
-    for strip in strips(height, max(1, STRIP_PIXELS // width), 0):
-        rows = slice(strip.keep_start, strip.keep_stop)
+    for rows in row_slices(height, max(1, STRIP_PIXELS // width)):
         lightness = lightness_of(gray_hw[rows].clip(0, 1))
-        chroma = chroma_rows(lightness, first_row + strip.keep_start)
-        out[rows] = to_pixels(lab_to_rgb(np.concatenate([lightness[..., None], chroma], axis=2)), out.dtype)
+        out[rows] = lab_to_pixels(lightness, chroma_rows(lightness, first_row + rows.start), out.dtype)
 
 
 def upscaler_for(scale: int, given: Upscaler | None, threads: int | None = None) -> Upscaler | None:
@@ -243,7 +235,7 @@ def _foreign(path: Path, threads: int | None) -> Upscaler:
         raise ExtraMissing(
             f"{path}: networks of others need spandrel, torch and torchvision; {why}: pip install 'dancheong[spandrel]'"
         ) from error
-    found = open_foreign(path, threads)
+    scale, network, bytes_per_pixel = open_foreign(path, threads)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Upscaler(found.run, digest, 3, found.scale, FOREIGN_REACH_PX, found.bytes_per_pixel * FOREIGN_BYTES)
+    return Upscaler(network, digest, 3, scale, FOREIGN_REACH_PX, bytes_per_pixel * FOREIGN_BYTES)

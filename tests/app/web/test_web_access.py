@@ -4,12 +4,12 @@ import contextlib
 import pytest
 from starlette.requests import Request
 
-from dancheong.app.web.access import LOOPBACK_HOSTS, AccessPolicy, guarded, refused
+from dancheong.app.web.access import LOOPBACK_HOSTS, AccessPolicy, check, guarded
 from dancheong.app.web.problems import Refused
 from dancheong.app.web.visits import Visits
 
 HOME = AccessPolicy(LOOPBACK_HOSTS, "", "dancheong_7860", 1_000_000)
-OPEN = AccessPolicy(None, "s3cret-token", "dancheong_7860", 1_000_000)
+OPEN = AccessPolicy(frozenset({"archive.example", "localhost"}), "s3cret-token", "dancheong_7860", 1_000_000)
 UPLOAD = "/api/v1/photographs"
 CALL = "/api/v1/jobs"
 
@@ -18,7 +18,10 @@ def answer(path="/", method="GET", policy=HOME, **headers):
     """The refusal of a request, None where it is let in."""
     named = {"host": "127.0.0.1:7860"} | {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
-    return refused(Request({"type": "http", "method": method, "path": path, "headers": lines}), policy)
+    try:
+        return check(Request({"type": "http", "method": method, "path": path, "headers": lines}), policy)
+    except Refused as refusal:
+        return refusal
 
 
 def ask(*request, **headers):
@@ -108,8 +111,7 @@ def through(policy, visits, path="/", method="GET", query=b"", headers=(), body=
 
 @pytest.fixture
 def visits(tmp_path):
-    with Visits(tmp_path, 10_000_000) as made:
-        yield made
+    return Visits(tmp_path, 10_000_000)
 
 
 def test_the_right_token_in_the_address_becomes_a_cookie_and_leaves_the_address(visits):

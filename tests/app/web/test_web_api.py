@@ -29,12 +29,6 @@ def settled(client, seconds=120):
     raise AssertionError(visit)
 
 
-@pytest.fixture
-def client(open_server, tmp_path):
-    with open_server(tmp_path / "keep", max_upload_mb=3) as opened:
-        yield opened
-
-
 def png(seed=4, dtype=np.uint8, size=(64, 48), suffix=".png", folder=None):
     gray = scene(seed, *size)[..., 1]
     path = folder / f"made{suffix}"
@@ -91,10 +85,10 @@ def test_a_batch_goes_on_past_what_fails_and_the_failed_can_be_tried_again(clien
 def test_stop_keeps_what_is_done_and_the_rest_follows_without_doing_it_twice(client, tmp_path, monkeypatch):
     colored, real = [], worker_module.color
 
-    def slowly(visits, models, visit, photograph):
+    def slowly(models, visit, photograph):
         colored.append(photograph.number)
         time.sleep(0.3)
-        return real(visits, models, visit, photograph)
+        return real(models, visit, photograph)
 
     monkeypatch.setattr(worker_module, "color", slowly)
     numbers = [bring(client, f"{n}.png", png(n, folder=tmp_path)).json()[0]["number"] for n in range(5)]
@@ -116,8 +110,8 @@ def test_stop_keeps_what_is_done_and_the_rest_follows_without_doing_it_twice(cli
 def test_a_server_that_starts_again_goes_on_with_the_batch(open_server, tmp_path, monkeypatch):
     colored, real = [], worker_module.color
 
-    def noted(visits, models, visit, photograph):
-        done = real(visits, models, visit, photograph)
+    def noted(models, visit, photograph):
+        done = real(models, visit, photograph)
         colored.append(photograph.number)
         return done
 
@@ -166,13 +160,13 @@ def test_a_zip_is_unpacked_and_a_bad_one_refused_in_the_language_that_is_asked_f
                          headers={"accept-language": "ko"})
     assert (answer.status_code, answer.json()["code"]) == (422, "zip_broken")
     assert "압축" in answer.json()["message"]
-    assert not list((tmp_path / "keep" / "incoming").iterdir())
+    assert not list((client.keep / "incoming").iterdir())
 
 
-def test_too_large_an_upload_is_refused_and_not_kept(client, tmp_path):
+def test_too_large_an_upload_is_refused_and_not_kept(client):
     answer = bring(client, "a.png", bytes(4_000_000))
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-    assert not (tmp_path / "keep" / "incoming").exists()
+    assert not list((client.keep / "incoming").glob("*"))
 
 
 def test_a_visit_holds_so_many_photographs(client, tmp_path, monkeypatch):
@@ -262,7 +256,7 @@ def test_what_is_no_model_is_refused(client):
 
 def test_a_photograph_and_a_visit_are_removed_with_their_files(client, tmp_path):
     (added,) = bring(client, "a.png", png(folder=tmp_path)).json()
-    folder = tmp_path / "keep" / "visits" / client.headers["visit"]
+    folder = client.keep / "visits" / client.headers["visit"]
     assert (folder / str(added["number"])).exists()
     revision = client.get(f"{API}/visit").json()["revision"]
     assert client.delete(f"{API}/photographs/{added['number']}").status_code == 204
@@ -334,8 +328,10 @@ def test_the_interface_keeps_its_own_schema_whatever_is_sent(open_server, tmp_pa
                     content=call.get("data") if isinstance(call.get("data"), bytes) else None,
                 )
                 assert answer.status_code < 500 or answer.status_code == 503, (call, answer.text)
-                told = {str(status) for status in case.operation.definition.raw["responses"]}
-                assert str(answer.status_code) in told | {"404", "405"}, (call, answer.text)
+                if str(answer.status_code) not in case.operation.definition.raw["responses"]:
+                    # Whatever is refused is refused in one form, which the schema has as the default.
+                    assert answer.status_code >= 400, (call, answer.text)
+                    assert answer.json().keys() == {"code", "details", "message"}
 
             check()
 

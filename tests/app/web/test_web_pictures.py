@@ -57,23 +57,20 @@ def test_strokes_lie_over_the_mask_where_they_were_drawn_and_the_last_is_on_top(
 
 def test_tiles_of_each_level_are_the_photograph(tmp_path):
     photo = cv2.resize(scene(5, 300, 200), (1300, 700))
-    with Visits(tmp_path, 10**9) as visits:
-        visit = visits.visit("a" * 24)
-        with visits.change(visit):
-            source = visits.folder(visit, 1) / "in" / "p.png"
-            source.parent.mkdir(parents=True)
-            write_photo(source, photo)
-            one = visit.put(Photograph(number=1, name="p.png", source="in/p.png", width_px=1300, height_px=700))
-        for level in (0, 1, 2):
-            size = -(-1300 // 2**level), -(-700 // 2**level)
-            expected = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-            whole = np.zeros_like(expected)
-            for row in range(-(-size[1] // TILE_PX)):
-                for column in range(-(-size[0] // TILE_PX)):
-                    part = read_photo(tile(visits, visit, one, "before", level, column, row)).pixels
-                    whole[row * TILE_PX :, column * TILE_PX :][: part.shape[0], : part.shape[1]] = part
-            assert np.abs(whole.astype(int) - expected).mean() < 3
+    visits = Visits(tmp_path, 10**9)
+    with visits.change(visits.visit("a" * 24)) as visit:
+        one = visit.put(Photograph(number=1, name="p.png", source="in/p.png", width_px=1300, height_px=700))
+    one.path("source").parent.mkdir(parents=True)
+    write_photo(one.path("source"), photo)
+    for level in (0, 1, 2):
+        size = -(-1300 // 2**level), -(-700 // 2**level)
+        expected = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+        whole = np.zeros_like(expected)
+        for row in range(-(-size[1] // TILE_PX)):
+            for column in range(-(-size[0] // TILE_PX)):
+                part = read_photo(tile(one, "before", level, column, row)).pixels
+                whole[row * TILE_PX :, column * TILE_PX :][: part.shape[0], : part.shape[1]] = part
+        assert np.abs(whole.astype(int) - expected).mean() < 3
+    for missing in (("before", 0, 3, 0), ("before", 30, 0, 0), ("after", 0, 0, 0)):
         with pytest.raises(pictures.Refused):
-            tile(visits, visit, one, "before", 0, 3, 0)
-        with pytest.raises(pictures.Refused):
-            tile(visits, visit, one, "after", 0, 0, 0)
+            tile(one, *missing)

@@ -72,16 +72,14 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
 
 def test_photographs_that_are_held_out_are_validated_with_and_not_trained_on(tmp_path):
     write_scenes(tmp_path / "photos" / "train", 12, 1, 60, 44)
-    photos, held = tmp_path / "photos" / "train", tmp_path / "photos" / "held"
-    order = Order(
-        name="m", photos=photos, validation=held, held_out=0.25, model=tmp_path / "m.h5", params=Params(**TINY, epochs=1),
-    )
+    photos, split = tmp_path / "photos" / "train", tmp_path / "state" / "split"
+    order = Order(name="m", photos=photos, held_out=0.25, model=tmp_path / "m.h5", params=Params(**TINY, epochs=1))
     with Trainer(tmp_path / "state") as trainer:
         trainer.start(order)
         wait(trainer, "done")
         assert trainer.status.validated == 3
         assert any("val_delta_e_2000" in entry for entry in trainer.history())
-    assert (len(list(photos.iterdir())), len(list(held.iterdir()))) == (9, 3)
+    assert [len(list(folder.iterdir())) for folder in (split / "train", split / "val", photos)] == [9, 3, 12]
     assert read_artifact(tmp_path / "m.h5").origins["val_images"] == "20 previews in the run"
 
 
@@ -143,16 +141,16 @@ def test_pairs_of_folders_are_held_out_together(tmp_path):
             (tmp_path / "p" / folder).mkdir(parents=True, exist_ok=True)
             write_photo(tmp_path / "p" / folder / path.name, pixels)
     assert hold_out(tmp_path / "p", tmp_path / "held", 0.3, "folders") == 3
-    names = {folder: sorted(one.name for one in (tmp_path / "held" / folder).iterdir()) for folder in ("gray", "color")}
+    names = {folder: sorted(one.name for one in (tmp_path / "held" / "val" / folder).iterdir()) for folder in ("gray", "color")}
     assert names["gray"] == names["color"]
-    assert len(list((tmp_path / "p" / "gray").iterdir())) == 7
+    assert len(list((tmp_path / "held" / "train" / "gray").iterdir())) == 7
 
 
 def test_pictures_of_one_view_stay_together(tmp_path):
     for path in write_scenes(tmp_path / "p", 6, 1, 60, 44):
         write_photo(path.with_name(f"{path.stem}_again.jpg"), read_photo(path).pixels)
     hold_out(tmp_path / "p", tmp_path / "held", 0.4, "derive")
-    stems = [{one.stem.removesuffix("_again") for one in folder.iterdir()} for folder in (tmp_path / "p", tmp_path / "held")]
+    stems = [{one.stem.removesuffix("_again") for one in (tmp_path / "held" / part).iterdir()} for part in ("train", "val")]
     assert stems[1]
     assert not stems[0] & stems[1]
 

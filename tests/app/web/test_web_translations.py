@@ -9,7 +9,7 @@ import pytest
 
 from dancheong.app import web
 from dancheong.app.web.problems import _PATTERNS, problem_of
-from dancheong.app.web.translations import LANGUAGES, Words, catalogue, language_of
+from dancheong.app.web.translations import LANGUAGES, catalogue, language_of, meaning, problem_text
 from dancheong.imaging.files import ImageSpec, PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.params.schema import ROWS, SECTIONS
@@ -55,16 +55,15 @@ def test_choices_with_words_of_their_own_exist():
     ("en", "patch_size", "(px)"), ("ko", "patch_size", "(픽셀)"),
 ])
 def test_a_meaning_ends_with_range_and_unit(language, name, note):
-    assert Words(language).meaning(name).endswith(note)
+    assert meaning(language, name).endswith(note)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_choices_switches_and_text_have_no_range(language):
-    words = Words(language)
     for name, info in ROWS.items():
         if info.kind in (bool, str) and not info.unit:
             text = catalogue(language).get("meanings", {}).get(name, info.meaning)
-            assert words.meaning(name) == text
+            assert meaning(language, name) == text
 
 
 @pytest.mark.parametrize(
@@ -77,15 +76,11 @@ def test_the_language_a_browser_asks_for(header, language):
     assert language_of(header) == language
 
 
-def test_a_language_we_do_not_speak_is_english():
-    assert Words("fr").language == "en"
-
-
 def test_the_server_says_only_what_has_words_and_all_words_are_said():
     """Each code that the sources name, with the details that they give it."""
     root = Path(web.__file__).parent
     source = "".join(path.read_text("utf-8") for path in root.glob("*.py"))
-    named = re.findall(r'(?:Refused\(\s*\d+,|_bad\()\s*"(\w+)"((?:, \w+=[^,)]*(?:\([^)]*\))*)*)', source)
+    named = re.findall(r'Refused\(\s*\d+,\s*"(\w+)"((?:, \w+=[^,)]*(?:\([^)]*\))*)*)', source)
     others = re.findall(r'"(settings_wrong|failed|invalid|not_here|no_method|bad_request)"', source)
     codes = {code for code, _ in named} | {code for _, code in _PATTERNS} | set(others)
     assert codes == catalogue(ENGLISH)["errors"].keys()
@@ -122,9 +117,9 @@ def test_each_photograph_that_fails_says_why_and_what_to_do(language, tmp_path):
             read_photo(tmp_path / name)
         problem = problem_of(caught.value.reason)
         assert problem.code == code, caught.value
-        assert Words(language).problem(problem.code, problem.details)
+        assert problem_text(language, problem.code, problem.details)
     with pytest.raises(ParamError) as refused:
         rows_within(ImageSpec(30_000, 10_000, True, True), Params(memory_gb=0.25))
     problem = problem_of(refused.value)
     assert problem.code == "memory"
-    assert "0.25 GB" in Words(language).problem(problem.code, problem.details)
+    assert "0.25 GB" in problem_text(language, problem.code, problem.details)

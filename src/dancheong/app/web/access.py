@@ -6,24 +6,18 @@ elsewhere a token is required. A page of another site may not send anything here
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dancheong.app.web.problems import Refused
-from dancheong.app.web.translations import Words, language_of
+from dancheong.app.web.problems import Refused, answer
 from dancheong.app.web.visits import Visits
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # A request that is no upload is a form, and small.
@@ -32,14 +26,14 @@ MAX_FORM_BYTES = 4 << 20
 _UPLOAD = re.compile(r"/api/v1/(photographs|models|trainings/photographs)")
 _SECURITY_HEADERS = {
     # The browser asks no other host, whatever a library's page may contain.
-    b"content-security-policy": (
-        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob:; connect-src 'self'; "
-        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"cross-origin-resource-policy": b"same-origin",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
 }
 
 
@@ -47,106 +41,73 @@ _SECURITY_HEADERS = {
 class AccessPolicy:
     """Who may come in, and with how much.
 
-    `hosts`: names that the Host header may have, None: any. `token`: what a visitor must know, empty: nothing.
+    `hosts`: names that the Host header may have. `token`: what a visitor must know, empty: nothing.
     `cookie`: the name of the cookie that holds it. `max_upload_bytes`: of one upload, all its files together.
     """
 
-    hosts: frozenset[str] | None
+    hosts: frozenset[str]
     token: str
     cookie: str
     max_upload_bytes: int
 
 
-def guarded(app: App, policy: AccessPolicy, visits: Visits) -> App:
+def guarded(app: ASGIApp, policy: AccessPolicy, visits: Visits) -> ASGIApp:
     """`app` behind the access control."""
 
     async def enter(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await app(scope, receive, send)
-            return
+            return await app(scope, receive, send)
         if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
-            return
+            return await send({"type": "websocket.close", "code": 1008})
 
         async def send_securely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                others = [(name, value) for name, value in message["headers"] if name.lower() not in _SECURITY_HEADERS]
-                message = {**message, "headers": [*others, *_SECURITY_HEADERS.items()]}
+                MutableHeaders(scope=message).update(_SECURITY_HEADERS)
             await send(message)
 
         request = Request(scope, receive)
-        if destination := _without_token(request, policy):
-            cookie = f"{policy.cookie}={policy.token}; Path=/; HttpOnly; SameSite=Lax"
-            wrong = _wrong_host(request, policy)
-            welcome = RedirectResponse(destination, 303, {"set-cookie": cookie})
-            await (_answer(request, wrong) if wrong else welcome)(scope, receive, send_securely)
-            return
-        refusal = refused(request, policy)
-        if refusal is not None:
-            await _discard_body(request, policy)
-            await _answer(request, refusal)(scope, receive, send_securely)
-            return
-        if request.method in ("GET", "HEAD") or not _UPLOAD.fullmatch(scope["path"]):
-            await app(scope, receive, send_securely)
-            return
         try:
-            with visits.room_for(int(request.headers["content-length"])):
+            if destination := _without_token(request, policy):
+                _check_host(request, policy)
+                cookie = f"{policy.cookie}={policy.token}; Path=/; HttpOnly; SameSite=Lax"
+                return await RedirectResponse(destination, 303, {"set-cookie": cookie})(scope, receive, send_securely)
+            check(request, policy)
+            is_upload = request.method not in ("GET", "HEAD") and _UPLOAD.fullmatch(scope["path"])
+            with visits.room_for(int(request.headers["content-length"])) if is_upload else nullcontext():
                 await app(scope, receive, send_securely)
-        except Refused as full:
-            await _answer(request, full)(scope, receive, send_securely)
+        except Refused as refusal:
+            await _discard_body(request, policy)
+            await answer(request, refusal)(scope, receive, send_securely)
 
     return enter
 
 
-def _answer(request: Request, refusal: Refused) -> Response:
-    """The refusal in the browser's language: for a program as the interface has it, for a person as text."""
-    problem = refusal.problem
-    message = Words(language_of(request.headers.get("accept-language", ""))).problem(problem.code, problem.details)
-    if request.scope["path"].startswith("/api/"):
-        return JSONResponse(problem.model_dump() | {"message": message}, refusal.status)
-    return PlainTextResponse(message, refusal.status)
-
-
-def refused(request: Request, policy: AccessPolicy) -> Refused | None:
-    """Why a request is not let in; None where it is."""
-    path, headers = request.scope["path"], request.headers
-    if refusal := _wrong_host(request, policy):
-        return refusal
+def check(request: Request, policy: AccessPolicy) -> None:
+    """Raises Refused for a request that is not let in."""
+    headers = request.headers
+    _check_host(request, policy)
     if _from_another_site(request):
-        return Refused(403, "elsewhere")
+        raise Refused(403, "elsewhere")
     if policy.token and not _knows_token(request, policy):
-        return Refused(403, "token_needed")
+        raise Refused(403, "token_needed")
+    # A browser sends no length where there is no body.
+    length = headers.get("content-length", "0" if request.method == "DELETE" else "")
     if request.method in ("GET", "HEAD"):
-        return None
-    length = headers.get("content-length", "")
+        return
     if "transfer-encoding" in headers or not (length.isascii() and length.isdigit()):
-        # A browser sends no length where there is no body.
-        return Refused(411, "no_length") if "transfer-encoding" in headers or request.method != "DELETE" else None
-    limit = policy.max_upload_bytes if _UPLOAD.fullmatch(path) else MAX_FORM_BYTES
+        raise Refused(411, "no_length")
+    limit = policy.max_upload_bytes if _UPLOAD.fullmatch(request.scope["path"]) else MAX_FORM_BYTES
     if int(length) > limit:
-        return Refused(413, "too_large", limit=f"{limit / 1e6:,.0f}", came=f"{int(length) / 1e6:,.0f}")
-    return None
+        raise Refused(413, "too_large", limit=f"{limit / 1e6:,.0f}", came=f"{int(length) / 1e6:,.0f}")
 
 
-def _wrong_host(request: Request, policy: AccessPolicy) -> Refused | None:
-    if policy.hosts is None:
-        return None
-    try:
+def _check_host(request: Request, policy: AccessPolicy) -> None:
+    with suppress(ValueError):
         name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        name = ""
-    # Where a token is required, a bare address is let in, too: only a name can be made to point here.
-    if name in policy.hosts or (policy.token and _is_address(name)):
-        return None
-    return Refused(403, "wrong_host")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
+        # Where a token is required, a bare address is let in, too: only a name can be made to point here.
+        if name in policy.hosts or (policy.token and ip_address(name)):
+            return
+    raise Refused(403, "wrong_host")
 
 
 def _from_another_site(request: Request) -> bool:

@@ -5,16 +5,25 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from dancheong.app.web.api import BODY, errors
 from dancheong.app.web.problems import Refused, problem_of
-from dancheong.app.web.services import COLORING_ROWS, TRAINING_ROWS, Row, Services, checked_settings, rows
+from dancheong.app.web.services import (
+    COLORING_ROWS,
+    TRAINING_ROWS,
+    UPLOAD,
+    Current,
+    Served,
+    Services,
+    Settings,
+    checked_settings,
+    file,
+)
 from dancheong.app.web.trainer import Order, Status, log_folder, model_path, torch_is_here
-from dancheong.app.web.training_photos import Found, Pairing, allowed_folders, copied, look_at, split_of, top_folder
-from dancheong.app.web.translations import LANGUAGES, Words, catalogue
+from dancheong.app.web.training_photos import Found, Pairing, allowed_folders, look_at, split_of, top_folder
+from dancheong.app.web.translations import LANGUAGES, Row, catalogue, rows
 from dancheong.app.web.unpack import unpack
 from dancheong.app.web.uploads import clean_name, received
 from dancheong.app.web.visits import Visit
@@ -25,8 +34,8 @@ from dancheong.report.training_page import PAGE
 
 Language = Literal["en", "ko"]
 assert set(LANGUAGES) == {"en", "ko"}
-_FRESH = {"cache-control": "no-store"}
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+router = APIRouter()
 
 
 class ModelView(BaseModel):
@@ -64,7 +73,7 @@ class TrainingOrder(BaseModel):
     pairing: Pairing | None = None
     direction: Literal["AtoB", "BtoA"] | None = None
     validation: float = Field(0.1, ge=0, le=0.5, allow_inf_nan=False)
-    settings: dict[str, bool | int | float | str] = Field(default_factory=dict, max_length=100)
+    settings: Settings
 
 
 class Preview(BaseModel):
@@ -74,124 +83,130 @@ class Preview(BaseModel):
     name: str
 
 
-def training_api(services: Services) -> APIRouter:
-    """The addresses of models, parameters, texts and trainings."""
-    api = APIRouter(prefix="/api/v1", responses=errors())
-    trainer, visits = services.trainer, services.visits
+# -- texts and parameters -------------------------------------------------------------------------------------------------
 
-    def current(request: Request) -> Visit:
-        return visits.visit(request.headers.get("visit") or request.cookies.get(services.cookie) or "")
 
-    Current = Annotated[Visit, Depends(current)]
+@router.get("/texts/{language}", tags=["texts"])
+def texts(language: Language) -> dict[str, dict[str, str]]:
+    """All words of the page in a language: `texts` by key, `errors` by code."""
+    return {part: catalogue(language)[part] for part in ("texts", "errors")}
 
-    # -- texts and parameters ---------------------------------------------------------------------------------------------
 
-    @api.get("/texts/{language}", tags=["texts"])
-    def texts(language: Language) -> dict[str, dict[str, str]]:
-        """All words of the page in a language: `texts` by key, `errors` by code."""
-        return {part: catalogue(language)[part] for part in ("texts", "errors")}
+@router.get("/parameters", tags=["models"])
+def parameters(
+    services: Served, visit: Current, use: Literal["coloring", "training"], language: Language = "en",
+    model: Annotated[str, Query(max_length=300)] = "", preset: Annotated[str, Query(max_length=40)] = "default",
+) -> list[Row]:
+    """The parameters of a form, with the values of a model or of a preset."""
+    if use == "training":
+        return rows(language, resolve(preset=preset).params, TRAINING_ROWS)
+    path = services.models.offered(visit).get(model)
+    return rows(language, Params() if path is None else services.models.params(path), COLORING_ROWS)
 
-    @api.get("/parameters", tags=["models"], responses=errors(404))
-    def parameters(
-        visit: Current, use: Literal["coloring", "training"], language: Language = "en",
-        model: Annotated[str, Query(max_length=300)] = "", preset: Annotated[str, Query(max_length=40)] = "default",
-    ) -> list[Row]:
-        """The parameters of a form, with the values of a model or of a preset."""
-        if use == "training":
-            return rows(Words(language), resolve(preset=preset).params, TRAINING_ROWS)
-        path = services.models_for(visit).get(model)
-        return rows(Words(language), Params() if path is None else services.models.params(path), COLORING_ROWS)
 
-    # -- models -----------------------------------------------------------------------------------------------------------
+# -- models ---------------------------------------------------------------------------------------------------------------
 
-    @api.get("/models", tags=["models"])
-    def models(visit: Current) -> list[ModelView]:
-        """The models that can be chosen, with their cards; the first is the default."""
-        return [_model_view(services, visit, name, path) for name, path in services.models_for(visit).items()]
 
-    @api.post("/models", tags=["models"], status_code=201, openapi_extra=BODY)
-    async def bring(
-        request: Request, visit: Current, name: Annotated[str, Query(min_length=1, max_length=1000)]
-    ) -> ModelView:
-        """Bring the model file (.h5) in the body; it can be chosen in this visit alone."""
-        return ModelView.model_validate(await received(request, services, lambda path: _bring(services, visit, path, name)))
+@router.get("/models", tags=["models"])
+def models(services: Served, visit: Current) -> list[ModelView]:
+    """The models that can be chosen, with their cards; the first is the default."""
+    return [_model_view(services, visit, name, path) for name, path in services.models.offered(visit).items()]
 
-    @api.get("/models/{name}/file", tags=["models"], response_class=FileResponse, responses=errors(404))
-    def model_file(visit: Current, name: str) -> FileResponse:
-        """The model file."""
-        path = services.models_for(visit).get(name)
-        if path is None:
-            raise Refused(404, "no_such_model", model=name[:100])
-        return FileResponse(path, filename=f"{name}.h5", headers=_FRESH)
 
-    # -- trainings --------------------------------------------------------------------------------------------------------
+@router.post("/models", tags=["models"], **UPLOAD)
+async def bring(
+    request: Request, services: Served, visit: Current, name: Annotated[str, Query(min_length=1, max_length=1000)]
+) -> ModelView:
+    """Bring the model file (.h5) in the body; it can be chosen in this visit alone."""
+    return await received(request, services, lambda path: _bring(services, visit, path, name), ".h5")
 
-    @api.get("/trainings", tags=["trainings"])
-    def trainings() -> TrainingsView:
-        """Whether and on what can be trained, and the training of this server."""
-        return TrainingsView(
-            available=torch_is_here(), models_are_kept=services.models_are_kept,
-            folders=sorted(allowed_folders(services.roots)), presets=list(PRESETS), current=trainer.status,
-        )
 
-    @api.post("/trainings/photographs", tags=["trainings"], status_code=201, openapi_extra=BODY, responses=errors(409))
-    async def photographs(request: Request) -> Photographs:
-        """Upload the photographs of a training as a zip; the answer says how they are paired."""
-        _check_torch()
-        return Photographs.model_validate(await received(request, services, lambda path: _unpacked(services, path)))
+@router.get("/models/{name}/file", tags=["models"], response_class=FileResponse)
+def model_file(services: Served, visit: Current, name: str) -> FileResponse:
+    """The model file."""
+    return file(services.models.chosen(visit, name), f"{name}.h5")
 
-    @api.get("/trainings/folder", tags=["trainings"], responses=errors(404))
-    def folder(name: Annotated[str, Query(max_length=1000)]) -> Found:
-        """What a folder of the server holds."""
-        return look_at(top_folder(_allowed(services, name)))
 
-    @api.post("/trainings", tags=["trainings"], status_code=201, responses=errors(404, 409))
-    def start(order: TrainingOrder) -> Status:
-        """Start a training; one runs at a time."""
-        _check_torch()
-        trainer.start(_ordered(services, order))
-        return trainer.status
+# -- trainings ------------------------------------------------------------------------------------------------------------
 
-    @api.post("/trainings/current/stop", tags=["trainings"])
-    def stop() -> Status:
-        """Stop the training after its current step; what was learned is saved."""
-        trainer.stop()
-        return trainer.status
 
-    @api.post("/trainings/current/resume", tags=["trainings"], responses=errors(409))
-    def resume() -> Status:
-        """Go on with the training that was stopped, whoever has started it."""
-        _check_torch()
-        trainer.resume()
-        return trainer.status
+@router.get("/trainings", tags=["trainings"])
+def trainings(services: Served) -> TrainingsView:
+    """Whether and on what can be trained, and the training of this server."""
+    options = services.options
+    return TrainingsView(
+        available=torch_is_here(), models_are_kept=options.models_folder is not None,
+        folders=sorted(allowed_folders(options.roots)), presets=list(PRESETS), current=services.trainer.status,
+    )
 
-    @api.get("/trainings/current/history", tags=["trainings"])
-    def history() -> list[dict[str, float]]:
-        """The losses so far, by the images seen."""
-        return trainer.history()
 
-    @api.get("/trainings/current/previews", tags=["trainings"])
-    def previews() -> list[Preview]:
-        """The previews so far."""
-        return [Preview(images=images, name=path.name) for images, path in trainer.previews()]
+@router.post("/trainings/photographs", tags=["trainings"], **UPLOAD)
+async def photographs(request: Request, services: Served) -> Photographs:
+    """Upload the photographs of a training as a zip; the answer says how they are paired."""
+    _check_torch()
+    return await received(request, services, lambda path: _unpacked(services, path))
 
-    @api.get("/trainings/current/previews/{images}", tags=["trainings"], response_class=FileResponse, responses=errors(404))
-    def preview(images: Annotated[int, Field(ge=0, le=1 << 53)]) -> FileResponse:
-        """A preview: gray | predicted | truth."""
-        found = dict(trainer.previews()).get(images)
-        if found is None:
-            raise Refused(404, "gone")
-        return FileResponse(found, headers={"cache-control": "private, max-age=86400"})
 
-    @api.get("/trainings/current/report", tags=["trainings"], response_class=FileResponse, responses=errors(404))
-    def report() -> FileResponse:
-        """The page of the training as one file: curves, previews, parameters."""
-        path = None if trainer.order is None else log_folder(trainer.order) / PAGE
-        if path is None or not path.exists():
-            raise Refused(404, "gone")
-        return FileResponse(path, filename=f"{trainer.status.name}_{PAGE}", headers=_FRESH)
+@router.get("/trainings/folder", tags=["trainings"])
+def folder(services: Served, name: Annotated[str, Query(max_length=1000)]) -> Found:
+    """What a folder of the server holds."""
+    return look_at(_allowed(services, name))
 
-    return api
+
+@router.post("/trainings", tags=["trainings"], status_code=201)
+def start(services: Served, order: TrainingOrder) -> Status:
+    """Start a training; one runs at a time."""
+    _check_torch()
+    services.trainer.start(_ordered(services, order))
+    return services.trainer.status
+
+
+@router.post("/trainings/current/stop", tags=["trainings"])
+def stop(services: Served) -> Status:
+    """Stop the training after its current step; what was learned is saved."""
+    services.trainer.stop()
+    return services.trainer.status
+
+
+@router.post("/trainings/current/resume", tags=["trainings"])
+def resume(services: Served) -> Status:
+    """Go on with the training that was stopped, whoever has started it."""
+    _check_torch()
+    services.trainer.resume()
+    return services.trainer.status
+
+
+@router.get("/trainings/current/history", tags=["trainings"])
+def history(services: Served) -> list[dict[str, float]]:
+    """The losses so far, by the images seen."""
+    return services.trainer.history()
+
+
+@router.get("/trainings/current/previews", tags=["trainings"])
+def previews(services: Served) -> list[Preview]:
+    """The previews so far."""
+    return [Preview(images=images, name=path.name) for images, path in services.trainer.previews()]
+
+
+@router.get("/trainings/current/previews/{images}", tags=["trainings"], response_class=FileResponse)
+def preview(services: Served, images: Annotated[int, Field(ge=0, le=1 << 53)]) -> FileResponse:
+    """A preview: gray | predicted | truth."""
+    found = dict(services.trainer.previews()).get(images)
+    if found is None:
+        raise Refused(404, "gone")
+    return file(found)
+
+
+@router.get("/trainings/current/report", tags=["trainings"], response_class=FileResponse)
+def report(services: Served) -> FileResponse:
+    """The page of the training as one file: curves, previews, parameters."""
+    order = services.trainer.order
+    if order is None or not (path := log_folder(order) / PAGE).exists():
+        raise Refused(404, "gone")
+    return file(path, f"{order.name}_{PAGE}")
+
+
+# -- what they do ---------------------------------------------------------------------------------------------------------
 
 
 def _check_torch() -> None:
@@ -208,43 +223,50 @@ def _model_view(services: Services, visit: Visit, name: str, path: Path) -> Mode
 
 def _bring(services: Services, visit: Visit, path: Path, name: str) -> ModelView:
     stem = Path(clean_name(name)).stem
-    named = path.with_suffix(".h5")
-    path.rename(named)
     try:
-        services.models.params(named)
+        services.models.params(path)
         with services.visits.change(visit) as changing:
             number = changing.next_number()
-            while stem in services.models_for(changing):
+            while stem in services.models.offered(changing):
                 stem += f" ({number})"
-            target = services.visits.folder(changing, number) / "model.h5"
+            target = changing.folder / str(number) / "model.h5"
             target.parent.mkdir(parents=True)
-            shutil.move(named, target)
+            shutil.move(path, target)
             changing.models[stem] = f"{number}/{target.name}"
     except DancheongError as error:
-        raise Refused(422, "model_wrong", reason=problem_of(error, named.parent).details.get("reason", "")) from error
-    finally:
-        named.unlink(missing_ok=True)
+        raise Refused(422, "model_wrong", reason=problem_of(error, path.parent).details.get("reason", "")) from error
     return _model_view(services, visit, stem, target)
 
 
 def _unpacked(services: Services, archive: Path) -> Photographs:
-    if services.trainer.active:
-        raise Refused(409, "training_occupied", name=services.trainer.status.name)
+    trainer = services.trainer
+    trainer.check_idle()
     # Only one training runs at a time, so what was brought before and is not its own is not needed any more.
-    used = services.trainer.order.photos if services.trainer.order else None
-    for former in services.trainer.folder.iterdir():
+    used = trainer.order.photos if trainer.order else None
+    for former in trainer.folder.iterdir():
         if former.is_dir() and (used is None or not used.is_relative_to(former)):
             shutil.rmtree(former, ignore_errors=True)
     key = secrets.token_hex(8)
-    unpack(archive, services.trainer.folder / key / "photographs", services.max_upload_bytes)
-    return Photographs(key=key, **look_at(top_folder(services.trainer.folder / key / "photographs")).model_dump())
+    unpack(archive, trainer.folder / key, services.options.max_upload_bytes)
+    return Photographs(key=key, **look_at(top_folder(trainer.folder / key)).model_dump())
 
 
 def _allowed(services: Services, name: str) -> Path:
-    path = allowed_folders(services.roots).get(name)
+    path = allowed_folders(services.options.roots).get(name)
     if path is None:
         raise Refused(404, "folder_wrong", folder=name[:100])
-    return path
+    return top_folder(path)
+
+
+def _photos(services: Services, order: TrainingOrder) -> Path:
+    if order.photographs is None and order.folder:
+        return _allowed(services, order.folder)
+    if order.photographs is None:
+        raise Refused(422, "need_zip")
+    folder = services.trainer.folder / order.photographs
+    if not folder.is_dir():
+        raise Refused(404, "need_zip")
+    return top_folder(folder)
 
 
 def _ordered(services: Services, order: TrainingOrder) -> Order:
@@ -254,20 +276,9 @@ def _ordered(services: Services, order: TrainingOrder) -> Order:
         raise Refused(422, "name_wrong", name=order.name[:60])
     if model.exists():
         raise Refused(409, "name_taken", name=model.stem)
-    if services.trainer.active:
-        raise Refused(409, "training_occupied", name=services.trainer.status.name)
+    services.trainer.check_idle()
     settings = checked_settings(order.settings, TRAINING_ROWS)
-    if order.photographs is not None:
-        folder = services.trainer.folder / order.photographs / "photographs"
-        if not folder.is_dir():
-            raise Refused(404, "need_zip")
-        photos = top_folder(folder)
-    elif order.folder:
-        photos = top_folder(_allowed(services, order.folder))
-        if order.validation:  # photographs are moved, and these are not ours to move
-            photos = copied(photos, services.trainer.folder / secrets.token_hex(8) / "photographs")
-    else:
-        raise Refused(422, "need_zip")
+    photos = _photos(services, order)
     found = look_at(photos)
     pairing = order.pairing or found.pairing
     settings |= {"pairing": pairing, "direction": order.direction or found.direction}
@@ -276,8 +287,6 @@ def _ordered(services: Services, order: TrainingOrder) -> Order:
     resolved = resolve(settings=settings, preset=order.preset)
     train, validation = split_of(photos)
     held_out = 0.0 if validation is not None or len(list_photos(train)) < 10 else order.validation
-    if held_out:
-        validation = train.with_name(f"{train.name}-validation")
     return Order(
         name=model.stem, photos=train, validation=validation, held_out=held_out, pairing=pairing, model=model,
         params=resolved.params, origins={name: origin for name, origin in resolved.origins.items() if origin != "default"},

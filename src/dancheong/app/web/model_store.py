@@ -2,12 +2,15 @@
 
 import copy
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from dancheong.app.web.problems import Refused
+from dancheong.app.web.visits import Visit
 from dancheong.artifact import Artifact, read_artifact
 from dancheong.data.prepare import check_together
 from dancheong.params import Params
@@ -32,8 +35,8 @@ class ModelStore:
     ) -> None:
         self._files, self._folder, self._settings = tuple(files), folder, dict(settings or {})
         self._last = () if last is None else (last,)
-        self._open: OrderedDict[tuple[str, int, int], tuple[Colorizer, Artifact]] = OrderedDict()
         self._lock = threading.Lock()
+        self._open = lru_cache(OPEN_MODELS)(self._opened)
 
     def models(self) -> dict[str, Path]:
         """The models by the name a person chooses them by; the newest of the folder first."""
@@ -42,16 +45,21 @@ class ModelStore:
         for path in (*self._files, *found, *self._last):
             if path.resolve() in {known.resolve() for known in named.values()}:
                 continue
-            number, name = 1, path.stem
-            while name in named:
-                number += 1
-                name = f"{path.stem} ({number})"
-            named[name] = path
+            names = (f"{path.stem} ({number})" if number > 1 else path.stem for number in count(1))
+            named[next(name for name in names if name not in named)] = path
         return named
 
-    def offered(self, own: Mapping[str, Path]) -> dict[str, Path]:
+    def offered(self, visit: Visit) -> dict[str, Path]:
         """The models that a visit can choose: the server's, and those that it has brought."""
+        own = {name: visit.folder / file for name, file in visit.models.items()}
         return {**self.models(), **{name: path for name, path in own.items() if path.exists()}}
+
+    def chosen(self, visit: Visit, name: str) -> Path:
+        """The file of a model that a visit has chosen. Raises Refused where it is not offered."""
+        path = self.offered(visit).get(name)
+        if path is None:
+            raise Refused(404, "no_such_model", model=name[:100])
+        return path
 
     def card(self, path: Path) -> dict[str, Any]:
         """What a model says of itself: the photographs it learned from, how long, its scores.
@@ -59,13 +67,12 @@ class ModelStore:
         Raises:
             ArtifactError, OSError: the file cannot be read.
         """
-        artifact = self._entry(path)[1]
-        params = artifact.params
+        artifact, status = self._entry(path)[1], path.stat()
+        images_seen = max((int(entry.get("images", 0)) for entry in artifact.history), default=0)
         card: dict[str, Any] = finite({
-            "category": artifact.category, "color_space": params.color_space, "resol": params.resol, "digest": artifact.digest,
-            "data": artifact.data, "scores": artifact.scores, "images_seen": max(
-                (int(entry.get("images", 0)) for entry in artifact.history), default=0,
-            ), "bytes": path.stat().st_size, "changed_at": path.stat().st_mtime,
+            "category": artifact.category, "color_space": artifact.params.color_space, "resol": artifact.params.resol,
+            "digest": artifact.digest, "data": artifact.data, "scores": artifact.scores, "images_seen": images_seen,
+            "bytes": status.st_size, "changed_at": status.st_mtime,
         })
         return card
 
@@ -90,14 +97,11 @@ class ModelStore:
         return shared
 
     def _entry(self, path: Path) -> tuple[Colorizer, Artifact]:
+        status = path.stat()
         with self._lock:
-            status = path.stat()
-            key = (str(path), status.st_mtime_ns, status.st_size)
-            if key not in self._open:
-                artifact = with_settings(read_artifact(path), self._settings)
-                # The network holds the weights; settings need the rest of the artifact only.
-                self._open[key] = Colorizer(artifact), replace(artifact, weights={})
-                while len(self._open) > OPEN_MODELS:
-                    self._open.popitem(last=False)
-            self._open.move_to_end(key)
-            return self._open[key]
+            return self._open(path, status.st_mtime_ns, status.st_size)
+
+    def _opened(self, path: Path, changed_ns: int, size_bytes: int) -> tuple[Colorizer, Artifact]:
+        """A model as its file was at that time; the network holds the weights, settings need only the rest of the artifact."""
+        artifact = with_settings(read_artifact(path), self._settings)
+        return Colorizer(artifact), replace(artifact, weights={})

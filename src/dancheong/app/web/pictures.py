@@ -1,5 +1,6 @@
 """Pictures of a visit's photographs for the browser, and its downloads. Each is made at the first request and kept."""
 
+import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterable
@@ -11,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.app.web.problems import Refused
-from dancheong.app.web.visits import Photograph, Stroke, Tone, Visit, Visits
+from dancheong.app.web.visits import Photograph, Stroke, Tone
 from dancheong.imaging.color import as_rgb, decode, linear_to_srgb, luminance, to_pixels
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import fit_size, resize
 from dancheong.imaging.tiling import map_strips
+from dancheong.imaging.vips import as_image
 from dancheong.prediction.names import COLORED
 from dancheong.system.whole_file import whole_file
 
@@ -28,86 +30,73 @@ Kind = Literal["before", "after", "mask"]
 Size = Literal["small", "view"]
 Pixels = NDArray[Any]
 
+_FILES: dict[Kind, Literal["source", "result", "mask"]] = {"before": "source", "after": "result", "mask": "mask"}
+_SAVED: dict[Kind, str] = {
+    "before": ".jpg[Q=95,subsample_mode=off,keep=none]", "after": ".jpg[Q=95,subsample_mode=off,keep=none]",
+    "mask": ".png[compression=3,keep=none]",
+}
 _GLARE_RGB = (214, 158, 66)
 _STRIP_PX = 256
 # A photograph is always made into pictures under the same lock, and never more than two at a time, because each is in memory.
-_LOCKS = (threading.Lock(), threading.Lock())
+_LOCKS = (threading.RLock(), threading.RLock())
 
 
-def picture(visits: Visits, visit: Visit, photograph: Photograph, kind: Kind, size: Size) -> Path:
+def picture(photograph: Photograph, kind: Kind, size: Size) -> Path:
     """A photograph (JPEG) or its mask (PNG, clear where nothing is damaged) at a size for the browser."""
-    def make(folder: Path) -> None:
-        pixels = _read(visits, visit, photograph, kind)
+    def make(target: Path) -> None:
+        pixels = _read(photograph, kind)
         small = resize(pixels, fit_size(pixels.shape[0], pixels.shape[1], LONGEST_PX[size]))
-        _write(folder / f"{size}.{_suffix(kind)}", small, kind)
+        _image(small, kind).write_to_file(str(target.with_suffix(_SAVED[kind])))
 
-    path = _folder(visits, visit, photograph, kind) / f"{size}.{_suffix(kind)}"
-    with _lock(visit, photograph):
-        return _made(path, make)
+    return _made(photograph, kind, f"{size}{_suffix(kind)}", make)
 
 
-def tile(
-    visits: Visits, visit: Visit, photograph: Photograph, kind: Kind, level: int, column: int, row: int
-) -> Path:
-    """A square of TILE_PX of a photograph whose sides are divided by 2^level. All tiles of a level are made at once."""
-    def make(folder: Path) -> None:
-        pixels = _read(visits, visit, photograph, kind)
-        for _ in range(level):
-            height, width = pixels.shape[:2]
-            pixels = cv2.resize(pixels, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
-        for y in range(0, pixels.shape[0], TILE_PX):
-            for x in range(0, pixels.shape[1], TILE_PX):
-                part = np.ascontiguousarray(pixels[y : y + TILE_PX, x : x + TILE_PX])
-                _write(folder / f"{x // TILE_PX}_{y // TILE_PX}.{_suffix(kind)}", part, kind)
+def tile(photograph: Photograph, kind: Kind, level: int, column: int, row: int) -> Path:
+    """A square of TILE_PX of a photograph whose sides are divided by 2^level. The tiles of all levels are made at once."""
+    def make(target: Path) -> None:
+        image = _image(_read(photograph, kind), kind)
+        target.mkdir()
+        image.dzsave(str(target / "all"), tile_size=TILE_PX, overlap=0, depth="onepixel", suffix=_SAVED[kind])
 
-    folder = _folder(visits, visit, photograph, kind) / str(level)
-    with _lock(visit, photograph):
-        if not (folder / "all").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            make(folder)
-            (folder / "all").touch()
-    path = folder / f"{column}_{row}.{_suffix(kind)}"
+    tiles = _made(photograph, kind, "tiles", make) / "all_files"
+    # They are numbered from the picture of one pixel on.
+    path = tiles / f"{len(list(tiles.glob('[0-9]*'))) - 1 - level}" / f"{column}_{row}{_suffix(kind)}"
     if not path.exists():
         raise Refused(404, "gone")
     return path
 
 
-def pair(visits: Visits, visit: Visit, photograph: Photograph) -> Path:
+def pair(photograph: Photograph) -> Path:
     """Before and after side by side, as JPEG."""
-    def make(folder: Path) -> None:
-        after = to_eight(as_rgb(read_photo(result_file(visits, visit, photograph)).pixels))
+    def make(target: Path) -> None:
+        after = to_eight(as_rgb(read_photo(result_file(photograph)).pixels))
         size = fit_size(after.shape[0], after.shape[1], min(PAIR_PX, max(after.shape[:2])))
-        before = as_rgb(_read(visits, visit, photograph, "before"))
-        write_photo(folder / path.name, np.concatenate([resize(before, size), resize(after, size)], axis=1))
+        before = as_rgb(_read(photograph, "before"))
+        write_photo(target, np.concatenate([resize(before, size), resize(after, size)], axis=1))
 
-    path = _folder(visits, visit, photograph, "after") / f"pair{_tone_name(photograph.tone)}.jpg"
-    return _made(path, make)
+    return _made(photograph, "after", f"pair{_tone_name(photograph.tone)}.jpg", make)
 
 
-def result_file(visits: Visits, visit: Visit, photograph: Photograph) -> Path:
+def result_file(photograph: Photograph) -> Path:
     """The result at full size, in the format and depth it came in, with the photograph's tone applied."""
-    result = visits.path(visit, photograph, "result")
-    if result is None:
-        raise Refused(404, "no_result")
+    result = photograph.path("result")
     if photograph.tone == Tone():
         return result
 
-    def make(folder: Path) -> None:
+    def make(target: Path) -> None:
         photo = read_photo(result)
-        write_photo(folder / path.name, toned(photo.pixels, photograph.tone), photo)
+        write_photo(target, toned(photo.pixels, photograph.tone), photo)
 
-    path = _folder(visits, visit, photograph, "after") / f"toned{_tone_name(photograph.tone)}{result.suffix}"
-    return _made(path, make)
+    return _made(photograph, "after", f"toned{_tone_name(photograph.tone)}{result.suffix}", make)
 
 
 def result_name(photograph: Photograph, ending: str = "") -> str:
     """The name of a download: never that of the original."""
-    name = Path(photograph.name)
-    return f"{name.stem}{COLORED}{ending or Path(photograph.result).suffix}"
+    return f"{Path(photograph.name).stem}{COLORED}{ending or Path(photograph.result).suffix}"
 
 
-def zip_results(visits: Visits, visit: Visit, photographs: Iterable[Photograph], target: Path) -> None:
-    """All results in one zip; of two with one name the second gets its number. Raises Refused where there is none."""
+def zip_results(photographs: Iterable[Photograph], target: Path) -> None:
+    """All results in one zip; of two with one name the second gets its number."""
     taken: set[str] = set()
     with whole_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as zipped:
         for photograph in photographs:
@@ -115,9 +104,7 @@ def zip_results(visits: Visits, visit: Visit, photographs: Iterable[Photograph],
             if name.casefold() in taken:
                 name = f"{Path(name).stem}_{photograph.number}{Path(name).suffix}"
             taken.add(name.casefold())
-            zipped.write(result_file(visits, visit, photograph), name)
-        if not taken:
-            raise Refused(404, "no_result")
+            zipped.write(result_file(photograph), name)
 
 
 # -- tone -----------------------------------------------------------------------------------------------------------------
@@ -166,42 +153,32 @@ def draw_mask(found_hw: Pixels, strokes: Iterable[Stroke]) -> Pixels:
 # -- files ----------------------------------------------------------------------------------------------------------------
 
 
-def _folder(visits: Visits, visit: Visit, photograph: Photograph, kind: Kind) -> Path:
-    """Where the pictures of one coloring are kept; those of the original outlive it."""
-    folder = visits.folder(visit, photograph.number) / "view"
-    return folder / ("before" if kind == "before" else f"{kind}{photograph.version}")
-
-
-def _made(path: Path, make: Callable[[Path], None]) -> Path:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        make(path.parent)
+def _made(photograph: Photograph, kind: Kind, name: str, make: Callable[[Path], None]) -> Path:
+    """A picture of one coloring, made whole or not at all; those of the original outlive it."""
+    folder = photograph.folder / "view" / ("before" if kind == "before" else f"{kind}{photograph.version}")
+    path = folder / name
+    with _LOCKS[hash(photograph.folder) % len(_LOCKS)]:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f"new_{name}"
+            shutil.rmtree(temporary, ignore_errors=True)
+            make(temporary)
+            temporary.replace(path)
     return path
 
 
-def _lock(visit: Visit, photograph: Photograph) -> threading.Lock:
-    return _LOCKS[hash((visit.key, photograph.number)) % len(_LOCKS)]
+def _suffix(kind: Kind) -> str:
+    return _SAVED[kind].partition("[")[0]
 
 
-def _read(visits: Visits, visit: Visit, photograph: Photograph, kind: Kind) -> Pixels:
-    names: dict[Kind, Literal["source", "result", "mask"]] = {"before": "source", "after": "result", "mask": "mask"}
-    path = visits.path(visit, photograph, names[kind])
-    if path is None or not path.exists():
+def _read(photograph: Photograph, kind: Kind) -> Pixels:
+    path = photograph.path(_FILES[kind])
+    if not path.exists():
         raise Refused(404, "gone")
     return to_eight(read_photo(path).pixels)
 
 
-def _suffix(kind: Kind) -> str:
-    return "png" if kind == "mask" else "jpg"
-
-
-def _write(path: Path, pixels: Pixels, kind: Kind) -> None:
-    """Write as JPEG, or, a mask, as a color that is clear where nothing is damaged."""
-    if kind != "mask":
-        write_photo(path, as_rgb(pixels))
-        return
-    bgra = np.empty((*pixels.shape, 4), np.uint8)
-    bgra[..., :3] = _GLARE_RGB[::-1]
-    bgra[..., 3] = pixels
-    with whole_file(path) as temporary:
-        temporary.write_bytes(cv2.imencode(".png", bgra, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes())
+def _image(pixels: Pixels, kind: Kind) -> Any:
+    """An image of libvips; a mask as a color that is clear where nothing is damaged."""
+    image = as_image(pixels)
+    return image.new_from_image(_GLARE_RGB).copy(interpretation="srgb").bandjoin(image) if kind == "mask" else image

@@ -1,12 +1,17 @@
 """What goes wrong, as codes with details; the words of each code are in the files of translations, under `errors`."""
 
-import math
 import re
 from pathlib import Path
 
-from pydantic import BaseModel
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
 
-from dancheong.params import DancheongError, ParamError
+from dancheong.app.web.translations import language_of, problem_text
+from dancheong.imaging.files import PhotoError
+from dancheong.params import DancheongError, ParamError, Params
 from dancheong.params.schema import ROWS, nearest
 from dancheong.prediction.result import error_message
 
@@ -33,6 +38,12 @@ class Problem(BaseModel):
     details: dict[str, str | int | float] = {}
 
 
+class ErrorView(Problem):
+    """What is wrong: a code, its details, and the words in the language of Accept-Language."""
+
+    message: str
+
+
 class Refused(DancheongError):
     """A request that is not fulfilled: the status of HTTP, the code of the words, and their details."""
 
@@ -45,18 +56,39 @@ def problem_of(error: BaseException | str, folder: Path | None = None) -> Proble
     """The problem that an error is, without the folders of this machine."""
     if isinstance(error, Refused):
         return error.problem
-    text = error if isinstance(error, str) else error_message(error)
+    text = error if isinstance(error, str) else error.reason if isinstance(error, PhotoError) else error_message(error)
     if folder is not None:
-        text = without_folder(text, folder)
+        # A path below it becomes its name.
+        text = re.sub(re.escape(str(folder)) + r"([\\/][\w-]+(?=[\\/]))*[\\/]?", "", text)
     for pattern, code in _PATTERNS:
         if found := re.search(pattern, text):
             return Problem(code=code, details=found.groupdict())
     return Problem(code="settings_wrong" if isinstance(error, ParamError) else "failed", details={"reason": text})
 
 
-def without_folder(text: str, folder: Path) -> str:
-    """A message without the folders of this machine: a path below `folder` becomes its name."""
-    return re.sub(re.escape(str(folder)) + r"([\\/][\w-]+(?=[\\/]))*[\\/]?", "", text)
+def answer(request: Request, error: Exception) -> Response:
+    """What went wrong in the browser's language: of the interface for programs as an object, else as text."""
+    if isinstance(error, HTTPException):
+        code = {404: "not_here", 405: "no_method"}.get(error.status_code, "bad_request")
+        refused = Refused(error.status_code, code)
+    elif isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        refused = Refused(422, "invalid", where=".".join(map(str, first["loc"]))[:200], reason=str(first["msg"])[:200])
+    else:
+        problem = problem_of(error)
+        refused = error if isinstance(error, Refused) else Refused(422, problem.code, **problem.details)
+    headers = {"cache-control": "no-store", **(getattr(error, "headers", None) or {})}
+    code, details = refused.problem.code, refused.problem.details
+    message = problem_text(language_of(request.headers.get("accept-language", "")), code, details)
+    if request.scope["path"].startswith("/api/"):
+        return JSONResponse(ErrorView(code=code, details=details, message=message).model_dump(), refused.status, headers)
+    return PlainTextResponse(message, refused.status, headers)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Answer with codes and words whatever goes wrong."""
+    for kind in (DancheongError, PhotoError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answer)
 
 
 def check_setting(name: str, value: object) -> None:
@@ -64,26 +96,14 @@ def check_setting(name: str, value: object) -> None:
     info = ROWS.get(name)
     if info is None:
         raise Refused(422, "setting_unknown", name=name.upper()[:60], near=nearest(name, ROWS))
-    if info.choices:
-        fits = value in info.choices
-    elif info.kind in (int, float):
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and _within(float(value), name)
-    else:
-        fits = isinstance(value, info.kind) and len(str(value)) <= 200
-    if not fits:
-        allowed = ", ".join(info.choices) or ("Y, N" if info.kind is bool else _range(name))
-        raise Refused(422, "setting_range", name=name.upper(), value=str(value)[:60], allowed=allowed)
-
-
-def _within(value: float, name: str) -> bool:
-    info = ROWS[name]
-    if not math.isfinite(value) or (info.kind is int and value != int(value)):
-        return False
-    low_fits = info.low is None or (value > info.low if info.above_low else value >= info.low)
-    return low_fits and (info.high is None or value <= info.high)
-
-
-def _range(name: str) -> str:
-    info = ROWS[name]
-    low = "" if info.low is None else f"{'> ' if info.above_low else ''}{info.low:g}"
-    return f"{low} … {'' if info.high is None else format(info.high, '.10g')}".strip()
+    try:
+        # JSON knows numbers, texts and switches, so none stands for another as it does in a table.
+        is_whole = info.kind is int and isinstance(value, float) and value.is_integer()
+        Params.model_validate({name: int(str(value).partition(".")[0]) if is_whole else value}, strict=True)
+        if (info.choices and value not in info.choices) or len(str(value)) > 200:
+            raise ValueError
+    except (ValidationError, ValueError) as error:
+        low = "" if info.low is None else f"{'> ' if info.above_low else ''}{info.low:g}"
+        numbers = f"{low} … {'' if info.high is None else format(info.high, '.10g')}".strip()
+        allowed = ", ".join(info.choices) or ("Y, N" if info.kind is bool else numbers)
+        raise Refused(422, "setting_range", name=name.upper(), value=str(value)[:60], allowed=allowed) from error

@@ -1,54 +1,50 @@
-"""The parts of one server, and what of a visit is shown to whoever asks."""
+"""The parts of one server, as the addresses find them, and what of a visit is shown to whoever asks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from fastapi import Depends, Request
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
 
 from dancheong.app.web.model_store import ModelStore
-from dancheong.app.web.problems import Refused, check_setting
+from dancheong.app.web.problems import ErrorView, Refused, check_setting
+from dancheong.app.web.server import Options
 from dancheong.app.web.trainer import Trainer
-from dancheong.app.web.translations import Words
-from dancheong.app.web.visits import Comparison, Job, PhotographView, Recipe, Visit, Visits
+from dancheong.app.web.visits import Comparison, Job, Photograph, PhotographView, Recipe, Visit, Visits
 from dancheong.app.web.worker import Worker
-from dancheong.params import Params
-from dancheong.params.schema import AT_PREDICTION, BASIC, ROWS, SECTIONS, UpscalerRows
+from dancheong.params.schema import AT_PREDICTION, ROWS, UpscalerRows
 
 # What a visitor may not decide for the machine that serves the page.
 OF_THE_SERVER = frozenset({"memory_gb", "tile_px", "devices", "workers", "cache"})
 COLORING_ROWS = frozenset(AT_PREDICTION) - OF_THE_SERVER
 TRAINING_ROWS = frozenset(ROWS) - frozenset(UpscalerRows.model_fields) - OF_THE_SERVER
+MAX_NUMBER = 1 << 53
+Number = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+Settings = Annotated[dict[str, bool | int | float | str], Field(default_factory=dict, max_length=100)]
+# Of every address in its documentation: whatever is refused is refused in this form.
+ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorView, "description": "Refused"}}
+UPLOAD: dict[str, Any] = {"status_code": 201, "openapi_extra": {"requestBody": {
+    "required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}}}
 
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of one server.
+    """The parts of one server. `models_folder`: where trained models go."""
 
-    `roots`: folders whose photographs may be trained on. `models_folder`: where trained models go; `models_are_kept`: whether
-    it outlives the server. `max_upload_bytes`: of one upload, and of the photographs in a zip. `cookie` holds a visit's key.
-    """
-
+    options: Options
     visits: Visits
     worker: Worker
     models: ModelStore
     trainer: Trainer
-    roots: tuple[Path, ...]
     models_folder: Path
-    models_are_kept: bool
-    max_upload_bytes: int
-    cookie: str
-
-    def models_for(self, visit: Visit) -> dict[str, Path]:
-        """The models that a visit can choose."""
-        folder = self.visits.folder(visit)
-        return self.models.offered({name: folder / file for name, file in visit.models.items()})
 
     def checked(self, visit: Visit, recipe: Recipe) -> Recipe:
         """A recipe whose model is there and whose settings are in range. Raises Refused."""
-        if recipe.model not in self.models_for(visit):
-            raise Refused(404, "no_such_model", model=recipe.model)
+        self.models.chosen(visit, recipe.model)
         return recipe.model_copy(update={"settings": checked_settings(recipe.settings, COLORING_ROWS)})
 
 
@@ -60,6 +56,44 @@ def checked_settings(settings: Mapping[str, Any], allowed: frozenset[str]) -> di
         if name not in allowed:
             raise Refused(422, "setting_not_here", name=name.upper())
     return named
+
+
+# -- what an address gets and gives -----------------------------------------------------------------------------------------
+
+
+async def _served(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Served = Annotated[Services, Depends(_served)]
+
+
+def _current(request: Request, services: Served) -> Visit:
+    """The visit that the cookie or the header `Visit` names."""
+    return services.visits.visit(request.headers.get("visit") or request.cookies.get(services.options.visit_cookie) or "")
+
+
+Current = Annotated[Visit, Depends(_current)]
+
+
+def _named(visit: Current, number: Number) -> Photograph:
+    return visit.photograph(number)
+
+
+Named = Annotated[Photograph, Depends(_named)]
+
+
+def file(path: Path, name: str = "") -> FileResponse:
+    """A download, or, without a name, a picture.
+
+    A browser may keep a picture, because what it is of and its version are part of the address that the page asks for.
+    """
+    kept = "no-store" if name else "private, max-age=86400"
+    return FileResponse(path, filename=name or None, headers={"cache-control": kept})
+
+
+# -- what is shown --------------------------------------------------------------------------------------------------------
 
 
 class JobView(BaseModel):
@@ -90,7 +124,7 @@ def job_view(services: Services, visit: Visit, job: Job) -> JobView:
     """How far a job is; photographs that were removed count no more."""
     photographs = [visit.photographs[number] for number in job.photographs if number in visit.photographs]
     states = [photograph.state for photograph in photographs]
-    is_open = not job.stopped and any(state in ("waiting", "working") for state in states)
+    is_open = not job.stopped and bool(visit.open(job.photographs))
     return JobView(
         number=job.number, state="running" if is_open else "stopped" if job.stopped else "done",
         photographs=[photograph.number for photograph in photographs], done=states.count("done"),
@@ -101,41 +135,9 @@ def job_view(services: Services, visit: Visit, job: Job) -> JobView:
 def visit_view(services: Services, visit: Visit, since: int = -1) -> VisitView:
     """What of a visit has changed after revision `since`."""
     with services.visits.lock:
-        changed = [photograph for photograph in visit.photographs.values() if photograph.changed > since]
         return VisitView(
-            revision=visit.revision, hours=services.visits.hours, max_upload_mb=services.max_upload_bytes / 1e6,
-            photographs=changed,
+            revision=visit.revision, hours=services.visits.hours, max_upload_mb=services.options.max_upload_mb,
+            photographs=[photograph for photograph in visit.photographs.values() if photograph.changed > since],
             removed=[number for number, revision in visit.removed.items() if revision > since],
             jobs=[job_view(services, visit, job) for job in visit.jobs], comparisons=visit.comparisons, settings=visit.settings,
         )
-
-
-class Row(BaseModel):
-    """A parameter for a form, in the language that was asked for."""
-
-    name: str
-    section: str
-    is_basic: bool
-    kind: Literal["choice", "switch", "number", "whole", "text"]
-    choices: dict[str, str]
-    low: float | None
-    high: float | None
-    value: bool | int | float | str
-    label: str
-    meaning: str
-
-
-def rows(words: Words, params: Params, names: frozenset[str]) -> list[Row]:
-    """The parameters of a form, section by section."""
-    kinds: dict[type, Literal["switch", "number", "whole", "text"]] = {
-        bool: "switch", int: "whole", float: "number", str: "text",
-    }
-    return [
-        Row(
-            name=name, section=words.section(section), is_basic=name in BASIC,
-            kind="choice" if ROWS[name].choices else kinds[ROWS[name].kind],
-            choices={choice: words.choice(name, choice) for choice in ROWS[name].choices}, low=ROWS[name].low,
-            high=ROWS[name].high, value=getattr(params, name), label=words.label(name), meaning=words.meaning(name),
-        )
-        for section in SECTIONS for name in section.model_fields if name in names
-    ]

@@ -3,9 +3,9 @@
 What was ordered stands in a file, so that a training which the server's end has stopped can go on.
 """
 
+import re
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +29,7 @@ PREVIEWS = 20  # in a run, where VAL_IMAGES is left as it is
 class Order(BaseModel):
     """What is to be trained: photographs, where the model goes, parameters; `origins` says where they came from.
 
-    `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is moved there first.
+    `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is held out to be these.
     `is_done`: it was trained to its end.
     """
 
@@ -69,18 +69,16 @@ class Trainer:
     """The training of this server. Used as a context; at its end a running one is stopped, resumable."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / "training.json"
+        self.folder, self._file = folder, folder / "training.json"
         self.order: Order | None = None
-        self._status = Status()
+        self.status = Status()
         self._began = 0.0
+        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._thread: threading.Thread | None = None
+        folder.mkdir(parents=True, exist_ok=True)
         with suppress(OSError, ValidationError):
             self.order = Order.model_validate_json(self._file.read_bytes())
-            self._status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name)
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+            self.status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name)
 
     def __enter__(self) -> "Trainer":
         return self
@@ -90,27 +88,20 @@ class Trainer:
         if self._thread is not None:
             self._thread.join(timeout=30)
 
-    @property
-    def status(self) -> Status:
-        """How the training stands."""
-        return self._status
-
-    @property
-    def active(self) -> bool:
-        """Whether a training has not ended yet."""
-        return self._status.state in ("running", "stopping")
+    def check_idle(self) -> None:
+        """Raises Refused while a training has not ended."""
+        if self.status.state in ("running", "stopping"):
+            raise Refused(409, "training_occupied", name=self.status.name)
 
     def start(self, order: Order, resume: bool = False) -> None:
         """Begin, or go on where the same order was stopped. Raises Refused while another runs."""
         with self._lock:
-            if self.active:
-                raise Refused(409, "training_occupied", name=self._status.name)
+            self.check_idle()
+            self._keep(order)
             self._stop.clear()
-            self.order, self._status = order, Status(state="running", name=order.name)
-            self._began = time.monotonic()
-            self._save(order)
-        self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
-        self._thread.start()
+            self.status, self._began = Status(state="running", name=order.name), time.monotonic()
+            self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
+            self._thread.start()
 
     def resume(self) -> None:
         """Go on with the training that was stopped. Raises Refused where there is none."""
@@ -122,8 +113,8 @@ class Trainer:
         """Stop after the current step; what was learned is saved."""
         with self._lock:
             self._stop.set()
-            if self._status.state == "running":
-                self._status = self._status.model_copy(update={"state": "stopping"})
+            if self.status.state == "running":
+                self.status = self.status.model_copy(update={"state": "stopping"})
 
     def history(self) -> list[dict[str, float]]:
         """The entries of losses.jsonl so far."""
@@ -133,32 +124,33 @@ class Trainer:
         """(images seen, picture) of each preview so far: gray | predicted | truth."""
         return [] if self.order is None else find_previews(log_folder(self.order), self.history())
 
-    def _save(self, order: Order) -> None:
+    def _keep(self, order: Order) -> None:
+        self.order = order
         with whole_file(self._file) as temporary:
             temporary.write_text(order.model_dump_json(), "utf-8")
 
     def _run(self, order: Order, resume: bool) -> None:
         try:
-            if order.held_out and order.validation is not None:
-                count = hold_out(order.photos, order.validation, order.held_out, order.pairing)
-                order = order.model_copy(update={"held_out": 0.0, "validation": order.validation if count else None})
-                self.order = order
-                self._save(order)
+            if order.held_out:
+                split = self.folder / "split"
+                count = hold_out(order.photos, split, order.held_out, order.pairing)
+                found = {"photos": split / "train", "validation": split / "val" if count else None}
+                order = order.model_copy(update={"held_out": 0.0, **found})
+                self._keep(order)
             if order.validation is not None:
-                self._set(validated=len(list_photos(order.validation)) // (2 if order.pairing == "folders" else 1))
+                self._tell(validated=len(list_photos(order.validation)) // (2 if order.pairing == "folders" else 1))
             params, origins = _with_previews(order)
             result = train(
                 order.photos, order.model, params, val=order.validation, resume=resume, watch=self._watch, origins=origins
             )
-            self.order = order.model_copy(update={"is_done": not result.stopped})
-            self._save(self.order)
+            self._keep(order.model_copy(update={"is_done": not result.stopped}))
             refusals = [f"{refusal.file.name}: {refusal.reason}" for refusal in result.refusals]
-            self._set(
+            self._tell(
                 state="stopped" if result.stopped else "done", left_out=len(refusals), first_left_out="".join(refusals[:1]),
                 seconds_left=None,
             )
         except Exception as error:  # whatever happens, the page says it
-            self._set(state="failed", error=problem_of(error, self.folder))
+            self._tell(state="failed", error=problem_of(error, self.folder))
 
     def _watch(self, progress: Progress) -> bool:
         elapsed, share = time.monotonic() - self._began, progress.images_seen / max(progress.images_total, 1)
@@ -166,15 +158,15 @@ class Trainer:
         is_known = elapsed > 20 or share > 0.05
         rate = progress.images_per_second
         left = (progress.images_total - progress.images_seen) / rate if is_known and rate > 0 else None
-        self._set(
+        self._tell(
             images_seen=progress.images_seen, images_total=progress.images_total, images_per_second=rate, seconds_left=left,
-            advice=progress.message or self._status.advice,
+            advice=progress.message or self.status.advice,
         )
         return self._stop.is_set()
 
-    def _set(self, **changes: Any) -> None:
+    def _tell(self, **changes: Any) -> None:
         with self._lock:
-            self._status = self._status.model_copy(update=changes)
+            self.status = self.status.model_copy(update=changes)
 
 
 def log_folder(order: Order) -> Path:
@@ -195,7 +187,5 @@ def _with_previews(order: Order) -> tuple[Params, dict[str, str]]:
 def model_path(name: str, folder: Path) -> Path | None:
     """The file of a model of this name in `folder`; None for a name that is no file name."""
     stem = name.strip().removesuffix(".h5").strip()
-    allowed: Callable[[str], bool] = lambda sign: sign.isalnum() or sign in " _-()."  # noqa: E731
-    if not stem or stem.startswith(".") or not all(map(allowed, stem)) or len(stem.encode()) > 200:
-        return None
-    return folder / f"{stem}.h5"
+    is_name = re.fullmatch(r"(?!\.)[\w ().-]+", stem) and len(stem.encode()) <= 200
+    return folder / f"{stem}.h5" if is_name else None

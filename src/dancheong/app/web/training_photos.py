@@ -1,14 +1,16 @@
 """The photographs of a training from the page: how they are paired, and which are held out to validate with."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel
 
-from dancheong.app.web.visits import Visits
-from dancheong.data.near_duplicates import find_alike, likeness
+from dancheong.app.web.visits import link
+from dancheong.data.near_duplicates import Likeness, find_alike, likeness
 from dancheong.data.photographs import has_color
 from dancheong.imaging.files import PhotoError, list_photos, read_size, read_small
 
@@ -71,55 +73,42 @@ def _direction(photo: Path) -> Literal["AtoB", "BtoA"]:
 
 
 def hold_out(photos: Path, target: Path, share: float, pairing: Pairing) -> int:
-    """Move about `share` of the photographs to `target`, pictures of one view together. Returns how many were moved."""
-    files = list_photos(photos)
-    if pairing == "folders":
-        files = [file for file in files if file.relative_to(photos).parts[0].lower() in ("color", "colour")]
-    groups = _views(files)
-    np.random.default_rng(0).shuffle(groups)
-    chosen: list[Path] = []
-    for group in groups:
-        if len(chosen) + len(group) <= share * len(files):
-            chosen += group
-    for file in chosen:
-        for one in (file, *(_gray_of(photos, file) if pairing == "folders" else ())):
-            moved = target / one.relative_to(photos)
-            moved.parent.mkdir(parents=True, exist_ok=True)
-            one.rename(moved)
-    return len(chosen)
+    """Put about `share` of the photographs into `target / "val"` and the others into `target / "train"`, as links.
+
+    Pictures of one view, and gray and color of one, stay together. Returns how many were held out.
+    """
+    pairs: dict[Path, list[Path]] = {}
+    for place in (file.relative_to(photos) for file in list_photos(photos)):
+        name = Path(*place.parts[1:] or place.parts).with_suffix("") if pairing == "folders" else place
+        pairs.setdefault(name, []).append(place)
+    views = _views({name: photos / places[0] for name, places in pairs.items()})
+    np.random.default_rng(0).shuffle(views)
+    held: list[Path] = []
+    for view in views:
+        if len(held) + len(view) <= share * len(pairs):
+            held += view
+    shutil.rmtree(target, ignore_errors=True)
+    for name, places in pairs.items():
+        for place in places:
+            linked = target / ("val" if name in held else "train") / place
+            linked.parent.mkdir(parents=True, exist_ok=True)
+            link(photos / place, linked)
+    return len(held)
 
 
-def _views(files: Sequence[Path]) -> list[list[Path]]:
-    """Photographs of the same view in one group."""
-    readable, looks = [], []
-    for file in files:
-        try:
-            looks.append(likeness(read_small(file, 256)[0]))
-        except PhotoError:
-            continue
-        readable.append(file)
-    leaders = list(range(len(readable)))
-    for match in find_alike(looks):
-        leaders[match.index] = leaders[match.other]
-    groups: dict[int, list[Path]] = {}
-    for leader, file in zip(leaders, readable, strict=True):
-        groups.setdefault(leader, []).append(file)
-    return list(groups.values())
-
-
-def _gray_of(photos: Path, color: Path) -> list[Path]:
-    grays = [path for path in photos.iterdir() if path.name.lower() in ("gray", "grey")]
-    inner = Path(*color.relative_to(photos).parts[1:])
-    return [match for gray in grays for match in (gray / inner.parent).glob("*") if match.stem == inner.stem]
-
-
-def copied(folder: Path, target: Path) -> Path:
-    """A copy of a folder's photographs that may be moved about; links where the file system has them."""
-    for file in list_photos(folder):
-        place = target / file.relative_to(folder)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Visits.link(file, place)
-    return target
+def _views(files: Mapping[Path, Path]) -> list[list[Path]]:
+    """The names of the files, those that show the same view in one list."""
+    looks: dict[Path, Likeness] = {}
+    for name, file in files.items():
+        with suppress(PhotoError):
+            looks[name] = likeness(read_small(file, 256)[0])
+    names = list(looks)
+    views = {name: [name] for name in names}
+    for match in find_alike(list(looks.values())):
+        view = views[names[match.other]]
+        view.append(names[match.index])
+        views[names[match.index]] = view
+    return [view for name, view in views.items() if view[0] == name]
 
 
 def allowed_folders(roots: tuple[Path, ...]) -> dict[str, Path]:

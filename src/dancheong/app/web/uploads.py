@@ -1,11 +1,9 @@
 """Uploads: the body of a request becomes photographs of a visit, a model, or the photographs of a training."""
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import anyio.to_thread
 from fastapi import Request
@@ -14,58 +12,34 @@ from starlette.requests import ClientDisconnect
 from dancheong.app.web.problems import Problem, Refused, problem_of
 from dancheong.app.web.services import Services
 from dancheong.app.web.unpack import unpack
-from dancheong.app.web.visits import MAX_PHOTOGRAPHS, Photograph, Visit
+from dancheong.app.web.visits import MAX_PHOTOGRAPHS, Photograph, Visit, Visits
 from dancheong.imaging.files import PhotoError, list_photos, read_size
 from dancheong.imaging.formats import READ_SUFFIXES, format_of
 
-_BUFFER_BYTES = 1 << 20
+Made = TypeVar("Made")
 
 
-async def received(request: Request, services: Services, use: Callable[[Path], Any]) -> Any:
+async def received(request: Request, services: Services, use: Callable[[Path], Made], suffix: str = "") -> Made:
     """Write the body to a file while it comes in and call `use` with it; the file is removed if `use` leaves it there.
 
     Raises:
         Refused: nothing came, or more than was announced.
     """
-    announced, came, buffer = int(request.headers.get("content-length", 0)), 0, bytearray()
-    with _incoming(services) as path:
-        async with await anyio.open_file(path, "wb") as file:
-            async for chunk in _chunks(request):
+    announced, came, path = int(request.headers.get("content-length", 0)), 0, services.visits.incoming(suffix)
+    try:
+        async with await anyio.open_file(path, "wb", buffering=1 << 20) as file:
+            async for chunk in request.stream():
                 came += len(chunk)
                 if came > announced:
-                    raise Refused(413, "too_large", limit=f"{services.max_upload_bytes / 1e6:,.0f}", came=f"{came / 1e6:,.0f}")
-                buffer += chunk
-                if len(buffer) >= _BUFFER_BYTES:
-                    await file.write(bytes(buffer))
-                    buffer.clear()
-            await file.write(bytes(buffer))
+                    raise Refused(413, "too_large", limit=f"{announced / 1e6:,.0f}", came=f"{came / 1e6:,.0f}")
+                await file.write(chunk)
         if not came:
             raise Refused(422, "empty_file")
-        call: Callable[[], Awaitable[Any]] = partial(anyio.to_thread.run_sync, use, path)
-        return await call()
-
-
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            yield chunk
+        return await anyio.to_thread.run_sync(use, path)
     except ClientDisconnect as error:  # nobody is there to be told
         raise Refused(400, "bad_request") from error
-
-
-@contextmanager
-def _incoming(services: Services) -> Iterator[Path]:
-    path = services.visits.incoming()
-    try:
-        yield path
     finally:
         path.unlink(missing_ok=True)
-
-
-def is_zip(path: Path) -> bool:
-    """Whether a file begins as a zip does."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
 
 
 def add_photographs(services: Services, visit: Visit, path: Path, name: str, upload: str) -> list[Photograph]:
@@ -78,26 +52,27 @@ def add_photographs(services: Services, visit: Visit, path: Path, name: str, upl
         known = [one for one in visit.photographs.values() if upload and one.upload == upload]
     if known:
         return known
-    if not is_zip(path):
-        return [add_photograph(services, visit, path, name, upload)]
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return [add_photograph(services.visits, visit, path, name, upload)]
     folder = path.with_name(path.name + "-unpacked")
     try:
-        unpack(path, folder, services.max_upload_bytes)
+        unpack(path, folder, services.options.max_upload_bytes)
         photos = list_photos(folder)
         _check_count(visit, len(photos))
-        return [add_photograph(services, visit, photo, photo.name, upload) for photo in photos]
+        return [add_photograph(services.visits, visit, photo, photo.name, upload) for photo in photos]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def add_photograph(services: Services, visit: Visit, path: Path, name: str, upload: str = "") -> Photograph:
+def add_photograph(visits: Visits, visit: Visit, path: Path, name: str, upload: str = "") -> Photograph:
     """Move a file into a visit as a photograph. One that cannot be read is kept with the words why."""
     name = clean_name(name)
     suffix, size_px, error = _header(path, Path(name).suffix.lower())
-    with services.visits.change(visit) as changing:
+    with visits.change(visit) as changing:
         _check_count(changing, 1)
         number = changing.next_number()
-        source = services.visits.folder(visit, number) / "in" / f"photograph{suffix}"
+        source = changing.folder / str(number) / "in" / f"photograph{suffix}"
         source.parent.mkdir(parents=True)
         shutil.move(path, source)
         return changing.put(Photograph(
@@ -107,21 +82,21 @@ def add_photograph(services: Services, visit: Visit, path: Path, name: str, uplo
 
 
 def _check_count(visit: Visit, more: int) -> None:
-    count = sum(photograph.role == "photograph" for photograph in visit.photographs.values())
-    if count + more > MAX_PHOTOGRAPHS:
-        raise Refused(409, "many_photos", limit=MAX_PHOTOGRAPHS, count=count + more)
+    count = more + sum(photograph.role == "photograph" for photograph in visit.photographs.values())
+    if count > MAX_PHOTOGRAPHS:
+        raise Refused(409, "many_photos", limit=MAX_PHOTOGRAPHS, count=count)
 
 
 def _header(path: Path, suffix: str) -> tuple[str, tuple[int, int], Problem | None]:
     """(suffix, size in px, problem) of an uploaded photograph: a name may have no suffix, or a wrong one."""
-    with path.open("rb") as file:
-        kind = format_of(file.read(64))
     if suffix not in READ_SUFFIXES:
+        with path.open("rb") as file:
+            kind = format_of(file.read(64))
         suffix = kind.suffixes[0] if kind else ".bin"
     try:
         return suffix, read_size(path), None
     except PhotoError as error:
-        return suffix, (0, 0), problem_of(error.reason)
+        return suffix, (0, 0), problem_of(error)
 
 
 def clean_name(name: str) -> str:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,7 +24,6 @@ KEY = re.compile(r"[A-Za-z0-9_-]{22,64}")
 MAX_PHOTOGRAPHS = 200  # of a visit
 MAX_VISITS = 5_000
 KEPT_JOBS = 20
-SWEEP_SECONDS = 60.0
 
 State = Literal["new", "waiting", "working", "done", "failed"]
 Share = Annotated[float, Field(ge=-0.5, le=1.5, allow_inf_nan=False)]
@@ -88,7 +87,7 @@ class PhotographView(BaseModel):
 
 
 class Photograph(PhotographView):
-    """One photograph of a visit, with its files below its folder. `changed`: the visit's revision at the last change."""
+    """One photograph of a visit, with its files below `folder`. `changed`: the visit's revision at the last change."""
 
     upload: str = ""
     source: str
@@ -96,6 +95,13 @@ class Photograph(PhotographView):
     mask: str = ""
     strokes: list[Stroke] = []
     changed: int = 0
+    folder: Path = Field(Path(), exclude=True)
+
+    def path(self, what: Literal["source", "result", "mask"]) -> Path:
+        """A file of the photograph. Raises Refused where there is none."""
+        if not (relative := getattr(self, what)):
+            raise Refused(404, "no_result" if what == "result" else "gone")
+        return self.folder / str(relative)
 
 
 class Job(BaseModel):
@@ -115,7 +121,7 @@ class Comparison(BaseModel):
 
 
 class Visit(BaseModel):
-    """Everything of one visitor."""
+    """Everything of one visitor, with its files below `folder`. Changed inside `Visits.change`."""
 
     key: str
     revision: int = 0
@@ -127,27 +133,46 @@ class Visit(BaseModel):
     comparisons: list[Comparison] = []
     models: dict[str, str] = {}
     settings: dict[str, Any] = {}
+    folder: Path = Field(Path(), exclude=True)
 
     def next_number(self) -> int:
         """A number that nothing else of this visit has had."""
         self.count += 1
         return self.count
 
-    def put(self, photograph: Photograph) -> Photograph:
-        """Store a photograph as it is now; inside `Visits.change`."""
-        photograph.changed = self.revision
-        self.photographs[photograph.number] = photograph
-        return photograph
+    def photograph(self, number: int) -> Photograph:
+        """A photograph as it is now. Raises Refused where it was removed."""
+        if number not in self.photographs:
+            raise Refused(404, "gone")
+        return self.photographs[number]
+
+    def put(self, photograph: Photograph, **changes: Any) -> Photograph:
+        """Store a photograph with some changes."""
+        folder = self.folder / str(photograph.number)
+        self.photographs[photograph.number] = photograph.model_copy(
+            update={**changes, "changed": self.revision, "folder": folder}
+        )
+        return self.photographs[photograph.number]
+
+    def remove(self, photograph: Photograph) -> None:
+        """Remove a photograph, its files, and the comparisons that it is part of."""
+        self.photographs.pop(photograph.number, None)
+        self.removed[photograph.number] = self.revision
+        self.comparisons = [one for one in self.comparisons if photograph.number not in one.photographs]
+        shutil.rmtree(photograph.folder, ignore_errors=True)
+
+    def open(self, numbers: Iterable[int]) -> list[Photograph]:
+        """Those of the photographs that are waiting or in work, each once."""
+        found = [self.photographs[number] for number in dict.fromkeys(numbers) if number in self.photographs]
+        return [photograph for photograph in found if photograph.state in ("waiting", "working")]
 
     def pending(self) -> list[Photograph]:
         """The photographs of its jobs that are not done, in their order."""
-        asked = [number for job in self.jobs if not job.stopped for number in job.photographs]
-        found = [self.photographs[number] for number in dict.fromkeys(asked) if number in self.photographs]
-        return [photograph for photograph in found if photograph.state in ("waiting", "working")]
+        return self.open(number for job in self.jobs if not job.stopped for number in job.photographs)
 
 
 class Visits:
-    """All visits below one folder. Used as a context, which removes what is out of date as long as it lasts.
+    """All visits below one folder.
 
     Args:
         root: the folder; visits that an earlier server has left there are found again.
@@ -160,27 +185,9 @@ class Visits:
         self._folder = root / "visits"
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._promised = 0
-        self._visits: dict[str, Visit] = {}
-        self.lock = self._lock = threading.RLock()  # whoever reads more than one field of a visit holds it
-        self._ended = threading.Event()
-        self._load()
-        self._sweeper = threading.Thread(target=self._sweep_on, name="sweeper", daemon=True)
-
-    def __enter__(self) -> "Visits":
-        self._sweeper.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._ended.set()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the server is ending."""
-        return self._ended.is_set()
-
-    def end(self) -> None:
-        """Let streams of events end."""
-        self._ended.set()
+        self.lock = threading.RLock()  # whoever reads more than one field of a visit holds it
+        self.ended = threading.Event()  # the server is ending
+        self._visits = {visit.key: visit for visit in map(self._loaded, self._folder.iterdir()) if visit}
 
     # -- visits -----------------------------------------------------------------------------------------------------------
 
@@ -192,92 +199,64 @@ class Visits:
         """
         if not KEY.fullmatch(key):
             raise Refused(401, "no_visit")
-        with self._lock:
-            visit = self._visits.get(key) or Visit(key=key)
+        with self.lock:
+            visit = self._visits.get(key) or Visit(key=key, folder=self._folder / key)
             visit.seen_at = time.time()
             return visit
 
     def revision(self, key: str) -> int:
         """The revision of a visit, without waiting for a change that is being written."""
-        visit = self._visits.get(key)
-        if visit is None:
-            return 0
-        visit.seen_at = time.time()
-        return visit.revision
+        if visit := self._visits.get(key):
+            visit.seen_at = time.time()
+        return visit.revision if visit else 0
 
     def all(self) -> list[Visit]:
         """The visits that are kept."""
-        with self._lock:
+        with self.lock:
             return list(self._visits.values())
 
     @contextmanager
     def change(self, visit: Visit) -> Iterator[Visit]:
         """Change a visit: one thread at a time, and the change is on disk when the context ends."""
-        with self._lock:
-            known = self._visits.setdefault(visit.key, visit)
-            if known is visit and len(self._visits) > MAX_VISITS:
-                del self._visits[visit.key]
+        with self.lock:
+            if visit.key not in self._visits and len(self._visits) >= MAX_VISITS:
                 raise Refused(503, "full")
+            known = self._visits.setdefault(visit.key, visit)
             known.revision += 1
             try:
                 yield known
             finally:
-                self._save(known)
+                known.folder.mkdir(exist_ok=True, mode=0o700)
+                with whole_file(known.folder / "visit.json") as temporary:
+                    temporary.write_text(known.model_dump_json(), "utf-8")
 
     def delete(self, visit: Visit) -> None:
         """Remove a visit and all its files."""
-        with self._lock:
+        with self.lock:
             self._visits.pop(visit.key, None)
             visit.photographs.clear()  # lest the photograph in work bring it back
-        shutil.rmtree(self.folder(visit), ignore_errors=True)
+        shutil.rmtree(visit.folder, ignore_errors=True)
 
-    def folder(self, visit: Visit, number: int | None = None) -> Path:
-        """The folder of a visit, or of one of its photographs."""
-        folder = self._folder / visit.key
-        return folder if number is None else folder / str(number)
-
-    def remove_folder(self, visit: Visit, number: int) -> None:
-        """Remove the files of a photograph."""
-        shutil.rmtree(self.folder(visit, number), ignore_errors=True)
-
-    @staticmethod
-    def link(source: Path, target: Path) -> None:
-        """The same file under another name; a link takes no room."""
+    def _loaded(self, folder: Path) -> Visit | None:
         try:
-            target.hardlink_to(source)
-        except OSError:
-            shutil.copyfile(source, target)
-
-    def path(self, visit: Visit, photograph: Photograph, what: Literal["source", "result", "mask"]) -> Path | None:
-        """A file of a photograph; None where there is none."""
-        relative = getattr(photograph, what)
-        return self.folder(visit, photograph.number) / relative if relative else None
-
-    def _save(self, visit: Visit) -> None:
-        folder = self.folder(visit)
-        folder.mkdir(exist_ok=True, mode=0o700)
-        with whole_file(folder / "visit.json") as temporary:
-            temporary.write_text(visit.model_dump_json(), "utf-8")
-
-    def _load(self) -> None:
-        for folder in self._folder.iterdir():
-            try:
-                visit = Visit.model_validate_json((folder / "visit.json").read_bytes())
-            except (OSError, ValidationError):
-                shutil.rmtree(folder, ignore_errors=True)
-                continue
-            for photograph in visit.photographs.values():
-                # The server was killed while this one was colored.
-                if photograph.state == "working":
-                    photograph.state = "waiting"
-            self._visits[visit.key] = visit
+            visit = Visit.model_validate_json((folder / "visit.json").read_bytes())
+        except (OSError, ValidationError):
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        visit.folder = folder
+        for photograph in visit.photographs.values():
+            photograph.folder = folder / str(photograph.number)
+            # The server was killed while this one was colored.
+            if photograph.state == "working":
+                photograph.state = "waiting"
+        return visit
 
     # -- room -------------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def room_for(self, size_bytes: int) -> Iterator[None]:
         """Reserve room for an upload while it comes in. Raises Refused where the disk or the limit of uploads has none."""
-        with self._lock:
+        with self.lock:
             needed = self._promised + size_bytes
             if self.used_bytes() + needed > self._max_bytes or shutil.disk_usage(self.root).free < 2 * needed:
                 raise Refused(503, "full")
@@ -285,7 +264,7 @@ class Visits:
         try:
             yield
         finally:
-            with self._lock:
+            with self.lock:
                 self._promised -= size_bytes
 
     def used_bytes(self) -> int:
@@ -299,23 +278,20 @@ class Visits:
                     sizes[status.st_dev, status.st_ino] = status.st_size
         return sum(sizes.values())
 
-    def incoming(self) -> Path:
+    def incoming(self, suffix: str = "") -> Path:
         """A new file for an upload that comes in; what was broken off is removed later."""
         folder = self.root / "incoming"
         folder.mkdir(exist_ok=True, mode=0o700)
-        return folder / secrets.token_hex(8)
-
-    # -- removal ----------------------------------------------------------------------------------------------------------
+        return folder / f"{secrets.token_hex(8)}{suffix}"
 
     def sweep(self) -> None:
         """Remove visits that are out of date, folders of none, and uploads that were broken off."""
         oldest = time.time() - self.hours * 3600
-        for visit in self.all():
-            with self._lock:
+        with self.lock:
+            for visit in self.all():
                 if visit.seen_at < oldest and not visit.pending():
                     self.delete(visit)
-        for folder in self._folder.iterdir():
-            with self._lock:
+            for folder in self._folder.iterdir():
                 if folder.name not in self._visits:
                     shutil.rmtree(folder, ignore_errors=True)
         for path in (self.root / "incoming").glob("*"):
@@ -323,7 +299,10 @@ class Visits:
                 if path.stat().st_mtime < time.time() - 3600:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def _sweep_on(self) -> None:
-        while not self._ended.wait(SWEEP_SECONDS):
-            with suppress(OSError):
-                self.sweep()
+
+def link(source: Path, target: Path) -> None:
+    """The same file under another name; a link takes no room."""
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)

@@ -5,8 +5,9 @@ What is to be done stands in the visits, which are on disk: a server that starts
 
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from dancheong.app.web.model_store import ModelStore
 from dancheong.app.web.pictures import draw_mask
@@ -15,11 +16,12 @@ from dancheong.app.web.visits import Photograph, Visit, Visits
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.prediction.plan import why_coloring_uses_no_mask
-from dancheong.prediction.result import FileResult
+
+IDLE_SECONDS = 60.0  # so often what is out of date is removed while there is nothing to color
 
 
 class Worker:
-    """The thread that colors. Used as a context; at its end it finishes the photograph that it works on.
+    """The thread that colors, and removes what is out of date. Used as a context; at its end it finishes its photograph.
 
     Args:
         places: so many visits may have photographs that wait, beside the one that is worked on.
@@ -27,8 +29,7 @@ class Worker:
 
     def __init__(self, visits: Visits, models: ModelStore, places: int) -> None:
         self._visits, self._models, self._places = visits, models, places
-        self._wake = threading.Condition()
-        self._ended = False
+        self._news = threading.Event()
         self._turns: list[str] = []  # keys of visits, the one that was served last at the end
         self._thread = threading.Thread(target=self._run, name="coloring", daemon=True)
 
@@ -37,15 +38,13 @@ class Worker:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with self._wake:
-            self._ended = True
-            self._wake.notify_all()
+        self._visits.ended.set()
+        self._news.set()
         self._thread.join(timeout=30)
 
     def wake(self) -> None:
         """There is something new to do."""
-        with self._wake:
-            self._wake.notify_all()
+        self._news.set()
 
     def others(self, visit: Visit) -> int:
         """How many other visits have photographs that wait."""
@@ -58,63 +57,50 @@ class Worker:
             raise Refused(503, "busy")
 
     def _run(self) -> None:
-        while True:
-            with self._wake:
-                if self._ended:
-                    return
-                with self._visits.lock:
-                    found = self._next()
-                if found is None:
-                    self._wake.wait(5)
-                    continue
-            self._color(*found)
+        while not self._visits.ended.is_set():
+            with suppress(OSError):
+                self._visits.sweep()
+            if found := self._next():
+                self._color(*found)
+            else:
+                self._news.wait(IDLE_SECONDS)
+                self._news.clear()
 
     def _next(self) -> tuple[Visit, Photograph] | None:
-        waiting = {visit.key: visit for visit in self._visits.all() if visit.pending()}
-        self._turns = [key for key in self._turns if key in waiting] + [key for key in waiting if key not in self._turns]
-        if not self._turns:
-            return None
-        self._turns.append(self._turns.pop(0))
-        visit = waiting[self._turns[-1]]
-        return visit, visit.pending()[0]
+        """The photograph whose turn it is, marked as the one in work."""
+        with self._visits.lock:
+            waiting = {visit.key: visit for visit in self._visits.all() if visit.pending()}
+            self._turns = [key for key in self._turns if key in waiting] + [key for key in waiting if key not in self._turns]
+            if not self._turns:
+                return None
+            self._turns.append(self._turns.pop(0))
+            with self._visits.change(waiting[self._turns[-1]]) as visit:
+                return visit, visit.put(visit.pending()[0], state="working")
 
     def _color(self, visit: Visit, photograph: Photograph) -> None:
-        with self._visits.lock:
-            if photograph.number not in visit.photographs:
-                return
-            with self._visits.change(visit) as changing:
-                working = changing.put(photograph.model_copy(update={"state": "working"}))
         try:
-            done = color(self._visits, self._models, visit, working)
+            changes = color(self._models, visit, photograph)
         except Exception as error:  # whatever happens, the worker lives and the page says it
-            problem = problem_of(error, self._visits.folder(visit, photograph.number))
-            done = working.model_copy(update={"state": "failed", "error": problem})
+            changes = {"state": "failed", "error": problem_of(error, photograph.folder)}
         with self._visits.lock:
-            now = visit.photographs.get(photograph.number)
-            if now is None:  # removed meanwhile
-                shutil.rmtree(self._visits.folder(visit, photograph.number), ignore_errors=True)
+            if photograph.number not in visit.photographs:  # removed meanwhile
+                shutil.rmtree(photograph.folder, ignore_errors=True)
                 return
             with self._visits.change(visit) as changing:
-                # What a person has changed while it was colored.
-                kept = {"tone": now.tone, "strokes": now.strokes, "stroke_count": now.stroke_count}
-                changing.put(done.model_copy(update=kept))
+                changing.put(changing.photographs[photograph.number], **changes)
 
 
-def color(visits: Visits, models: ModelStore, visit: Visit, photograph: Photograph) -> Photograph:
-    """Color one photograph in its folder.
+def color(models: ModelStore, visit: Visit, photograph: Photograph) -> dict[str, Any]:
+    """Color one photograph in its folder. Returns what is new about it.
 
     Raises:
         Refused: the model is not there any more.
         ArtifactError, ParamError, ExtraMissing, OSError: as `ModelStore.colorizer` and `predict_files`.
     """
     assert photograph.recipe is not None
-    folder, version = visits.folder(visit, photograph.number), photograph.version + 1
-    path = models.offered({name: folder.parent / file for name, file in visit.models.items()}).get(photograph.recipe.model)
-    if path is None:
-        raise Refused(404, "no_such_model", model=photograph.recipe.model)
-    colorizer = models.colorizer(path, photograph.recipe.settings)
-    source = folder / photograph.source
-    drawn = _drawn_mask(folder, photograph)
+    folder, version = photograph.folder, photograph.version + 1
+    colorizer = models.colorizer(models.chosen(visit, photograph.recipe.model), photograph.recipe.settings)
+    source, drawn = photograph.path("source"), _drawn_mask(photograph)
     options = FolderOptions(
         # WebP would lose detail of the result; all other formats stay.
         overwrite=True, suffix=".png" if source.suffix.lower() == ".webp" else None,
@@ -122,33 +108,28 @@ def color(visits: Visits, models: ModelStore, visit: Visit, photograph: Photogra
     )
     (result,) = predict_files(colorizer, [source], folder / f"color{version}", options)
     if result.status == "failed":
-        problem = problem_of(result.error or "", folder)
-        return photograph.model_copy(update={"state": "failed", "error": problem})
+        return {"state": "failed", "error": problem_of(result.error or "", folder)}
     if drawn is None and result.mask is not None:
         shutil.copyfile(result.mask, folder / "found.png")
     for old in (folder / f"{part}{photograph.version}" for part in ("color", "mask", "view/after", "view/mask")):
         shutil.rmtree(old, ignore_errors=True)
     unused = bool(why_coloring_uses_no_mask(colorizer.params))
-    return photograph.model_copy(update=_outcome(photograph, result, folder, version) | {
-        "masks_unused": unused, "drawn": drawn is not None and not unused, "has_mask": result.mask is not None and not unused,
-    })
-
-
-def _outcome(photograph: Photograph, result: FileResult, folder: Path, version: int) -> dict[str, object]:
-    relative = {"result": result.output, "mask": result.mask}
-    return {name: "" if path is None else path.relative_to(folder).as_posix() for name, path in relative.items()} | {
+    return {
         "state": "done", "has_result": True, "error": None, "made_with": photograph.recipe, "version": version,
-        "result_width_px": result.width, "result_height_px": result.height,
-        "seconds": round(result.seconds, 2), "glare_share": result.glare_share, "abstained": result.abstained,
+        "result": result.output.relative_to(folder).as_posix(),
+        "mask": "" if result.mask is None else result.mask.relative_to(folder).as_posix(),
+        "result_width_px": result.width, "result_height_px": result.height, "seconds": round(result.seconds, 2),
+        "glare_share": result.glare_share, "abstained": result.abstained,
+        "masks_unused": unused, "drawn": drawn is not None and not unused, "has_mask": result.mask is not None and not unused,
     }
 
 
-def _drawn_mask(folder: Path, photograph: Photograph) -> Path | None:
+def _drawn_mask(photograph: Photograph) -> Path | None:
     """The detector's mask with a person's strokes, written for the next coloring; None without strokes."""
-    found = folder / "found.png"
+    found = photograph.folder / "found.png"
     if not photograph.strokes or not found.exists():
         return None
-    target = folder / "drawn" / f"{Path(photograph.source).stem}.png"
+    target = photograph.folder / "drawn" / f"{Path(photograph.source).stem}.png"
     target.parent.mkdir(exist_ok=True)
     write_photo(target, draw_mask(read_photo(found).pixels, photograph.strokes))
     return target

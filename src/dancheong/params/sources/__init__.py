@@ -4,24 +4,19 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-from dancheong.params.errors import ParamError
 from dancheong.params.sources import csv_file
-from dancheong.params.sources.layout import TableRow, redact_password
+from dancheong.params.sources.layout import TableRow, make_rows, redact_password
+from dancheong.system.errors import ParamError
+from dancheong.system.whole_file import whole_file
 
 __all__ = ["TableRow", "read_table", "redact_password", "table_exists", "write_table"]
 
 # Two letters at least: C:// is a drive.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+_.-]+://")
-_WORKBOOKS = (".xlsx", ".xlsm")
 _LOCATIONS = "a parameter table is a .csv or .xlsx file, or a database URL such as sqlite:///params.db"
-_HINTS = {
-    ".xls": "save it as .xlsx",
-    ".ods": "save it as .xlsx",
-    ".tsv": "save it as .csv",
-    ".db": "write a database as sqlite:///FILE",
-    ".sqlite": "write a database as sqlite:///FILE",
-    ".sqlite3": "write a database as sqlite:///FILE",
-}
+_HINTS = dict.fromkeys((".xls", ".ods"), "save it as .xlsx") | {".tsv": "save it as .csv"}
+_HINTS |= dict.fromkeys((".db", ".sqlite", ".sqlite3"), "write a database as sqlite:///FILE")
+_MAX_BYTES = 64 << 20
 
 
 def read_table(location: str | Path) -> list[TableRow]:
@@ -36,8 +31,9 @@ def read_table(location: str | Path) -> list[TableRow]:
         ExtraMissing: a workbook or database without the extra `tables`.
     """
     source, location = _source(location)
-    rows: list[TableRow] = source.read_rows(location)
-    return rows
+    if isinstance(location, str):
+        return make_rows(source.read_lines(location))
+    return make_rows(source.read_lines(_read(location), location))
 
 
 def write_table(location: str | Path, rows: list[TableRow]) -> None:
@@ -50,7 +46,15 @@ def write_table(location: str | Path, rows: list[TableRow]) -> None:
         ExtraMissing: as `read_table`.
     """
     source, location = _source(location)
-    source.write_rows(location, rows)
+    if isinstance(location, str):
+        source.write_rows(location, rows)
+        return
+    data = source.to_bytes(rows, location)
+    try:
+        with whole_file(location) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise ParamError(f"{location}: the parameter table cannot be written: {error.strerror}") from error
 
 
 def table_exists(location: str | Path) -> bool:
@@ -71,7 +75,7 @@ def _source(location: str | Path) -> tuple[ModuleType, str | Path]:
         return sql, location
     path = Path(location)
     suffix = path.suffix.lower()
-    if suffix in _WORKBOOKS:
+    if suffix in (".xlsx", ".xlsm"):
         from dancheong.params.sources import xlsx
 
         return xlsx, path
@@ -79,3 +83,16 @@ def _source(location: str | Path) -> tuple[ModuleType, str | Path]:
         hint = f"; {_HINTS[suffix]}" if suffix in _HINTS else ""
         raise ParamError(f"{location}: {_LOCATIONS}; this is {path.suffix or 'a file without suffix'}{hint}")
     return csv_file, path
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a table's file."""
+    try:
+        # A pipe would block the reader.
+        if path.exists() and not path.is_file():
+            raise ParamError(f"{path}: the parameter table cannot be read: it is not a file")
+        if path.exists() and path.stat().st_size > _MAX_BYTES:
+            raise ParamError(f"{path}: larger than {_MAX_BYTES >> 20} MB, which no parameter table is")
+        return path.read_bytes()
+    except OSError as error:
+        raise ParamError(f"{path}: the parameter table cannot be read: {error.strerror}") from error

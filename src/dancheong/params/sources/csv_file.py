@@ -3,46 +3,33 @@
 import csv
 import io
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from dancheong.params.errors import ParamError
-from dancheong.params.sources.layout import (
-    ALL_COLUMNS,
-    COLUMNS,
-    TableRow,
-    check_columns,
-    make_rows,
-    read_file,
-    recognize,
-    write_file,
-)
+from dancheong.params.sources.layout import ALL_COLUMNS, COLUMNS, Line, TableRow, check_columns, recognize
+from dancheong.system.errors import ParamError
 
 
-def read_rows(path: Path) -> list[TableRow]:
-    """The rows of a .csv file: UTF-8, or the Korean code page that spreadsheets write. Raises ParamError."""
-    lines = _lines(_decode(read_file(path), path), path.name)
+def read_lines(data: bytes, path: Path) -> list[Line]:
+    """The lines of a .csv file: UTF-8, or the Korean code page that spreadsheets write. Raises ParamError."""
+    lines = _lines(_decode(data, path), path.name)
     if not lines:
         raise ParamError(f"{path.name}: the table is empty; columns {', '.join(COLUMNS)} were expected")
     number, header = lines[0]
     found = recognize(header)
     check_columns(found, header, f"{path.name} row {number}")
-    return make_rows(
-        ({column: cells[position] for column, position in found.items() if position < len(cells)}, _where(path.name, number))
+    return [
+        ({column: cells[at] for column, at in found.items() if at < len(cells)},
+         dict.fromkeys(COLUMNS, f"{path.name} row {number}"))
         for number, cells in lines[1:]
-    )
+    ]  # fmt: skip
 
 
-def _where(name: str, number: int) -> Callable[[str], str]:
-    return lambda column: f"{name} row {number}"
-
-
-def write_rows(path: Path, rows: list[TableRow]) -> None:
-    """Write a .csv file. Raises ParamError."""
+def to_bytes(rows: list[TableRow], path: Path) -> bytes:
+    """A .csv file."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([ALL_COLUMNS, *(row.cells for row in rows)])
     # The byte order mark lets spreadsheets recognize UTF-8, so that Korean comments stay readable.
-    write_file(path, text.getvalue().encode("utf-8-sig"))
+    return text.getvalue().encode("utf-8-sig")
 
 
 def _decode(data: bytes, path: Path) -> str:

@@ -2,13 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dancheong.params.errors import ParamError
 from dancheong.params.schema import ROWS, nearest
-from dancheong.system.whole_file import whole_file
+from dancheong.system.errors import ParamError
 
 COLUMNS = ("CATEGORY", "PARAM_NAME", "PARAM_VALUE", "USE_YN")
 COMMENT_COLUMN = "COMMENTS"
@@ -29,15 +28,13 @@ _COLUMN_OF = {name: column for column, names in _NAMES.items() for name in names
 # What people write for the category that counts for all.
 _COMMON = ("COMMON", "ALL", "공통", "전체")
 
-_MAX_BYTES = 64 << 20
-
 _PASSWORDS = (
     re.compile(r"(://[^:/@\s]*:).*(?=@)"),
     re.compile(r"([?&](?:password|passwd|pwd|sslpassword)=)[^&\s]*", re.IGNORECASE),
 )
 
-# A line of a table: its texts by column, and a function that tells a person where a column's text stands.
-Line = tuple[Mapping[str, str], Callable[[str], str]]
+# A line of a table: its texts by column, and where each of them stands, for a person.
+Line = tuple[Mapping[str, str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -77,15 +74,11 @@ def check_columns(found: Mapping[str, int], header: Sequence[str], where: str) -
 
 
 def make_rows(lines: Iterable[Line]) -> list[TableRow]:
-    """The rows of the lines of a table.
-
-    Raises:
-        ParamError: with a line for every problem.
-    """
+    """The rows of the lines of a table. Raises ParamError with a line for every problem."""
     rows, problems = [], []
-    for cells, where in lines:
+    for cells, places in lines:
         try:
-            rows.append(_row(cells, where))
+            rows.append(_row(cells, places))
         except ParamError as error:
             problems.append(str(error))
     if problems:
@@ -93,19 +86,19 @@ def make_rows(lines: Iterable[Line]) -> list[TableRow]:
     return rows
 
 
-def _row(cells: Mapping[str, str], where: Callable[[str], str]) -> TableRow:
+def _row(cells: Mapping[str, str], places: Mapping[str, str]) -> TableRow:
     lacking = [column for column in COLUMNS if not cells.get(column, "").strip()]
     if lacking:
-        raise ParamError(f"{where(lacking[0])}: {', '.join(lacking)} is empty")
+        raise ParamError(f"{places[lacking[0]]}: {', '.join(lacking)} is empty")
     use = cells["USE_YN"].strip().upper()
     if use not in ("Y", "N"):
-        raise ParamError(f"{where('USE_YN')}: USE_YN is {cells['USE_YN']!r}; Y or N was expected")
+        raise ParamError(f"{places['USE_YN']}: USE_YN is {cells['USE_YN']!r}; Y or N was expected")
     category, name, value = (unicodedata.normalize("NFC", cells[column].strip()) for column in COLUMNS[:3])
     category = "COMMON" if plain_category(category) == "COMMON" else category
     # A problem with a row is a problem with its name if there is no such parameter, else with its value.
     at = "PARAM_VALUE" if name.lower() in ROWS else "PARAM_NAME"
     comment = cells.get(COMMENT_COLUMN, "").replace("\r\n", "\n").strip()
-    return TableRow(category, name, value, use == "Y", comment, where(at))
+    return TableRow(category, name, value, use == "Y", comment, places[at])
 
 
 def plain_category(category: str) -> str:
@@ -120,25 +113,3 @@ def redact_password(text: str | Path) -> str:
     for password in _PASSWORDS:
         text = password.sub(r"\1***", text)
     return text
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises ParamError."""
-    try:
-        with whole_file(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:
-        raise ParamError(f"{path}: the parameter table cannot be written: {error.strerror}") from error
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises ParamError."""
-    try:
-        # A pipe would block the reader.
-        if path.exists() and not path.is_file():
-            raise ParamError(f"{path}: the parameter table cannot be read: it is not a file")
-        if path.exists() and path.stat().st_size > _MAX_BYTES:
-            raise ParamError(f"{path}: larger than {_MAX_BYTES >> 20} MB, which no parameter table is")
-        return path.read_bytes()
-    except OSError as error:
-        raise ParamError(f"{path}: the parameter table cannot be read: {error.strerror}") from error

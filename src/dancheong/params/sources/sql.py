@@ -6,27 +6,26 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from dancheong.params.errors import ExtraMissing, ParamError
+from dancheong.system.errors import ExtraMissing, ParamError
 
 try:
     import sqlalchemy as sa
     from sqlalchemy.engine import URL, Connection, Engine, make_url
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
-    from sqlalchemy.pool import NullPool
 except ModuleNotFoundError as error:
     raise ExtraMissing(f"a database needs {error.name}: pip install 'dancheong[tables]'") from error
 
 from dancheong.params.schema import nearest
 from dancheong.params.sources.layout import (
     ALL_COLUMNS,
+    COLUMNS,
     COMMENT_COLUMN,
+    Line,
     TableRow,
     check_columns,
-    make_rows,
     recognize,
     redact_password,
 )
@@ -39,8 +38,7 @@ _PASSWORD = re.compile(r"[^:]+://[^:/@\s]*:(.*)@")
 _EXAMPLES = "sqlite:///params.db or postgresql+psycopg://user:password@host/base"
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """A URL taken apart: where to connect, which table is asked for, and the URL as messages show it."""
 
     url: URL
@@ -58,22 +56,21 @@ class Location:
         return Path(self.url.database)
 
 
-@dataclass(frozen=True)
-class Found:
-    """The table or view that is there: what it is called, and how its columns are spelled."""
+class Found(NamedTuple):
+    """The table or view that is there, and its own name of each column of a parameter table that it has."""
 
     table: Any  # a sqlalchemy TableClause
     is_view: bool
-    columns: dict[str, str]  # its own name of each column of a parameter table that it has
+    columns: dict[str, str]
 
 
-def read_rows(location: str) -> list[TableRow]:
-    """The rows of a table or view, in the order of its column `id` where it has one.
+def read_lines(location: str) -> list[Line]:
+    """The lines of a table or view, in the order of its column `id` where it has one.
 
-    A row's `where` is such as ``table dancheong_params row 7 (RESOL)``; the number is the `id`, or counted from 1.
+    A line is such as ``table dancheong_params row 7 (RESOL)``; the number is the `id`, or counted from 1.
 
     Raises:
-        ParamError: no such database or table, or naming each row that is not of the table's form.
+        ParamError: no such database or table, or not of the table's form.
         ExtraMissing: the database's driver is not installed.
     """
     at = parse_location(location)
@@ -83,17 +80,17 @@ def read_rows(location: str) -> list[TableRow]:
             hint = nearest(at.name, _names(connection, at.schema))
             hint = hint or "; `dancheong params init` makes it, ?table=NAME names another"
             raise ParamError(f"{at.text}: there is no table {f'{at.schema}.' if at.schema else ''}{at.name}{hint}")
-        columns = found.table.c
-        order = next((column for column in columns if column.name.lower() == _ID), None)
-        wanted = [columns[own].label(column) for column, own in found.columns.items()]
-        chosen = sa.select(*wanted) if order is None else sa.select(*wanted, order.label(_ID)).order_by(order)
+        chosen = sa.select(*(found.table.c[own].label(column) for column, own in found.columns.items()))
+        order = next((column for column in found.table.c if column.name.lower() == _ID), None)
+        if order is not None:
+            chosen = chosen.add_columns(order.label(_ID)).order_by(order)
         records = [dict(record) for record in connection.execute(chosen).mappings()]
-    lines = []
+    lines: list[Line] = []
     for count, record in enumerate(records, start=1):
         cells = {column: _text(record[column]) for column in found.columns}
         where = f"table {found.table.fullname} row {record.get(_ID, count)} ({cells['PARAM_NAME'] or 'no name'})"
-        lines.append((cells, lambda _, where=where: where))
-    return make_rows(lines)
+        lines.append((cells, dict.fromkeys(COLUMNS, where)))
+    return lines
 
 
 def write_rows(location: str, rows: Sequence[TableRow]) -> None:
@@ -101,14 +98,11 @@ def write_rows(location: str, rows: Sequence[TableRow]) -> None:
 
     Raises:
         ParamError: it is a view, it has columns of its own (which would be lost), or the database refuses.
-        ExtraMissing: as `read_rows`.
+        ExtraMissing: as `read_lines`.
     """
     at = parse_location(location)
     with _connect(at, writing=True) as connection:
-        if _find(connection, at) is None:
-            _new_table(at).create(connection)
-        found = _find(connection, at)
-        assert found is not None
+        found = _find(connection, at) or _made(connection, at)
         _check_writable(found, rows)
         connection.execute(sa.delete(found.table))
         own = found.columns
@@ -120,7 +114,7 @@ def write_rows(location: str, rows: Sequence[TableRow]) -> None:
 
 
 def table_exists(location: str) -> bool:
-    """Whether the table or view of parameters is there. Raises as `read_rows`."""
+    """Whether the table or view of parameters is there. Raises as `read_lines`."""
     at = parse_location(location)
     if at.sqlite_file is not None and not at.sqlite_file.exists():
         return False
@@ -156,20 +150,14 @@ def parse_location(location: str) -> Location:
 def _connect(at: Location, writing: bool) -> Iterator[Connection]:
     """A connection in one transaction, committed at the end, rolled back on any error.
 
-    Raises:
-        ParamError: whatever the database refuses, in its own words and without the password.
-        ExtraMissing: the driver is not installed.
+    Whatever the database refuses is a ParamError in its own words, without the password.
     """
     file = at.sqlite_file
     if file is not None and not writing and not file.exists():
         raise ParamError(f"{at.text}: there is no such file")
     try:
-        engine = _engine(at.url, writing)
-        try:
-            with engine.begin() as connection:
-                yield connection
-        finally:
-            engine.dispose()
+        with _engine(at.url, writing).begin() as connection:
+            yield connection
     except ModuleNotFoundError as error:
         raise ExtraMissing(
             f"{at.text} needs the driver {error.name}: pip install 'dancheong[tables]' for SQLite and PostgreSQL, "
@@ -183,13 +171,15 @@ def _connect(at: Location, writing: bool) -> Iterator[Connection]:
 
 
 def _engine(url: URL, writing: bool) -> Engine:
+    """An engine that keeps no connection open."""
     arguments: dict[str, Any] = {}
-    if url.get_backend_name() == "sqlite":
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite:
         arguments = {"timeout": _LOCK_SECONDS}
     elif url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
         arguments = {"connect_timeout": _CONNECT_SECONDS}
-    engine = sa.create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
-    if url.get_backend_name() == "sqlite":
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=arguments, hide_parameters=True)
+    if is_sqlite:
         # Python's driver would commit each CREATE TABLE on its own (SQLAlchemy, "Transactions with SQLite"). A writer
         # takes its lock at once: two that read first and then both wanted to write would block each other.
         begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
@@ -218,12 +208,9 @@ def _names(connection: Connection, schema: str | None) -> dict[str, bool]:
 
 
 def _find(connection: Connection, at: Location) -> Found | None:
-    """The table or view that is asked for; in other case if there is only one such.
+    """The table or view that is asked for; in other case if there is only one such. ParamError: it lacks a column.
 
     Its columns have no type, because a user's own may be of any, and each value is read as the driver gives it.
-
-    Raises:
-        ParamError: it has not the columns of a parameter table.
     """
     names = _names(connection, at.schema)
     chosen = [name for name in names if name == at.name] or [name for name in names if name.casefold() == at.name.casefold()]
@@ -236,17 +223,16 @@ def _find(connection: Connection, at: Location) -> Found | None:
     return Found(table, names[chosen[0]], {column: own[position] for column, position in positions.items()})
 
 
-def _new_table(at: Location) -> sa.Table:
-    return sa.Table(
-        at.name,
-        sa.MetaData(schema=at.schema),
-        sa.Column(_ID, sa.Integer, primary_key=True),
-        sa.Column("category", sa.Text, nullable=False),
-        sa.Column("param_name", sa.Text, nullable=False),
-        sa.Column("param_value", sa.Text, nullable=False),
-        sa.Column("use_yn", sa.String(1), sa.CheckConstraint("use_yn IN ('Y', 'N')"), nullable=False, server_default="Y"),
+def _made(connection: Connection, at: Location) -> Found:
+    texts = [sa.Column(name, sa.Text, nullable=False) for name in ("category", "param_name", "param_value")]
+    is_yn = sa.CheckConstraint("use_yn IN ('Y', 'N')")
+    table = sa.Table(
+        at.name, sa.MetaData(schema=at.schema), sa.Column(_ID, sa.Integer, primary_key=True), *texts,
+        sa.Column("use_yn", sa.String(1), is_yn, nullable=False, server_default="Y"),
         sa.Column("comments", sa.Text, nullable=False, server_default=""),
     )
+    table.create(connection)
+    return Found(table, False, {column: column.lower() for column in ALL_COLUMNS})
 
 
 def _check_writable(found: Found, rows: Sequence[TableRow]) -> None:

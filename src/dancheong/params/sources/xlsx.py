@@ -5,13 +5,13 @@ import math
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from dancheong.params.errors import ExtraMissing, ParamError
+from dancheong.system.errors import ExtraMissing, ParamError
 
 try:
     from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
@@ -23,17 +23,7 @@ except ModuleNotFoundError as error:
     raise ExtraMissing(f"a workbook (.xlsx) needs {error.name}: pip install 'dancheong[tables]'") from error
 
 from dancheong.params.schema import ROWS, RowInfo, format_value
-from dancheong.params.sources.layout import (
-    ALL_COLUMNS,
-    COLUMNS,
-    Line,
-    TableRow,
-    check_columns,
-    make_rows,
-    read_file,
-    recognize,
-    write_file,
-)
+from dancheong.params.sources.layout import ALL_COLUMNS, COLUMNS, Line, TableRow, check_columns, recognize
 
 SHEET = "Parameters"
 # People put a title above a table; the header is looked for in so many rows.
@@ -49,20 +39,17 @@ _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _WIDTHS = (14, 24, 22, 9, 100)
 
 
-def read_rows(path: Path) -> list[TableRow]:
-    """The rows of the first sheet that has the columns of a parameter table.
-
-    A row's `where` is its cell, such as ``params.xlsx Parameters!C7``.
+def read_lines(data: bytes, path: Path) -> list[Line]:
+    """The lines of the first sheet that has the columns of a parameter table, placed such as ``params.xlsx Parameters!C7``.
 
     Raises:
         ParamError: no workbook, no such sheet, or a line for each cell that holds nothing usable.
     """
-    data = read_file(path)
     try:
         # openpyxl warns of decoration that it does not know, which is none of a table's business.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            lines, problems = _lines(data, path)
+            return _lines(data, path)
     except ParamError:
         raise
     except Exception as error:  # a damaged workbook raises about every kind there is, also long after it was opened
@@ -70,13 +57,9 @@ def read_rows(path: Path) -> list[TableRow]:
             f"{path}: not a workbook that can be read ({type(error).__name__}); "
             "save it as .xlsx, without a password to open it"
         ) from error
-    if problems:
-        raise ParamError("\n".join(problems))
-    return make_rows(lines)
 
 
-def _lines(data: bytes, path: Path) -> tuple[list[Line], list[str]]:
-    """The lines of the table, and what is wrong with cells."""
+def _lines(data: bytes, path: Path) -> list[Line]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(member.file_size for member in archive.infolist()) > _MAX_UNPACKED_BYTES:
             raise ParamError(f"{path}: unpacked it is larger than {_MAX_UNPACKED_BYTES >> 20} MB, which no parameter table is")
@@ -91,16 +74,18 @@ def _lines(data: bytes, path: Path) -> tuple[list[Line], list[str]]:
                 raise ParamError(f"{path}: the sheet has more than {_MAX_ROWS} rows, which no parameter table has")
             if number <= header_number:
                 continue
-            where = _where(f"{path.name} {sheet.title}", found, number)
+            places = {column: f"{path.name} {sheet.title}!{get_column_letter(at + 1)}{number}" for column, at in found.items()}
             pairs = list(zip_longest(cells, sources))
             texts = {}
             for column, position in found.items():
                 texts[column], problem = _text(*pairs[position]) if position < len(pairs) else ("", "")
                 if problem:
-                    problems.append(f"{where(column)}: {problem}")
+                    problems.append(f"{places[column]}: {problem}")
             if any(texts.values()):
-                lines.append((texts, where))
-    return lines, problems
+                lines.append((texts, places))
+    if problems:
+        raise ParamError("\n".join(problems))
+    return lines
 
 
 def _rows(sheet: Any) -> Iterator[Any]:
@@ -123,10 +108,6 @@ def _find_table(workbook: Any, path: Path) -> tuple[Any, int, dict[str, int]]:
     if best[1]:
         check_columns(*best)
     raise ParamError(f"{path.name}: the workbook is empty; columns {', '.join(COLUMNS)} were expected")
-
-
-def _where(sheet: str, found: Mapping[str, int], number: int) -> Callable[[str], str]:
-    return lambda column: f"{sheet}!{get_column_letter(found.get(column, 0) + 1)}{number}"
 
 
 def _text(cell: Any, source: Any) -> tuple[str, str]:
@@ -169,8 +150,8 @@ def _as_number(text: str) -> tuple[int | float, str] | None:
     return next(((number, form) for form in formats if _number_text(number, form) == text), None)
 
 
-def write_rows(path: Path, rows: list[TableRow]) -> None:
-    """Write a workbook whose cells explain themselves and refuse what is out of range. Raises ParamError."""
+def to_bytes(rows: list[TableRow], path: Path) -> bytes:
+    """A workbook whose cells explain themselves and refuse what is out of range. Raises ParamError."""
     if path.suffix.lower() != ".xlsx":
         raise ParamError(f"{path}: a workbook is written as .xlsx, not {path.suffix}")
     workbook = Workbook()
@@ -182,25 +163,20 @@ def write_rows(path: Path, rows: list[TableRow]) -> None:
         sheet.column_dimensions[get_column_letter(position)].width = width
     sheet.freeze_panes = "A2"
     for number, row in enumerate(rows, start=2):
-        _check_text(path, row)
-        _write_row(sheet, number, row)
+        _write_row(sheet, number, row, row.where or str(path))
     last = len(rows) + 1 + _SPARE_ROWS
     sheet.add_data_validation(DataValidation("list", '"Y,N"', sqref=f"D2:D{last}", showErrorMessage=True, error="Y or N"))
     stream = io.BytesIO()
     workbook.save(stream)
-    write_file(path, stream.getvalue())
+    return stream.getvalue()
 
 
-def _check_text(path: Path, row: TableRow) -> None:
-    for text in row.cells:
-        if _NOT_IN_XML.search(text):
-            raise ParamError(f"{row.where or path}: {row.name!r} holds a control character, which a workbook cannot hold")
-        if len(text) > _CELL_LETTERS:
-            raise ParamError(f"{row.where or path}: {row.name!r} holds {len(text)} letters; a cell holds {_CELL_LETTERS}")
-
-
-def _write_row(sheet: Any, number: int, row: TableRow) -> None:
+def _write_row(sheet: Any, number: int, row: TableRow, where: str) -> None:
     for position, text in enumerate(row.cells, start=1):
+        if _NOT_IN_XML.search(text):
+            raise ParamError(f"{where}: {row.name!r} holds a control character, which a workbook cannot hold")
+        if len(text) > _CELL_LETTERS:
+            raise ParamError(f"{where}: {row.name!r} holds {len(text)} letters; a cell holds {_CELL_LETTERS}")
         cell = sheet.cell(number, position, text)
         if text:
             cell.data_type = "s"  # not a formula, whatever the text begins with

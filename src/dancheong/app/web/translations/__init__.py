@@ -7,13 +7,16 @@ them as `meanings`, `units`, `sections` and `ranges`.
 """
 
 import json
+import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from dancheong.params.schema import ROWS, RowInfo, section_title
+from dancheong.params import Params
+from dancheong.params.schema import BASIC, ROWS, SECTIONS, section_title
 
 LANGUAGES = ("en", "ko")
 
@@ -25,56 +28,59 @@ def catalogue(language: str) -> dict[str, Any]:
     return loaded
 
 
-class Words:
-    """What the page says in one language: `problem("busy", {})`."""
+class Row(BaseModel):
+    """A parameter for a form, in the language that was asked for."""
 
-    def __init__(self, language: str) -> None:
-        self.language = language if language in LANGUAGES else LANGUAGES[0]
-        self._catalogue = catalogue(self.language)
+    name: str
+    section: str
+    is_basic: bool
+    kind: Literal["choice", "switch", "number", "whole", "text"]
+    choices: dict[str, str]
+    low: float | None
+    high: float | None
+    value: bool | int | float | str
+    label: str
+    meaning: str
 
-    def choice(self, name: str, choice: str) -> str:
-        """What a choice of a parameter is called; most speak for themselves."""
-        return str(self._catalogue["choices"].get(name, {}).get(choice, choice))
 
-    def label(self, name: str) -> str:
-        """A short name of a parameter for people, empty where there is none."""
-        return str(self._catalogue["labels"].get(name, ""))
+def rows(language: str, params: Params, names: frozenset[str]) -> list[Row]:
+    """The parameters of a form, section by section. Most choices speak for themselves, and some rows have no label."""
+    kinds: dict[type, Literal["switch", "number", "whole", "text"]] = {
+        bool: "switch", int: "whole", float: "number", str: "text",
+    }
+    words = catalogue(language)
+    return [
+        Row(
+            name=name, section=words.get("sections", {}).get(section.__name__, section_title(section)),
+            is_basic=name in BASIC, kind="choice" if info.choices else kinds[info.kind], low=info.low, high=info.high,
+            choices={choice: words["choices"].get(name, {}).get(choice, choice) for choice in info.choices},
+            value=getattr(params, name), label=words["labels"].get(name, ""), meaning=meaning(language, name),
+        )
+        for section in SECTIONS for name, info in ROWS.items() if name in names & section.model_fields.keys()
+    ]
 
-    def problem(self, code: str, details: dict[str, Any]) -> str:
-        """What went wrong, in words."""
-        text: str = self._catalogue["errors"][code]
-        return text.format(**details)
 
-    def section(self, section: type[BaseModel]) -> str:
-        """The heading of a section of the table."""
-        return str(self._catalogue.get("sections", {}).get(section.__name__, section_title(section)))
-
-    def meaning(self, name: str) -> str:
-        """What a parameter is, its range and its unit."""
-        info = ROWS[name]
-        text = self._catalogue.get("meanings", {}).get(name, info.meaning)
-        unit = self._catalogue.get("units", {}).get(info.unit, info.unit)
-        note = ", ".join(filter(None, (self._range(info), unit)))
-        return f"{text} ({note})" if note else text
-
-    def _range(self, info: RowInfo) -> str:
-        """The range of a number; choices are in the field itself."""
-        if info.kind not in (int, float):
-            return ""
-        if "ranges" not in self._catalogue:
-            return info.range_text
+def meaning(language: str, name: str) -> str:
+    """What a parameter is, the range of a number (choices are in the field itself), and its unit."""
+    info, words = ROWS[name], catalogue(language)
+    text = words.get("meanings", {}).get(name, info.meaning)
+    reach = info.range_text if info.kind in (int, float) else ""
+    if reach and "ranges" in words:
         pattern = ("above" if info.above_low else "from") + ("" if info.high is None else "_to")
-        return str(self._catalogue["ranges"][pattern]).format(low=f"{info.low:.10g}", high=f"{info.high or 0:.10g}")
+        reach = words["ranges"][pattern].format(low=f"{info.low:.10g}", high=f"{info.high or 0:.10g}")
+    note = ", ".join(filter(None, (reach, words.get("units", {}).get(info.unit, info.unit))))
+    return f"{text} ({note})" if note else str(text)
+
+
+def problem_text(language: str, code: str, details: Mapping[str, Any]) -> str:
+    """What went wrong, in words."""
+    return str(catalogue(language)["errors"][code]).format(**details)
 
 
 def language_of(accept_language: str) -> str:
     """The language of ours that a browser asks for first (RFC 9110, 12.5.4); English where it asks for none."""
-    wishes: list[tuple[float, int, str]] = []
-    for place, part in enumerate(accept_language.split(",")[:50]):
-        tag, _, rest = part.strip().partition(";")
-        try:
-            weight = float(rest.strip().removeprefix("q=")) if rest.strip() else 1.0
-        except ValueError:
-            continue
-        wishes.append((-weight, place, tag.strip().lower().partition("-")[0]))
-    return next((tag for weight, _, tag in sorted(wishes) if tag in LANGUAGES and weight < 0), LANGUAGES[0])
+    pattern = re.compile(r"([a-z]{1,8})(?:-[\w-]*)?(?:\s*;\s*q=(\d+(?:\.\d*)?))?")
+    parts = map(pattern.fullmatch, map(str.strip, accept_language.lower().split(",")[:50]))
+    wishes = [(float(part[2] or 1), part[1]) for part in parts if part and part[1] in LANGUAGES]
+    weight, language = max(wishes, key=lambda wish: wish[0], default=(0, ""))
+    return language if weight else LANGUAGES[0]

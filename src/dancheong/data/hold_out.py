@@ -1,0 +1,101 @@
+"""A share of the photographs held out to validate with: pictures of one view, and if it can be of one source, stay together."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dancheong.data.near_duplicates import Likeness, find_alike, likeness
+from dancheong.data.photographs import NoPhotographs, Pair, find_pairs
+from dancheong.imaging.files import PhotoError, read_small
+from dancheong.params import ParamError, Params
+from dancheong.system.cores import cores
+
+
+class Split(NamedTuple):
+    """The names of the photographs held out, and a sentence about them."""
+
+    names: frozenset[str]
+    note: str
+
+
+def share_of(val: object) -> float:
+    """The share that `--val` asks to hold out; 0 where it names photographs. Raises ParamError: a share of 0, or 1 and more."""
+    try:
+        share = float(str(val))
+    except ValueError:
+        return 0.0
+    if Path(str(val)).exists():
+        return 0.0
+    if not 0 < share < 1:
+        raise ParamError(f"--val {val}: a share above 0 and below 1 was expected, such as --val 0.1, or photographs")
+    return share
+
+
+def hold_out(photos: Path, params: Params, share: float) -> Split:
+    """Choose by SEED about `share` of the photographs of PHOTOS, at most that many unless the smallest group has more.
+
+    Near duplicates stay on one side. So do the photographs of a subfolder, because it usually is one source, if whole ones
+    come to between half the share and twice as much.
+
+    Raises:
+        NoPhotographs: nothing usable, or all of it shows one view.
+    """
+    pairs, _ = find_pairs(photos, params)
+    views = _views(pairs)
+    folders = [Path(*Path(pair.name).parts[pair.gray is not None : -1]).as_posix() for pair in pairs]
+    chosen = _chosen(_joined(views, folders), share, params.seed)
+    by_folder = len(set(folders)) > 1 and 0.5 <= len(chosen) / (share * len(pairs)) <= 2
+    if not by_folder:
+        chosen = _chosen(views, share, params.seed)
+    if len(chosen) == len(pairs):
+        raise NoPhotographs(f"{photos}: all photographs show one view, so none can be held out; name others by --val PHOTOS")
+    note = f"{len(chosen)} of {len(pairs)} photographs are held out to validate with, those of one view together"
+    if by_folder:
+        note += ", and those of one subfolder"
+    elif len(set(folders)) > 1:
+        note += "; subfolders are split, because no whole ones come near that share"
+    return Split(frozenset(pairs[index].name for index in chosen), note)
+
+
+def _views(pairs: Sequence[Pair]) -> list[int]:
+    """A number for each photograph, the same for those of one view."""
+    with ThreadPoolExecutor(cores()) as pool:
+        looks = list(pool.map(_likeness, pairs))
+    readable = [index for index, look in enumerate(looks) if look is not None]
+    numbers = list(range(len(pairs)))
+    for match in find_alike([look for look in looks if look is not None]):
+        numbers[readable[match.index]] = numbers[readable[match.other]]
+    return numbers
+
+
+def _likeness(pair: Pair) -> Likeness | None:
+    try:
+        return likeness(read_small(pair.color, 256)[0])
+    except (PhotoError, OSError):
+        return None  # the training says what is wrong with it
+
+
+def _joined(numbers: Sequence[int], others: Sequence[object]) -> list[int]:
+    """Numbers of groups in which everything is together that has the same number or the same of `others`."""
+    joined = list(numbers)
+    for other in set(others):
+        same = {number for number, its in zip(joined, others, strict=True) if its == other}
+        joined = [min(same) if number in same else number for number in joined]
+    return joined
+
+
+def _chosen(numbers: Sequence[int], share: float, seed: int) -> list[int]:
+    """Whole groups in random order as long as they fit; the smallest where none fits."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index, number in enumerate(numbers):
+        groups[number].append(index)
+    order = [list(groups.values())[at] for at in np.random.default_rng(seed).permutation(len(groups))]
+    chosen: list[int] = []
+    for group in order:
+        if len(chosen) + len(group) <= share * len(numbers):
+            chosen += group
+    return chosen or min(order, key=len)

@@ -1,0 +1,175 @@
+"""Run each step of deploy/Dockerfile in a clean root, where there is no Docker; then start it as it will be started.
+
+    python tools/check_container.py ROOT [--stage page] [--work DIR]
+
+ROOT is a folder with an unpacked base: Debian with python3 and python3-venv, as `debootstrap --variant=minbase
+--include=python3,python3-venv,ca-certificates bookworm ROOT` makes it. It stays as it is: each stage works on a copy. Needs
+root (chroot, unshare). At the end the entry point runs as the file's user on a read-only root, until its health check is met.
+What this cannot show: that the base image named in the file has what ROOT has, and Docker's own network and limits.
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent
+DOCKERFILE = SOURCE / "deploy" / "Dockerfile"
+TRIES = 60
+
+
+@dataclass
+class Stage:
+    """A stage of the file: where it begins, its steps, and what it tells of how to start it."""
+
+    name: str
+    base: str
+    steps: list[tuple[str, str]] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    user: str = "0:0"
+    folder: str = "/"
+    last: dict[str, str] = field(default_factory=dict)
+
+
+def read_stages(text: str) -> dict[str, Stage]:
+    """The stages of a Dockerfile, by name."""
+    stages: dict[str, Stage] = {}
+    lines = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)).splitlines()
+    for line in filter(None, map(str.strip, lines)):
+        word, _, rest = line.partition(" ")
+        if word == "FROM":
+            base, _, name = rest.partition(" AS ")
+            stage = stages[name] = Stage(name, base)
+        else:
+            stage.steps.append((word, rest))
+    return stages
+
+
+def chroot(root: Path, stage: Stage, command: str, before: str = "") -> list[str]:
+    """The words that run a command in a root as the stage's user."""
+    user, _, group = stage.user.partition(":")
+    inside = f"{before}exec chroot --userspec={user}:{group} {shlex.quote(str(root))} /bin/sh -c {shlex.quote(command)}"
+    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", inside]
+
+
+def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Path:
+    """Make the root of a stage, and of those that it needs."""
+    root = work / stage.name
+    if root.exists():
+        return root
+    below = build(stages[stage.base], base, stages, work) if stage.base in stages else base
+    if stage.base in stages:
+        stage.env, stage.folder, stage.user = {**stages[stage.base].env}, stages[stage.base].folder, stages[stage.base].user
+    subprocess.run(["cp", "--archive", "--reflink=auto", below, root], check=True)
+    lent = lend(root)
+    for word, rest in stage.steps:
+        print(f"{stage.name}: {word} {rest[:90]}", flush=True)
+        match word:
+            case "RUN":
+                command = f"cd {stage.folder} && {rest}"
+                environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", **stage.env}
+                environment |= lent
+                began = time.monotonic()
+                subprocess.run(chroot(root, stage, command), env=environment, check=True, stdout=subprocess.DEVNULL)
+                print(f"    {time.monotonic() - began:.0f} s", flush=True)
+            case "COPY":
+                copy(rest.split(), root, stage, base, stages, work)
+            case "WORKDIR":
+                stage.folder = rest
+                (root / rest[1:]).mkdir(parents=True, exist_ok=True)
+            case "ENV":
+                stage.env |= dict(pair.split("=", 1) for pair in shlex.split(rest))
+            case "USER":
+                stage.user = rest
+            case _:
+                stage.last[word] = rest
+    return root
+
+
+def lend(root: Path) -> dict[str, str]:
+    """What a root needs of this machine to reach packages, as Docker lends it: names, certificates, pip's settings."""
+    files = {"": "/etc/resolv.conf", "PIP_CONFIG_FILE": str(Path.home() / ".config/pip/pip.conf"),
+             "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE", "")}
+    lent = {}
+    for variable, name in files.items():
+        if name and Path(name).exists():
+            target = root / "etc" / Path(name).name
+            shutil.copy(name, target)
+            lent[variable] = f"/{target.relative_to(root)}"
+    lent.pop("", None)
+    return lent | ({"PIP_CERT": lent["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in lent else {})
+
+
+def copy(words: list[str], root: Path, stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> None:
+    """A COPY step, from the source or from another stage."""
+    origin = SOURCE
+    if words[0].startswith("--from="):
+        origin = build(stages[words.pop(0).partition("=")[2]], base, stages, work)
+    target = root / str(Path(stage.folder, words[-1]))[1:]
+    for word in words[:-1]:
+        place = origin / word.lstrip("/")
+        if place.is_dir():
+            shutil.copytree(place, target, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(place, target)
+
+
+def start(root: Path, stage: Stage) -> bool:
+    """Start the stage on a read-only root with /tmp and /data to write to, and wait for its health check."""
+    words = json.loads(stage.last["ENTRYPOINT"]) + json.loads(stage.last["CMD"])
+    check = json.loads(stage.last["HEALTHCHECK"].partition(" CMD ")[2])
+    place = shlex.quote(str(root))
+    data = shlex.quote(str(root) + ".data")
+    user = stage.user.partition(":")[0]
+    # A bind mount can be made read-only; /proc, /tmp and /data are laid over it.
+    before = (
+        f"mkdir -p {data} && chown {user} {data} && mount --bind {place} {place} && mount -t tmpfs tmpfs {place}/tmp && "
+        f"chmod 1777 {place}/tmp && mount --bind {data} {place}/data && mount -t proc proc {place}/proc && "
+        f"mount -o remount,bind,ro {place} && ! touch {place}/etc/written 2> /dev/null && "
+    )
+    running = subprocess.Popen(
+        chroot(root, stage, f"cd {stage.folder} && exec {shlex.join(words)}", before), env=stage.env, stdout=subprocess.PIPE
+    )
+    try:
+        for _ in range(TRIES):
+            if running.poll() is not None:
+                break
+            if subprocess.run(chroot(root, stage, shlex.join(check)), env=stage.env, stderr=subprocess.DEVNULL).returncode == 0:
+                return True
+            time.sleep(2)
+        return False
+    finally:
+        running.kill()
+        running.wait()
+
+
+def main() -> int:
+    """The exit code: 0 where all steps ran and the health check was met."""
+    parser = argparse.ArgumentParser(description="Run each step of deploy/Dockerfile in a clean root.")
+    parser.add_argument("root", type=Path, help="an unpacked base: Debian with python3 and python3-venv")
+    parser.add_argument("--stage", default="page")
+    parser.add_argument("--work", type=Path, default=SOURCE / "build" / "container")
+    words = parser.parse_args()
+    shutil.rmtree(words.work, ignore_errors=True)
+    words.work.mkdir(parents=True)
+    stages = read_stages(DOCKERFILE.read_text(encoding="utf-8"))
+    stage = stages[words.stage]
+    root = build(stage, words.root.resolve(), stages, words.work.resolve())
+    if stage.user.partition(":")[0] in ("", "0", "root"):
+        print("the stage runs as root")
+        return 1
+    healthy = "HEALTHCHECK" not in stage.last or start(root, stage)
+    print("healthy, as user", stage.user, "on a read-only root" if healthy else ": NOT healthy")
+    return 0 if healthy else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
