@@ -30,6 +30,11 @@ def evaluate(
         typer.Option("--trade", help="Also color at several values of VIVID: error against colorfulness and against the "
                      "distance of the color histograms."),
     ] = False,
+    hints: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="Also the error that is left after so many hints of a simulated person, such as "
+                     "0,1,3,5,10,20 (docs/hints.md)."),
+    ] = None,
     overwrite: options.Overwrite = False,
     runtime: options.Runtime = "auto",
     table: options.PredictionTable = None,
@@ -40,8 +45,10 @@ def evaluate(
 ) -> None:
     """Gray the photographs, predict, and score against the truth. A damaged photograph is a failure: exit code 1."""
     model, photos = _model_and_photos(words, quiet)
+    counts = [] if hints is None else _counts(hints)
     given = options.at_prediction(table, category, settings, model, quiet)
     from dancheong.evaluation.evaluate import evaluate as run
+    from dancheong.evaluation.hint_curve import hint_curve
     from dancheong.evaluation.pages import write_evaluation_page
     from dancheong.evaluation.trade import trade
     from dancheong.prediction.colorizer import Colorizer
@@ -56,6 +63,10 @@ def evaluate(
     if with_trade:
         with progress_bar("trying VIVID", 1.0, quiet) as bar:
             points = trade(colorizer, photos, watch=lambda done, total: bar(done / total))
+    curve = []
+    if counts:
+        with progress_bar("giving hints", 1.0, quiet) as bar:
+            curve = hint_curve(colorizer, photos, counts, watch=lambda done, total: bar(done / total))
     if report is not None:
         write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}", points)
     for refusal in result.refusals:
@@ -75,9 +86,22 @@ def evaluate(
             for point in points
         ]
         scores["trade"] = [vars(point) for point in points]
+    if curve:
+        lines += ["", f"{'hints':>6}{'by chance':>12}{'where wrong':>14}   (Delta E 2000 at 256 px)"]
+        lines += [f"{point.hints:>6}{point.by_chance:>12.3f}{point.where_wrong:>14.3f}" for point in curve]
+        scores["hints"] = [vars(point) for point in curve]
     record = {**scores, "model": str(model), "report": None if report is None else str(report)}
     emit(record, as_json, [f"{result.images} photographs", *lines])
     raise typer.Exit(1 if result.failures else 0)
+
+
+def _counts(text: str) -> list[int]:
+    from dancheong.prediction.hints import MAX_HINTS
+
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) <= MAX_HINTS for word in words):
+        raise ParamError(f"--hints {text}: numbers from 0 to {MAX_HINTS} were expected, such as 0,1,3,5,10,20")
+    return sorted({int(word) for word in words})
 
 
 def _model_and_photos(words: list[Path], quiet: bool) -> tuple[Path, Path]:

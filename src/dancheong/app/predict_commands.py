@@ -61,6 +61,10 @@ def predict(
     overwrite: Overwrite = False,
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
+    hints: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Colors that you know: NAME.csv or NAME.png for a photograph NAME "
+                                  "(docs/hints.md).")
+    ] = None,
     confidence: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each photograph's map of confidence here: 255 is sure.")
     ] = None,
@@ -142,6 +146,7 @@ def predict(
         overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
         confidence_dir=confidence, workers=jobs, cluster=cluster, strip=strip,
         sign=None if sign is None or key is None else Signing(sign, key), pages=pages, looks=looks, steady=steady,
+        hints=hints,
     )
 
 

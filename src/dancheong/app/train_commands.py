@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from dancheong.training.session import Progress, Remark, TrainResult
 
 WORSE_THAN_GRAY = """\
-WORSE THAN NOTHING: on the validation photographs the colors have Delta E 2000 {error:.2f}, the gray ones as they are {gray:.2f}.
-Likely reasons: too few photographs, or learned by heart (train fewer EPOCHS, or with more INIT_SHARE of a model that you begin
-with); validation photographs of another kind than those trained on; gray and color that do not lie on each other (`dancheong doctor`)."""
+WORSE THAN NOTHING: on the validation photographs the colors have Delta E 2000 {error:.2f}, the gray ones {gray:.2f}.
+Likely reasons: too few photographs, or learned by heart (train fewer EPOCHS, or with more INIT_SHARE of a model that you
+begin with); validation photographs of another kind than those trained on; gray and color that do not lie on each other
+(`dancheong doctor` finds these)."""
 
 
 def train(

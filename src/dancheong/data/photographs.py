@@ -149,10 +149,15 @@ def find_masks(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise ParamError(f"there is no folder {folder} of drawn masks; give one, or leave the masks to the detector")
-    masks = {name_key(_name(file, folder)): file for file in list_photos(folder) if file.suffix.lower() == ".png"}
+    masks = by_stem((file for file in list_photos(folder) if file.suffix.lower() == ".png"), folder)
     if not masks:
         raise ParamError(f"no PNG is in {folder}: a drawn mask is a PNG of its photograph's name, white on light reflection")
     return masks
+
+
+def by_stem(files: Iterable[Path], folder: Path) -> dict[str, Path]:
+    """Files below `folder` that belong to photographs of the same names, as `mask_of` looks them up."""
+    return {name_key(_name(file, folder)): file for file in files}
 
 
 def mask_of(masks: Mapping[str, T], name: str) -> T | None:

@@ -60,6 +60,7 @@ class Provenance:
             content") for corrections such as those of light reflection; "" for what is no photograph, such as a mask.
         original: sha256 of the file that the picture was made of.
         color: sha256 of the file that the color was taken from, made by software that nobody knows; None without one.
+        hints: sha256 of the file in which a person said what colors are where; None where there is none.
     """
 
     model: str | None = None
@@ -67,6 +68,7 @@ class Provenance:
     source_type: str = "compositeWithTrainedAlgorithmicMedia"
     original: str | None = None
     color: str | None = None
+    hints: str | None = None
 
 
 def check_packet(packet: bytes) -> bytes:
@@ -144,8 +146,8 @@ def provenance_of(packet: bytes | None) -> Provenance | None:
         return None
     model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
     source_type = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType").removeprefix(SOURCE_TYPES)
-    original, color = (_take(rdf, _OWN, name) or None for name in ("Original", "Color"))
-    return Provenance(model, params, source_type, original, color)
+    original, color, hints = (_take(rdf, _OWN, name) or None for name in ("Original", "Color", "Hints"))
+    return Provenance(model, params, source_type, original, color, hints)
 
 
 def describes_what_is_gone(packet: bytes) -> list[str]:
@@ -159,7 +161,7 @@ def describes_what_is_gone(packet: bytes) -> list[str]:
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described
-    _take(rdf, _OWN, "Software", "Model", "Parameters", "Original", "Color", "ColorSoftware")
+    _take(rdf, _OWN, "Software", "Model", "Parameters", "Original", "Color", "ColorSoftware", "Hints")
     software = " ".join(SOFTWARE.values())
     version = provenance.model and f"{SOFTWARE['version']}, model {provenance.model}"
     tool = _take(rdf, _XMP, "CreatorTool") or software
@@ -174,6 +176,7 @@ def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Prov
         ("dancheong", _OWN, "Original"): provenance.original,
         ("dancheong", _OWN, "Color"): provenance.color,
         ("dancheong", _OWN, "ColorSoftware"): provenance.color and "unknown",
+        ("dancheong", _OWN, "Hints"): provenance.hints,
         ("dancheong", _OWN, "OriginalSourceType"): before,
     }
     prefix = rdf.prefix or "rdf"

@@ -1,7 +1,7 @@
 """A model file as a callable that colors a photograph at its full size."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -15,10 +15,12 @@ from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together,
 from dancheong.glare.learned import open_detector
 from dancheong.imaging.color import float01, make_tables, to_pixels
 from dancheong.imaging.files import read_photo
-from dancheong.imaging.resize import pad_to_multiple, resize, working_shape
+from dancheong.imaging.resize import fit_size, pad_to_multiple, resize, working_shape
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import AT_PREDICTION
-from dancheong.prediction.full_resolution import color_from_chroma, enlarged_color, strip_rows
+from dancheong.prediction.full_resolution import Predicted, color_from_chroma, enlarged_color, strip_rows
+from dancheong.prediction.hint_spread import Canvas, refuse_repainting
+from dancheong.prediction.hints import as_hints
 from dancheong.prediction.memory import uses_detector
 from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
@@ -113,7 +115,7 @@ class Colorizer:
         """Each photograph in color, in order; sizes and types may differ."""
         return [self(photo) for photo in photos]
 
-    def __call__(self, photo: Any, drawn_mask: Pixels | None = None) -> Pixels:
+    def __call__(self, photo: Any, drawn_mask: Pixels | None = None, hints: Any = None) -> Pixels:
         """Color a photograph.
 
         Args:
@@ -121,17 +123,31 @@ class Colorizer:
                 gray is used. Floats in [0, 1], a path, an open binary file, a picture of Pillow and a tensor ((h, w),
                 (1, h, w) or (3, h, w)) will do as well.
             drawn_mask: (h, w) uint8, white where a person saw light reflection; it replaces the detector's mask.
+            hints: colors that are known: (x, y, color) for each place, a file of them, or `dancheong.prediction.hints.Hints`.
 
         Returns:
             (h, w, 3) RGB of the same dtype; of floats float32 in [0, 1].
 
         Raises:
-            ValueError: another shape or dtype; ParamError: something of which it is not clear what its values mean.
+            ValueError: another shape or dtype; ParamError: something of which it is not clear what its values mean, or hints
+                that cannot be.
         """
         pixels = as_pixels(photo)
-        if pixels.dtype.kind != "f":
-            return self.colorize_with_mask(pixels, drawn_mask)[0]
-        return float01(self.colorize_with_mask(to_pixels(pixels.astype(np.float32), np.uint16), drawn_mask)[0])
+        if pixels.dtype.kind == "f":
+            return float01(self(to_pixels(pixels.astype(np.float32), np.uint16), drawn_mask, hints))
+        if hints is not None:
+            return self.session(pixels, drawn_mask)(hints)
+        return self.colorize_with_mask(pixels, drawn_mask)[0]
+
+    def session(self, photo: Any, drawn_mask: Pixels | None = None) -> "HintSession":
+        """A photograph to be colored again and again, with ever more hints: the network is asked once.
+
+        Arguments as above; of floats the pictures have 16 bits.
+        """
+        pixels = as_pixels(photo)
+        if pixels.dtype.kind == "f":
+            pixels = to_pixels(pixels.astype(np.float32), np.uint16)
+        return HintSession(self, self.prepare(pixels, drawn_mask).input_hwc)
 
     def colorize_with_mask(self, photo: Pixels, drawn_mask: Pixels | None = None) -> tuple[Pixels, Prepared]:
         """As calling it, and the light reflection that was found (`Prepared.alpha_hw`, `glare_share`)."""
@@ -143,7 +159,7 @@ class Colorizer:
         return prepare(photo, self.params, "predict", drawn_mask=drawn_mask)
 
     def color(
-        self, input_hwc: Pixels, rows: int = 0, threads: int = 1, predicted: "Predicted | None" = None
+        self, input_hwc: Pixels, rows: int = 0, threads: int = 1, predicted: Predicted | None = None
     ) -> Pixels:
         """The last part: `Prepared.input_hwc` in color, at its own size.
 
@@ -157,15 +173,15 @@ class Colorizer:
         rows = rows or strip_rows(width, self.params.tile_px)
         if self.params.color_space == "RGB":
             return enlarged_color(answer.output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows, threads)
-        chroma_hwc = answer.output_hwc * np.float32(AB_SCALE * self.params.vivid)
+        chroma_hwc = answer.output_hwc * np.float32(AB_SCALE * (1 if answer.is_vivid else self.params.vivid))
         return color_from_chroma(chroma_hwc, answer.lightness_hw, input_hwc[..., 0], rows, threads)
 
-    def predict(self, input_hwc: Pixels) -> "Predicted":
+    def predict(self, input_hwc: Pixels) -> Predicted:
         """The network's answer for a prepared photograph, at the working size."""
         height, width = input_hwc.shape[:2]
         return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.predict_px)))
 
-    def predict_at_size(self, input_hwc: Pixels) -> "Predicted":
+    def predict_at_size(self, input_hwc: Pixels) -> Predicted:
         """The network's answer for a prepared photograph at the size that it has."""
         padded, (h, w) = pad_to_multiple(input_hwc, self._multiple)
         input_chw = to_network(padded, self.params)
@@ -209,15 +225,38 @@ def as_pixels(photo: Any) -> Pixels:
     return photo
 
 
-@dataclass(frozen=True, eq=False)
-class Predicted:
-    """The network's answer at the working size.
+class HintSession:
+    """One photograph and what the network says of it, which is kept between hints. Made by `Colorizer.session`."""
 
-    `output_hwc`: (h, w, 2) chroma or (h, w, 3) RGB in [-1, 1]; `lightness_hw`: (h, w) L* of its input (of LAB models).
-    """
+    def __init__(self, model: Colorizer, input_hwc: Pixels) -> None:
+        """A prepared photograph (`Prepared.input_hwc`).
 
-    output_hwc: NDArray[np.float32]
-    lightness_hw: NDArray[np.float32]
+        Raises:
+            ParamError: the model does not predict chroma alone.
+        """
+        refuse_repainting(model.params)
+        self._model, self._input_hwc = model, input_hwc
+        self._canvas = Canvas.of(input_hwc, model.predict(input_hwc), model.params)
+        self._smaller: dict[int, Pixels] = {}
+
+    def __call__(self, hints: Any, rows: int = 0, threads: int = 1) -> Pixels:
+        """The photograph in color, (h, w, 3) at full size; `hints` as for `Colorizer.__call__`, `rows` and `threads` of strips.
+
+        Raises:
+            ParamError: hints that cannot be.
+        """
+        return self._model.color(self._input_hwc, rows, threads, self._predicted(hints))
+
+    def preview(self, hints: Any, longer_px: int = 1024) -> Pixels:
+        """As calling it, with the longer side shrunk to at most `longer_px`."""
+        if longer_px not in self._smaller:
+            height, width = self._input_hwc.shape[:2]
+            self._smaller = {longer_px: resize(self._input_hwc, fit_size(height, width, longer_px))}
+        return self._model.color(self._smaller[longer_px], predicted=self._predicted(hints))
+
+    def _predicted(self, hints: Any) -> Predicted:
+        height, width = self._input_hwc.shape[:2]
+        return self._canvas.hinted(as_hints(hints, (height, width)))
 
 
 def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:

@@ -22,7 +22,8 @@ from dancheong.data.prepare import AB_SCALE
 from dancheong.imaging.color import rgb_to_lab
 from dancheong.imaging.resize import resize, scaled_size, working_shape
 from dancheong.params import ParamError
-from dancheong.prediction.colorizer import Colorizer, Predicted
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.full_resolution import Predicted
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]

@@ -71,7 +71,9 @@ class Recipe:
         edited = {"action": "c2pa.edited", "softwareAgent": SOFTWARE, "digitalSourceType": source_type}
         recipe = {
             "model": {"name": self.model_name, "digest": self.made.model}, "originalSha256": self.made.original,
-            "settingsDigest": self.made.params, **({"colorSha256": self.made.color} if self.made.color else {}),
+            "settingsDigest": self.made.params,
+            **({"colorSha256": self.made.color} if self.made.color else {}),
+            **({"hintsSha256": self.made.hints} if self.made.hints else {}),
             "settings": {
                 name.upper(): value for name, value in self.params.model_dump(mode="json", exclude_defaults=True).items()
             },

@@ -1,5 +1,6 @@
 """The network's answer at the photograph's own size, strip by strip."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,19 @@ FloatArray = NDArray[np.float32]
 # Large enough that the work that holds Python's lock is small; a strip takes some 40 MB.
 STRIP_PIXELS = 1 << 18
 STRIP_BYTES = 150  # memory a pixel of a strip
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """The network's answer at the working size.
+
+    `output_hwc`: (h, w, 2) chroma or (h, w, 3) RGB in [-1, 1]; `lightness_hw`: (h, w) L* of its input (of LAB models);
+    `is_vivid`: VIVID is in it.
+    """
+
+    output_hwc: FloatArray
+    lightness_hw: FloatArray
+    is_vivid: bool = False
 
 
 def strip_rows(width_px: int, tile_px: int = 0) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dancheong.data.prepare import AB_SCALE
 from dancheong.params import ParamError, Params
-from dancheong.prediction.colorizer import Predicted
+from dancheong.prediction.full_resolution import Predicted
 
 FloatArray = NDArray[np.float32]
 

@@ -36,8 +36,8 @@ class Row:
 
     `file`: the photograph as it was named; `output`: its result, below the folder of results; `glare_share` and
     `confidence` in [0, 1], None where not computed; `seconds` of reading, processing and writing; `status`: "ok", "skipped",
-    "failed", or "left out" of what is no photograph (`error` says why); `notes`: what was given up or assumed; `sha256`: of
-    the photograph's file; `model`: six letters of the model's digest and six of its settings'.
+    "failed", or "left out" of what is no photograph (`error` says why); `notes`: how many hints there were, and what was given
+    up or assumed; `sha256`: of the photograph's file; `model`: six letters of the model's digest and six of its settings'.
     """
 
     file: str
@@ -131,9 +131,10 @@ class Manifest:
         now = identity(result.input), result.sha256
         if result.status == "skipped" and made is not None and (identity(Path(made.file)), made.sha256) == now:
             return
+        notes = (*(() if result.hints is None else (f"{result.hints} color hints",)), *result.notes)
         self._add(Row(
             str(result.input), output, result.width, result.height, result.glare_share, result.confidence, result.seconds,
-            result.status, _one_line(result.error or ""), _one_line("; ".join((*result.notes, *looks))), result.sha256,
+            result.status, _one_line(result.error or ""), _one_line("; ".join((*notes, *looks))), result.sha256,
             self.model,
         ))
 

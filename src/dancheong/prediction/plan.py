@@ -16,6 +16,7 @@ from dancheong.params import ParamError, Params
 from dancheong.prediction.beside import results_among, why_not_beside
 from dancheong.prediction.colored_versions import match_versions
 from dancheong.prediction.credentials import Signing
+from dancheong.prediction.hints import find_hints
 from dancheong.prediction.looks import frames_around, look_names
 from dancheong.prediction.names import lasting_names, names_beside, page_name, result_names
 from dancheong.prediction.result import FileResult
@@ -42,6 +43,7 @@ class FolderOptions:
         mask_dir: each photograph's mask of light reflection is written here, 8-bit PNG of the same stem: 0 is untouched.
         drawn_masks: folder of masks drawn by hand, PNG of the same (subfolder and) stem. The detector looks for light
             reflection in all other photographs.
+        hints: folder of color hints (`dancheong.prediction.hints`), CSV or PNG of the same (subfolder and) stem.
         sheet_path: a contact sheet of the first photographs is written here.
         shard: (i, n): only the i-th of n parts, 1 <= i <= n.
         progress: called with each result as it is done, how many are done and how many there are.
@@ -64,7 +66,7 @@ class FolderOptions:
         lasting_names: names of results do not depend on other photographs (`lasting_name`), because more may come.
         ours: (photograph, result) -> whether that result of an earlier state of the photograph may be replaced.
 
-    `confidence_dir`, `manifest`, `workers` and `cluster` are for coloring alone.
+    `confidence_dir`, `hints`, `manifest`, `workers` and `cluster` are for coloring alone.
     """
 
     overwrite: bool = False
@@ -89,11 +91,12 @@ class FolderOptions:
     only: Collection[Path] | None = None
     lasting_names: bool = False
     ours: Callable[[Path, Path], bool] | None = None
+    hints: Path | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph, the files its results go to, and the mask that a person has drawn for it.
+    """A photograph, the files its results go to, and the mask and the hints that a person has made for it.
 
     `mask` and `confidence` are None where none is wanted; `color`: the colored version that it takes its color from.
     `refusal`: why the photograph must not be done; empty where it may. `page`: of a document of several, from 0. `looks`: files
@@ -110,6 +113,7 @@ class Job:
     page: int = 0
     looks: tuple[Path, ...] = ()
     frames: tuple[Path, ...] = ()
+    hints: Path | None = None
 
     @property
     def results(self) -> list[Path]:
@@ -141,7 +145,9 @@ def plan_folder(
     _check_folders(out_dir, options)
     if options.sign is not None:
         options.sign.check()
-    folders = (out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir, options.colors)
+    folders = (
+        out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir, options.colors, options.hints
+    )
     photos, left_out = find_photos(inputs, [folder for folder in folders if folder is not None])
     if out_dir is None:
         results = results_among(photos)
@@ -149,7 +155,14 @@ def plan_folder(
         left_out += [LeftOut(path, "dancheong has colored it; -o DIR colors it all the same") for path in results]
     drawn_masks: Mapping[Path, Path] = {}
     if options.drawn_masks is not None:
-        drawn_masks = _drawn_masks(options.drawn_masks, photos, masks_unused, options.tell)
+        masks = find_masks(options.drawn_masks)
+        if masks_unused:
+            options.tell(f"drawn masks are not used: {masks_unused}")
+        else:
+            drawn_masks = _matched("drawn masks", masks, options.drawn_masks, photos, options.tell)
+    hints: Mapping[Path, Path] = {}
+    if options.hints is not None:
+        hints = _matched("hints", find_hints(options.hints), options.hints, photos, options.tell)
     versions, unmatched = ({}, {}) if options.colors is None else match_versions(options.colors, photos, options.tell)
     refusals = unmatched | {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
     # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
@@ -167,7 +180,7 @@ def plan_folder(
         Job(
             photo, outputs.get(photo, photo if out_dir is None else out_dir / relative),
             _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
-            drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""),
+            drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""), hints=hints.get(photo),
         )
         for photo, relative in photos.items()
     ]
@@ -306,20 +319,18 @@ def why_coloring_uses_no_mask(params: Params) -> str:
     return why_masks_unused(params, "predict")
 
 
-def _drawn_masks(folder: Path, photos: Mapping[Path, Path], unused: str, tell: Tell) -> dict[Path, Path]:
-    """The drawn mask of each photograph that has one; those that belong to no photograph are named by `tell`."""
-    masks = find_masks(folder)
-    if unused:
-        tell(f"drawn masks are not used: {unused}")
-        return {}
+def _matched(
+    what: str, files: Mapping[str, Path], folder: Path, photos: Mapping[Path, Path], tell: Tell
+) -> dict[Path, Path]:
+    """The file of `find_masks` or `find_hints` for each photograph; those that belong to no photograph are named by `tell`."""
     matched = {
-        photo: mask for photo, relative in photos.items() if (mask := mask_of(masks, relative.as_posix())) is not None
+        photo: file for photo, relative in photos.items() if (file := mask_of(files, relative.as_posix())) is not None
     }
-    unmatched = sorted(set(masks.values()) - set(matched.values()))
+    unmatched = sorted(set(files.values()) - set(matched.values()))
     if unmatched:
         names = ", ".join(path.relative_to(folder).as_posix() for path in unmatched[:_NAMES_SHOWN])
         more = ", ..." if unmatched[_NAMES_SHOWN:] else ""
-        tell(f"drawn masks without a photograph of the same stem: {len(unmatched)} ({names}{more})")
+        tell(f"{what} without a photograph of the same stem: {len(unmatched)} ({names}{more})")
     return matched
 
 
@@ -334,7 +345,7 @@ def _checked(job: Job, originals: set[Identity]) -> Job:
 def _check_folders(out_dir: Path | None, options: FolderOptions) -> None:
     if options.suffix is not None and options.suffix.lower() not in WRITABLE_SUFFIXES:
         raise ParamError(f"suffix {options.suffix!r} came; one of {', '.join(sorted(WRITABLE_SUFFIXES))} was expected")
-    taken = {folder.resolve() for folder in (out_dir, options.drawn_masks) if folder is not None}
+    taken = {folder.resolve() for folder in (out_dir, options.drawn_masks, options.hints) if folder is not None}
     for name, folder in (("masks", options.mask_dir), ("maps of confidence", options.confidence_dir)):
         if folder is None:
             continue

@@ -27,10 +27,12 @@ from dancheong.imaging.strip import stripped
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError, Params
 from dancheong.prediction.colored_versions import Misfit, fitted_chroma
-from dancheong.prediction.colorizer import Colorizer, Predicted
+from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.credentials import Recipe, sign
-from dancheong.prediction.full_resolution import color_from_chroma, strip_rows
+from dancheong.prediction.full_resolution import Predicted, color_from_chroma, strip_rows
+from dancheong.prediction.hint_spread import Canvas, refuse_repainting
+from dancheong.prediction.hints import read_hints
 from dancheong.prediction.looks import REACH_FRAMES, likelihoods, look, steadied
 from dancheong.prediction.memory import (
     CHROMA_BYTES,
@@ -101,12 +103,12 @@ class Processor:
         drawn = None if job.drawn_mask is None else fingerprint(job.drawn_mask)
         sign = self.options.sign
         signer = None if sign is None else sign.digest()
-        color = None if job.color is None else _fingerprint(job.color)
+        color, hints = (None if file is None else _fingerprint(file) for file in (job.color, job.hints))
         more = {
             **self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page, "color": color,
-            "frames": [frame.name for frame in job.frames],
+            "hints": hints, "frames": [frame.name for frame in job.frames],
         }
-        return Provenance(self.model, settings_digest(self.params, **more), self.source_type, sha256, color)
+        return Provenance(self.model, settings_digest(self.params, **more), self.source_type, sha256, color, hints)
 
 
 def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
@@ -116,9 +118,11 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         upscaler: for SR_SCALE above 1; None: the one that comes with the program.
 
     Raises:
-        ParamError: an upscaler that does not give SR_SCALE.
+        ParamError: an upscaler that does not give SR_SCALE, or hints for a model that repaints.
     """
     params, scale = model.params, int(model.params.sr_scale)
+    if options.hints is not None:
+        refuse_repainting(params)
     upscaler = upscaler_for(scale, upscaler, model.threads)
 
     @lru_cache(maxsize=4 * REACH_FRAMES)
@@ -151,6 +155,10 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         if job.confidence is not None:
             confidence_hw = confidence_map(model, input_hwc, predicted)
             figures["confidence"] = float(confidence_hw.mean(dtype=np.float64)) / 255
+        if job.hints is not None:
+            hints = read_hints(job.hints, size_hw)
+            figures["hints"] = len(hints)
+            predicted = Canvas.of(input_hwc, predicted, params).hinted(hints)
         looks = tuple(
             partial(finished, input_hwc, look(predicted, number), resources) for number in range(2, 2 + len(job.looks))
         )

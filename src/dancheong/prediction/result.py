@@ -18,6 +18,7 @@ class FileResult:
         glare_share, clip_share: shares of the picture; None where the detector did not look.
         abstained: the detector found so much light reflection that it left the picture alone.
         confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
+        hints: colors that a person gave; None without a file of them.
         notes: what reading and writing gave up or assumed, in words, such as the pages after the first.
         sha256: of the photograph's file; empty where it could not be read.
         color: the colored version whose color was taken.
@@ -38,6 +39,7 @@ class FileResult:
     clip_share: float | None = None
     abstained: bool = False
     confidence: float | None = None
+    hints: int | None = None
     notes: tuple[str, ...] = ()
     sha256: str = ""
     color: Path | None = None
@@ -51,7 +53,7 @@ class FileResult:
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
         record |= {"looks": [{"output": str(path), "likelihood": likelihood} for path, likelihood in self.looks]}
         record |= {"page": self.page + 1 if self.page else ""}
-        optional = ("error", "mask", "confidence", "notes", "sha256", "page", "color", "misfit", "looks")
+        optional = ("error", "mask", "confidence", "hints", "notes", "sha256", "page", "color", "misfit", "looks")
         return {name: value for name, value in record.items() if value not in (None, (), [], "") or name not in optional}
 
 

@@ -1,0 +1,242 @@
+"""Color hints: what a person knows of a photograph's colors, in Python, in a table (CSV) or painted on a picture (PNG).
+
+A hint is a place and the color that is there. Only the color's a* and b* are used, because the lightness is the photograph's.
+One hint without a place may give the mean color of the whole photograph.
+"""
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.data.photographs import by_stem
+from dancheong.imaging.color import rgb_to_lab
+from dancheong.imaging.resize import scaled_size
+from dancheong.params import ParamError
+
+FloatArray = NDArray[np.float32]
+
+SUFFIXES = (".csv", ".png")
+MAX_HINTS = 1000
+# Of the longer side: finer strokes of one color are one hint for each cell.
+_CELLS, _MAX_PAINTED = (48, 24, 12), 256
+_PAINTED_ALPHA = 128
+_COLORS = Path(__file__).with_name("dancheong_colors.csv")
+_EXPECTED = "a name of docs/hints.md or of CSS, #8A4C44, or a* and b* as two numbers was expected"
+
+
+@dataclass(frozen=True, eq=False)
+class Hints:
+    """Colors at places of one photograph.
+
+    Attributes:
+        places: (n, 2) x and y in shares of width and height.
+        colors: (n, 2) a* and b* at these places.
+        cast: mean a* and b* of the whole photograph, where it is known.
+    """
+
+    places: FloatArray
+    colors: FloatArray
+    cast: FloatArray | None = None
+
+    def __len__(self) -> int:
+        """Hints, the mean color among them."""
+        return len(self.places) + (self.cast is not None)
+
+
+def read_hints(path: Path, size_hw: tuple[int, int]) -> Hints:
+    """The hints in a table or a painted picture, for a photograph of (height, width).
+
+    A table has the columns x, y and color. x and y are pixels from the upper left corner, or shares of width and height
+    where none of them is above 1. A row without x and y gives the mean color of the photograph. A picture is transparent
+    where nothing is known; it may be of any size, in the photograph's proportions.
+
+    Raises:
+        ParamError: what cannot be read, or a place or color that cannot be: names file and row.
+    """
+    try:
+        return _read_table(path, size_hw) if path.suffix.lower() == ".csv" else _read_painted(path, size_hw)
+    except (OSError, UnicodeDecodeError, csv.Error, SyntaxError) as error:  # SyntaxError: what Pillow says of damage
+        raise ParamError(f"{path}: these hints cannot be read ({error}); a CSV in UTF-8 or a PNG was expected") from error
+
+
+def as_hints(given: Any, size_hw: tuple[int, int]) -> Hints:
+    """Hints of what Python code gives: `Hints`, a path, or (x, y, color) for each place, x and y as in `read_hints`."""
+    if isinstance(given, Hints):
+        return given
+    if isinstance(given, str | Path):
+        return read_hints(Path(given), size_hw)
+    return _hints([(f"hint {number}", *row) for number, row in enumerate(given, 1)], size_hw)
+
+
+def find_hints(folder: Path) -> dict[str, Path]:
+    """The hint files of a folder and its subfolders, by the name that `dancheong.data.photographs.mask_of` looks up.
+
+    Raises:
+        ParamError: no such folder, no hints in it, or two files for one photograph.
+    """
+    if not folder.is_dir():
+        raise ParamError(f"there is no folder {folder} of hints; give a folder with a NAME.csv or NAME.png for each photograph")
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    found = by_stem(files, folder)
+    if not found:
+        raise ParamError(f"no hints are in {folder}: NAME.csv or NAME.png was expected for a photograph NAME")
+    if len(found) < len(files):
+        twice = next(file for file in files if file not in found.values())
+        raise ParamError(f"{twice}: another file holds hints for the same photograph; leave one of them")
+    return found
+
+
+def parse_color(color: Any) -> tuple[float, float]:
+    """a* and b* of a color.
+
+    Args:
+        color: a name of dancheong (Korean or romanized) or of CSS, ``#8A4C44``, or a* and b* as ``14.5 -3``; in Python also
+            (a*, b*), or (red, green, blue) of 8 bits.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if not isinstance(color, str):
+        color = " ".join(map(str, color)) if len(color) == 2 else "rgb({}, {}, {})".format(*map(int, color))
+    text = color.strip().lower()
+    numbers = text.split()
+    if len(numbers) == 2 and "(" not in text:
+        a, b = map(float, numbers)
+        if not max(abs(a), abs(b)) <= 128:
+            raise ValueError(f"a* and b* of {text} lie beyond 128")
+        return a, b
+    from PIL import ImageColor  # few predictions need it
+
+    known = named_colors()
+    rgb = ImageColor.getrgb(known.get(text.removesuffix("색"), text))[:3]
+    if max(rgb) > 255:
+        raise ValueError(f"{text} lies beyond 8 bits")
+    _, a, b = map(float, rgb_to_lab(np.array([[rgb]], np.uint8))[0, 0])
+    return a, b
+
+
+@cache
+def named_colors() -> Mapping[str, str]:
+    """The pigments of dancheong, Korean and romanized: #RRGGBB (`dancheong_colors.csv` names the sources)."""
+    with _COLORS.open(encoding="utf-8", newline="") as file:
+        return {name: row["hex"] for row in csv.DictReader(file) for name in (row["name"], row["english"])}
+
+
+def _read_table(path: Path, size_hw: tuple[int, int]) -> Hints:
+    text = path.read_text(encoding="utf-8-sig")
+    head = text.partition("\n")[0]
+    separator = next((sign for sign in ";\t" if sign in head), ",")
+    rows = csv.reader(text.splitlines(), delimiter=separator)
+    names = [name.strip().lower() for name in next(rows, [])]
+    if missing := [name for name in ("x", "y", "color") if name not in names]:
+        raise ParamError(f"{path}: no column {missing[0]!r}; the first line names the columns x, y and color")
+    wanted = [names.index(name) for name in ("x", "y", "color")]
+    given: list[Sequence[Any]] = []
+    for row in rows:
+        if any(cell.strip() for cell in row):
+            cells = [row[index].strip() if index < len(row) else "" for index in wanted]
+            given.append((f"{path}, line {rows.line_num}", *cells))
+    return _hints(given, size_hw)
+
+
+def _hints(rows: Iterable[Sequence[Any]], size_hw: tuple[int, int]) -> Hints:
+    """Of (where it stands, x, y, color)."""
+    places: list[tuple[str, float, float]] = []
+    colors: list[tuple[float, float]] = []
+    cast = None
+    for where, *cells in rows:
+        if len(cells) != 3:
+            raise ParamError(f"{where}: {len(cells)} values came; x, y and a color were expected")
+        x, y, color = cells
+        ab = _color(color, where)
+        if x in ("", None) and y in ("", None):
+            if cast is not None:
+                raise ParamError(f"{where}: a second mean color of the photograph; leave one, or give x and y")
+            cast = np.array(ab, np.float32)
+            continue
+        places.append((where, _number(x, "x", where), _number(y, "y", where)))
+        colors.append(ab)
+    if len(places) > MAX_HINTS:
+        raise ParamError(f"{places[0][0]}: {len(places)} hints came, at most {MAX_HINTS} are taken: leave some out")
+    return Hints(_shares(places, size_hw), np.array(colors, np.float32).reshape(-1, 2), cast)
+
+
+def _color(color: Any, where: str) -> tuple[float, float]:
+    try:
+        return parse_color(color)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ParamError(f"{where}: the color {color!r} came; {_EXPECTED}") from error
+
+
+def _number(value: Any, name: str, where: str) -> float:
+    try:
+        number = float(value)
+    except (ValueError, TypeError) as error:
+        raise ParamError(f"{where}: {name} is {value!r}; a number was expected") from error
+    if not math.isfinite(number):
+        raise ParamError(f"{where}: {name} is {value!r}; a number was expected")
+    return number
+
+
+def _shares(places: Sequence[tuple[str, float, float]], size_hw: tuple[int, int]) -> FloatArray:
+    """x and y as shares. A pixel's own place is its middle."""
+    height, width = size_hw
+    is_share = all(max(x, y) <= 1 for _, x, y in places)
+    if is_share and len(places) and all(x in (0, 1) and y in (0, 1) for _, x, y in places):
+        raise ParamError(f"{places[0][0]}: all x and y are 0 or 1, in pixels or in shares? Shares such as 0.01 tell")
+    for where, x, y in places:
+        if not is_share and max(x, y) <= 1 and not (x.is_integer() and y.is_integer()):
+            raise ParamError(f"{where}: ({x:g}, {y:g}) is a share, other places are in pixels: give all of them alike")
+        if min(x, y) < 0 or (not is_share and (x > width - 0.5 or y > height - 0.5)):
+            raise ParamError(f"{where}: ({x:g}, {y:g}) lies outside the photograph of {width} x {height} px")
+    shares = [(x, y) if is_share else ((x + 0.5) / width, (y + 0.5) / height) for _, x, y in places]
+    return np.array(shares, np.float32).reshape(-1, 2)
+
+
+def _read_painted(path: Path, size_hw: tuple[int, int]) -> Hints:
+    from PIL import Image
+
+    try:
+        picture = Image.open(path, formats=["PNG"])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ParamError(f"{path}: this picture is too large; paint on a smaller copy of the photograph") from error
+    with picture:
+        if not picture.has_transparency_data:
+            raise ParamError(f"{path}: nothing in it is transparent; paint colors where they are known, on an empty layer")
+        rgba_hwc = np.asarray(picture.convert("RGBA"))
+    height, width = size_hw
+    fitting = scaled_size(height, width, rgba_hwc.shape[1] / width)[0]
+    if abs(rgba_hwc.shape[0] - fitting) > 0.01 * fitting + 1:
+        raise ParamError(
+            f"{path}: it has {rgba_hwc.shape[1]} x {rgba_hwc.shape[0]} px, the photograph {width} x {height} px: paint on the "
+            "photograph itself, or keep its proportions"
+        )
+    painted = rgba_hwc[..., 3] >= _PAINTED_ALPHA
+    rows, columns = np.nonzero(painted)
+    if not len(rows):
+        return _hints([], size_hw)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(painted.astype(np.uint8))
+    strokes, rgb = labels[rows, columns], rgba_hwc[rows, columns, :3]
+    # Cells are counted from the corner of a stroke, so that a dot is one hint wherever it lies.
+    within = (np.stack([columns, rows], axis=1) - boxes[strokes, :2]) / max(painted.shape)
+    for cells in _CELLS:
+        # Colors that touch in one cell stay apart.
+        keys = np.concatenate([strokes[:, None], within * cells, rgb >> 5], axis=1).astype(np.int64)
+        _, groups = np.unique(keys, axis=0, return_inverse=True)
+        if groups.max() < _MAX_PAINTED:
+            break
+    shares = np.stack([(columns + 0.5) / painted.shape[1], (rows + 0.5) / painted.shape[0]], axis=1)
+    lab = rgb_to_lab(rgb[None])[0, :, 1:]
+    groups = groups.ravel()
+    values = np.concatenate([shares, lab], axis=1)
+    sums = np.stack([np.bincount(groups, column) for column in values.T], axis=1)
+    means = (sums / np.bincount(groups)[:, None]).astype(np.float32)
+    return Hints(means[:, :2], means[:, 2:])

@@ -1,0 +1,153 @@
+"""Color hints: read from what a person writes or paints, right where they are, without effect elsewhere."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from dancheong.artifact import write_artifact
+from dancheong.imaging.color import gray_of, rgb_to_lab
+from dancheong.imaging.files import read_photo, read_provenance, write_photo
+from dancheong.params import ParamError
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.hints import named_colors, parse_color, read_hints
+from dancheong.prediction.manifest import read_manifests
+from dancheong.scenes import scene
+
+RED, BLUE = (140, 90, 80), (90, 110, 150)
+PLACES = ((300, 60, RED), (40, 220, BLUE))
+
+
+@pytest.fixture(scope="module")
+def colorize():
+    return Colorizer.open(threads=1, GLARE_MODE="off")
+
+
+@pytest.fixture(scope="module")
+def gray():
+    return gray_of(scene(3, 384, 256))
+
+
+@pytest.fixture(scope="module")
+def session(colorize, gray):
+    return colorize.session(gray)
+
+
+def chroma_at(rgb, x, y):
+    return rgb_to_lab(rgb)[y, x, 1:]
+
+
+def test_a_hints_place_gets_its_color_and_places_unlike_it_keep_theirs(session):
+    before = session([])
+    after = session(PLACES)
+    for x, y, color in PLACES:
+        wanted = np.array(parse_color(color))
+        missing = [np.linalg.norm(chroma_at(rgb, x, y) - wanted) for rgb in (before, after)]
+        assert missing[1] < 0.3 * missing[0]
+    one = session(PLACES[:1])
+    change = np.abs(one.astype(int) - before).max(axis=2)
+    # A part of it may be a cast of the whole photograph.
+    assert change[-40:, :40].mean() < 0.3 * change[50:70, 290:310].mean()
+
+
+def test_without_hints_nothing_changes(colorize, session, gray):
+    # Chroma that went to the canvas first is rounded once more.
+    assert np.abs(session([]).astype(int) - colorize(gray)).max() <= 2
+    np.testing.assert_array_equal(colorize(gray, hints=PLACES), session(PLACES))
+
+
+def test_a_preview_is_the_picture_made_small(session):
+    small = session.preview(PLACES, longer_px=96)
+    assert small.shape == (64, 96, 3)
+    full = rgb_to_lab(np.asarray(Image.fromarray(session(PLACES)).resize((96, 64), Image.Resampling.BOX)))
+    assert np.abs(full - rgb_to_lab(small))[..., 1:].mean() < 2
+
+
+def test_the_mean_color_of_the_photograph(session):
+    after = rgb_to_lab(session([(None, None, "4 -9")]))[..., 1:]
+    # Colors that sRGB does not have lose some of it.
+    assert np.abs(after.mean(axis=(0, 1)) - (4, -9)).max() < 2
+
+
+def write_csv(path, rows, head=("x", "y", "color")):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+    return path
+
+
+def test_a_table_in_pixels_one_in_shares_and_a_painted_picture_agree(tmp_path):
+    size_hw = (400, 600)
+    pixels = write_csv(tmp_path / "a.csv", [(150, 100, "#782820"), (450, 300, "삼청")])
+    shares = write_csv(tmp_path / "b.csv", [(0.25, 0.25, "120 0"), (0.75, 0.75, "samcheong")])
+    painted = Image.new("RGBA", (300, 200))
+    draw = ImageDraw.Draw(painted)
+    draw.ellipse((73, 48, 77, 52), fill="#782820")
+    draw.rectangle((223, 148, 227, 152), fill=named_colors()["삼청"])
+    painted.save(tmp_path / "c.png")
+    table, other, drawn = (read_hints(path, size_hw) for path in (pixels, shares, tmp_path / "c.png"))
+    np.testing.assert_allclose(table.places, other.places, atol=0.002)
+    np.testing.assert_allclose(table.colors[1], other.colors[1])
+    assert other.colors[0].tolist() == [120, 0]
+    order = np.argsort(drawn.places[:, 0])
+    np.testing.assert_allclose(drawn.places[order], table.places, atol=0.004)
+    np.testing.assert_allclose(drawn.colors[order], table.colors, atol=0.01)
+
+
+@pytest.mark.parametrize(("rows", "words"), [
+    ([(700, 10, "red")], ["line 2", "700", "outside", "600 x 400"]),
+    ([(10, 10, "red"), (10, -1, "red")], ["line 3", "outside"]),
+    ([(10, 10, "reddish")], ["line 2", "reddish", "name"]),
+    ([(10, "left", "red")], ["line 2", "y", "left"]),
+    ([("", "", "red"), ("", "", "blue")], ["line 3", "mean"]),
+    ([(0, 1, "red")], ["pixels or in shares"]),
+    ([(412, 233, "red"), (0.81, 0.12, "red")], ["line 3", "share", "alike"]),
+])
+def test_what_cannot_be_is_told_with_its_row(tmp_path, rows, words):
+    path = write_csv(tmp_path / "a.csv", rows)
+    with pytest.raises(ParamError) as error:
+        read_hints(path, (400, 600))
+    assert all(word in str(error.value) for word in (str(path), *words))
+
+
+def test_pictures_that_are_no_hints_are_told(tmp_path):
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "opaque.png")
+    Image.new("RGBA", (20, 20)).save(tmp_path / "square.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name, word in (("opaque", "transparent"), ("square", "proportions"), ("broken", "cannot be read")):
+        with pytest.raises(ParamError, match=word):
+            read_hints(tmp_path / f"{name}.png", (400, 600))
+
+
+def test_a_model_that_repaints_takes_none(tmp_path, new_artifact, gray):
+    write_artifact(tmp_path / "rgb.h5", new_artifact(color_space="RGB"))
+    with pytest.raises(ParamError, match="COLOR_SPACE=LAB"):
+        Colorizer.open(tmp_path / "rgb.h5")(gray, hints=PLACES)
+
+
+def test_a_folder_takes_hints_by_stem_and_records_them(colorize, gray, tmp_path):
+    photos, hints = tmp_path / "photos", tmp_path / "hints"
+    hints.mkdir()
+    photos.mkdir()
+    for name in ("하나", "둘", "셋"):
+        write_photo(photos / f"{name}.png", gray)
+    write_csv(hints / "하나.csv", [(x, y, "#" + bytes(color).hex()) for x, y, color in PLACES])
+    write_csv(hints / "셋.csv", [(9999, 0, "red")])
+    write_csv(hints / "넷.csv", [])
+    told = []
+    options = FolderOptions(hints=hints, tell=told.append, manifest=tmp_path / "out" / "manifest.csv")
+    results = {result.input.stem: result for result in predict_files(colorize, [photos], tmp_path / "out", options)}
+    assert [text for text in told if "넷.csv" in text]
+    assert (results["하나"].hints, results["둘"].hints) == (2, None)
+    assert "outside" in (results["셋"].error or "")
+    np.testing.assert_array_equal(read_photo(results["둘"].output).pixels, colorize(gray))
+    np.testing.assert_array_equal(read_photo(results["하나"].output).pixels, colorize(gray, hints=PLACES))
+    assert read_provenance(results["하나"].output).hints
+    assert read_provenance(results["둘"].output).hints is None
+    notes = {row.output: row.notes for row in read_manifests([tmp_path / "out" / "manifest.csv"])}
+    assert notes["하나.png"] == "2 color hints"
+    # Other hints make another result, which is not taken for this one.
+    write_csv(hints / "하나.csv", [])
+    again = predict_files(colorize, [photos], tmp_path / "out", options)
+    assert [result.status for result in again if result.input.stem == "하나"] == ["failed"]
