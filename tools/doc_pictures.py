@@ -24,6 +24,12 @@ from dancheong.scenes import scene
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 Pixels = NDArray[Any]
 SCENE, GLARE_SCENE = 900_006, 900_003
+# Of china.jpg: roofs, columns, sky, lake and trees, by eye.
+HINTS = [
+    (192, 78, "#a9693f"), (205, 176, "#9a5f36"), (205, 272, "#a9693f"), (262, 380, "#a9693f"), (187, 207, "#7a3632"),
+    (205, 150, "#6a302f"), (187, 312, "#7a3632"), (330, 60, "#c9dcec"), (500, 250, "#b3bfc9"), (380, 350, "#6f7248"),
+    (600, 240, "#5d6b45"), (22, 220, "#7b8350"), (560, 330, "#6a7048"), (118, 118, "#6f8a80"),
+]
 _INK, _SOFT, _DOWN, _UP, _SKIP = "#23211e", "#67625a", "#2b6f55", "#2c54a0", "#b2402a"
 
 
@@ -45,6 +51,16 @@ def way(model: Path) -> None:
     blocks = [np.kron(one, np.ones((6, 6, 1), np.uint8)) for one in (as_rgb(small), said)]
     write("way.jpg", [gray, *blocks], ["photograph", f"the network's view ({colorize.params.resol} px)", "predicted a*, b*"])
     write("result.jpg", [gray, colorize(gray), truth], ["gray", "colored", "truth"])
+
+
+def palace() -> None:
+    """A photograph that a package carries: gray, colored at once, colored with what a person would say of it, truth."""
+    from sklearn.datasets import load_sample_image
+
+    truth = np.ascontiguousarray(load_sample_image("china.jpg"))
+    gray, colorize = gray_of(truth), Colorizer.open()
+    hinted = colorize(gray, hints=HINTS)
+    write("china.jpg", [gray, colorize(gray), hinted, truth], ["gray", "at once", "with 14 hints", "truth"])
 
 
 def glare() -> None:
@@ -106,5 +122,6 @@ def _text(x: float, y: float, words: str, color: str) -> str:
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     way(Path(sys.argv[1]))
+    palace()
     glare()
     unet(Params())
