@@ -24,7 +24,10 @@ _ANOTHER_LOG = "it is the log of another training: choose another --log-dir, or 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a running training is, at one of its log intervals. `message`: advice for the person who watches."""
+    """How far a running training is, at one of its log intervals.
+
+    `message`: advice for the person who watches. `validated`: how many photographs it is validated with.
+    """
 
     images_seen: int
     images_total: int
@@ -32,6 +35,7 @@ class Progress:
     images_per_second: float
     losses: dict[str, float]
     message: str = ""
+    validated: int = 0
 
 
 @dataclass(frozen=True)
