@@ -58,17 +58,13 @@ def _fetched(source: str, sha256: str | None) -> Iterator[Path]:
             yield _download(source, Path(folder) / HUB_FILE)
     elif "://" in source:
         raise ParamError(f"{source}: https://, hf:// or a folder was expected")
+    elif (place := Path(source)).exists():
+        found = sorted(place.glob("*.h5")) if place.is_dir() else [place]
+        if len(found) != 1:
+            raise ParamError(f"{place}: {len(found)} model files are there; name one of them: {', '.join(map(str, found[:5]))}")
+        yield found[0]
     else:
-        yield _in_folder(Path(source))
-
-
-def _in_folder(place: Path) -> Path:
-    if not place.exists():
         raise DancheongError(f"{place}: no such file or folder")
-    found = sorted(place.glob("*.h5")) if place.is_dir() else [place]
-    if len(found) != 1:
-        raise ParamError(f"{place}: {len(found)} model files are there; name one of them: {', '.join(map(str, found[:5]))}")
-    return found[0]
 
 
 def _download(address: str, target: Path) -> Path:
@@ -136,28 +132,27 @@ def hub_place(place: str) -> tuple[str, str, str | None]:
 
 def _from_hub(place: str) -> Path:
     repository, file, revision = hub_place(place)
-    hub = _hub()
-    try:
+    with _hub(place, "fetched") as hub:
         return Path(hub.hf_hub_download(repository, file, revision=revision))
-    except Exception as error:  # the library's errors have no common kind
-        raise DancheongError(f"{HUB}{place}: could not be fetched ({str(error).splitlines()[0]})") from error
 
 
 def _to_hub(model: Path, place: str, card: str) -> list[str]:
     repository, file, revision = hub_place(place)
-    api = _hub().HfApi()
-    try:
-        api.create_repo(repository, exist_ok=True)
+    with _hub(place, "written") as hub:
+        hub.create_repo(repository, exist_ok=True)
         for content, name in ((model, file), ((_HUB_HEAD + card).encode(), "README.md")):
-            api.upload_file(path_or_fileobj=content, path_in_repo=name, repo_id=repository, revision=revision)
-    except Exception as error:  # as above
-        raise DancheongError(f"{HUB}{place}: could not be written ({str(error).splitlines()[0]})") from error
+            hub.upload_file(path_or_fileobj=content, path_in_repo=name, repo_id=repository, revision=revision)
     return [f"{HUB}{repository}/{name}" for name in (file, "README.md")]
 
 
-def _hub() -> Any:
+@contextmanager
+def _hub(place: str, done: str) -> Iterator[Any]:
+    """The library for a place that could not be `done` where it fails."""
     try:
         import huggingface_hub
     except ModuleNotFoundError as error:
         raise ExtraMissing(f"{HUB} needs huggingface_hub, which is not installed: pip install 'dancheong[hub]'") from error
-    return huggingface_hub
+    try:
+        yield huggingface_hub
+    except Exception as error:  # the library's errors have no common kind
+        raise DancheongError(f"{HUB}{place}: could not be {done} ({str(error).splitlines()[0]})") from error

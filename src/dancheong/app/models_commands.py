@@ -28,13 +28,17 @@ def list_(
     quiet: options.Quiet = False,
 ) -> None:
     """List the networks that come along: size, what each learned from, its scores, and the digest that manifests name."""
+    from dancheong.artifact import ArtifactError, read_artifact
     from dancheong.prediction.shipped import facts_of, shipped_models
+    from dancheong.report.card import model_card
 
-    found = [{"name": model.name, "file": str(model.path), "bytes": model.path.stat().st_size, **model.facts}
-             for model in shipped_models()]
+    cards = [(model.name, model.path, model.card) for model in shipped_models()]
     for path in [path for folder in folders or [] for path in sorted(folder.rglob("*.h5"))]:
-        if text := _card_of(path, quiet):
-            found.append({"name": path.stem, "file": str(path), "bytes": path.stat().st_size, **facts_of(text)})
+        try:
+            cards.append((path.stem, path, model_card(path.stem, read_artifact(path))))
+        except ArtifactError as error:
+            say(f"left out: {error}", quiet)
+    found = [{"name": name, "file": str(path), "bytes": path.stat().st_size, **facts_of(text)} for name, path, text in cards]
     lines = [
         line for model in found
         for line in (f"{model['name']}: {model['bytes']:,} bytes",
@@ -103,15 +107,3 @@ def push(
     digest, written = run(model, target, overwrite)
     record = {"model": str(model), "target": target, "sha256": digest, "written": written}
     emit(record, as_json, [f"written: {one}" for one in written] + [f"sha256 {digest} (models pull --sha256 checks it)"])
-
-
-def _card_of(path: Path, quiet: bool) -> str:
-    """The card of a file in a folder; empty, and told, where it is no model file."""
-    from dancheong.artifact import ArtifactError, read_artifact
-    from dancheong.report.card import model_card
-
-    try:
-        return model_card(path.stem, read_artifact(path))
-    except ArtifactError as error:
-        say(f"left out: {error}", quiet)
-        return ""

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from dancheong.imaging.color import float01, gray_of
 from dancheong.imaging.resize import resize
 
-HASH_BITS = 64
 MAX_BITS = 14
 MIN_CORRELATION = 0.4
 _SIDE_PX = 32

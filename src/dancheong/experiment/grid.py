@@ -155,7 +155,9 @@ class _Grid:
                         slot = min(set(range(jobs)) - {slot for _, _, slot in running.values()})
                         device = str(slot % devices) if devices else None
                         process = spawn.Process(target=execute_apart, args=(run, max(1, cores() // jobs), device, stop, theirs))
-                        process.start()
+                        # A Ctrl-C in the terminal, which reaches it too, must not end it before it knows what to do then.
+                        with signals_handled(signal.SIG_IGN, ("SIGINT",)):
+                            process.start()
                         theirs.close()
                         running[ours] = run, process, slot
                     ready = wait(list(running), _POLL_SECONDS)
@@ -169,6 +171,9 @@ class _Grid:
                     self.outcome.stopped = True
                 if self.outcome.stopped:
                     stop.set()
+                    for run, process, _ in running.values():
+                        if run.key not in self._shares:  # it has nothing to save yet, and would not ask for long
+                            process.kill()
         finally:
             for _, process, _ in running.values():
                 process.kill()
@@ -179,7 +184,7 @@ class _Grid:
             said = connection.recv()
         except (EOFError, OSError):
             process.join()
-            said = (
+            said = None if self.outcome.stopped else (
                 f"its process ended with code {process.exitcode}, perhaps for lack of memory: use fewer --jobs; "
                 "the same command goes on"
             )

@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -173,11 +174,7 @@ def _with_statistics(
     table.check_weights(weights)
     if statistics == "stored" or params.norm != "batch":
         return params, table, weights
-    values = table.to_json()
-    for row in values["rows"]:
-        if row.get("norm") == "batch":
-            row["norm"] = "instance"
-    rows = tuple(Row(**{**row, "inputs": tuple(row["inputs"])}) for row in values["rows"])
+    rows = tuple(replace(row, norm="instance") if row.norm == "batch" else row for row in table.rows)
     kept = {name: array for name, array in weights.items() if ".running_" not in name}
     return params.model_copy(update={"norm": "instance"}), Table(table.c_in, rows), kept
 

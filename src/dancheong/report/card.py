@@ -1,7 +1,5 @@
 """The card of a model: what it learned from, its scores, its settings, its limits; made of what the model file says."""
 
-from pathlib import Path
-
 from dancheong.artifact import Artifact
 from dancheong.params import Params
 from dancheong.params.schema import format_value
@@ -58,8 +56,3 @@ def _learned_from(artifact: Artifact) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def write_card(path: Path, name: str, artifact: Artifact) -> None:
-    """Write the card of a model."""
-    path.write_text(model_card(name, artifact), encoding="utf-8", newline="\n")

@@ -10,7 +10,9 @@ STOP = ("SIGINT", "SIGTERM")
 
 
 @contextmanager
-def signals_handled(handler: Callable[[int, Any], Any], names: tuple[str, ...] = STOP) -> Iterator[None]:
+def signals_handled(
+    handler: Callable[[int, Any], Any] | signal.Handlers, names: tuple[str, ...] = STOP
+) -> Iterator[None]:
     """Let `handler` (number, frame) answer signals in the block; afterwards they are answered as before.
 
     Changes nothing in a thread other than the main one, where Python sets no handlers. A name that the system does not

@@ -213,7 +213,10 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
                     _save(trainer, session)
                 rate = (trainer.images_seen - images_before) / max(trainer.seconds - seconds_before, 1e-9)
                 shown = {**losses, **trainer.val}
-                progress = Progress(trainer.images_seen, trainer.images_total, trainer.seconds, rate, shown, message)
+                validated = len(trainer.val_cache or ())
+                progress = Progress(
+                    trainer.images_seen, trainer.images_total, trainer.seconds, rate, shown, message, validated,
+                )
                 stop = stop or trainer.agreed(session.progress(progress))
 
             # After the last step there is nothing to stop.

@@ -12,7 +12,7 @@ from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.photographs import UnusablePhoto
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ExtraMissing, Params, Resolved
-from dancheong.report.card import CARD, write_card
+from dancheong.report.card import CARD, model_card
 from dancheong.report.training_page import LOSSES, PAGE, TrainingState, preview_times, read_losses, write_training_page
 from dancheong.system.outputs import check_folder, check_free, check_name, claimed
 from dancheong.training.checkpoint import ResumeError, checkpoint_path
@@ -24,7 +24,10 @@ _ANOTHER_LOG = "it is the log of another training: choose another --log-dir, or 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a running training is, at one of its log intervals. `message`: advice for the person who watches."""
+    """How far a running training is, at one of its log intervals.
+
+    `message`: advice for the person who watches. `validated`: how many photographs it is validated with.
+    """
 
     images_seen: int
     images_total: int
@@ -32,6 +35,7 @@ class Progress:
     images_per_second: float
     losses: dict[str, float]
     message: str = ""
+    validated: int = 0
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,7 @@ class TrainingSession:
     def write_card(self, model: Path, artifact: Artifact) -> None:
         """Write the card of the model file, from which `dancheong models push` takes what it tells others."""
         if self._writes:
-            write_card(self.log_dir / CARD, model.stem, artifact)
+            (self.log_dir / CARD).write_text(model_card(model.stem, artifact), encoding="utf-8", newline="\n")
 
     def finish(self, images_seen: int, stopped: bool, refusals: Sequence[UnusablePhoto]) -> Path:
         """Write the page of a training that has ended, or was stopped."""

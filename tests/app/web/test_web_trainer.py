@@ -8,7 +8,7 @@ import pytest
 from dancheong.app.web import trainer as module
 from dancheong.app.web.problems import Refused
 from dancheong.app.web.trainer import Order, Trainer, model_path
-from dancheong.app.web.training_photos import allowed_folders, hold_out, look_at
+from dancheong.app.web.training_photos import allowed_folders, look_at
 from dancheong.artifact import read_artifact
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import read_photo, write_photo
@@ -72,15 +72,17 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
 
 def test_photographs_that_are_held_out_are_validated_with_and_not_trained_on(tmp_path):
     write_scenes(tmp_path / "photos" / "train", 12, 1, 60, 44)
-    photos, split = tmp_path / "photos" / "train", tmp_path / "state" / "split"
+    photos = tmp_path / "photos" / "train"
     order = Order(name="m", photos=photos, held_out=0.25, model=tmp_path / "m.h5", params=Params(**TINY, epochs=1))
     with Trainer(tmp_path / "state") as trainer:
         trainer.start(order)
         wait(trainer, "done")
         assert trainer.status.validated == 3
         assert any("val_delta_e_2000" in entry for entry in trainer.history())
-    assert [len(list(folder.iterdir())) for folder in (split / "train", split / "val", photos)] == [9, 3, 12]
-    assert read_artifact(tmp_path / "m.h5").origins["val_images"] == "20 previews in the run"
+    assert len(list(photos.iterdir())) == 12
+    artifact = read_artifact(tmp_path / "m.h5")
+    assert (artifact.data["held_out"], artifact.data["photographs"]) == (3, 9)
+    assert artifact.origins["val_images"] == "20 previews in the run"
 
 
 def test_there_is_nothing_to_go_on_with(tmp_path):
@@ -133,26 +135,6 @@ def test_pairs_are_recognized(tmp_path):
     assert (look_at(tmp_path / "two").pairing, look_at(tmp_path / "two").images) == ("folders", 4)
     assert (look_at(tmp_path / "wide").pairing, look_at(tmp_path / "wide").direction) == ("side_by_side", "BtoA")
     assert look_at(tmp_path / "split").has_validation
-
-
-def test_pairs_of_folders_are_held_out_together(tmp_path):
-    for path in write_scenes(tmp_path / "s", 10, 1, 60, 44):
-        for folder, pixels in (("color", read_photo(path).pixels), ("gray", gray_of(read_photo(path).pixels))):
-            (tmp_path / "p" / folder).mkdir(parents=True, exist_ok=True)
-            write_photo(tmp_path / "p" / folder / path.name, pixels)
-    assert hold_out(tmp_path / "p", tmp_path / "held", 0.3, "folders") == 3
-    names = {folder: sorted(one.name for one in (tmp_path / "held" / "val" / folder).iterdir()) for folder in ("gray", "color")}
-    assert names["gray"] == names["color"]
-    assert len(list((tmp_path / "held" / "train" / "gray").iterdir())) == 7
-
-
-def test_pictures_of_one_view_stay_together(tmp_path):
-    for path in write_scenes(tmp_path / "p", 6, 1, 60, 44):
-        write_photo(path.with_name(f"{path.stem}_again.jpg"), read_photo(path).pixels)
-    hold_out(tmp_path / "p", tmp_path / "held", 0.4, "derive")
-    stems = [{one.stem.removesuffix("_again") for one in (tmp_path / "held" / part).iterdir()} for part in ("train", "val")]
-    assert stems[1]
-    assert not stems[0] & stems[1]
 
 
 def test_only_the_folders_that_were_offered_may_be_trained_on(tmp_path):

@@ -288,6 +288,6 @@ def _ordered(services: Services, order: TrainingOrder) -> Order:
     train, validation = split_of(photos)
     held_out = 0.0 if validation is not None or len(list_photos(train)) < 10 else order.validation
     return Order(
-        name=model.stem, photos=train, validation=validation, held_out=held_out, pairing=pairing, model=model,
+        name=model.stem, photos=train, validation=validation, held_out=held_out, model=model,
         params=resolved.params, origins={name: origin for name, origin in resolved.origins.items() if origin != "default"},
     )

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from dancheong.app.web.problems import Problem, Refused, problem_of
-from dancheong.app.web.training_photos import Pairing, hold_out
 from dancheong.imaging.files import list_photos
 from dancheong.params import Params
 from dancheong.report.training_page import find_previews, read_losses
@@ -37,7 +36,6 @@ class Order(BaseModel):
     photos: Path
     validation: Path | None = None
     held_out: float = 0.0
-    pairing: Pairing = "derive"
     model: Path
     params: Params
     origins: dict[str, str] = {}
@@ -131,17 +129,10 @@ class Trainer:
 
     def _run(self, order: Order, resume: bool) -> None:
         try:
-            if order.held_out:
-                split = self.folder / "split"
-                count = hold_out(order.photos, split, order.held_out, order.pairing)
-                found = {"photos": split / "train", "validation": split / "val" if count else None}
-                order = order.model_copy(update={"held_out": 0.0, **found})
-                self._keep(order)
-            if order.validation is not None:
-                self._tell(validated=len(list_photos(order.validation)) // (2 if order.pairing == "folders" else 1))
             params, origins = _with_previews(order)
             result = train(
-                order.photos, order.model, params, val=order.validation, resume=resume, watch=self._watch, origins=origins
+                order.photos, order.model, params, val=order.held_out or order.validation, resume=resume,
+                watch=self._watch, origins=origins,
             )
             self._keep(order.model_copy(update={"is_done": not result.stopped}))
             refusals = [f"{refusal.file.name}: {refusal.reason}" for refusal in result.refusals]
@@ -160,7 +151,7 @@ class Trainer:
         left = (progress.images_total - progress.images_seen) / rate if is_known and rate > 0 else None
         self._tell(
             images_seen=progress.images_seen, images_total=progress.images_total, images_per_second=rate, seconds_left=left,
-            advice=progress.message or self.status.advice,
+            validated=progress.validated, advice=progress.message or self.status.advice,
         )
         return self._stop.is_set()
 
@@ -178,7 +169,7 @@ def _with_previews(order: Order) -> tuple[Params, dict[str, str]]:
     """VAL_IMAGES such that there are some PREVIEWS in the run, where nobody has said how often; and all origins."""
     params, origins = order.params, dict(order.origins)
     if "val_images" not in origins:
-        images = params.epochs * len(list_photos(order.photos))
+        images = int(params.epochs * len(list_photos(order.photos)) * (1 - order.held_out))
         params = params.model_copy(update={"val_images": max(images // PREVIEWS, 4 * params.batch_size)})
         origins["val_images"] = f"{PREVIEWS} previews in the run"
     return params, {name: origins.get(name, "default") for name, _ in params}

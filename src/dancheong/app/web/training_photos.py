@@ -1,16 +1,10 @@
-"""The photographs of a training from the page: how they are paired, and which are held out to validate with."""
+"""The photographs of a training from the page, and how they are paired."""
 
-import shutil
-from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel
 
-from dancheong.app.web.visits import link
-from dancheong.data.near_duplicates import Likeness, find_alike, likeness
 from dancheong.data.photographs import has_color
 from dancheong.imaging.files import PhotoError, list_photos, read_size, read_small
 
@@ -70,45 +64,6 @@ def _direction(photo: Path) -> Literal["AtoB", "BtoA"]:
         return "AtoB"
     half = pixels.shape[1] // 2
     return "BtoA" if has_color(pixels[:, :half]) and not has_color(pixels[:, half:]) else "AtoB"
-
-
-def hold_out(photos: Path, target: Path, share: float, pairing: Pairing) -> int:
-    """Put about `share` of the photographs into `target / "val"` and the others into `target / "train"`, as links.
-
-    Pictures of one view, and gray and color of one, stay together. Returns how many were held out.
-    """
-    pairs: dict[Path, list[Path]] = {}
-    for place in (file.relative_to(photos) for file in list_photos(photos)):
-        name = Path(*place.parts[1:] or place.parts).with_suffix("") if pairing == "folders" else place
-        pairs.setdefault(name, []).append(place)
-    views = _views({name: photos / places[0] for name, places in pairs.items()})
-    np.random.default_rng(0).shuffle(views)
-    held: list[Path] = []
-    for view in views:
-        if len(held) + len(view) <= share * len(pairs):
-            held += view
-    shutil.rmtree(target, ignore_errors=True)
-    for name, places in pairs.items():
-        for place in places:
-            linked = target / ("val" if name in held else "train") / place
-            linked.parent.mkdir(parents=True, exist_ok=True)
-            link(photos / place, linked)
-    return len(held)
-
-
-def _views(files: Mapping[Path, Path]) -> list[list[Path]]:
-    """The names of the files, those that show the same view in one list."""
-    looks: dict[Path, Likeness] = {}
-    for name, file in files.items():
-        with suppress(PhotoError):
-            looks[name] = likeness(read_small(file, 256)[0])
-    names = list(looks)
-    views = {name: [name] for name in names}
-    for match in find_alike(list(looks.values())):
-        view = views[names[match.other]]
-        view.append(names[match.index])
-        views[names[match.index]] = view
-    return [view for name, view in views.items() if view[0] == name]
 
 
 def allowed_folders(roots: tuple[Path, ...]) -> dict[str, Path]:
