@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dancheong.artifact import write_artifact
+from dancheong.data.photographs import NoPhotographs
 from dancheong.evaluation.evaluate import evaluate
 from dancheong.evaluation.pages import comparison
 from dancheong.imaging.color import as_rgb
@@ -131,3 +132,9 @@ def test_names_of_every_kind_and_what_cannot_be_reached(tmp_path, new_artifact):
     assert len(rows) == len(names)
     assert not any(row.startswith(("=", "+", "-", "@")) for row in rows)
     assert "cut%FF.png" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_photographs_of_which_none_has_color_are_refused_in_words(tmp_path):
+    write_photo(tmp_path / "gray.png", as_rgb(np.arange(3600, dtype=np.uint16).reshape(60, 60)))
+    with pytest.raises(NoPhotographs, match="it has no color"):
+        evaluate(Gray(), tmp_path)

@@ -264,3 +264,8 @@ def test_a_colorizer_works_in_a_spawned_process_and_in_threads(model):
         assert all(np.array_equal(*both) for both in zip(here, pool.map(colorize, photos), strict=True))
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert all(np.array_equal(*both) for both in zip(here, pool.map(colorize, photos), strict=True))
+
+
+def test_a_picture_of_pillow_keeps_its_16_bits(colorize):
+    gray_hw = np.linspace(0, 65535, 2500).astype(np.uint16).reshape(50, 50)
+    np.testing.assert_array_equal(colorize(Image.fromarray(gray_hw)), colorize(gray_hw))

@@ -120,6 +120,8 @@ def evaluate(
     refusals = [refusal for refusal in refusals if refusal.kind != "corrupt"]
     with nullcontext() if scores_file is None else claimed(scores_file):
         rows = _evaluate_all(colorizer, list(zip(pairs, pictures, strict=True)), refusals, failures, watch)
+        if not rows and not failures:
+            raise nothing_left(refusals, Path(photos))
         if scores_file is not None:
             write_csv(scores_file, rows)
     return Evaluation(

@@ -209,6 +209,8 @@ def as_pixels(photo: Any) -> Pixels:
             return read_photo(path).pixels
     kind = type(photo).__module__.partition(".")[0]
     if kind == "PIL":
+        if photo.mode.startswith("I;16"):  # convert("RGB") would keep 8 of its 16 bits
+            return np.asarray(photo)
         return np.asarray(photo if photo.mode in ("L", "RGB") else photo.convert("RGB"))
     if kind == "torch":
         photo = photo.detach().cpu().numpy()
