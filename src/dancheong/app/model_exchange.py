@@ -60,6 +60,8 @@ def _fetched(source: str, sha256: str | None) -> Iterator[Path]:
         raise ParamError(f"{source}: https://, hf:// or a folder was expected")
     elif (place := Path(source)).exists():
         found = sorted(place.glob("*.h5")) if place.is_dir() else [place]
+        if not found:
+            raise ParamError(f"{place}: a folder with a model file (.h5) was expected, and none is there")
         if len(found) != 1:
             raise ParamError(f"{place}: {len(found)} model files are there; name one of them: {', '.join(map(str, found[:5]))}")
         yield found[0]

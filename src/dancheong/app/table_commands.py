@@ -86,7 +86,7 @@ def check(table: TableLocation, as_json: options.Json = False, quiet: options.Qu
         resolve(rows, category)
     never = [row.where for row in rows if not row.use or row.name.lower() in REMOVED]
     notes = [f"never count, as USE_YN is N or the parameter is gone: {', '.join(never)}"] if never else []
-    notes += [f"{note}; without it they count for nothing" for note in unused_notes(rows)]
+    notes += unused_notes(rows)
     result = {"rows": len(rows), "categories": categories, "valid": True, "never_count": never}
     emit(result, as_json, [*notes, f"{redact_password(table)}: {len(rows)} rows, categories {', '.join(categories)}: valid"])
 

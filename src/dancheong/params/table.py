@@ -199,7 +199,7 @@ def unused_notes(rows: Sequence[TableRow], category: str | None = None) -> list[
         return []
     names = ", ".join(others)
     use = f"--category {names} uses them" if len(others) == 1 else "--category NAME uses those of one"
-    return [f"the table's rows of {names} ({sum(others.values())}) count for nothing here: {use}"]
+    return [f"the table's rows of {names} ({sum(others.values())}) count for nothing: {use}"]
 
 
 def _used_rows(rows: Sequence[TableRow] | None, category: str) -> list[TableRow]:

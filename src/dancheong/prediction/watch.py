@@ -40,6 +40,7 @@ class _Known:
     since: float
     tries: int = 0
     results: dict[Path, Stamp | None] = field(default_factory=dict)  # as this watch has written them
+    untold: Sequence[FileResult] = ()  # failed, and to be tried once more
 
 
 @dataclass
@@ -86,6 +87,7 @@ class FolderWatch:
         known = self.known[photo]
         has_failed = any(result.status == "failed" for result in results)
         known.tries = known.tries + 1 if has_failed else _ALL_TRIES
+        known.untold = () if known.tries >= _ALL_TRIES else results
         known.results |= {result.output: stamp_of(result.output) for result in results if result.status != "failed"}
         return known.tries >= _ALL_TRIES
 
@@ -141,3 +143,6 @@ def watch_folders(
                         yield from mine
             else:
                 time.sleep(LOOK_SECONDS)
+        # What would have been tried once more has failed.
+        for known in watch.known.values():
+            yield from known.untold
