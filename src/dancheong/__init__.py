@@ -7,14 +7,20 @@ if TYPE_CHECKING:
     from dancheong.evaluation.evaluate import evaluate
     from dancheong.params import Params
     from dancheong.prediction.colorizer import Colorizer
+    from dancheong.prediction.folder import predict_files
+    from dancheong.prediction.plan import FolderOptions
+    from dancheong.system.errors import DancheongError
     from dancheong.training.loop import train
 
 __version__ = "0.1.0"
-__all__ = ["Colorizer", "Params", "evaluate", "train"]
+__all__ = ["Colorizer", "DancheongError", "FolderOptions", "Params", "evaluate", "predict_files", "train"]
 
 _HOMES = {
+    "DancheongError": "dancheong.system.errors",
+    "FolderOptions": "dancheong.prediction.plan",
     "Params": "dancheong.params",
     "Colorizer": "dancheong.prediction.colorizer",
+    "predict_files": "dancheong.prediction.folder",
     "train": "dancheong.training.loop",
     "evaluate": "dancheong.evaluation.evaluate",
 }

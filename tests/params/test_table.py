@@ -193,3 +193,5 @@ def test_choices_from_a_column_of_real_numbers():
 
 def test_python_takes_the_names_of_the_table():
     assert Params(RESOL=64, Vivid=1.2) == Params(resol=64, vivid=1.2)
+    with pytest.raises(ParamError, match=r"(?s)RESOL = 'abc'.*whole number.*RESOLL \(did you mean RESOL\?\)"):
+        Params(RESOL="abc", RESOLL=64)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from dancheong.imaging.tiling import map_strips
+from dancheong.system.errors import ParamError
 
 Array = NDArray[Any]
 Float32 = NDArray[np.float32]
@@ -39,12 +40,12 @@ def check_photo(pixels: Array, what: str = "a photograph") -> None:
     """Check what a caller from outside hands in; the functions behind a public entry trust it.
 
     Raises:
-        ValueError: `pixels` are not (h, w) gray or (h, w, 3) RGB of uint8 or uint16, or empty.
+        ParamError: `pixels` are not (h, w) gray or (h, w, 3) RGB of uint8 or uint16, or empty.
     """
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"{what} must be uint8 or uint16, not {pixels.dtype}: round it with imaging.color.to_pixels first")
+        raise ParamError(f"{what} must be uint8 or uint16, not {pixels.dtype}: of [0, 255] give photo.round().astype('uint8')")
     if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-        raise ValueError(f"{what} must be (h, w) gray or (h, w, 3) RGB and not empty, not of shape {pixels.shape}")
+        raise ParamError(f"{what} must be (h, w) gray or (h, w, 3) RGB and not empty, not of shape {pixels.shape}")
 
 
 def srgb_to_linear(srgb: Array) -> Float32:

@@ -27,6 +27,7 @@ from dancheong.imaging.metadata import Metadata
 from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
 from dancheong.imaging.vips import as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
+from dancheong.system.errors import DancheongError
 from dancheong.system.whole_file import whole_file
 
 # What libtiff says of numbers that are damaged, in words that others keep for a lack of memory.
@@ -40,7 +41,7 @@ _CREDENTIALS_HEAD = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 _SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
 
 
-class PhotoError(ValueError):
+class PhotoError(DancheongError, ValueError):
     """A photograph that cannot be read or written; names the file (`path`) and what is wrong (`reason`)."""
 
     def __init__(self, path: Path, reason: str) -> None:

@@ -19,7 +19,9 @@ from dancheong.system.errors import ParamError
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     # The best that was found without knowledge from outside.
-    "scratch": {"encoder": "unet", "epochs": 80, "lr": 5e-4, "lr_decay_start": 0.95, "beta1": 0.5, "ema": 0.9995},
+    "scratch": {
+        "encoder": "unet", "loss": "color", "epochs": 80, "lr": 5e-4, "lr_decay_start": 0.95, "beta1": 0.5, "ema": 0.9995,
+    },
     # Isola et al. 2017 as the source paper used it, with its filter on the training images: the usual public recipe of the
     # filter, each coded channel for itself without border handling, then stretched to the full range.
     "paper": {
@@ -40,6 +42,17 @@ class Params(AllRows):
     """Effective parameters: immutable, validated, complete. Make them with `Params.load` or `dancheong.params.resolve`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        """Of rows by their names, in upper or lower case.
+
+        Raises:
+            ParamError: a line for each row that cannot be used.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ParamError("\n".join(_in_words(one) for one in error.errors())) from error
 
     @model_validator(mode="before")
     @classmethod
@@ -216,17 +229,24 @@ def _doubled(rows: Iterable[TableRow]) -> list[str]:
 
 def _problem(name: str, value: Any) -> str:
     """What is wrong with one row by itself; empty if nothing is."""
+    try:
+        Params(**{name: value})
+    except ParamError as error:
+        return str(error)
+    return ""
+
+
+def _in_words(error: Any) -> str:
+    """What pydantic has found wrong with one row."""
+    name = str(error["loc"][0]).lower()
     if name in REMOVED:
         return f"{name.upper()} is no parameter any more: {REMOVED[name]}; leave it out"
     if name not in ROWS:
         return f"unknown parameter {name.upper()}{nearest(name, ROWS)}"
-    try:
-        Params(**{name: value})
-    except ValidationError as error:
-        own = [one["msg"].removeprefix("Value error, ") for one in error.errors() if one["type"] == "value_error"]
-        expected = f"{'one of ' if ROWS[name].choices else ''}{ROWS[name].range_text} was expected"
-        return f"{name.upper()} = {value!r}: {own[0] if own else expected}"
-    return ""
+    expected = f"{'one of ' if ROWS[name].choices else ''}{ROWS[name].range_text} was expected"
+    if error["type"] == "value_error":
+        expected = error["msg"].removeprefix("Value error, ")
+    return f"{name.upper()} = {error['input']!r}: {expected}"
 
 
 def complete_rows(preset: str = "default", category: str = COMMON) -> list[TableRow]:

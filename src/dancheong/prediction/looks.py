@@ -3,7 +3,7 @@
 A look adds a cast to the network's chroma: more yellow, more blue, more red, more green. The cast is strongest where the
 network has decided on a color, because there the hue is in doubt; what it takes for gray changes half as much. Casts of one
 strength everywhere, casts that follow the network's spread, and casts that were learned were further from the truth, or no
-nearer (docs/log.md). The likelihoods are the shares of 401 photographs to which each look was the nearest.
+nearer (docs/log.md). The likelihoods are the shares of 134 photographs to which each look was the nearest.
 """
 
 import re

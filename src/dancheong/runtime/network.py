@@ -114,7 +114,7 @@ def export_safetensors(artifact: Artifact, path: str | Path) -> float:
     try:
         from safetensors.numpy import load, save
     except ModuleNotFoundError as error:
-        raise ExtraMissing("an export to safetensors needs it: pip install 'dancheong[train]'") from error
+        raise ExtraMissing("an export to safetensors needs the package safetensors: pip install 'dancheong[train]'") from error
     metadata = {
         "software": "dancheong", "model_digest": artifact.digest, "architecture": json.dumps(artifact.architecture.to_json()),
         "params": artifact.params.model_dump_json(),
