@@ -144,7 +144,7 @@ def test_of_a_table_only_what_prediction_may_change_is_taken(command, trained, t
     said = command("predict", *words, "-o", tmp_path / "out", "--json").stdout
     assert [one["glare_share"] for one in said["files"]] == [None, None]
     assert command("evaluate", *words, "--json").stdout["images"] == 2
-    assert "RESOL" in command("predict", *words, "--set", "RESOL=64", "-o", tmp_path / "out", code=2).stderr
+    assert "NGF" in command("predict", *words, "--set", "NGF=64", "-o", tmp_path / "out", code=2).stderr
     with pytest.raises(ParamError, match="--params"):
         options.at_prediction(None, "GOGUNG", None)
 

@@ -157,8 +157,12 @@ def test_killed_and_run_twice_at_once_a_training_ends_as_if_it_had_been_alone(ph
     wider = [*(word for word in words if "NGF" not in word), "--set=NGF=3", "--resume"]
     other = subprocess.run(wider, capture_output=True, text=True, check=False)
     assert (other.returncode, "NGF changed" in other.stderr) == (1, True)
+    losses = next(tmp_path.glob("m_log/losses.jsonl"))
+    before = losses.stat().st_size
     third = subprocess.Popen([*words, "--resume"], stderr=subprocess.PIPE, text=True)
-    time.sleep(8)
+    while losses.stat().st_size <= before:
+        assert third.poll() is None
+        time.sleep(0.1)
     third.send_signal(signal.SIGINT)
     assert "stopped" not in third.communicate()[1]
     assert third.returncode == 130

@@ -259,4 +259,4 @@ def test_kept_as_large_as_crops_need_and_not_larger(scale):
             assert min(shape) == 70
         else:
             assert min(shape) == min(min(height, width), int(np.ceil(64 * np.sqrt(4 / 3 / scale))))
-    assert min(cached_shape(1000, 1500, params, "predict")) == (128 if scale <= 0.25 else 64)  # a network that knows scales
+    assert min(cached_shape(1000, 1500, params, "predict")) == (96 if scale <= 0.25 else 64)  # a network that knows scales

@@ -42,7 +42,7 @@ def test_repeating_the_gray_is_right_about_gray_pictures_and_changes_with_the_ta
     for file in (tmp_path / "color").iterdir():
         gray = gray_of(read_photo(file).pixels)
         write_photo(tmp_path / "gray" / file.name, np.dstack([gray] * 3))
-    base = Params(resol=32)
+    base = Params(resol=32, predict_resol=32)
     untreated, paper = (arm_params(base, BY_NAME[name], 0) for name in ("B", "C"))
     assert repeat_the_gray(tmp_path / "gray", untreated)["rgb"] == pytest.approx(0, abs=0.005)
     plain, filtered = (repeat_the_gray(tmp_path / "color", params) for params in (untreated, paper))

@@ -31,7 +31,8 @@ def test_memory_grows_with_what_takes_it():
     assert needed_gb(ImageSpec(4000, 3000, True, False)) > small
     assert needed_gb(resol=1024) > small + 0.3
     assert needed_gb(resol=1024, ngf=64) > needed_gb(resol=1024) + 0.1
-    assert needed_gb(resol=1024, ngf=64, encoder="unet") > needed_gb(resol=1024, ngf=64) + 0.2
+    at_1024 = {"resol": 1024, "predict_resol": 1024, "ngf": 64}
+    assert needed_gb(**at_1024, encoder="unet") > needed_gb(**at_1024) + 0.2
     assert needed_gb(tile_px=3000) > small + 1
 
 

@@ -7,7 +7,6 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit
-from dancheong.params import parse_settings
 from dancheong.system.outputs import check_free, check_name
 
 
@@ -37,6 +36,7 @@ def import_model(
     """
     check_name(output, ".h5", "a model file")
     check_free([output], overwrite)
+    from dancheong.params import parse_settings
     from dancheong.runtime.peers import import_model as run
 
     artifact = run(file, output, statistics, dict(parse_settings(settings or [])))
