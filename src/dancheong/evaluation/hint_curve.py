@@ -84,7 +84,10 @@ class _Person:
         height, width = self._size_hw
         places = np.zeros((0, 2), np.float32)
         for _ in range(count):
-            seen = cv2.GaussianBlur(self._errors(places), (0, 0), _NEIGHBORHOOD * max(height, width))
+            near_px = _NEIGHBORHOOD * max(height, width)
+            seen = cv2.GaussianBlur(self._errors(places), (0, 0), near_px)
+            for column, row in places * (width, height):  # nobody says the same twice
+                cv2.circle(seen, (int(column), int(row)), round(near_px), 0.0, -1)
             row, column = np.unravel_index(np.argmax(seen), seen.shape)
             place = np.array([[(column + 0.5) / width, (row + 0.5) / height]], np.float32)
             places = np.concatenate([places, place])
