@@ -247,7 +247,7 @@ def test_a_damaged_byte_gives_a_photograph_or_a_photo_error(
 def test_pixels_and_names_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match=r"cannot write \.bmp; end it in .*\.png"):
         write_photo(tmp_path / "photo.bmp", noise((4, 4)))
-    with pytest.raises(ValueError, match="to_pixels"):
+    with pytest.raises(ValueError, match="astype"):
         write_photo(tmp_path / "photo.png", np.zeros((4, 4), np.float32))
     with pytest.raises(ValueError, match=r"\(h, w, 3\)"):
         write_photo(tmp_path / "photo.png", noise((4, 4, 4)))
