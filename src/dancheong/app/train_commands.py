@@ -64,6 +64,7 @@ def train(
     """
     resolved, _ = options.effective(table, category, settings, preset, quiet)
     from dancheong.data.hold_out import share_of
+    from dancheong.system.outputs import check_name
     from dancheong.training.engine import is_first_process, require_extra
     from dancheong.training.loop import check_training
     from dancheong.training.loop import train as run
@@ -72,6 +73,7 @@ def train(
     require_extra()
     check_training(resolved.params)
     share_of(val)
+    check_name(output, ".h5", "a model file")
     say_if_nothing_to_resume(output, resume, quiet)
     counts: dict[str, int] | None = None
     remarks: list[Remark] = []

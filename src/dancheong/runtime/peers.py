@@ -34,6 +34,8 @@ def import_model(
     """
     try:
         is_keras = file.suffix.lower() in (".h5", ".hdf5")
+        if not is_keras and file.suffix.lower() not in (".pth", ".pt"):
+            raise ArtifactError(f"{file}: a .pth of pytorch-CycleGAN-and-pix2pix or a Keras .h5 was expected")
         params, table, weights = (
             from_keras(*read_keras(file), statistics) if is_keras else from_pytorch(read_pth(file), statistics)
         )
