@@ -17,8 +17,13 @@ from pathlib import Path
 import numpy as np
 
 ARITHMETIC = [
-    "tests/imaging", "tests/glare", "tests/models", "tests/runtime", "tests/prediction", "tests/upscaling", "tests/evaluation",
-    "tests/experiment", "tests/data/test_batches.py", "tests/data/test_gpu_batches.py", "tests/training/test_step.py",
+    *(f"tests/imaging/test_{name}.py" for name in ("color", "metrics", "profiles", "resize", "tiling")),
+    *(f"tests/prediction/test_{name}.py" for name in ("apply_color", "colorizer", "confidence", "full_resolution")),
+    "tests/prediction/test_hints.py", "tests/prediction/test_looks.py",
+    "tests/glare", "tests/models", "tests/runtime", "tests/upscaling", "tests/evaluation", "tests/experiment/test_judge.py",
+    "tests/experiment/test_intervals.py",
+    "tests/experiment/test_table_4.py", "tests/data/test_batches.py", "tests/data/test_gpu_batches.py",
+    "tests/data/test_old_plates.py", "tests/training/test_step.py",
 ]
 # OpenBLAS takes the name of a processor, oneDNN and OpenCV those of instructions, torch a word of its own.
 WITHOUT_AVX512 = {
