@@ -6,7 +6,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from dancheong.app.web.translations import language_of, problem_text
@@ -87,8 +87,12 @@ def answer(request: Request, error: Exception) -> Response:
 
 def add_problems(app: FastAPI) -> None:
     """Answer with codes and words whatever goes wrong."""
-    for kind in (DancheongError, PhotoError, RequestValidationError, HTTPException):
+    for kind in (DancheongError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
+
+
+# How JSON writes the values of a parameter; all others are texts.
+_JSON_KINDS: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
 
 
 def check_setting(name: str, value: object) -> None:
@@ -99,10 +103,11 @@ def check_setting(name: str, value: object) -> None:
     try:
         # JSON knows numbers, texts and switches, so none stands for another as it does in a table.
         is_whole = info.kind is int and isinstance(value, float) and value.is_integer()
-        Params.model_validate({name: int(str(value).partition(".")[0]) if is_whole else value}, strict=True)
-        if (info.choices and value not in info.choices) or len(str(value)) > 200:
-            raise ValueError
-    except (ValidationError, ValueError) as error:
+        is_of_kind = is_whole or type(value) in _JSON_KINDS.get(info.kind, (str,))
+        if not (value in info.choices if info.choices else is_of_kind) or len(str(value)) > 200:
+            raise ParamError(f"{value!r} is none of the values of {name.upper()}")
+        Params(**{name: int(str(value).partition(".")[0]) if is_whole else value})
+    except ParamError as error:
         low = "" if info.low is None else f"{'> ' if info.above_low else ''}{info.low:g}"
         numbers = f"{low} … {'' if info.high is None else format(info.high, '.10g')}".strip()
         allowed = ", ".join(info.choices) or ("Y, N" if info.kind is bool else numbers)
