@@ -16,6 +16,7 @@ from dancheong.params import ParamError
 from dancheong.prediction import process_file as run
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files
+from dancheong.prediction.processors import coloring
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_no_more_files_wait_than_threads_can_take(place, monkeypatch):
     from dancheong.prediction.plan import plan_folder
 
     jobs = Jobs(plan_folder([place / "사진"], place / "out", FolderOptions()).jobs)
-    results = run.run_jobs(run.coloring(Colorizer.open(place / "m.h5", threads=1), FolderOptions()), jobs, 3)
+    results = run.run_jobs(coloring(Colorizer.open(place / "m.h5", threads=1), FolderOptions()), jobs, 3)
     first = threading.Thread(target=lambda: next(results))
     first.start()
     # The last to be taken waits in line: it is taken after the first ones have begun.

@@ -11,7 +11,7 @@ from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import ImageSpec, image_spec, read_photo, write_photo
 from dancheong.imaging.resize import resize
 from dancheong.params import ParamError, Params
-from dancheong.prediction import process_file
+from dancheong.prediction import process_file, processors
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.prediction.memory import Budget, bytes_needed, is_out_of_memory, rows_within
@@ -208,7 +208,7 @@ def test_no_more_is_in_memory_than_allowed(place, monkeypatch):
             at_work.remove(job)
 
     monkeypatch.setattr(process_file, "_process", watched)
-    monkeypatch.setattr(process_file, "bytes_needed", lambda *_: int(1.5e9))
+    monkeypatch.setattr(processors, "bytes_needed", lambda *_: int(1.5e9))
     results = predict_files(model, [place / "in"], place / "out", FolderOptions(workers=4))
     assert [result.status for result in results] == ["ok"] * 4
     assert max(most) == 1

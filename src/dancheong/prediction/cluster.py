@@ -21,7 +21,8 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.credentials import Signing
 from dancheong.prediction.memory import Budget
 from dancheong.prediction.plan import FolderOptions, Job, Tell
-from dancheong.prediction.process_file import Numbered, Processor, coloring, failure, process_file
+from dancheong.prediction.process_file import Numbered, failure, process_file
+from dancheong.prediction.processors import Processor, coloring
 from dancheong.prediction.result import FileResult
 from dancheong.prediction.shipped import COLORIZER
 

@@ -20,7 +20,8 @@ from dancheong.prediction.looks import likelihoods, refuse_without_chroma
 from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
 from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import FolderOptions, Job, Plan, plan_folder, why_coloring_uses_no_mask, why_masks_unused
-from dancheong.prediction.process_file import Numbered, coloring, enlarging, filtering, recoloring, run_jobs
+from dancheong.prediction.process_file import Numbered, run_jobs
+from dancheong.prediction.processors import coloring, enlarging, filtering, recoloring
 from dancheong.prediction.result import FileResult
 from dancheong.system.cores import cores
 from dancheong.upscaling.upscaler import Upscaler

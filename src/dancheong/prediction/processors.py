@@ -1,0 +1,263 @@
+"""What is done to one photograph in memory: coloring, filtering, color from elsewhere, enlarging."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancheong.data.photographs import looks_like_pair, split_halves
+from dancheong.glare.control import control_glare
+from dancheong.imaging.color import gray_of, lightness_of
+from dancheong.imaging.files import ImageSpec, PhotoError, image_spec, read_photo
+from dancheong.imaging.formats import READ_SUFFIXES
+from dancheong.imaging.resize import resize
+from dancheong.imaging.xmp import Provenance
+from dancheong.params import Params
+from dancheong.prediction.colored_versions import fitted_chroma
+from dancheong.prediction.colorizer import Colorizer
+from dancheong.prediction.confidence import SCALES, confidence_map
+from dancheong.prediction.full_resolution import Predicted, color_from_chroma, strip_rows
+from dancheong.prediction.hint_spread import Canvas, refuse_repainting
+from dancheong.prediction.hints import read_hints
+from dancheong.prediction.looks import REACH_FRAMES, look, steadied
+from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
+from dancheong.prediction.origin import fingerprint, settings_digest
+from dancheong.prediction.plan import FolderOptions, Job
+from dancheong.upscaling.upscaler import Upscaler, upscaler_for
+
+Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one photograph may use: `rows` of a strip at a time (0: as is quick), on `threads` threads."""
+
+    rows: int = 0
+    threads: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Processed:
+    """What is to be written, the figures of the report, and what is to be told. `mask_hw` is uint8.
+
+    `looks` are made one after the other as they are written, because each takes as much memory as the result.
+    """
+
+    result: Pixels
+    mask_hw: Pixels | None
+    figures: dict[str, Any]
+    confidence_hw: NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
+    looks: tuple[Callable[[], Pixels], ...] = ()
+
+
+@dataclass(frozen=True)
+class Processor:
+    """What is done to each photograph.
+
+    Attributes:
+        apply: (pixels as read, drawn mask, job, resources) -> what is to be written.
+        needs: rows of a strip and bytes of memory that a photograph needs; raises ParamError beyond MEMORY_GB.
+        model: digest of the model that does it; None where there is none.
+        model_name: for Content Credentials.
+        source_type: of the results, as `Provenance.source_type`.
+        more: what shapes the results beside the parameters and the options.
+    """
+
+    apply: Callable[[Pixels, Pixels | None, Job, Resources], Processed]
+    needs: Callable[[ImageSpec, Job], tuple[int, int]]
+    params: Params
+    options: FolderOptions
+    model: str | None
+    model_name: str = ""
+    source_type: str = "algorithmicallyEnhanced"
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def provenance(self, job: Job, sha256: str) -> Provenance:
+        """What the results of a photograph (`sha256`: of its file) say of themselves, and must say where they are there."""
+        drawn = None if job.drawn_mask is None else checked_fingerprint(job.drawn_mask)
+        sign = self.options.sign
+        signer = None if sign is None else sign.digest()
+        color, hints = (None if file is None else checked_fingerprint(file) for file in (job.color, job.hints))
+        more = {
+            **self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page, "color": color,
+            "hints": hints, "frames": [frame.name for frame in job.frames],
+        }
+        return Provenance(self.model, settings_digest(self.params, **more), self.source_type, sha256, color, hints)
+
+
+def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
+    """Color at full size, then enlarge by SR_SCALE. Of a side-by-side pair the input half is colored.
+
+    Args:
+        upscaler: for SR_SCALE above 1; None: the one that comes with the program.
+
+    Raises:
+        ParamError: an upscaler that does not give SR_SCALE, or hints for a model that repaints.
+    """
+    params, scale = model.params, int(model.params.sr_scale)
+    if options.hints is not None:
+        refuse_repainting(params)
+    upscaler = upscaler_for(scale, upscaler, model.threads)
+
+    @lru_cache(maxsize=4 * REACH_FRAMES)
+    def frame(photo: Path) -> Predicted | None:
+        try:
+            return model.predict(model.prepare(gray_of(read_photo(photo).pixels)).input_hwc)
+        except PhotoError:  # its own result will say why
+            return None
+
+    def finished(input_hwc: Pixels, predicted: Predicted, resources: Resources) -> Pixels:
+        rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
+        return rgb if upscaler is None else upscaler.enlarge(rgb, scale)
+
+    def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
+        photo, notes = _input_half(photo, params)
+        # Of a large photograph each copy counts, so each is freed as soon as it is used.
+        photo = photo if params.pairing == "side_by_side" else gray_of(photo)
+        prepared = model.prepare(photo, drawn_mask)
+        input_hwc, size_hw = prepared.input_hwc, photo.shape[:2]
+        was_looked_for = prepared.alpha_hw is not None
+        figures: dict[str, Any] = {
+            "glare_share": prepared.glare_share if was_looked_for else None, "abstained": prepared.abstained,
+        }
+        mask_hw = None if job.mask is None else _mask_image(prepared.alpha_hw, size_hw)
+        del photo, prepared
+        predicted = model.predict(input_hwc)
+        if job.frames:
+            predicted = steadied(predicted, filter(None, map(frame, job.frames)))
+        confidence_hw = None
+        if job.confidence is not None:
+            confidence_hw = confidence_map(model, input_hwc, predicted)
+            figures["confidence"] = float(confidence_hw.mean(dtype=np.float64)) / 255
+        if job.hints is not None:
+            hints = read_hints(job.hints, size_hw)
+            figures["hints"] = len(hints)
+            predicted = Canvas.of(input_hwc, predicted, params).hinted(hints)
+        looks = tuple(
+            partial(finished, input_hwc, look(predicted, number), resources) for number in range(2, 2 + len(job.looks))
+        )
+        rgb = finished(input_hwc, predicted, resources)
+        return Processed(rgb, mask_hw, figures, confidence_hw, notes, looks)
+
+    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+        if params.pairing == "side_by_side" and params.input_half == "yes":
+            spec = replace(spec, width_px=max(1, spec.width_px // 2))
+        network_scale = 1.0 if job.confidence is None else max(SCALES)
+        rows = rows_within(spec, params, network_scale)
+        needed = bytes_needed(spec, params, rows, network_scale)
+        if upscaler is not None:
+            needed = max(needed, upscaler.bytes_needed(replace(spec, color=True), scale))
+            check_allowed("enlarging", spec, needed, params)
+        # A look beside the result and the gray; a frame beside the photograph.
+        copies = bool(job.looks) * 4 * (1 + spec.deep) * spec.pixels * scale**2 + bool(job.frames) * needed
+        return rows, needed + copies
+
+    return Processor(
+        apply, needs, params, options, model.digest, model.opened[0].name if model.opened else "", Provenance.source_type,
+        {"upscaler": None if upscaler is None else upscaler.digest},
+    )
+
+
+def filtering(
+    params: Params, stage: Literal["train", "predict"], options: FolderOptions, watch: Callable[[Pixels, Pixels, Pixels], None]
+) -> Processor:
+    """Correct light reflection alone. `watch` is called with each photograph, its mask and its result."""
+
+    def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
+        controlled = control_glare(photo, params, stage, drawn_mask)
+        mask = controlled.mask
+        mask_hw = _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
+        watch(photo, mask_hw, controlled.pixels)
+        figures = {} if mask is None else {
+            "glare_share": mask.share, "clip_share": mask.clip_share, "abstained": mask.abstained,
+        }
+        return Processed(controlled.pixels, mask_hw, figures)
+
+    # One photograph is filtered at a time, and none is refused, so that nothing depends on the memory it needs.
+    return Processor(apply, lambda spec, job: (0, 0), params, options, None)
+
+
+def recoloring(params: Params, options: FolderOptions) -> Processor:
+    """Give each photograph the color of its colored version (`Job.color`), after light reflection is corrected."""
+
+    def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
+        assert job.color is not None  # or the job would have been refused
+        controlled = control_glare(gray_of(photo), params, "predict", drawn_mask)
+        colored = read_photo(job.color).pixels
+        chroma_hwc, fit, notes = fitted_chroma(controlled.pixels, colored, job.color)
+        mask = controlled.mask
+        mask_hw = None if job.mask is None else _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
+        del photo, colored
+        guide_hw = lightness_of(resize(controlled.pixels, chroma_hwc.shape[:2]))
+        rows = resources.rows or strip_rows(controlled.pixels.shape[1], params.tile_px)
+        rgb = color_from_chroma(chroma_hwc, guide_hw, controlled.pixels, rows, resources.threads)
+        figures = {"misfit": fit.misfit} | ({} if mask is None else {"glare_share": mask.share, "abstained": mask.abstained})
+        return Processed(rgb, mask_hw, figures, notes=notes)
+
+    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+        version = None if job.color is None else image_spec(job.color)
+        extra = CHROMA_BYTES + (0 if version is None else version.pixels * VERSION_BYTES)
+        rows = rows_within(spec, params)
+        needed = bytes_needed(spec, params, rows) + extra
+        check_allowed("coloring", spec, needed, params)
+        return rows, needed
+
+    return Processor(apply, needs, params, options, None, source_type="composite")
+
+
+def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOptions) -> Processor:
+    """Enlarge by `scale`, without coloring."""
+
+    def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
+        return Processed(upscaler.enlarge(photo, scale), None, {})
+
+    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+        needed = upscaler.bytes_needed(spec, scale)
+        check_allowed("enlarging", spec, needed, params)
+        return 0, needed
+
+    return Processor(apply, needs, params, options, upscaler.digest, more={"scale": scale})
+
+
+def checked_fingerprint(photo: Path) -> str:
+    """sha256 of a file. Raises PhotoError where it is none, or cannot be read."""
+    try:
+        if photo.is_dir():
+            raise PhotoError(photo, f"no photographs ({', '.join(sorted(READ_SUFFIXES))}) in this folder")
+        if not photo.is_file():  # a pipe would block the reader
+            raise PhotoError(photo, "not a file" if photo.exists() else "no such file")
+        return fingerprint(photo)
+    except OSError as error:
+        raise PhotoError(photo, f"the file cannot be read: {error.strerror}") from error
+
+
+def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:
+    """What a side-by-side model predicts from: a picture, or the input half of a pair (INPUT_HALF); and what to tell of it."""
+    if params.pairing != "side_by_side" or params.input_half == "no":
+        return photo, ()
+    is_twice_as_wide = photo.shape[1] == 2 * photo.shape[0]
+    is_pair = params.input_half == "yes" or looks_like_pair(photo)
+    if is_pair and (is_twice_as_wide or params.input_half == "yes"):
+        side = "left" if params.direction == "AtoB" else "right"
+        note = f"a side-by-side pair: its {side} half alone was taken (INPUT_HALF={params.input_half})"
+        return split_halves(photo, params)[0], (note,)
+    if is_pair:
+        why = "it looks like a side-by-side pair but is not twice as wide as high"
+    elif is_twice_as_wide:
+        why = "it is twice as wide as high, but no seam parts its halves"
+    else:
+        return photo, ()
+    return photo, (f"{why}: taken as one picture; INPUT_HALF=yes takes the input half alone",)
+
+
+def _mask_image(alpha_hw: NDArray[np.float32] | None, size_hw: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Alpha as 8-bit gray: 0 exactly where nothing was touched."""
+    if alpha_hw is None:
+        return np.zeros(size_hw, np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(alpha_hw * 255).astype(np.uint8)
+    return np.maximum(rounded, (alpha_hw > 0).astype(np.uint8))
