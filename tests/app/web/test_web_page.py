@@ -428,6 +428,7 @@ def test_the_mask_is_painted_undone_and_used(visit, photographs):
     page.evaluate("document.querySelector('#viewer photo-viewer').tools.mask.history.saving")
     page.click("#recolor")
     until(page, "document.querySelector('#facts').textContent.includes('mask changed by hand')")
+    until(page, "document.querySelector('.overframe img').src.includes('v=2')")
     painted = page.evaluate("""async () => {
       const image = document.querySelector('.overframe img'); await image.decode();
       const sheet = document.createElement('canvas'); sheet.width = 180; sheet.height = 120;
