@@ -255,9 +255,9 @@ class CorrectionRows(_Rows):
     fix_method: Literal["hybrid", "masked_homo", "attenuate", "inpaint_ns", "inpaint_telea", "none"] = row(
         "hybrid", "correction inside the mask (hybrid is masked_homo on gray)"
     )
-    fix_detail_sigma: float = row(2.0, "texture finer than this survives", unit="px at 512", ge=0.5, le=8)
+    fix_detail_sigma: float = row(1.25, "texture finer than this survives", unit="px at 512", ge=0.5, le=8)
     fix_grow: float = row(1.0, "the mask grows by", unit="px at 512", ge=0, le=16)
-    fix_feather: float = row(3.0, "and fades over", unit="px at 512", ge=0, le=32)
+    fix_feather: float = row(1.0, "and fades over", unit="px at 512", ge=0, le=32)
     fix_inpaint_radius: float = row(3.0, "neighborhood of the inpainting", unit="px at 512", ge=1, le=15)
     fix_strength: float = row(1.0, "share of the correction that is applied", ge=0, le=1)
     fix_illuminant: str = row("1 1 1", "color of the reflected light: three numbers above 0")
