@@ -45,7 +45,7 @@ def _joint_bilateral(plane: Light, guide: Light, radius: int, levels: int = 12, 
 
 
 def shen_2013(light: Light, limit: float = 0.3) -> Light:
-    """Shen and Zheng, Applied Optics 2013: in each group of like colors the ratio of the greatest channel to the range is one."""
+    """Shen and Zheng, Applied Optics 2013: in each group of like colors the greatest channel is in one ratio to the range."""
     least, greatest = light.min(axis=-1), light.max(axis=-1)
     span = greatest - least
     candidate = least > least.mean()

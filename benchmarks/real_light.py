@@ -1,7 +1,7 @@
 """Real light for tests of the detector: bright sources cut out of photographs where they stand before a dark ground.
 
 `find_sources(FOLDERS)` looks for small bright areas (lamps, windows, the sun, glints on water and metal) whose surroundings are
-dark, so that what is there is the source with the bloom, streaks and halo that a real lens and sensor gave it. Light adds up, so a
+dark, so that what is there is the source with the bloom, streaks and halo that a real lens and sensor gave it. Light adds, so a
 patch less its dark ground can be added to another photograph (`add_real_light`). Nothing learns from it.
 """
 
@@ -83,4 +83,4 @@ def add_real_light(pixels: NDArray[Any], seed: int, sources: Sequence[Patch]) ->
             [0, zoom, rng.uniform(0, height) - zoom * patch.shape[0] / 2],
         ])
         local += cv2.warpAffine(np.ascontiguousarray(patch), move, (width, height)) * np.float32(strength)
-    return damage(pixels, local, np.float32(0))
+    return damage(pixels, local, np.zeros_like(local))

@@ -58,7 +58,8 @@ class Graph:
 
     def phases(self, x: str, name: str) -> str:
         """1x1 from what each of four phases has, side by side, to what each of them gets; channels are (phase, feature)."""
-        weight = self.single(name, np.kron(np.eye(4), self.weights[f"{name}_weight"].T).astype(np.float16)[..., None, None])
+        matrix = np.kron(np.eye(4), self.weights[f"{name}_weight"].T).astype(np.float16)
+        weight = self.single(name, matrix[..., None, None])
         bias = self.single(f"{name}.bias", np.tile(self.weights[f"{name}_bias"], 4))
         return self.add("Conv", x, weight, bias, kernel_shape=[1, 1])
 
@@ -79,7 +80,8 @@ class Graph:
     def parts(self, x: str, counts: Sequence[int]) -> list[str]:
         """A picture's channels, split into so many each."""
         names = [f"{x}.part_{number}" for number in range(len(counts))]
-        self.nodes.append(helper.make_node("Split", [x, self.constant(f"{x}.counts", np.array(counts, np.int64))], names, axis=1))
+        sizes = self.constant(f"{x}.counts", np.array(counts, np.int64))
+        self.nodes.append(helper.make_node("Split", [x, sizes], names, axis=1))
         return names
 
 
@@ -87,8 +89,8 @@ def detector_model(weights: Mapping[str, NDArray[np.float16]]) -> ModelProto:
     """From what `dancheong.glare.learned` hands over to the probability of each pixel; see `Detector.arrays`.
 
     Nothing is done at full size, where each operation costs as much as the deeper half of the network: a pixel of ``phases``
-    (1, 4 x 3, h, w) holds the four of the planes, one of ``probability`` (1, 4, h, w) the four of the result. ``halved`` (1, 5, h, w)
-    holds their means, and the greatest and least of the first plane.
+    (1, 4 x 3, h, w) holds the four of the planes, one of ``probability`` (1, 4, h, w) the four of the result. ``halved``
+    (1, 5, h, w) holds their means, and the greatest and least of the first plane.
     """
     graph, skips = Graph(weights), []
     means, greatest, least = graph.parts("halved", (3, 1, 1))

@@ -22,7 +22,7 @@ LONGER_PX = (340, 513)
 
 
 def sources(table: Path) -> list[RGB]:
-    """Photographs of Python packages, and of a `manifest.csv` those whose license lets weights ship (tools/shipped_credits.py)."""
+    """Photographs of Python packages, and those of a `manifest.csv` whose license lets weights ship."""
     import matplotlib  # for its photograph alone
 
     folder = Path(skimage.__file__).parent / "data"

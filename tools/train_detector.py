@@ -1,7 +1,7 @@
 """Train the small network that finds glare and write `src/dancheong/glare/detector.onnx`.
 
-Everything it sees is synthetic glare (dancheong.glare.simulate) over free photographs, and collages with bright objects that are no
-glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
+Everything it sees is synthetic glare (dancheong.glare.simulate) over free photographs, and collages with bright objects that
+are no glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
 
     python tools/train_detector.py PHOTOGRAPHS/manifest.csv --out src/dancheong/glare/detector.onnx
 """
@@ -62,8 +62,8 @@ class Isotropic(nn.Module):
 class Detector(nn.Module):
     """A U-Net of isotropic convolutions at a quarter of the size, refined at half and at full size; (b, 3, h, w) to logits.
 
-    Everything is the same under flips: pooling, nearest neighbors, 1x1 projections. Most of the time of such a network goes into
-    its finest level, so that is where it has the fewest channels.
+    Everything is the same under flips: pooling, nearest neighbors, 1x1 projections. Most of the time of such a network goes
+    into its finest level, so that is where it has the fewest channels.
     """
 
     def __init__(self) -> None:
@@ -213,7 +213,7 @@ def train(inputs: NDArray[np.uint8], truth: NDArray[np.uint8], steps: int, batch
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", type=Path, help="manifest.csv of the photographs, with the columns of tools/shipped_credits.py")
+    parser.add_argument("table", type=Path, help="manifest.csv of the photographs (tools/shipped_credits.py)")
     parser.add_argument("--makes", nargs="+", default=list(MAKES), help="of glare, in equal parts")
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--pool", type=int, default=5000)

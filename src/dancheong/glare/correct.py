@@ -126,7 +126,7 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
 
 
 def _tail_share(small: _Reduced, excess: Float32) -> Float32:
-    """The most of a pixel's light that reflection may be: all inside of a glint, beyond it as much as at its nearest pixel."""
+    """The most of a pixel's light that reflection may be: all inside of a glint, beyond as much as at its nearest pixel."""
     inside = small.alpha_hw >= 1
     if inside.all() or not inside.any():
         return np.full(excess.shape, 1 - 1e-6, np.float32)
@@ -151,7 +151,7 @@ def _recolored(
 ) -> Float32:
     """Luminance by `gain`; color by subtracting light of the illuminant's color, from around the less of its own is left.
 
-    What is left after a subtraction holds the errors of what was there, `1 / gain` times as large; a clipped pixel holds no color.
+    What is left after a subtraction has the errors of what was there, `1 / gain` times as large; a clipped pixel has no color.
     """
     light = decode(pixels[damaged])
     before = luminance(light)

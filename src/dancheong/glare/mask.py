@@ -101,7 +101,7 @@ def nearest_inside(inside_hw: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.in
         inside_hw: neither empty nor full.
     """
     inside = inside_hw.view(np.uint8)
-    _, component = cv2.connectedComponents(inside, connectivity=8)
+    component = np.asarray(cv2.connectedComponents(inside, connectivity=8)[1], np.int64)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     radius_px = np.zeros(int(component.max()) + 1, np.float32)
     np.maximum.at(radius_px, component[inside_hw], depth[inside_hw])

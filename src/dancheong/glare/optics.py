@@ -1,9 +1,10 @@
 r"""Light reflection from a model of the optics, the second make beside `dancheong.glare.simulate`.
 
 What differs from the first make is where the light's shape comes from. A point source is spread by the Fraunhofer pattern of
-an aperture with blades, dust and scratches (Hullin et al. 2011; Wu et al. 2021), wider for long waves than for short ones. A clipped sensor
-blooms. Ghosts are images of the aperture, mirrored through the center, whose colors part a little. Glints come from GGX lobes
-(Walter et al. 2007) over the normals of tile rows or of wet, rough stone. A veil with a wide tail takes its light from the picture itself.
+an aperture with blades, dust and scratches (Hullin et al. 2011; Wu et al. 2021), wider for long waves than for short ones. A
+clipped sensor blooms. Ghosts are images of the aperture, mirrored through the center, whose colors part a little. Glints come
+from GGX lobes (Walter et al. 2007) over the normals of tile rows or of wet, rough stone. A veil with a wide tail takes its
+light from the picture itself.
 """
 
 from collections.abc import Callable
@@ -77,7 +78,7 @@ def _pattern(lens: int) -> Float32:
     radius, center, blades = size * rng.uniform(0.12, 0.2), size // 2, int(rng.integers(5, 10))
     angles = rng.uniform(0, 2 * np.pi) + np.arange(blades) * 2 * np.pi / blades
     corners = np.stack([np.cos(angles), np.sin(angles)], axis=-1) * radius + center
-    cv2.fillPoly(aperture, [np.int32(corners * 16)], 1.0, cv2.LINE_AA, 4)
+    cv2.fillPoly(aperture, [np.rint(corners * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
     if rng.random() < 0.4:  # wide open, the blades leave a circle
         cv2.circle(aperture, (center, center), int(radius), 1.0, -1, cv2.LINE_AA)
     for _ in range(int(rng.integers(0, 40))):
@@ -100,7 +101,7 @@ def _pattern(lens: int) -> Float32:
 
 def _zoomed(plane: Float32, factor: float) -> Float32:
     center = plane.shape[0] / 2
-    matrix = np.float32([[factor, 0, center * (1 - factor)], [0, factor, center * (1 - factor)]])
+    matrix = np.array([[factor, 0, center * (1 - factor)], [0, factor, center * (1 - factor)]], np.float32)
     return np.asarray(cv2.warpAffine(plane, matrix, plane.shape[::-1]), np.float32)
 
 
@@ -129,7 +130,7 @@ def _add_star(
 
 def _add_at(local: Float32, patch: Float32, place: tuple[float, float]) -> None:
     """Add a patch with its center at a place, as far as it lies in the picture."""
-    matrix = np.float32([[1, 0, place[1] - patch.shape[1] / 2], [0, 1, place[0] - patch.shape[0] / 2]])
+    matrix = np.array([[1, 0, place[1] - patch.shape[1] / 2], [0, 1, place[0] - patch.shape[0] / 2]], np.float32)
     local += cv2.warpAffine(patch, matrix, local.shape[1::-1]).reshape(local.shape)
 
 
@@ -156,7 +157,7 @@ def _add_ghosts(local: Float32, source: tuple[float, float], rng: np.random.Gene
             angles = turn + np.arange(blades) * 2 * np.pi / blades
             corners = np.stack([np.cos(angles), np.sin(angles)], -1) * size + middle
             disc = np.zeros((height, width), np.float32)
-            cv2.fillPoly(disc, [np.int32(np.rint(corners * 16))], 1.0, cv2.LINE_AA, 4)
+            cv2.fillPoly(disc, [np.rint(corners * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
             soft = gaussian(disc, max(0.08 * size, 0.5))
             inner = gaussian(soft, max(0.3 * size, 0.5))
             local[..., channel] += np.float32(level * tint[channel]) * soft * (1 - np.float32(rim) * inner)
@@ -175,7 +176,7 @@ def _glints(
     middle = np.array([rng.uniform(0, 1) * size[1], rng.uniform(0, 1) * size[0]])
     angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(4, 8))))
     corners = np.stack([np.cos(angles), np.sin(angles)], -1) * rng.uniform(0.1, 0.35, (len(angles), 1)) * max(size) + middle
-    cv2.fillPoly(part, [np.int32(corners)], 1.0)
+    cv2.fillPoly(part, [corners.astype(np.int32)], 1.0)
     part = gaussian(part, 0.01 * max(size))
     return np.asarray((np.float32(_log_uniform(rng, 0.5, 8)) * lobe * part)[..., None] * _tint(rng), np.float32)
 
@@ -202,7 +203,8 @@ def _stone_normals(size: tuple[int, int], rng: np.random.Generator) -> Float32:
         gaussian(rng.normal(0, 1, size).astype(np.float32), sigma) * np.float32(sigma**1.7)
         for sigma in np.array([1.0, 2.0, 4.0, 8.0]) * max(size) / 512
     )
-    slopes = np.stack(np.gradient(np.asarray(height, np.float32)), axis=-1)
+    down, right = np.gradient(np.asarray(height, np.float32))
+    slopes = np.stack([down, right], axis=-1)
     return np.asarray(slopes / slopes.std() * np.float32(rng.uniform(0.2, 0.6)), np.float32)
 
 

@@ -30,7 +30,8 @@ def add_glare(
             for light; darken them first for an experiment.
         seed: a number or a generator; the same number gives the same picture.
         kinds: what to add, of `MAKES[make]`; None draws a mixture that has at least one local kind.
-        make: ``lobes`` draws the light by the formulas of this module, ``optics`` by those of `dancheong.glare.optics`.
+        make: ``lobes`` draws the light by the formulas of this module, ``optics`` by those of `dancheong.glare.optics`,
+            ``both`` by either, as chance has it.
 
     Returns:
         The damaged picture (same shape and type) and its true mask, bool (h, w): where light other than the veil raises the
@@ -39,12 +40,14 @@ def add_glare(
     Raises:
         ValueError: an unknown kind or make.
     """
+    rng = np.random.default_rng(seed)
+    if make == "both":
+        make = str(rng.choice(list(MAKES)))
     if make not in MAKES:
-        raise ValueError(f"unknown make of glare {make!r}; {' or '.join(MAKES)} was expected")
+        raise ValueError(f"unknown make of glare {make!r}; {', '.join(MAKES)} or both was expected")
     unknown = sorted(set(kinds or ()) - set(MAKES[make]))
     if unknown:
         raise ValueError(f"unknown glare {', '.join(unknown)}; {', '.join(MAKES[make])} were expected")
-    rng = np.random.default_rng(seed)
     clean = decode(pixels)
     if make == "optics":
         chosen = optics.draw_kinds(rng) if kinds is None else frozenset(kinds)
@@ -56,17 +59,17 @@ def add_glare(
     return damage(pixels, local, veil)
 
 
-def damage(pixels: Pixels, local: Float32, veil: Float32 | np.float32) -> tuple[Pixels, NDArray[np.bool_]]:
+def damage(pixels: Pixels, local: Float32, veil: Float32) -> tuple[Pixels, NDArray[np.bool_]]:
     """Add local light (h, w, 3), which the mask shows, and a veil to a photograph; see `add_glare`."""
     clean = decode(pixels)
     as_picture = luminance if clean.ndim == 2 else np.asarray
-    glinted = clean + as_picture(local)
+    glinted = np.asarray(clean + as_picture(local), np.float32)
     before, after = (linear_to_srgb(np.clip(luminance_of(light), 0, 1)) for light in (clean, glinted))
-    damaged = np.clip(glinted + (as_picture(veil) if np.ndim(veil) else veil), 0, 1)
+    damaged = np.clip(glinted + as_picture(veil), 0, 1)
     return to_pixels(linear_to_srgb(np.asarray(damaged, np.float32)), pixels.dtype), after - before > VISIBLE_RISE
 
 
-def _drawn_light(clean: Float32, chosen: frozenset[str], rng: np.random.Generator) -> tuple[Float32, Float32 | np.float32]:
+def _drawn_light(clean: Float32, chosen: frozenset[str], rng: np.random.Generator) -> tuple[Float32, Float32]:
     scene = _Scene(clean, luminance_of(clean), rng)
     center = _sun_position(scene)
     if "lobes" in chosen:
@@ -77,8 +80,8 @@ def _drawn_light(clean: Float32, chosen: frozenset[str], rng: np.random.Generato
         _add_sun(scene, center)
     if "ghosts" in chosen:
         _add_ghosts(scene, center)
-    veil = np.repeat(_veil(scene, center)[..., None], 3, axis=2) if "veil" in chosen else np.float32(0)
-    return scene.local, veil
+    veil = _veil(scene, center)[..., None] if "veil" in chosen else np.zeros((1, 1, 1), np.float32)
+    return scene.local, np.repeat(veil, 3, axis=2)
 
 
 @dataclass(eq=False)

@@ -271,6 +271,7 @@ class CorrectionRows(_Rows):
         0.5, "photographs with less undamaged area are left out", unit="share of the picture", ge=0, le=1
     )
     aug_glare_p: float = row(0.0, "share of training inputs given synthetic glare (the target stays clean)", ge=0, le=1)
+    aug_glare_make: Literal["lobes", "optics", "both"] = row("both", "how it is drawn, there and in the experiment")
 
 
 class AllRows(CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows):
@@ -306,7 +307,7 @@ EXPERT = (
     "hf_epsilon", "hf_border", "hf_backend", "hf_max_gain", "hf_renorm", "det_core_level", "det_core_prominence",
     "det_flank_floor", "det_flank_prominence", "det_max_area", "det_min_area_px", "det_clip_level", "det_levels",
     "det_work_size", "fix_detail_sigma", "fix_inpaint_radius", "fix_illuminant", "veil_window", "veil_smooth", "veil_gate",
-    "loss_mask_weight",
+    "loss_mask_weight", "aug_glare_make",
 )
 
 # Rows of earlier versions, each with what holds instead: tables and model files that name them can still be read.
