@@ -116,7 +116,7 @@ def _add_star(
 ) -> None:
     """A source of some width, spread by the pattern; what a pixel cannot hold blooms into its neighbors."""
     longer = max(local.shape[:2])
-    reach = int(longer * rng.uniform(0.25, 0.9))
+    reach = max(3, int(longer * rng.uniform(0.25, 0.9)))
     spread = cv2.resize(pattern, (reach, reach), interpolation=cv2.INTER_AREA if reach < PATTERN_PX else cv2.INTER_LINEAR)
     spread = spread / spread.sum(axis=(0, 1)) * np.float32((reach / 64) ** 2)
     width = longer * _log_uniform(rng, 0.001, 0.02)
@@ -199,13 +199,13 @@ def _tile_normals(size: tuple[int, int], rng: np.random.Generator) -> Float32:
 
 def _stone_normals(size: tuple[int, int], rng: np.random.Generator) -> Float32:
     """Slopes of wet stone: noise of several sizes, fine enough to part the sun into glints."""
-    height = sum(
+    heights = sum(
         gaussian(rng.normal(0, 1, size).astype(np.float32), sigma) * np.float32(sigma**1.7)
         for sigma in np.array([1.0, 2.0, 4.0, 8.0]) * max(size) / 512
     )
-    down, right = np.gradient(np.asarray(height, np.float32))
-    slopes = np.stack([down, right], axis=-1)
-    return np.asarray(slopes / slopes.std() * np.float32(rng.uniform(0.2, 0.6)), np.float32)
+    edged = np.pad(np.asarray(heights, np.float32), ((0, 1), (0, 1)), mode="edge")
+    slopes = np.stack([np.diff(edged, axis=0)[:, :-1], np.diff(edged, axis=1)[:-1]], axis=-1)
+    return np.asarray(slopes / max(float(slopes.std()), 1e-6) * rng.uniform(0.2, 0.6), np.float32)
 
 
 def _waves(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
