@@ -99,12 +99,12 @@ class Header:
         return (self.height_px, self.width_px) if turned else (self.width_px, self.height_px)
 
 
-def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0, is_lenient: bool = False) -> Header:
+def read_header(file: IO[bytes], page: int | None = None, longer_px: int = 0, is_lenient: bool = False) -> Header:
     """Read the header of an open file and check what it promises.
 
     Args:
         file: its place belongs to libvips afterwards: whoever reads the pixels reads nothing else meanwhile.
-        page: of the pages of a document, from 0.
+        page: of the pages of a document, from 0; None: the first, and it is told that there are others.
         longer_px: where the longer side may be smaller than the file's, but no smaller than this; a JPEG is then decoded
             at a half, a quarter or an eighth, which spares most of the time.
         is_lenient: a JPEG is read on behind faults that can be bridged.
@@ -121,14 +121,15 @@ def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0, is_lenient: 
     file_bytes = file.seek(0, 2)
     if file_bytes > _MAX_BYTES:
         raise Unreadable(f"the file is larger than {_MAX_BYTES} bytes")
-    header = _tiff_header(file, kind, page) if kind.name == "TIFF" else _plain_header(file, kind, longer_px, is_lenient)
+    header = _tiff_header(file, kind, page or 0) if kind.name == "TIFF" else _plain_header(file, kind, longer_px, is_lenient)
     width, height, found = header.width_px, header.height_px, header.metadata
     _check_pixels(width, height)
     bound = kind.most_pixels_a_byte if header.tiff is None else _tiff_pixels_a_byte(header.tiff)
     if width * height > max(_HARMLESS_PX, file_bytes * bound):
         raise Unreadable(f"damaged or cut off: the file is too short for {width} x {height} pixels")
     if found.frames > 1:
-        found.note(f"page {page + 1} of {found.frames} was read" if page else f"the first of {found.frames} pages was read")
+        is_asked = header.tiff is not None and page is not None
+        found.note(f"page {(page or 0) + 1} of {found.frames} was read" if is_asked else f"the first of {found.frames} pages was read")
     return header
 
 
