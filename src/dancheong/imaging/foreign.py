@@ -95,14 +95,14 @@ def _heif(data: bytes, what: str, parts: dict[str, bytes], said: dict[str, Any])
     import pi_heif
 
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
-    heif = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    heif = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False, hdr_to_16bit=False)
     image = heif[heif.primary_index]
     parts |= {name: bytes(image.info[name]) for name in ("exif", "xmp", "icc_profile") if image.info.get(name)}
     said |= {"frames": len(heif), "bits": int(image.info.get("bit_depth", 8))}
     channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[image.mode.partition(";")[0]]
     if what == "header":
         return np.broadcast_to(np.zeros((), np.uint16 if said["bits"] > 8 else np.uint8), (*image.size[::-1], channels))
-    return np.asarray(image).reshape(*image.size[::-1], channels)
+    return np.array(image).reshape(*image.size[::-1], channels)  # a copy: pi_heif frees its own with `heif`
 
 
 def _tiff(data: bytes, what: str, offset: int) -> NDArray[Any]:
