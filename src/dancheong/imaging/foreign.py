@@ -82,7 +82,8 @@ def _decode(data: bytes, decoder: str, what: str, offset: int) -> None:
     elif decoder == "tifffile":
         pixels = _tiff(data, what, offset)
     else:
-        pixels = {"pnm": _pnm, "imagecodecs": _imagecodecs, "opencv": _opencv}[decoder](data)
+        pixels = {"pnm": _pnm, "imagecodecs": _imagecodecs, "opencv": _opencv, "pillow": _pillow}[decoder](data)
+        said |= {"bits": _bits(data, 8 * pixels.dtype.itemsize)}
     sizes = [(name, len(part)) for name, part in parts.items()]
     head = said | {"shape": pixels.shape, "dtype": pixels.dtype.str, "parts": sizes}
     sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
@@ -95,14 +96,14 @@ def _heif(data: bytes, what: str, parts: dict[str, bytes], said: dict[str, Any])
     import pi_heif
 
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
-    heif = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    heif = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False, hdr_to_16bit=False)
     image = heif[heif.primary_index]
     parts |= {name: bytes(image.info[name]) for name in ("exif", "xmp", "icc_profile") if image.info.get(name)}
     said |= {"frames": len(heif), "bits": int(image.info.get("bit_depth", 8))}
     channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[image.mode.partition(";")[0]]
     if what == "header":
         return np.broadcast_to(np.zeros((), np.uint16 if said["bits"] > 8 else np.uint8), (*image.size[::-1], channels))
-    return np.asarray(image).reshape(*image.size[::-1], channels)
+    return np.array(image).reshape(*image.size[::-1], channels)  # a copy: pi_heif frees its own with `heif`
 
 
 def _tiff(data: bytes, what: str, offset: int) -> NDArray[Any]:
@@ -123,6 +124,8 @@ def _imagecodecs(data: bytes) -> NDArray[Any]:
 
     if data[:2] != b"\xff\xd8":
         return np.asarray(imagecodecs.jpegxl_decode(data))
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):  # libjpeg would make up what is missing
+        raise ValueError("its end is missing")
     is_ls = b"\xff\xf7" in data[:4096]
     return np.asarray(imagecodecs.jpegls_decode(data) if is_ls else imagecodecs.jpeg_decode(data))
 
@@ -134,6 +137,45 @@ def _opencv(data: bytes) -> NDArray[Any]:
     if pixels is None:
         raise ValueError("damaged, or of a kind that OpenCV does not read")
     return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+
+
+def _pillow(data: bytes) -> NDArray[Any]:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=["BMP", "DIB", "TIFF"]) as image:
+        return np.asarray(image.convert("RGB") if image.mode == "P" else image)
+
+
+def _bits(data: bytes, otherwise: int) -> int:
+    """Bits of a sample of JPEG 2000 (ISO 15444-1, A.5.1) and JPEG XL (ISO 18181-1, D.3), which the decoders leave as they are."""
+    if (at := data.find(b"\xff\x4f\xff\x51")) in range(1 << 16):
+        return (data[at + 42] & 127) + 1
+    if (start := re.search(rb"\A\xff\x0a|\A.{4}JXL .*?jxl[cp].{0,4}?\xff\x0a", data, re.DOTALL)) is None:
+        return otherwise
+    stream, place = int.from_bytes(data[start.end() : start.end() + 40], "little"), 0
+
+    def take(count: int) -> int:
+        nonlocal place
+        place += count
+        return stream >> (place - count) & ((1 << count) - 1)
+
+    def take_size() -> None:
+        is_small = take(1)
+        for side in range(2):
+            if side == 0 or take(3) == 0:
+                take(5 if is_small else (9, 13, 18, 30)[take(2)])
+
+    take_size()
+    if take(1):  # all as by default
+        return 8
+    if take(1):
+        take(3)
+        if take(1):
+            take_size()
+        if take(2):  # of a preview or an animation more would follow
+            return otherwise
+    kind = (take(1), take(2))
+    return otherwise if kind[0] else (8, 10, 12, 0)[kind[1]] or 1 + take(6)
 
 
 def _pnm(data: bytes) -> NDArray[Any]:

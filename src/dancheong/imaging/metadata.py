@@ -254,6 +254,54 @@ def _add_text(kind: bytes, data: bytes, found: Found) -> None:
         found.texts += ((name, words[:_MAX_TEXT_LETTERS].replace("\0", "")),)
 
 
+def in_gif(file: IO[bytes]) -> Found:
+    """Comments, XMP and profile of the blocks of a GIF."""
+    found = Found()
+    file.seek(0)
+    data = file.read(_MAX_PART_BYTES)
+    at = 13 + _gif_colors(data[10])
+    while data[at : at + 1] in (b"!", b","):
+        is_picture = data[at : at + 1] == b","
+        head, start = data[at : at + 14], at + (11 + _gif_colors(data[at + 9]) if is_picture else 2)
+        content, at = _gif_blocks(data, start)
+        if head.startswith(b"!\xfe"):
+            found.comments += (content,)
+        elif head.endswith(b"XMP DataXMP"):  # no blocks, but a packet and bytes that lead out of it
+            found.xmp = data[start + 12 : at - 258]
+        elif head.endswith(b"ICCRGBG1012"):
+            found.icc = content[11:]
+    return found
+
+
+def _gif_colors(flags: int) -> int:
+    """Bytes of a table of colors."""
+    return 3 << (flags & 7) + 1 if flags & 128 else 0
+
+
+def _gif_blocks(data: bytes, at: int) -> tuple[bytes, int]:
+    """Blocks that follow each other, as one; and where they end."""
+    content = bytearray()
+    while size := data[at]:
+        content += data[at + 1 : at + 1 + size]
+        at += 1 + size
+    return bytes(content), at + 1
+
+
+def in_bmp(file: IO[bytes]) -> Found:
+    """Resolution and profile of a BMP, as its header has them."""
+    found = Found()
+    file.seek(0)
+    head = file.read(138).ljust(138, b"\0")
+    (size,) = struct.unpack_from("<I", head, 14)
+    if size >= 40:
+        found.set_resolution(0.0254, *struct.unpack_from("<ii", head, 38))
+    if size >= 124 and head[70:74] == b"DEBM":  # an embedded profile
+        offset, length = struct.unpack_from("<II", head, 126)
+        file.seek(14 + offset)
+        found.icc = file.read(min(length, _MAX_PART_BYTES))
+    return found
+
+
 def _inflated(data: bytes) -> bytes:
     try:
         return zlib.decompressobj().decompress(data, _MAX_PART_BYTES)

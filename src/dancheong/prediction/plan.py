@@ -66,7 +66,7 @@ class FolderOptions:
         lasting_names: names of results do not depend on other photographs (`lasting_name`), because more may come.
         ours: (photograph, result) -> whether that result of an earlier state of the photograph may be replaced.
 
-    `confidence_dir`, `hints`, `manifest`, `workers` and `cluster` are for coloring alone.
+    `confidence_dir`, `hints`, `workers` and `cluster` are for coloring alone.
     """
 
     overwrite: bool = False

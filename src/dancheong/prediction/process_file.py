@@ -116,7 +116,7 @@ def failure(job: Job, error: Exception) -> FileResult:
 
 def _process(processor: Processor, job: Job, resources: Resources, made: Provenance) -> FileResult:
     began = time.perf_counter()
-    original = read_photo(job.photo, job.page)
+    original = read_photo(job.photo, job.page if processor.options.pages == "all" else None)
     drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
     # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
     pixels = [original.pixels]
