@@ -14,7 +14,9 @@ import argparse
 import json
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from anchors import akashi_2016, shen_2013, yang_2010
 from dancheong.glare.correct import correct, subtract_veil
 from dancheong.glare.detect import detect, find, prominence, search_plane
 from dancheong.glare.homomorphic import homomorphic
@@ -51,6 +54,8 @@ DETECTORS = ("threshold", "learned")
 BINS = 512
 PSNR_CAP = 60.0  # of equal pictures, so that a mean exists
 Picture = NDArray[Any]
+Anchor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+ANCHORS: dict[str, Anchor] = {"yang 2010": yang_2010, "shen 2013": shen_2013, "akashi 2016": akashi_2016}
 
 
 def main() -> None:
@@ -62,6 +67,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take each n-th photograph")
     parser.add_argument("--make", default="lobes", choices=("lobes", "optics", "real"), help="of the glare")
     parser.add_argument("--light", nargs="*", type=Path, default=[], help="folders whose bright sources --make real takes")
+    parser.add_argument("--anchors", action="store_true", help="also published ways of parting reflected light, and their time")
     parser.add_argument("--gray", action="store_true", help="grays of the photographs")
     parser.add_argument("--detectors-only", action="store_true", help="skip the corrections")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="rows other than the defaults")
@@ -92,7 +98,7 @@ def pair_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 def common_of(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = {name.lower(): value for name, value in parse_settings(arguments.set).items()}
-    return {"gray": arguments.gray, "correct": not arguments.detectors_only, "settings": settings}
+    return {"gray": arguments.gray, "anchors": arguments.anchors, "correct": not arguments.detectors_only, "settings": settings}
 
 
 def read(file: Path, gray: bool) -> Picture:
@@ -130,7 +136,7 @@ def one_photograph(job: dict[str, Any]) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         result[method] = counts(damaged, original, truth, masks[method], params) | {"seconds": seconds}
     if job["correct"]:
-        result["errors"] = errors(clean, damaged, truth, masks, settings)
+        result["errors"] = errors(clean, damaged, truth, masks, settings, ANCHORS if job["anchors"] else {})
         result["untouched"] = all(untouched(damaged, mask) for mask in masks.values())
     return result
 
@@ -165,7 +171,8 @@ def confusion(found: Picture, truth: Picture) -> NDArray[np.int64]:
 
 
 def errors(
-    clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, GlareMask], settings: dict[str, str]
+    clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, GlareMask], settings: dict[str, str],
+    anchors: dict[str, Anchor],
 ) -> dict[str, Any]:
     clean_lab = rgb_to_lab(clean)
 
@@ -182,6 +189,8 @@ def errors(
 
     table = {"none": of(damaged), "global": of(homomorphic(damaged, Params())), "recipe": of(homomorphic(damaged, RECIPE))}
     table["veil"] = of(subtract_veil(damaged, Params(veil_k=1)))
+    for name, way in anchors.items():
+        table[name] = of(without_reflection(damaged, way))
     region = np.minimum(homomorphic(damaged, REGION), damaged).astype(np.float32)
     for kind, mask in masks.items():
         alpha = mask.alpha_hw if damaged.ndim == 2 else mask.alpha_hw[..., None]
@@ -189,6 +198,30 @@ def errors(
         for name, method in FIXES.items() if kind == "oracle" else [("hybrid", "hybrid")]:
             table[f"{name} ({kind})"] = of(correct(damaged, mask, Params(**settings | {"fix_method": method})))
     return table
+
+
+def without_reflection(pixels: Picture, way: Anchor) -> Picture:
+    return to_pixels(linear_to_srgb(np.clip(way(decode(pixels)), 0, 1)), pixels.dtype)
+
+
+def seconds_of(pixels: Picture) -> dict[str, float]:
+    """Processor seconds of each way at 512 x 384 px and at 12 megapixels (the slowest at 512 px alone)."""
+
+    def ours(picture: Picture) -> Picture:
+        params = Params()
+        return correct(picture, detect(picture, params), params)
+
+    ways = {"ours": ours} | {name: partial(without_reflection, way=way) for name, way in ANCHORS.items()}
+    taken = {}
+    for size in ((512, 384), (4000, 3000)):
+        picture = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_CUBIC)
+        for name, way in ways.items():
+            if size[0] > 512 and way is ways["akashi 2016"]:
+                continue
+            started = time.process_time()
+            way(picture)
+            taken[f"{name}, {size[0]} px"] = round(time.process_time() - started, 3)
+    return taken
 
 
 def psnr(squared: Picture) -> float:
@@ -213,6 +246,10 @@ def report(results: list[dict[str, Any]], arguments: argparse.Namespace, seconds
     print(f"{len(results)} photographs, {summary['true_share']:.2%} damaged on average")
     print(f"{'detector':12}{'precision':>10}{'recall':>8}{'F1':>7}{'F1 grown':>9}{'AUC':>7}{'clean':>14}{'abstained':>10}")
     summary["detectors"] = {method: detector_row(method, [r[method] for r in results]) for method in DETECTORS}
+    if arguments.anchors:
+        cv2.setNumThreads(1)
+        summary["processor_seconds"] = seconds_of(read(list_photos(arguments.folder)[0], gray=False))
+        print(summary["processor_seconds"])
     if results[0].get("errors"):
         summary["untouched_outside_alpha"] = all(r["untouched"] for r in results)
         groups = {"all": results}
