@@ -147,7 +147,7 @@ def _pillow(data: bytes) -> NDArray[Any]:
 
 
 def _bits(data: bytes, otherwise: int) -> int:
-    """Bits of a sample of JPEG 2000 (ISO 15444-1, A.5.1) and JPEG XL (ISO 18181-1, D.3), which the decoders leave as they are."""
+    """Bits of a sample of JPEG 2000 (ISO 15444-1, A.5.1) and JPEG XL (ISO 18181-1, D.3), which their decoders do not scale."""
     if (at := data.find(b"\xff\x4f\xff\x51")) in range(1 << 16):
         return (data[at + 42] & 127) + 1
     if (start := re.search(rb"\A\xff\x0a|\A.{4}JXL .*?jxl[cp].{0,4}?\xff\x0a", data, re.DOTALL)) is None:
