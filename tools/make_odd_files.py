@@ -749,7 +749,8 @@ def others() -> Iterator[Odd]:
         for codec in ("JP2", "J2K"):
             data = imagecodecs.jpeg2k_encode(deep >> 4, level=0, codecformat=codec, bitspersample=12)
             yield Odd(kind, f"12_bits_{channels}.{codec.lower()}", data, wanted, 1)
-        yield Odd(kind, f"12_bits_{channels}.jxl", imagecodecs.jpegxl_encode(deep >> 4, lossless=True, bitspersample=12), wanted, 1)
+        data = imagecodecs.jpegxl_encode(deep >> 4, lossless=True, bitspersample=12)
+        yield Odd(kind, f"12_bits_{channels}.jxl", data, wanted, 1)
         lossless = imagecodecs.ljpeg_encode(deep, bitspersample=16) if channels == 1 else None
         twelve = imagecodecs.jpeg8_encode(deep >> 4, level=100, bitspersample=12)
         for name, data in {"lossless": lossless, "12_bits": twelve}.items():
@@ -769,23 +770,25 @@ def others() -> Iterator[Odd]:
     table = np.pad(table, ((0, 256 - len(table)), (0, 0)))
     shown = table[np.asarray(palette)].astype(np.uint8)
     for scale in (1, 257):  # some programs write colors of 8 bits
-        yield Odd(kind, f"palette_{scale}.tif", tiff(np.asarray(palette), photometric="palette", colormap=table.T * scale), shown)
+        data = tiff(np.asarray(palette), photometric="palette", colormap=table.T * scale)
+        yield Odd(kind, f"palette_{scale}.tif", data, shown)
     packed = (colors.astype(np.uint16) >> (3, 2, 3)) @ np.array([2048, 32, 1], np.uint16)
-    high = np.dstack([np.rint((colors[..., i] >> by) * (255 / (255 >> by))) for i, by in enumerate((3, 2, 3))]).astype(np.uint8)
+    high = [np.rint((colors[..., i] >> by) * (255 / (255 >> by))) for i, by in enumerate((3, 2, 3))]
     head = struct.pack("<IiiHHIIiiII3I", 40, WIDTH, -HEIGHT, 1, 16, 3, packed.nbytes, 11811, 5906, 0, 0, 0xF800, 0x7E0, 0x1F)
-    data = b"BM" + struct.pack("<IHHI", 14 + len(head) + packed.nbytes, 0, 0, 14 + len(head)) + head + packed.astype("<u2").tobytes()
-    yield Odd(kind, "565.bmp", data, high, 7, checks=[has_dpi((300, 150))], notes=())
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(head)) + head + packed.astype("<u2").tobytes()
+    yield Odd(kind, "565.bmp", data, np.dstack(high).astype(np.uint8), 7, checks=[has_dpi((300, 150))], notes=())
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     head = struct.pack("<IiiHHIIiiII", 124, WIDTH, -HEIGHT, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(16) + b"DEBM" + bytes(48)
     head += struct.pack("<IIII", 4, 124 + colors.nbytes, len(profile), 0)
     data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(head)) + head + colors[..., ::-1].tobytes() + profile
-    yield Odd(kind, "profile.bmp", data, colors, checks=[lambda photo, _: "" if photo.icc == profile else "no profile"], notes=())
+    has_profile = [lambda photo, _: "" if photo.icc == profile else "no profile"]
+    yield Odd(kind, "profile.bmp", data, colors, checks=has_profile, notes=())
     packet = XMP % (b"", b"")
     gif, extra = saved(palette, "GIF"), b"!\xff\x0bXMP DataXMP" + packet + bytes((1, *range(255, -1, -1), 0))
     extra = b"!\xfe\x05hello" + bytes(1) + extra
     at = 13 + (3 << (gif[10] & 7) + 1)
     yield Odd(kind, "told.gif", gif[:at] + extra + gif[at:], np.asarray(palette.convert("RGB")), checks=[
-        lambda photo, _: "" if photo.xmp == packet else "no XMP", lambda photo, _: "" if photo.comments == (b"hello",) else "no comment",
+        lambda photo, _: "" if photo.xmp == packet and photo.comments == (b"hello",) else "no XMP or comment",
     ], notes=())
 
 

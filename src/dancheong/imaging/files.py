@@ -336,7 +336,9 @@ def _why_no_photo(path: Path, mode: int) -> str:
 
 
 @contextmanager
-def _reading(path: Path, page: int | None = None, longer_px: int = 0, is_lenient: bool = False) -> Iterator[tuple[BinaryIO, Header]]:
+def _reading(
+    path: Path, page: int | None = None, longer_px: int = 0, is_lenient: bool = False
+) -> Iterator[tuple[BinaryIO, Header]]:
     """An open photograph and its header; whatever goes wrong becomes a `PhotoError` with the file's name."""
     try:
         if not path.is_file():  # a pipe would block the reader

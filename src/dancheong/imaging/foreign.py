@@ -147,35 +147,33 @@ def _pillow(data: bytes) -> NDArray[Any]:
 
 
 def _bits(data: bytes, otherwise: int) -> int:
-    """Bits of a sample of JPEG 2000 (ISO 15444-1, A.5.1) and JPEG XL (ISO 18181-1, D.3), which the decoders leave as they are."""
+    """Bits of a sample of JPEG 2000 (ISO 15444-1, A.5.1) and JPEG XL (ISO 18181-1, D.3), which their decoders do not scale."""
     if (at := data.find(b"\xff\x4f\xff\x51")) in range(1 << 16):
         return (data[at + 42] & 127) + 1
     if (start := re.search(rb"\A\xff\x0a|\A.{4}JXL .*?jxl[cp].{0,4}?\xff\x0a", data, re.DOTALL)) is None:
         return otherwise
-    stream, place = int.from_bytes(data[start.end() : start.end() + 40], "little"), 0
+    bits = iter(np.unpackbits(np.frombuffer(data[start.end() :][:64].ljust(64, b"\0"), np.uint8), bitorder="little").tolist())
 
     def take(count: int) -> int:
-        nonlocal place
-        place += count
-        return stream >> (place - count) & ((1 << count) - 1)
+        return sum(next(bits) << place for place in range(count))
 
-    def take_size() -> None:
+    def skip_size() -> None:
         is_small = take(1)
         for side in range(2):
             if side == 0 or take(3) == 0:
                 take(5 if is_small else (9, 13, 18, 30)[take(2)])
 
-    take_size()
+    skip_size()
     if take(1):  # all as by default
         return 8
     if take(1):
         take(3)
         if take(1):
-            take_size()
+            skip_size()
         if take(2):  # of a preview or an animation more would follow
             return otherwise
-    kind = (take(1), take(2))
-    return otherwise if kind[0] else (8, 10, 12, 0)[kind[1]] or 1 + take(6)
+    is_float, width = take(1), take(2)
+    return otherwise if is_float else (8, 10, 12, 0)[width] or 1 + take(6)
 
 
 def _pnm(data: bytes) -> NDArray[Any]:

@@ -131,7 +131,8 @@ def read_header(file: IO[bytes], page: int | None = None, longer_px: int = 0, is
         raise Unreadable(f"damaged or cut off: the file is too short for {width} x {height} pixels")
     if found.frames > 1:
         is_asked = header.tiff is not None and page is not None
-        found.note(f"page {(page or 0) + 1} of {found.frames} was read" if is_asked else f"the first of {found.frames} pages was read")
+        which = f"page {(page or 0) + 1} of {found.frames}" if is_asked else f"the first of {found.frames} pages"
+        found.note(f"{which} was read")
     return header
 
 
@@ -144,10 +145,32 @@ def _check_pixels(width_px: int, height_px: int) -> None:
         raise Unreadable(f"{width_px} x {height_px} pixels: no side may be longer than {_LONGEST_PX}; cut it into parts")
 
 
+def _check_ends(file: IO[bytes], *ends: float) -> None:
+    if max(ends, default=0) > os.fstat(file.fileno()).st_size:
+        raise Unreadable("damaged or cut off")
+
+
+def _check_boxes(file: IO[bytes]) -> None:
+    """Refuse an AVIF or HEIF whose pixels are not all there, because libheif leaves tiles out that are missing."""
+    at, size = 0, 8
+    while size >= 8:
+        file.seek(at)
+        head = file.read(16)
+        if len(head) < 8:
+            return
+        size, kind = struct.unpack(">I4s", head[:8])
+        size = int.from_bytes(head[8:], "big") if size == 1 else size
+        at = min(at + size, _MAX_BYTES)
+        if kind == b"mdat":
+            _check_ends(file, at)
+
+
 def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool) -> Header:
     decoder, is_jpeg = kind.decoder, kind.name == "JPEG"
     found = _FINDERS[kind.name](file) if kind.name in _FINDERS else Found()
     frame, bits = found.frame
+    if kind.name in ("AVIF", "HEIF"):
+        _check_boxes(file)
     file.seek(0)
     for size in _SIZES[kind.name].findall(file.read(1 << 16)) if kind.name in _SIZES else ():
         _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
@@ -249,14 +272,15 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     extras = directory.numbers(338) or ((2,) if samples in (2, 4) and space in ("GRAY", "RGB") else ())
     extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > _COLORS[space] else 0
     _check_pixels(*chosen.size_px)  # libvips would print what it thinks of it
+    if directory.number(259, 1) in (_OLD_JPEG, 7):  # whose decoder makes up what is missing
+        places = ((273, 279), (513, 514), (324, 325))
+        ends = [sum(part) for pair in places for part in zip(*map(directory.numbers, pair), strict=False)]
+        _check_ends(file, *ends)
     if _is_for_libvips(directory):
         decoder, image = "tiffload_source", _opened_tiff(file, chosen)
         space = "GRAY" if photometric == 3 and image.bands < 3 else space  # a palette of grays
     elif directory.number(259, 1) == _OLD_JPEG and directory.offset == directories(file)[0].offset:
         decoder = "pillow"
-        parts = zip((*directory.numbers(273), *directory.numbers(513)), (*directory.numbers(279), *directory.numbers(514)), strict=False)
-        if any(start + length > os.fstat(file.fileno()).st_size for start, length in parts):
-            raise Unreadable("damaged or cut off")
     elif missing := what_is_missing(decoder):
         raise Unreadable(f"a TIFF of a kind ({_in_words(directory)}) that {missing}")
     return Header(kind, image, *chosen.size_px, space, directory.number(258, 1), found, decoder, extra, directory)
@@ -264,8 +288,10 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
 
 def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
     where = {"page": page.number} | ({"subifd": page.sub} if page.sub >= 0 else {})
+    # Of tiles that are damaged or missing libvips tells nothing otherwise.
+    fail_on = "warning" if 322 in page.directory else "error"
     if 262 in page.directory:
-        return _opened(file, "tiffload_source", **where)
+        return _opened(file, "tiffload_source", **where, fail_on=fail_on)
     # libvips asks for a photometric interpretation: the directory is written anew with it, behind the file.
     file.seek(0)
     data = file.read()
@@ -273,7 +299,7 @@ def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
     order = page.directory.order
     tree = page.directory.tree(order) | {262: value(3, 1)}
     data = data[:4] + struct.pack(order + "I", len(data)) + data[8:] + laid_out(order, tree, len(data))
-    return pyvips.Image.tiffload_buffer(data, access="sequential", fail_on="error")
+    return pyvips.Image.tiffload_buffer(data, access="sequential", fail_on=fail_on)
 
 
 def _is_for_libvips(directory: Directory) -> bool:

@@ -255,36 +255,24 @@ def _add_text(kind: bytes, data: bytes, found: Found) -> None:
 
 
 def in_gif(file: IO[bytes]) -> Found:
-    """Comments, XMP and profile of the blocks of a GIF."""
+    """Comments, XMP and profile of the blocks before the first picture of a GIF."""
     found = Found()
     file.seek(0)
     data = file.read(_MAX_PART_BYTES)
-    at = 13 + _gif_colors(data[10])
-    while data[at : at + 1] in (b"!", b","):
-        is_picture = data[at : at + 1] == b","
-        head, start = data[at : at + 14], at + (11 + _gif_colors(data[at + 9]) if is_picture else 2)
-        content, at = _gif_blocks(data, start)
-        if head.startswith(b"!\xfe"):
+    at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 128 else 0)  # behind the table of colors
+    while data[at : at + 1] == b"!":
+        kind, content, start, at = data[at + 1], b"", at + 2, at + 2
+        while at < len(data) and (size := data[at]):
+            content += data[at + 1 : at + 1 + size]
+            at += 1 + size
+        at += 1
+        if kind == 0xFE:
             found.comments += (content,)
-        elif head.endswith(b"XMP DataXMP"):  # no blocks, but a packet and bytes that lead out of it
+        elif content.startswith(b"XMP DataXMP"):  # no blocks, but a packet and bytes that lead out of it
             found.xmp = data[start + 12 : at - 258]
-        elif head.endswith(b"ICCRGBG1012"):
+        elif content.startswith(b"ICCRGBG1012"):
             found.icc = content[11:]
     return found
-
-
-def _gif_colors(flags: int) -> int:
-    """Bytes of a table of colors."""
-    return 3 << (flags & 7) + 1 if flags & 128 else 0
-
-
-def _gif_blocks(data: bytes, at: int) -> tuple[bytes, int]:
-    """Blocks that follow each other, as one; and where they end."""
-    content = bytearray()
-    while size := data[at]:
-        content += data[at + 1 : at + 1 + size]
-        at += 1 + size
-    return bytes(content), at + 1
 
 
 def in_bmp(file: IO[bytes]) -> Found:
