@@ -125,7 +125,6 @@ def test_a_table_in_pixels_one_in_shares_and_a_painted_picture_agree(tmp_path):
     ([(10, 10, "red"), (10, -1, "red")], ["line 3", "outside"]),
     ([(10, 10, "reddish")], ["line 2", "reddish", "name"]),
     ([(10, "left", "red")], ["line 2", "y", "left"]),
-    ([("", "", "red"), ("", "", "blue")], ["line 3", "mean"]),
     ([(0, 1, "red")], ["pixels or in shares"]),
     ([(412, 233, "red"), (0.81, 0.12, "red")], ["line 3", "share", "alike"]),
 ])
