@@ -1,13 +1,14 @@
 """Train the small network that finds glare and write `src/dancheong/glare/detector.onnx`.
 
-Everything it sees is synthetic glare (dancheong.glare.simulate) over photographs that Python packages carry, the built-in
-scenes, and collages with bright objects that are no glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
+Everything it sees is synthetic glare (dancheong.glare.simulate) over free photographs, built-in scenes, and collages with bright
+objects that are no glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
 
-    python tools/train_detector.py --out src/dancheong/glare/detector.onnx
+    python tools/train_detector.py PHOTOGRAPHS/manifest.csv --out src/dancheong/glare/detector.onnx
 """
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from dancheong.glare.simulate import add_glare
+from dancheong.glare.detect import prominence
+from dancheong.glare.simulate import MAKES, add_glare
 
 CROP_PX = 320
 TRAINED_PX = 256
 WIDTHS = (16, 24, 32, 40, 48)
-HEAD = 8
+HEAD = 4
+UNKNOWN = 2  # in a true mask: whether this is glare is not known
 POOL_SEED = 40_000_000  # far from the seeds of tests and benchmarks
 
 
@@ -59,9 +62,9 @@ class Isotropic(nn.Module):
 
 
 class Detector(nn.Module):
-    """A U-Net of isotropic convolutions at half size with a head at full size; (b, 3, h, w) to logits (b, 1, h, w).
+    """A U-Net of isotropic convolutions at half size with a head of 1x1 at full size; (b, 3, h, w) to logits (b, 1, h, w).
 
-    Everything is the same under flips: mean pooling, nearest neighbors, 1x1 projections.
+    Everything is the same under flips: pooling, nearest neighbors, 1x1 projections.
     """
 
     def __init__(self) -> None:
@@ -73,7 +76,7 @@ class Detector(nn.Module):
         self.project = nn.ModuleList(nn.Conv2d(below, here, 1, bias=False) for below, here in steps)
         self.up = nn.ModuleList(Isotropic(here, here) for _, here in steps)
         self.project_head = nn.Conv2d(WIDTHS[0], HEAD, 1, bias=False)
-        self.head = Isotropic(3, HEAD, relu=False)
+        self.head = nn.Conv2d(3, HEAD, 1)
         self.last = nn.Conv2d(HEAD, 1, 1)
         nn.init.constant_(self.last.bias, -3.0)
 
@@ -86,9 +89,8 @@ class Detector(nn.Module):
             skips.append(x)
         x = self.deep(x)
         for skip, project, conv in zip(skips[-2::-1], self.project, self.up, strict=True):
-            x = conv(skip + functional.interpolate(project(x), scale_factor=2, mode="nearest"))
-        x = functional.interpolate(self.project_head(x), scale_factor=2, mode="nearest")
-        return self.last(functional.relu(x + self.head(x_bchw)))
+            x = conv(skip + doubled(project(x)))
+        return self.last(functional.relu(self.head(x_bchw) + doubled(self.project_head(x))))
 
     def arrays(self) -> dict[str, NDArray[np.float16]]:
         """Weights by name, matrices (inputs, outputs); see `Isotropic.folded`."""
@@ -96,13 +98,18 @@ class Detector(nn.Module):
         for name in ("down", "up"):
             for level, conv in enumerate(getattr(self, name)):
                 out[f"{name}_{level}_weight"], out[f"{name}_{level}_bias"] = conv.folded()
-        for name in ("deep", "head"):
-            out[f"{name}_weight"], out[f"{name}_bias"] = getattr(self, name).folded()
+        out["deep_weight"], out["deep_bias"] = self.deep.folded()
         for level, conv in enumerate(self.project):
             out[f"project_{level}_weight"] = matrix(conv)
-        out["project_head_weight"], out["last_weight"] = matrix(self.project_head), matrix(self.last)
-        out["last_bias"] = self.last.bias.detach().numpy()
+        for name in ("project_head", "head", "last"):
+            out[f"{name}_weight"] = matrix(getattr(self, name))
+        for name in ("head", "last"):
+            out[f"{name}_bias"] = getattr(self, name).bias.detach().numpy()
         return {name: array.astype(np.float16) for name, array in out.items()}
+
+
+def doubled(x: torch.Tensor) -> torch.Tensor:
+    return functional.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def matrix(conv: nn.Conv2d) -> NDArray[np.float32]:
@@ -114,33 +121,48 @@ def planes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([rgb.min(-1), cv2.transform(rgb, np.float32([[0.2126, 0.7152, 0.0722]])), rgb.max(-1)], -1)
 
 
-def make_pool(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def make_pool(
+    found: tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]], makes: Sequence[str], count: int, seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """`count` crops as the detector sees them, and their true masks."""
-    found = sources()
     inputs = np.empty((count, CROP_PX, CROP_PX, 3), np.uint8)
     truth = np.empty((count, CROP_PX, CROP_PX), np.uint8)
     for number in range(count):
         rng = np.random.default_rng([POOL_SEED + seed, number])
         clean = picture(rng, found)
-        damaged, mask = glare_over(clean, rng)
+        damaged, mask = glare_over(clean, makes[number % len(makes)], rng)
+        own = natural_light(clean) & ~mask
         damaged = spoil(damaged, rng)
         top, left = (int(rng.integers(0, size - CROP_PX + 1)) for size in damaged.shape[:2])
         part = slice(top, top + CROP_PX), slice(left, left + CROP_PX)
         seen = planes(damaged[part])
         inputs[number] = seen[..., 1:2] if rng.random() < 0.4 else seen
         truth[number] = mask[part]
+        truth[number][own[part]] = UNKNOWN
     return inputs, truth
 
 
-def glare_over(clean: NDArray[np.uint8], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Nothing, the simulator's own mixture, or one with more of the rarer and harder kinds."""
+def natural_light(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Lamps, sun and glints that a photograph has of its own: small clipped areas that stand far out, with what is around them.
+
+    They are left out of the loss, since the network should neither learn that they are glare nor that such light is none.
+    """
+    plane = rgb.min(axis=-1).astype(np.float32) / 255
+    core = (plane >= 0.94) & (prominence(plane, 12, 0.001) >= 0.5)
+    return cv2.dilate(core.view(np.uint8), np.ones((11, 11), np.uint8)) > 0
+
+
+def glare_over(
+    clean: NDArray[np.uint8], make: str, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Nothing, the make's own mixture, or one with more of the rarer and harder kinds."""
     kind = rng.random()
-    if kind < 0.2:
+    if kind < 0.25:
         return clean, np.zeros(clean.shape[:2], bool)
-    if kind < 0.65:
-        return add_glare(clean, rng)
-    chosen = [name for name, share in (("sun", 0.7), ("ghosts", 0.7), ("veil", 0.4), ("rows", 0.4)) if rng.random() < share]
-    return add_glare(clean, rng, chosen or ["rows"])
+    if kind < 0.7:
+        return add_glare(clean, rng, make=make)
+    chosen = [name for name in MAKES[make] if rng.random() < 0.5]
+    return add_glare(clean, rng, chosen or [MAKES[make][1]], make)
 
 
 def spoil(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -154,9 +176,11 @@ def spoil(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]
 
 
 def loss_of(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    share = torch.sigmoid(logits)
+    known = (truth <= 1).float()
+    truth = truth * known
+    share = torch.sigmoid(logits) * known
     dice = 1 - (2 * (share * truth).sum() + 1) / ((share + truth).sum() + 1)
-    return functional.binary_cross_entropy_with_logits(logits, truth) * 4 + dice
+    return functional.binary_cross_entropy_with_logits(logits, truth, known) * 4 + dice
 
 
 def batch_of(inputs: NDArray[np.uint8], truth: NDArray[np.uint8], count: int, rng: np.random.Generator) -> list[torch.Tensor]:
@@ -195,15 +219,18 @@ def train(inputs: NDArray[np.uint8], truth: NDArray[np.uint8], steps: int, batch
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, help="manifest.csv of the photographs (tools/shipped_credits.py)")
+    parser.add_argument("--makes", nargs="+", default=list(MAKES), help="of glare, in equal parts")
     parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--pool", type=int, default=5400)
+    parser.add_argument("--pool", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     # One thread: two wait for each other where the machine is shared.
     torch.set_num_threads(1)
-    net = train(*make_pool(arguments.pool, 0), arguments.steps, arguments.batch)
+    pool = make_pool(sources(arguments.table), arguments.makes, arguments.pool, 0)
+    net = train(*pool, arguments.steps, arguments.batch)
     arguments.out.write_bytes(detector_model(net.arrays()).SerializeToString())
     print(arguments.out, arguments.out.stat().st_size, "bytes")
 

@@ -38,7 +38,8 @@ def test_the_graph_computes_what_was_trained(training):
     with torch.no_grad():
         expected = torch.sigmoid(net(torch.from_numpy(planes).permute(2, 0, 1)[None]))[0, 0].numpy()
     graph = sys.modules["detector_graph"].detector_model(net.arrays()).SerializeToString()
-    assert np.abs(learned.run_network(planes, graph) - expected).max() < 1e-3
+    found = learned.run_network(list(np.ascontiguousarray(planes.transpose(2, 0, 1))), graph)
+    assert np.abs(found - expected).max() < 1e-3
     assert expected.std() > 0
 
 
