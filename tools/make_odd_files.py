@@ -764,6 +764,15 @@ def others() -> Iterator[Odd]:
         for dtype in (np.float32, np.float64):
             data = tiff((eight / 255).astype(dtype), predictor=True, compression="deflate")
             yield Odd(kind, f"predictor_{channels}_{np.dtype(dtype).name}.tif", data, np.uint16(257) * eight, 1, notes=())
+    faint = np.dstack([picture(1), np.full((HEIGHT, WIDTH), 128, np.uint8)])
+    data = imagecodecs.jpeg2k_encode(faint, level=0, codecformat="JP2")
+    yield Odd(kind, "gray_and_alpha.jp2", data, over_white(picture(1), faint[..., 1]), 1, notes=("transparency",))
+    few = imagecodecs.jpeg2k_encode(picture(1) >> 4, level=0, codecformat="JP2", bitspersample=4)
+    yield Odd(kind, "4_bits.jp2", few, (picture(1) >> 4) * np.uint8(17), notes=())
+    inks = imagecodecs.jpeg2k_encode(255 - np.dstack([picture(3), np.full((HEIGHT, WIDTH), 255, np.uint8)]), level=0,
+                                     codecformat="JP2")
+    inks = inks.replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x0c")
+    yield Odd(kind, "four_inks.jp2", inks, picture(3), 120, notes=("CMYK",))
     colors = picture(3)
     palette = Image.fromarray(colors).quantize(64)
     table = np.array(palette.getpalette(), np.uint16).reshape(-1, 3)

@@ -16,7 +16,8 @@ pytest.importorskip("imagecodecs")
 odd_files = importlib.import_module("make_odd_files")
 MAKERS = (
     "texts", "floats", "directories", "premultiplied", "formats", "resolutions", "gammas", "raw_profiles", "gone",
-    "wrong_suffixes", "compressions", "layouts", "depths", "unusual", "transparent", "comments", "adobe", "without_photometric", "others",
+    "wrong_suffixes", "compressions", "layouts", "depths", "unusual", "transparent", "comments", "adobe", "without_photometric",
+    "others",
 )  # fmt: skip
 
 

@@ -82,8 +82,8 @@ def _decode(data: bytes, decoder: str, what: str, offset: int) -> None:
     elif decoder == "tifffile":
         pixels = _tiff(data, what, offset)
     else:
-        pixels = {"pnm": _pnm, "imagecodecs": _imagecodecs, "opencv": _opencv, "pillow": _pillow}[decoder](data)
-        said |= {"bits": _bits(data, 8 * pixels.dtype.itemsize)}
+        pixels = {"pnm": _pnm, "imagecodecs": _imagecodecs, "opencv": _opencv, "pillow": _pillow}[decoder](data, said)
+        said.setdefault("bits", _bits(data, 8 * pixels.dtype.itemsize))
     sizes = [(name, len(part)) for name, part in parts.items()]
     head = said | {"shape": pixels.shape, "dtype": pixels.dtype.str, "parts": sizes}
     sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
@@ -119,7 +119,7 @@ def _tiff(data: bytes, what: str, offset: int) -> NDArray[Any]:
         return np.moveaxis(samples, 0, -1) if is_planar else samples
 
 
-def _imagecodecs(data: bytes) -> NDArray[Any]:
+def _imagecodecs(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     import imagecodecs
 
     if data[:2] != b"\xff\xd8":
@@ -130,20 +130,24 @@ def _imagecodecs(data: bytes) -> NDArray[Any]:
     return np.asarray(imagecodecs.jpegls_decode(data) if is_ls else imagecodecs.jpeg_decode(data))
 
 
-def _opencv(data: bytes) -> NDArray[Any]:
+def _opencv(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     import cv2
 
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ValueError("damaged, or of a kind that OpenCV does not read")
+    if pixels is None:  # gray with transparency, four inks, or damaged
+        return _pillow(data, said)
     return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
 
 
-def _pillow(data: bytes) -> NDArray[Any]:
+def _pillow(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     from PIL import Image
 
-    with Image.open(io.BytesIO(data), formats=["BMP", "DIB", "TIFF"]) as image:
-        return np.asarray(image.convert("RGB") if image.mode == "P" else image)
+    with Image.open(io.BytesIO(data), formats=["BMP", "DIB", "TIFF", "JPEG2000"]) as image:
+        pixels = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+        if pixels.dtype.itemsize > 1:
+            raise ValueError(f"of a kind that no decoder reads here ({image.mode})")
+        said |= {"bits": min(8, _bits(data, 8)), "space": "CMYK" if image.mode == "CMYK" else "RGB"}
+        return pixels if pixels.dtype == bool else pixels >> (8 - said["bits"])  # Pillow moves fewer bits up
 
 
 def _bits(data: bytes, otherwise: int) -> int:
@@ -176,7 +180,7 @@ def _bits(data: bytes, otherwise: int) -> int:
     return otherwise if is_float else (8, 10, 12, 0)[width] or 1 + take(6)
 
 
-def _pnm(data: bytes) -> NDArray[Any]:
+def _pnm(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     """Netpbm's bitmaps, graymaps and pixmaps, in letters (P1 to P3) and in bytes (P4 to P6)."""
     count = 2 if data[1:2] in b"14" else 3
     head = re.match(rb"P[1-6]" + rb"(?:\s+|#[^\n]*\n)+([0-9]{1,9})" * count, data)

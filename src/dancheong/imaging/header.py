@@ -214,7 +214,8 @@ def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -
     found.icc, found.frames = parts.get("icc_profile", found.icc), said.get("frames", 1)
     height, width, bands = (*samples.shape, 1)[:3]
     bits = found.frame[1] if found.frame[1] != 8 else said.get("bits", samples.dtype.itemsize * 8)
-    return Header(kind, None, width, height, "GRAY" if bands < 3 else "RGB", bits, _settled(found, kind), decoder)
+    space: Space = "GRAY" if bands < 3 else said.get("space", "RGB")
+    return Header(kind, None, width, height, space, bits, _settled(found, kind), decoder)
 
 
 # TIFF.
