@@ -66,8 +66,8 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
-    if options.looks != 1:
-        likelihoods(options.looks)
+    if max(options.looks, options.look) != 1:
+        likelihoods(max(options.looks, options.look))
         refuse_without_chroma(model.params, "--looks")
     if options.steady:
         refuse_without_chroma(model.params, "--steady")

@@ -133,8 +133,13 @@ def _lab_of(color: Any) -> tuple[float, float, float]:
 @cache
 def named_colors() -> Mapping[str, str]:
     """The pigments of dancheong, Korean and romanized: #RRGGBB (`dancheong_colors.csv` names the sources)."""
+    return {name: row["hex"] for row in pigments() for name in (row["name"], row["english"])}
+
+
+def pigments() -> list[dict[str, str]]:
+    """The pigments of dancheong: `name` (Korean), `english` (romanized), `hex`, and `source` with what it is."""
     with _COLORS.open(encoding="utf-8", newline="") as file:
-        return {name: row["hex"] for row in csv.DictReader(file) for name in (row["name"], row["english"])}
+        return list(csv.DictReader(file))
 
 
 def _read_table(path: Path, size_hw: tuple[int, int]) -> Hints:
