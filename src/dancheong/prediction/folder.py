@@ -1,7 +1,7 @@
 """Whole folders: every photograph is processed once, errors are reported in the results, originals are never changed."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
