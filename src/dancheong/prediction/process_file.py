@@ -6,7 +6,7 @@ release Python's lock while they compute. What is in memory at a time is bounded
 
 import gc
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import islice
@@ -31,7 +31,7 @@ from dancheong.system.whole_file import whole_file
 Numbered = tuple[int, FileResult]
 
 
-def run_jobs(processor: Processor, jobs: Sequence[Job], workers: int, threads: int = 1) -> Iterator[Numbered]:
+def run_jobs(processor: Processor, jobs: Sequence[Job], workers: int, threads: int = 1) -> Generator[Numbered]:
     """Do the jobs on `workers` threads; yields number and result as each is done.
 
     Args:
@@ -110,13 +110,13 @@ def failure(job: Job, error: Exception) -> FileResult:
     """The result of a photograph that could not be done."""
     misfit = error.misfit if isinstance(error, Misfit) else None
     return FileResult(
-        job.photo, job.output, "failed", error=error_message(error), page=job.page, color=job.color, misfit=misfit
+        job.photo, job.output, "failed", error=error_message(error, job.photo), page=job.page, color=job.color, misfit=misfit
     )
 
 
 def _process(processor: Processor, job: Job, resources: Resources, made: Provenance) -> FileResult:
     began = time.perf_counter()
-    original = read_photo(job.photo, job.page)
+    original = read_photo(job.photo, job.page if processor.options.pages == "all" else None)
     drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
     # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
     pixels = [original.pixels]

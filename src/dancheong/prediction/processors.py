@@ -31,6 +31,8 @@ from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 
 Pixels = NDArray[Any]
 
+BILEVEL = "it holds black and white alone: without grays the model hardly finds colors; scan it in gray"
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -118,6 +120,8 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
 
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         photo, notes = _input_half(photo, params)
+        if is_bilevel(photo):
+            notes += (BILEVEL,)
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
         photo = photo if params.pairing == "side_by_side" else gray_of(photo)
         prepared = model.prepare(photo, drawn_mask)
@@ -236,6 +240,15 @@ def checked_fingerprint(photo: Path) -> str:
         return fingerprint(photo)
     except OSError as error:
         raise PhotoError(photo, f"the file cannot be read: {error.strerror}") from error
+
+
+def is_bilevel(photo: Pixels) -> bool:
+    """Whether a picture holds black and white alone."""
+    def holds_them(part: Pixels) -> bool:
+        return bool(((part == 0) | (part == np.iinfo(part.dtype).max)).all())
+
+    # A few pixels of almost any other picture say so.
+    return holds_them(photo[::31, ::31]) and holds_them(photo)
 
 
 def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:
