@@ -1,18 +1,23 @@
 """Light reflection on photographs: how well it is found, and what each way of correcting it does.
 
-    python benchmarks/bench_glare.py PHOTOS                     # synthetic glare on clean photographs
+    python benchmarks/bench_glare.py PHOTOS [--make optics]     # synthetic glare on clean photographs
+    python benchmarks/bench_glare.py PHOTOS --make real --light NIGHTS DAYS   # light cut out of other photographs
     python benchmarks/bench_glare.py PAIRS --pairs              # PAIRS/glare and PAIRS/clean hold the same names
     python benchmarks/bench_glare.py FOLDER --sheet sheet.png   # before, mask, after of real photographs
 
 Clean photographs are darkened to .75 of their light, so that there is room for glare, which is then added in linear light
-(dancheong.glare.simulate). Everything is judged against the clean photograph. The last line is one JSON object.
+(dancheong.glare.simulate, real_light). Everything is judged against the clean photograph; intervals (95 %) are of a bootstrap
+over photographs. The last line is one JSON object.
 """
 
 import argparse
 import json
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from anchors import akashi_2016, shen_2013, yang_2010
 from dancheong.glare.correct import correct, subtract_veil
 from dancheong.glare.detect import detect, find, prominence, search_plane
 from dancheong.glare.homomorphic import homomorphic
@@ -32,6 +38,7 @@ from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.imaging.resize import fit_size
 from dancheong.params import Params, parse_settings
+from real_light import add_real_light, find_sources
 
 EXPOSURE = 0.75
 FIXES = {
@@ -48,6 +55,8 @@ DETECTORS = ("threshold", "learned")
 BINS = 512
 PSNR_CAP = 60.0  # of equal pictures, so that a mean exists
 Picture = NDArray[Any]
+Anchor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+ANCHORS: dict[str, Anchor] = {"yang 2010": yang_2010, "shen 2013": shen_2013, "akashi 2016": akashi_2016}
 
 
 def main() -> None:
@@ -57,6 +66,9 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="only draw before, mask and after of every photograph")
     parser.add_argument("--seed", type=int, default=1_000_000, help="of the first photograph's glare")
     parser.add_argument("--every", type=int, default=1, help="take each n-th photograph")
+    parser.add_argument("--make", default="lobes", choices=("lobes", "optics", "real"), help="of the glare")
+    parser.add_argument("--light", nargs="*", type=Path, default=[], help="folders whose bright sources --make real takes")
+    parser.add_argument("--anchors", action="store_true", help="also published ways of parting reflected light, and their time")
     parser.add_argument("--gray", action="store_true", help="grays of the photographs")
     parser.add_argument("--detectors-only", action="store_true", help="skip the corrections")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="rows other than the defaults")
@@ -67,7 +79,8 @@ def main() -> None:
         return
     jobs = pair_jobs(arguments) if arguments.pairs else simulated_jobs(arguments)
     started = time.time()
-    with ProcessPoolExecutor(arguments.processes) as pool:
+    # libvips, which has read photographs by now, does not survive a fork.
+    with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
         results = list(pool.map(one_photograph, jobs))
     report(results, arguments, time.time() - started)
 
@@ -75,7 +88,8 @@ def main() -> None:
 def simulated_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     files = list(enumerate(list_photos(arguments.folder)))[:: arguments.every]
     common = common_of(arguments)
-    return [{"clean": file, "seed": arguments.seed + number, **common} for number, file in files]
+    light = {"make": arguments.make, "sources": find_sources(arguments.light) if arguments.make == "real" else []}
+    return [{"clean": file, "seed": arguments.seed + number, **light, **common} for number, file in files]
 
 
 def pair_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -86,7 +100,7 @@ def pair_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 def common_of(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = {name.lower(): value for name, value in parse_settings(arguments.set).items()}
-    return {"gray": arguments.gray, "correct": not arguments.detectors_only, "settings": settings}
+    return {"gray": arguments.gray, "anchors": arguments.anchors, "correct": not arguments.detectors_only, "settings": settings}
 
 
 def read(file: Path, gray: bool) -> Picture:
@@ -103,7 +117,10 @@ def one_photograph(job: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {"name": job["clean"].name, "real": job["clean"].name.startswith("real")}
     if "seed" in job:
         clean = to_pixels(linear_to_srgb(decode(original) * np.float32(EXPOSURE)), np.uint8)
-        damaged, truth = add_glare(clean, job["seed"])
+        if job["make"] == "real":
+            damaged, truth = add_real_light(clean, job["seed"], job["sources"])
+        else:
+            damaged, truth = add_glare(clean, job["seed"], make=job["make"])
     else:
         clean, damaged = original, read(job["damaged"], job["gray"])
         damaged = damaged[: clean.shape[0], : clean.shape[1]]
@@ -121,7 +138,7 @@ def one_photograph(job: dict[str, Any]) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         result[method] = counts(damaged, original, truth, masks[method], params) | {"seconds": seconds}
     if job["correct"]:
-        result["errors"] = errors(clean, damaged, truth, masks, settings)
+        result["errors"] = errors(clean, damaged, truth, masks, settings, ANCHORS if job["anchors"] else {})
         result["untouched"] = all(untouched(damaged, mask) for mask in masks.values())
     return result
 
@@ -156,7 +173,8 @@ def confusion(found: Picture, truth: Picture) -> NDArray[np.int64]:
 
 
 def errors(
-    clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, GlareMask], settings: dict[str, str]
+    clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, GlareMask], settings: dict[str, str],
+    anchors: dict[str, Anchor],
 ) -> dict[str, Any]:
     clean_lab = rgb_to_lab(clean)
 
@@ -173,13 +191,39 @@ def errors(
 
     table = {"none": of(damaged), "global": of(homomorphic(damaged, Params())), "recipe": of(homomorphic(damaged, RECIPE))}
     table["veil"] = of(subtract_veil(damaged, Params(veil_k=1)))
+    for name, way in anchors.items():
+        table[name] = of(without_reflection(damaged, way))
     region = np.minimum(homomorphic(damaged, REGION), damaged).astype(np.float32)
     for kind, mask in masks.items():
         alpha = mask.alpha_hw if damaged.ndim == 2 else mask.alpha_hw[..., None]
         table[f"region ({kind})"] = of(np.rint(damaged + alpha * (region - damaged)).astype(np.uint8))
-        for name, method in FIXES.items():
+        for name, method in FIXES.items() if kind == "oracle" else [("hybrid", "hybrid")]:
             table[f"{name} ({kind})"] = of(correct(damaged, mask, Params(**settings | {"fix_method": method})))
     return table
+
+
+def without_reflection(pixels: Picture, way: Anchor) -> Picture:
+    return to_pixels(linear_to_srgb(np.clip(way(decode(pixels)), 0, 1)), pixels.dtype)
+
+
+def seconds_of(pixels: Picture) -> dict[str, float]:
+    """Processor seconds of each way at 512 x 384 px and at 12 megapixels (the slowest at 512 px alone)."""
+
+    def ours(picture: Picture) -> Picture:
+        params = Params()
+        return correct(picture, detect(picture, params), params)
+
+    ways = {"ours": ours} | {name: partial(without_reflection, way=way) for name, way in ANCHORS.items()}
+    taken = {}
+    for size in ((512, 384), (4000, 3000)):
+        picture = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_CUBIC)
+        for name, way in ways.items():
+            if size[0] > 512 and way is ways["akashi 2016"]:
+                continue
+            started = time.process_time()
+            way(picture)
+            taken[f"{name}, {size[0]} px"] = round(time.process_time() - started, 3)
+    return taken
 
 
 def psnr(squared: Picture) -> float:
@@ -197,12 +241,17 @@ def untouched(damaged: Picture, mask: GlareMask) -> bool:
 def report(results: list[dict[str, Any]], arguments: argparse.Namespace, seconds: float) -> None:
     summary: dict[str, Any] = {
         "benchmark": "glare", "photographs": len(results), "seed": arguments.seed, "exposure": EXPOSURE,
-        "pairs": arguments.pairs, "gray": arguments.gray, "set": arguments.set, "seconds": round(seconds, 1),
+        "make": arguments.make, "pairs": arguments.pairs, "gray": arguments.gray, "set": arguments.set,
+        "seconds": round(seconds, 1),
         "true_share": round(float(np.mean([r["true_share"] for r in results])), 4),
     }
     print(f"{len(results)} photographs, {summary['true_share']:.2%} damaged on average")
     print(f"{'detector':12}{'precision':>10}{'recall':>8}{'F1':>7}{'F1 grown':>9}{'AUC':>7}{'clean':>14}{'abstained':>10}")
     summary["detectors"] = {method: detector_row(method, [r[method] for r in results]) for method in DETECTORS}
+    if arguments.anchors:
+        cv2.setNumThreads(1)
+        summary["processor_seconds"] = seconds_of(read(list_photos(arguments.folder)[0], gray=False))
+        print(summary["processor_seconds"])
     if results[0].get("errors"):
         summary["untouched_outside_alpha"] = all(r["untouched"] for r in results)
         groups = {"all": results}
@@ -221,7 +270,7 @@ def detector_row(method: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     positives, negatives = (np.sum([r[key] for r in rows], axis=0)[::-1] for key in ("positives", "negatives"))
     true_rate, false_rate = (np.append(0, np.cumsum(part) / max(part.sum(), 1)) for part in (positives, negatives))
     row = {
-        "precision": precision, "recall": recall, "f1": f1, "f1_grown": rates("alpha")[2],
+        "precision": precision, "recall": recall, "f1": f1, **f1_interval(rows), "f1_grown": rates("alpha")[2],
         "auc": float(np.trapezoid(true_rate, false_rate)),
         "clean_flagged": float(np.mean([r["clean_flagged"] for r in rows])),
         "clean_before_growing": float(np.mean([r["clean_core"] for r in rows])),
@@ -234,6 +283,15 @@ def detector_row(method: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         f"{row['clean_flagged']:14.2%}{row['abstained']:10d}"
     )
     return {name: round(value, 5) for name, value in row.items()}
+
+
+def f1_interval(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """2.5 and 97.5 % of F1 over photographs drawn with replacement."""
+    counted = np.array([r["found"] for r in rows])
+    drawn = np.random.default_rng(0).integers(0, len(rows), (2000, len(rows)))
+    hit, false, missed = counted[drawn].sum(axis=1).T
+    low, high = np.percentile(2 * hit / np.maximum(2 * hit + false + missed, 1), [2.5, 97.5])
+    return {"f1_low": float(low), "f1_high": float(high)}
 
 
 def error_table(group: str, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:

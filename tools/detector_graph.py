@@ -3,7 +3,7 @@
 The runtime puts the kernels together once, as it loads the file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,54 +51,61 @@ class Graph:
         y = self.add("Conv", x, kernel, bias, kernel_shape=[3, 3], pads=[1] * 4)
         return self.add("Relu", y) if relu else y
 
-    def project(self, x: str, name: str, times: int = 1) -> str:
-        """1x1, its outputs `times` over."""
-        weight = np.tile(self.weights[f"{name}_weight"].T, (times, 1))
+    def project(self, x: str, name: str) -> str:
+        """1x1."""
+        weight = self.weights[f"{name}_weight"].T
         return self.add("Conv", x, self.single(name, weight[..., None, None]), kernel_shape=[1, 1])
 
-    def head(self) -> str:
-        """The 3x3 convolution of the planes at full size, as one of their phases; channels are (phase, feature)."""
-        matrix = self.weights["head_weight"]
-        inputs, outputs = matrix.shape[0] // 3, matrix.shape[1]
-        kernel = np.einsum("kio,kx->oix", matrix.reshape(3, inputs, outputs), SHAPES).reshape(outputs, inputs, 3, 3)
-        spread = np.zeros((2, 2, outputs, 2, 2, inputs, 3, 3), np.float32)
-        for row, column, y, x in np.ndindex(2, 2, 3, 3):
-            (down, phase_y), (right, phase_x) = divmod(row + y - 1, 2), divmod(column + x - 1, 2)
-            spread[row, column, :, phase_y, phase_x, :, down + 1, right + 1] = kernel[..., y, x]
-        weight = self.constant("head", spread.reshape(4 * outputs, 4 * inputs, 3, 3))
-        bias = self.constant("head.bias", np.tile(self.weights["head_bias"].astype(np.float32), 4))
-        return self.add("Conv", "phases", weight, bias, kernel_shape=[3, 3], pads=[1] * 4)
+    def phases(self, x: str, name: str) -> str:
+        """1x1 from what each of four phases has, side by side, to what each of them gets; channels are (phase, feature)."""
+        matrix = np.kron(np.eye(4), self.weights[f"{name}_weight"].T).astype(np.float16)
+        weight = self.single(name, matrix[..., None, None])
+        bias = self.single(f"{name}.bias", np.tile(self.weights[f"{name}_bias"], 4))
+        return self.add("Conv", x, weight, bias, kernel_shape=[1, 1])
 
-    def last(self, x: str) -> str:
-        """1x1 from the features of each phase to its logit."""
-        weight = np.kron(np.eye(4), self.weights["last_weight"].T).astype(np.float16)
-        bias = self.single("last.bias", np.repeat(self.weights["last_bias"], 4))
-        return self.add("Conv", x, self.single("last", weight[..., None, None]), bias, kernel_shape=[1, 1])
+    def head(self, x: str) -> str:
+        """1x1 to each of four phases from what it has and from what all of them share, which comes after it."""
+        own, shared = (self.weights[f"{name}_weight"].T for name in ("head", "project_head"))
+        weight = np.concatenate([np.kron(np.eye(4), own), np.tile(shared, (4, 1))], axis=1).astype(np.float16)
+        bias = self.single("head.bias", np.tile(self.weights["head_bias"], 4))
+        return self.add("Conv", x, self.single("head", weight[..., None, None]), bias, kernel_shape=[1, 1])
 
     def double(self, x: str) -> str:
         rule = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
         return self.add("Resize", x, "", "twice", **rule)
 
-    def pooled(self, x: str) -> str:
-        return self.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+    def pooled(self, x: str, operator: str = "AveragePool") -> str:
+        return self.add(operator, x, kernel_shape=[2, 2], strides=[2, 2])
+
+    def parts(self, x: str, counts: Sequence[int]) -> list[str]:
+        """A picture's channels, split into so many each."""
+        names = [f"{x}.part_{number}" for number in range(len(counts))]
+        sizes = self.constant(f"{x}.counts", np.array(counts, np.int64))
+        self.nodes.append(helper.make_node("Split", [x, sizes], names, axis=1))
+        return names
 
 
 def detector_model(weights: Mapping[str, NDArray[np.float16]]) -> ModelProto:
     """From what `dancheong.glare.learned` hands over to the probability of each pixel; see `Detector.arrays`.
 
-    Everything is done at half the size, as each operation at full size costs as much as the deeper half of the network:
-    a pixel of ``phases`` (1, 4 x 3, h, w) holds the four of the planes, one of ``probability`` (1, 4, h, w) the four of
-    the result. ``halved`` (1, 5, h, w) holds their means, and the greatest and least of the first plane.
+    Nothing is done at full size, where each operation costs as much as the deeper half of the network: a pixel of ``phases``
+    (1, 4 x 3, h, w) holds the four of the planes, one of ``probability`` (1, 4, h, w) the four of the result. ``halved``
+    (1, 5, h, w) holds their means, and the greatest and least of the first plane.
     """
-    graph, x, skips = Graph(weights), "halved", []
+    graph, skips = Graph(weights), []
+    means, greatest, least = graph.parts("halved", (3, 1, 1))
+    lowest = graph.add("Neg", graph.pooled(graph.add("Neg", least), "MaxPool"))
+    x = graph.add("Concat", graph.pooled(means), graph.pooled(greatest, "MaxPool"), lowest, axis=1)
     for level in range(sum(name.startswith("down_") and name.endswith("_weight") for name in weights)):
         x = graph.conv(graph.pooled(x) if level else x, f"down_{level}")
         skips.append(x)
     x = graph.conv(x, "deep")
     for level, skip in enumerate(skips[-2::-1]):
         x = graph.conv(graph.add("Add", skip, graph.double(graph.project(x, f"project_{level}"))), f"up_{level}")
-    x = graph.add("Relu", graph.add("Add", graph.head(), graph.project(x, "project_head", times=4)))
-    logits = graph.last(x)
+    half = graph.conv("halved", "finer", relu=False)
+    x = graph.add("Relu", graph.add("Add", half, graph.double(graph.project(x, "project_finer"))))
+    x = graph.add("Relu", graph.head(graph.add("Concat", "phases", x, axis=1)))
+    logits = graph.phases(x, "last")
     graph.nodes.append(helper.make_node("Sigmoid", [logits], ["probability"]))
     entries = [helper.make_tensor_value_info(*one) for one in (("halved", 1, shape_of(5)), ("phases", 1, shape_of(12)))]
     leaving = helper.make_tensor_value_info("probability", 1, shape_of(4))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 from dancheong.artifact import Artifact, read_artifact, write_artifact
@@ -177,8 +178,13 @@ def _image_seeds(folder: Path) -> dict[str, bytes]:
         ("color.avif", picture, "AVIF", {"exif": exif.tobytes()}),
         ("palette.gif", picture.quantize(64), "GIF", {}),
         ("zstd.tif", picture, "TIFF", {"compression": "zstd"}),
+        ("color.bmp", picture, "BMP", {}),
         ("pages.tif", picture, "TIFF", {"save_all": True, "append_images": [picture.convert("L")]}),
     ]
+    for name, given in {"tiles.tif": color, "deeptiles.tif": deep}.items():
+        made_of = io.BytesIO()
+        tifffile.imwrite(made_of, given, tile=(16, 16), compression="deflate", photometric="rgb", metadata=None)
+        seeds[name] = made_of.getvalue()
     seeds["text.pgm"] = b"P5 48 32 255\n" + gray.tobytes()
     for name, image, kind, options in made:
         buffer = io.BytesIO()

@@ -24,7 +24,7 @@ import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from dancheong.imaging.files import Photo, PhotoError, count_pages, read_photo, read_size, write_photo
 
@@ -117,7 +117,7 @@ def outcome_of(odd: Odd, folder: Path) -> str:
 def all_odd() -> Iterator[Odd]:
     """All files."""
     for maker in (texts, floats, directories, premultiplied, formats, resolutions, gammas, raw_profiles, gone, wrong_suffixes,
-                  compressions, layouts, depths, unusual, transparent, comments, adobe, without_photometric):
+                  compressions, layouts, depths, unusual, transparent, comments, adobe, without_photometric, others):
         yield from maker()
 
 
@@ -739,6 +739,78 @@ def without_photometric() -> Iterator[Odd]:
                         struct.pack_into(order + "HHIHH", data, at, 263, 3, 1, 1, 0)  # Threshholding, which says nothing
                 yield Odd(kind, f"{np.dtype(dtype).name}_{ord(order)}_{len(more)}.tif", bytes(data), picture(1,
                           dtype), notes=())
+
+
+def others() -> Iterator[Odd]:
+    kind = "kinds that decoders bend"
+    for channels in (1, 3):
+        deep, eight = picture(channels, np.uint16), picture(channels)
+        wanted = np.rint((deep >> 4) * (65535 / 4095)).astype(np.uint16)
+        for codec in ("JP2", "J2K"):
+            data = imagecodecs.jpeg2k_encode(deep >> 4, level=0, codecformat=codec, bitspersample=12)
+            yield Odd(kind, f"12_bits_{channels}.{codec.lower()}", data, wanted, 1)
+        data = imagecodecs.jpegxl_encode(deep >> 4, lossless=True, bitspersample=12)
+        yield Odd(kind, f"12_bits_{channels}.jxl", data, wanted, 1)
+        lossless = imagecodecs.ljpeg_encode(deep, bitspersample=16) if channels == 1 else None
+        twelve = imagecodecs.jpeg8_encode(deep >> 4, level=100, bitspersample=12)
+        for name, data in {"lossless": lossless, "12_bits": twelve}.items():
+            if data is not None:
+                yield Odd(kind, f"{name}_{channels}_cut.jpg", data[: len(data) * 99 // 100], refused="its end is missing")
+                yield Odd(kind, f"{name}_{channels}.jpg", data, deep if data is lossless else None, notes=())
+        jpeg = saved(eight, "JPEG", quality=100, subsampling=0)
+        exact = np.asarray(Image.open(io.BytesIO(jpeg)))
+        yield Odd(kind, f"old_jpeg_{channels}.tif", old_jpeg(jpeg, channels), exact, 2)
+        yield Odd(kind, f"old_jpeg_{channels}_cut.tif", old_jpeg(jpeg, channels)[:-40], refused="cut off")
+        for dtype in (np.float32, np.float64):
+            data = tiff((eight / 255).astype(dtype), predictor=True, compression="deflate")
+            yield Odd(kind, f"predictor_{channels}_{np.dtype(dtype).name}.tif", data, np.uint16(257) * eight, 1, notes=())
+    faint = np.dstack([picture(1), np.full((HEIGHT, WIDTH), 128, np.uint8)])
+    data = imagecodecs.jpeg2k_encode(faint, level=0, codecformat="JP2")
+    yield Odd(kind, "gray_and_alpha.jp2", data, over_white(picture(1), faint[..., 1]), 1, notes=("transparency",))
+    few = imagecodecs.jpeg2k_encode(picture(1) >> 4, level=0, codecformat="JP2", bitspersample=4)
+    yield Odd(kind, "4_bits.jp2", few, (picture(1) >> 4) * np.uint8(17), notes=())
+    inks = imagecodecs.jpeg2k_encode(255 - np.dstack([picture(3), np.full((HEIGHT, WIDTH), 255, np.uint8)]), level=0,
+                                     codecformat="JP2")
+    inks = inks.replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x0c")
+    yield Odd(kind, "four_inks.jp2", inks, picture(3), 120, notes=("CMYK",))
+    colors = picture(3)
+    palette = Image.fromarray(colors).quantize(64)
+    table = np.array(palette.getpalette(), np.uint16).reshape(-1, 3)
+    table = np.pad(table, ((0, 256 - len(table)), (0, 0)))
+    shown = table[np.asarray(palette)].astype(np.uint8)
+    for scale in (1, 257):  # some programs write colors of 8 bits
+        data = tiff(np.asarray(palette), photometric="palette", colormap=table.T * scale)
+        yield Odd(kind, f"palette_{scale}.tif", data, shown)
+    packed = (colors.astype(np.uint16) >> (3, 2, 3)) @ np.array([2048, 32, 1], np.uint16)
+    high = [np.rint((colors[..., i] >> by) * (255 / (255 >> by))) for i, by in enumerate((3, 2, 3))]
+    head = struct.pack("<IiiHHIIiiII3I", 40, WIDTH, -HEIGHT, 1, 16, 3, packed.nbytes, 11811, 5906, 0, 0, 0xF800, 0x7E0, 0x1F)
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(head)) + head + packed.astype("<u2").tobytes()
+    yield Odd(kind, "565.bmp", data, np.dstack(high).astype(np.uint8), 7, checks=[has_dpi((300, 150))], notes=())
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    head = struct.pack("<IiiHHIIiiII", 124, WIDTH, -HEIGHT, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(16) + b"DEBM" + bytes(48)
+    head += struct.pack("<IIII", 4, 124 + colors.nbytes, len(profile), 0)
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(head)) + head + colors[..., ::-1].tobytes() + profile
+    has_profile = [lambda photo, _: "" if photo.icc == profile else "no profile"]
+    yield Odd(kind, "profile.bmp", data, colors, checks=has_profile, notes=())
+    packet = XMP % (b"", b"")
+    gif, extra = saved(palette, "GIF"), b"!\xff\x0bXMP DataXMP" + packet + bytes((1, *range(255, -1, -1), 0))
+    extra = b"!\xfe\x05hello" + bytes(1) + extra
+    at = 13 + (3 << (gif[10] & 7) + 1)
+    yield Odd(kind, "told.gif", gif[:at] + extra + gif[at:], np.asarray(palette.convert("RGB")), checks=[
+        lambda photo, _: "" if photo.xmp == packet and photo.comments == (b"hello",) else "no XMP or comment",
+    ], notes=())
+
+
+def old_jpeg(jpeg: bytes, channels: int) -> bytes:
+    """A TIFF 6.0 of the compression that came before the one of today."""
+    tags = {256: WIDTH, 257: HEIGHT, 258: 8, 259: 6, 262: 6 if channels == 3 else 1, 273: 0, 277: channels, 278: HEIGHT,
+            279: len(jpeg), 513: 0, 514: len(jpeg)}
+    place = 8 + 2 + 12 * len(tags) + 4 + 6
+    entries = b""
+    for tag, number in tags.items():
+        held = (3, 3, place - 6) if tag == 258 and channels == 3 else (4, 1, place if tag in (273, 513) else number)
+        entries += struct.pack("<HHII", tag, *held)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + struct.pack("<3H", 8, 8, 8) + jpeg
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Train the small network that finds glare and write `src/dancheong/glare/detector.onnx`.
 
-Everything it sees is synthetic glare (dancheong.glare.simulate) over photographs that Python packages carry, the built-in
-scenes, and collages with bright objects that are no glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
+Everything it sees is synthetic glare (dancheong.glare.simulate) over free photographs, and collages with bright objects that
+are no glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
 
-    python tools/train_detector.py --out src/dancheong/glare/detector.onnx
+    python tools/train_detector.py PHOTOGRAPHS/manifest.csv --out src/dancheong/glare/detector.onnx
 """
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -19,12 +20,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from dancheong.glare.simulate import add_glare
+from dancheong.glare.simulate import MAKES, add_glare
 
 CROP_PX = 320
 TRAINED_PX = 256
-WIDTHS = (16, 24, 32, 40, 48)
-HEAD = 8
+WIDTHS = (24, 32, 48, 48)
+HALF, FULL = 8, 4
 POOL_SEED = 40_000_000  # far from the seeds of tests and benchmarks
 
 
@@ -59,9 +60,10 @@ class Isotropic(nn.Module):
 
 
 class Detector(nn.Module):
-    """A U-Net of isotropic convolutions at half size with a head at full size; (b, 3, h, w) to logits (b, 1, h, w).
+    """A U-Net of isotropic convolutions at a quarter of the size, refined at half and at full size; (b, 3, h, w) to logits.
 
-    Everything is the same under flips: mean pooling, nearest neighbors, 1x1 projections.
+    Everything is the same under flips: pooling, nearest neighbors, 1x1 projections. Most of the time of such a network goes
+    into its finest level, so that is where it has the fewest channels.
     """
 
     def __init__(self) -> None:
@@ -72,23 +74,25 @@ class Detector(nn.Module):
         steps = list(zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True))
         self.project = nn.ModuleList(nn.Conv2d(below, here, 1, bias=False) for below, here in steps)
         self.up = nn.ModuleList(Isotropic(here, here) for _, here in steps)
-        self.project_head = nn.Conv2d(WIDTHS[0], HEAD, 1, bias=False)
-        self.head = Isotropic(3, HEAD, relu=False)
-        self.last = nn.Conv2d(HEAD, 1, 1)
+        self.project_finer = nn.Conv2d(WIDTHS[0], HALF, 1, bias=False)
+        self.finer = Isotropic(5, HALF, relu=False)
+        self.project_head = nn.Conv2d(HALF, FULL, 1, bias=False)
+        self.head = nn.Conv2d(3, FULL, 1)
+        self.last = nn.Conv2d(FULL, 1, 1)
         nn.init.constant_(self.last.bias, -3.0)
 
     def forward(self, x_bchw: torch.Tensor) -> torch.Tensor:
-        least = x_bchw[:, :1]
-        pooled = functional.avg_pool2d(x_bchw, 2), functional.max_pool2d(least, 2), -functional.max_pool2d(-least, 2)
-        x, skips = torch.cat(pooled, 1), []
+        means, greatest, least = functional.avg_pool2d(x_bchw, 2), *extremes(x_bchw[:, :1], x_bchw[:, :1])
+        half = torch.cat([means, greatest, least], 1)
+        x, skips = torch.cat([functional.avg_pool2d(means, 2), *extremes(greatest, least)], 1), []
         for level, conv in enumerate(self.down):
             x = conv(functional.avg_pool2d(x, 2) if level else x)
             skips.append(x)
         x = self.deep(x)
         for skip, project, conv in zip(skips[-2::-1], self.project, self.up, strict=True):
-            x = conv(skip + functional.interpolate(project(x), scale_factor=2, mode="nearest"))
-        x = functional.interpolate(self.project_head(x), scale_factor=2, mode="nearest")
-        return self.last(functional.relu(x + self.head(x_bchw)))
+            x = conv(skip + doubled(project(x)))
+        x = functional.relu(self.finer(half) + doubled(self.project_finer(x)))
+        return self.last(functional.relu(self.head(x_bchw) + doubled(self.project_head(x))))
 
     def arrays(self) -> dict[str, NDArray[np.float16]]:
         """Weights by name, matrices (inputs, outputs); see `Isotropic.folded`."""
@@ -96,13 +100,24 @@ class Detector(nn.Module):
         for name in ("down", "up"):
             for level, conv in enumerate(getattr(self, name)):
                 out[f"{name}_{level}_weight"], out[f"{name}_{level}_bias"] = conv.folded()
-        for name in ("deep", "head"):
+        for name in ("deep", "finer"):
             out[f"{name}_weight"], out[f"{name}_bias"] = getattr(self, name).folded()
         for level, conv in enumerate(self.project):
             out[f"project_{level}_weight"] = matrix(conv)
-        out["project_head_weight"], out["last_weight"] = matrix(self.project_head), matrix(self.last)
-        out["last_bias"] = self.last.bias.detach().numpy()
+        for name in ("project_finer", "project_head", "head", "last"):
+            out[f"{name}_weight"] = matrix(getattr(self, name))
+        for name in ("head", "last"):
+            out[f"{name}_bias"] = getattr(self, name).bias.detach().numpy()
         return {name: array.astype(np.float16) for name, array in out.items()}
+
+
+def extremes(greatest: torch.Tensor, least: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The greatest of the one and the least of the other, at half the size."""
+    return functional.max_pool2d(greatest, 2), -functional.max_pool2d(-least, 2)
+
+
+def doubled(x: torch.Tensor) -> torch.Tensor:
+    return functional.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def matrix(conv: nn.Conv2d) -> NDArray[np.float32]:
@@ -114,15 +129,15 @@ def planes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([rgb.min(-1), cv2.transform(rgb, np.float32([[0.2126, 0.7152, 0.0722]])), rgb.max(-1)], -1)
 
 
-def make_pool(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def make_pool(
+    photographs: list[NDArray[np.uint8]], makes: Sequence[str], count: int, seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """`count` crops as the detector sees them, and their true masks."""
-    found = sources()
     inputs = np.empty((count, CROP_PX, CROP_PX, 3), np.uint8)
     truth = np.empty((count, CROP_PX, CROP_PX), np.uint8)
     for number in range(count):
         rng = np.random.default_rng([POOL_SEED + seed, number])
-        clean = picture(rng, found)
-        damaged, mask = glare_over(clean, rng)
+        damaged, mask = glare_over(picture(rng, photographs), makes[number % len(makes)], rng)
         damaged = spoil(damaged, rng)
         top, left = (int(rng.integers(0, size - CROP_PX + 1)) for size in damaged.shape[:2])
         part = slice(top, top + CROP_PX), slice(left, left + CROP_PX)
@@ -132,15 +147,17 @@ def make_pool(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint
     return inputs, truth
 
 
-def glare_over(clean: NDArray[np.uint8], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Nothing, the simulator's own mixture, or one with more of the rarer and harder kinds."""
+def glare_over(
+    clean: NDArray[np.uint8], make: str, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Nothing, the make's own mixture, or one with more of the rarer and harder kinds."""
     kind = rng.random()
-    if kind < 0.2:
+    if kind < 0.25:
         return clean, np.zeros(clean.shape[:2], bool)
-    if kind < 0.65:
-        return add_glare(clean, rng)
-    chosen = [name for name, share in (("sun", 0.7), ("ghosts", 0.7), ("veil", 0.4), ("rows", 0.4)) if rng.random() < share]
-    return add_glare(clean, rng, chosen or ["rows"])
+    if kind < 0.7:
+        return add_glare(clean, rng, make=make)
+    chosen = [name for name in MAKES[make] if rng.random() < 0.5]
+    return add_glare(clean, rng, chosen or [MAKES[make][1]], make)
 
 
 def spoil(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -195,15 +212,18 @@ def train(inputs: NDArray[np.uint8], truth: NDArray[np.uint8], steps: int, batch
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, help="manifest.csv of the photographs (tools/shipped_credits.py)")
+    parser.add_argument("--makes", nargs="+", default=list(MAKES), help="of glare, in equal parts")
     parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--pool", type=int, default=5400)
+    parser.add_argument("--pool", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     # One thread: two wait for each other where the machine is shared.
     torch.set_num_threads(1)
-    net = train(*make_pool(arguments.pool, 0), arguments.steps, arguments.batch)
+    pool = make_pool(sources(arguments.table), arguments.makes, arguments.pool, 0)
+    net = train(*pool, arguments.steps, arguments.batch)
     arguments.out.write_bytes(detector_model(net.arrays()).SerializeToString())
     print(arguments.out, arguments.out.stat().st_size, "bytes")
 

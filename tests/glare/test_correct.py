@@ -5,7 +5,7 @@ from dancheong.glare.correct import correct, subtract_veil
 from dancheong.glare.detect import detect, find
 from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
 from dancheong.glare.simulate import add_glare
-from dancheong.imaging.color import decode, luminance, srgb_to_linear
+from dancheong.imaging.color import decode, linear_to_srgb, luminance, srgb_to_linear, to_pixels
 from dancheong.imaging.metrics import psnr
 from dancheong.imaging.resize import resize
 from dancheong.params import Params
@@ -67,6 +67,33 @@ def test_highlights_are_gone_and_a_second_pass_finds_little(case, method, detect
     before, after = (np.mean(p.min(axis=-1)[found] >= 0.9 * 255) for p in (pixels, out))
     assert after <= 0.1 * before
     assert find(out, params).sum() <= 0.1 * find(pixels, params).sum()
+
+
+@pytest.mark.parametrize("radius_px", [4, 8, 16])
+def test_the_tail_of_a_glint_goes_with_it(radius_px):
+    """On an even ground what stays of a round glint is nowhere a tenth of it, and no ring where the mask ends."""
+    y, x = np.mgrid[-160:160, -240:240].astype(np.float32)
+    light = np.float32(0.1) + 2 * np.exp(-(y**2 + x**2) / (2 * radius_px**2))
+    damaged = to_pixels(linear_to_srgb(np.clip(light, 0, 1)), np.uint8)
+    ground = int(damaged[0, 0])
+    found = damaged.astype(int) - ground > 0.1 * 255
+    params = Params()
+    fixed = correct(damaged, make_mask(soft_alpha(found, found.shape, params), damaged, params), params)
+    left = fixed.astype(int) - ground
+    assert np.abs(left).max() <= 0.1 * (255 - ground)
+
+
+def test_a_dark_eave_stays_dark_under_a_bright_sky():
+    y, x = np.mgrid[:320, :480].astype(np.float32)
+    ground = np.where(y < 120, 0.7, 0.02).astype(np.float32)
+    glint = 3 * np.exp(-((y - 150) ** 2 + (x - 240) ** 2) / (2 * 12**2))
+    clean, damaged = (to_pixels(linear_to_srgb(np.clip(light, 0, 1)), np.uint8) for light in (ground, ground + glint))
+    found = damaged.astype(int) - clean > 0.1 * 255
+    params = Params()
+    fixed = correct(damaged, make_mask(soft_alpha(found, found.shape, params), damaged, params), params)
+    under = found & (y > 130)
+    before, after = (np.abs(pixels.astype(int) - clean)[under].mean() for pixels in (damaged, fixed))
+    assert after < 0.25 * before
 
 
 def test_fine_texture_survives():

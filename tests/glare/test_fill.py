@@ -26,6 +26,18 @@ def test_a_fill_stays_between_what_is_known():
     assert filled.max() <= known.max() + 1e-5
 
 
+def test_a_fill_stays_below_what_is_seen():
+    """A bright sky over a dark eave, all of it unknown but the sky's far end: what is seen of the eave holds the fill down."""
+    seen = np.full((64, 64), 0.9, np.float32)
+    seen[40:] = 0.2
+    weight = np.zeros((64, 64), np.float32)
+    weight[:8] = 1
+    filled = push_pull(seen, weight, seen)
+    assert (filled <= seen + 1e-6).all()
+    assert push_pull(seen, weight)[50:].min() > 0.8
+    assert filled[8:30].mean() > 0.6
+
+
 @pytest.mark.parametrize("shape", [(1, 7), (2, 2), (5, 1), (3, 400)])
 def test_one_known_value_fills_everything(shape):
     weight = np.zeros(shape, np.float32)

@@ -1,31 +1,34 @@
 import numpy as np
 import pytest
 
-from dancheong.glare.simulate import KINDS, add_glare
+from dancheong.glare import optics
+from dancheong.glare.simulate import MAKES, add_glare
 from dancheong.imaging.color import decode, gray_of, luminance
 
 
-def test_the_seed_decides(darkened):
-    one, mask_one = add_glare(darkened, 5)
-    two, mask_two = add_glare(darkened, np.random.default_rng(5))
-    other, _ = add_glare(darkened, 6)
+@pytest.mark.parametrize("make", [*MAKES, "both"])
+def test_the_seed_decides(darkened, make):
+    one, mask_one = add_glare(darkened, 5, make=make)
+    two, mask_two = add_glare(darkened, np.random.default_rng(5), make=make)
+    other, _ = add_glare(darkened, 6, make=make)
     assert np.array_equal(one, two)
     assert np.array_equal(mask_one, mask_two)
     assert not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_light_is_only_added(darkened, kind):
-    damaged, _ = add_glare(darkened, 11, [kind])
+@pytest.mark.parametrize(("make", "kind"), [(make, kind) for make, kinds in MAKES.items() for kind in kinds])
+def test_light_is_only_added(darkened, make, kind):
+    damaged, _ = add_glare(darkened, 11, [kind], make)
     assert damaged.dtype == darkened.dtype
     assert damaged.shape == darkened.shape
     assert (damaged >= darkened).all()
     assert damaged.astype(int).sum() > darkened.astype(int).sum()
 
 
+@pytest.mark.parametrize("make", MAKES)
 @pytest.mark.parametrize("seed", range(6))
-def test_the_mask_is_where_the_picture_changed(darkened, seed):
-    damaged, mask = add_glare(darkened, seed, ["lobes", "rows", "sun", "ghosts"])
+def test_the_mask_is_where_the_picture_changed(darkened, make, seed):
+    damaged, mask = add_glare(darkened, seed, [kind for kind in MAKES[make] if kind != "veil"], make)
     rise = gray_of(damaged).astype(int) - gray_of(darkened)
     assert mask.dtype == bool
     assert 0.001 < mask.mean() < 0.4
@@ -62,10 +65,11 @@ def test_glints_add_the_color_of_the_light(darkened):
 
 @pytest.mark.parametrize("shape", [(1, 7), (2, 2), (5, 1), (3, 400), (1, 7, 3), (64, 48, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_any_size_gray_color_and_depth(shape, dtype):
+@pytest.mark.parametrize("make", MAKES)
+def test_any_size_gray_color_and_depth(shape, dtype, make):
     pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max // 2, shape, dtype=dtype)
     for seed in range(3):
-        damaged, mask = add_glare(pixels, seed, KINDS)
+        damaged, mask = add_glare(pixels, seed, MAKES[make], make)
         assert damaged.shape == pixels.shape
         assert damaged.dtype == dtype
         assert mask.shape == shape[:2]
@@ -74,3 +78,20 @@ def test_any_size_gray_color_and_depth(shape, dtype):
 def test_unknown_kinds_are_refused(darkened):
     with pytest.raises(ValueError, match="unknown glare moon"):
         add_glare(darkened, 1, ["moon"])
+    with pytest.raises(ValueError, match="unknown make of glare 'moon'"):
+        add_glare(darkened, 1, make="moon")
+
+
+def test_a_source_is_spread_wider_in_red_than_in_blue():
+    """The angle of diffraction is in proportion to the wavelength."""
+    y, x = np.mgrid[: optics.PATTERN_PX, : optics.PATTERN_PX] - optics.PATTERN_PX / 2
+    for lens in range(16):
+        red, green, blue = (optics._pattern(lens) * np.minimum(np.hypot(y, x), 20)[..., None]).sum(axis=(0, 1))
+        assert red > green > blue > 0
+
+
+def test_tiles_glint_in_rows(darkened):
+    import cv2
+
+    spots = [cv2.connectedComponents(add_glare(darkened, n, ["tiles"], "optics")[1].astype(np.uint8))[0] for n in range(8)]
+    assert max(spots) > 6

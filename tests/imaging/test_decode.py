@@ -199,6 +199,26 @@ def test_the_first_frame_of_an_animation_is_read(tmp_path: Path) -> None:
         assert "first of 2" in photo.notes[0]
 
 
+@pytest.mark.parametrize(("compression", "options"), [
+    (None, {}), ("deflate", {}), ("deflate", {"predictor": True}), ("lzw", {}), ("packbits", {}), ("jpeg", {}),
+])
+@pytest.mark.parametrize("layout", [{"tile": (32, 32)}, {"rowsperstrip": 16}])
+def test_a_tiff_without_its_end_is_refused(
+    tmp_path: Path, compression: str | None, options: dict[str, Any], layout: dict[str, Any]
+) -> None:
+    """libvips and libjpeg make up tiles and strips that are missing."""
+    path = tmp_path / "photo.tif"
+    for dtype in (np.uint8,) if compression == "jpeg" else (np.uint8, np.uint16):
+        samples = noise((80, 90, 3), dtype)
+        tifffile.imwrite(path, samples, photometric="rgb", compression=compression, metadata=None, **options, **layout)
+        data = path.read_bytes()
+        assert read_photo(path).pixels.shape == (80, 90, 3)
+        for lost in (3, 400):
+            path.write_bytes(data[:-lost])
+            with pytest.raises(PhotoError, match="cut off"):
+                read_photo(path)
+
+
 def test_kinds_that_are_not_read_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match=r"raw sensor data.*save it as 8 or 16 bit"):
         read_tiff(tmp_path, np.zeros((4, 5), np.uint16), photometric="cfa")

@@ -3,6 +3,7 @@
 import base64
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,16 @@ HEIC = base64.b85decode(
     "H8IxsLgFfaf"
 )
 
+# Of 10 bits, 1024 x 768: (200, 60, 30), and (20, 60, 200) in the upper left.
+DEEP = zlib.decompress(base64.b85decode(
+    "c-muNV30{GsVvAy%}izhg51nBLl8SRGck>Ufzc^9wIq=N0u(b+a*CjAhJwuG5(YHDSCCnf3uZ9_u~KGEKG;YX2OysjESv_Rfvhqhp`4kSmj+ia3go0RL3t"
+    "Tv$%Y{2q0EA!0wBF4vmiMiNLK(QoEcd-;C9A-VEFU**DnSJer5%rMsWv59>)LwK?;}|=I#KI46(bI929|aI!=s?s1gg97#a+OQ+G}B%AVcG$jk&1g%AQtK"
+    "n?6Jj0cN0Bsl=B5y>nrNQKzQ!T{FHz#veNS&<21FmrKn0V%P}f?QZw0X@vz$kYsE)a9lm0z-<iNP}^`q(r4#cZ`xtClmAW1K(>p&;S49{=)r^aQ>$U;a%r"
+    "H9Xn<7ia}`h`tU=qu9$COQ%gz>iV}BOf1^yacr)LN`cDt$-wj_EwaqVbz36R+g({tQ!46?&+_`MKRYO&4MsK85S4nBB14I~vTpT8|u6V%U`Rn#1<&^hEFb"
+    "Q^+$F~@F9OwFUZf(YsPj6fTuL^p1FT19Ao!gpy*O$hM`CFg3uDLsP^?&aztqiOe1UN+%@<nE?-@0boXV0R~d?)KO*VTWGGLx5FvvN}Q!SBp3!@eObW!lwy"
+    "vH{@)AhJq8;Q|rY3UrYO2Q(4J>1YDXQK$lJOHlc|5vY984FKeKr<4"
+))
+
 
 @pytest.fixture
 def heic(tmp_path: Path) -> Path:
@@ -43,6 +54,15 @@ def test_a_heif_photograph_is_read_upright_with_what_it_says(heic: Path) -> None
     assert b"Camera" in photo.exif
     write_photo(heic.with_suffix(".tif"), photo.pixels, photo)
     assert np.array_equal(read_photo(heic.with_suffix(".tif")).pixels, photo.pixels)
+
+
+def test_ten_bits_of_a_large_one_become_sixteen(tmp_path: Path) -> None:
+    pytest.importorskip("pi_heif")
+    (tmp_path / "deep.heic").write_bytes(DEEP)
+    pixels = read_photo(tmp_path / "deep.heic").pixels
+    assert (pixels.shape, pixels.dtype) == ((768, 1024, 3), np.uint16)
+    assert np.abs(pixels[:190, :290] / 257 - [20, 60, 200]).max() < 2
+    assert np.abs(pixels[210:] / 257 - [200, 60, 30]).max() < 2
 
 
 def test_it_is_found_and_not_written(heic: Path) -> None:

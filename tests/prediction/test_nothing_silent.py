@@ -193,7 +193,7 @@ def test_the_command_tells_all_of_it_and_exits_so(colorizer, box, tmp_path):
         (box / f"{number}.txt").write_text("no photograph")
     many = command("filter", "box", "-o", "many", cwd=tmp_path)
     assert many.stderr.count("left out: ") == 21
-    assert "left out: 11 more files; --json names all" in many.stderr
+    assert "left out: 11 more files; many/manifest.csv names all" in many.stderr
     for number in range(30):
         (box / f"{number}.txt").unlink()
     (box / "bad.png").symlink_to("gone")

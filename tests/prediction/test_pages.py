@@ -1,11 +1,15 @@
 """A document of several pages: each page becomes a result of its own, in its place, and none is taken for another."""
 
+import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from dancheong.app.main import app
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.prediction.colorizer import Colorizer
@@ -42,7 +46,7 @@ def test_each_page_becomes_a_result_and_is_found_again(colorizer, box, tmp_path)
         original, result = read_photo(box / "doc.tif", page), read_photo(out / name)
         assert result.pixels.shape[:2] == original.pixels.shape
         assert np.abs(gray_of(result.pixels).astype(int) - original.pixels).max() <= 1
-        assert f"page {page + 1} of 3 was read" in results[page + 1].notes or page == 0
+        assert f"page {page + 1} of 3 was read" in results[page + 1].notes
     assert [result.record().get("page") for result in results] == [None, None, 2, 3]
     rows = read_manifests([manifest])
     assert [(row.file, row.output) for row in rows if row.output != "b.png"] == [(str(box / "doc.tif"), name) for name in NAMES]
@@ -54,6 +58,29 @@ def test_each_page_becomes_a_result_and_is_found_again(colorizer, box, tmp_path)
     last = predict_files(colorizer, [box], out, wanted)[-1]
     assert (last.output.name, last.status) == (NAMES[2], "failed")
     assert "other settings" in str(last.error)
+
+
+@pytest.mark.parametrize("command", ["filter", "upscale"])
+def test_the_other_folder_commands_do_each_page_and_name_every_file(box, tmp_path, command):
+    (box / "doc.xmp").touch()
+    out = tmp_path / "out"
+    wanted = [command, str(box), "-o", str(out), "--pages", "all", "--json", "--quiet"]
+    for status in ("ok", "skipped"):
+        done = CliRunner().invoke(app, wanted)
+        assert done.exit_code == 0, done.output
+        said = json.loads(done.stdout.splitlines()[-1])
+        assert [(Path(one["output"]).name, one["status"]) for one in said["files"]] == [(n, status) for n in ["b.png", *NAMES]]
+    scale = {"filter": 1, "upscale": 2}[command]
+    for page, name in enumerate(NAMES):
+        original, result = read_photo(box / "doc.tif", page).pixels, read_photo(out / name).pixels
+        assert result.shape == tuple(scale * side for side in original.shape)
+        assert np.abs(result[::scale, ::scale].astype(int) - original).mean() < 30, "another page"
+    rows = read_manifests([out / "manifest.csv"])
+    assert [(row.output, row.status) for row in rows] == [("", "left out"), *((name, "ok") for name in ["b.png", *NAMES])]
+    assert {row.notes for row in rows if row.output in NAMES} == {f"page {page} of 3 was read" for page in (1, 2, 3)}
+    (box / "b.png").write_bytes(b"damaged")
+    assert CliRunner().invoke(app, wanted).exit_code == 1
+    assert [row.status for row in read_manifests([out / "manifest.csv"]) if row.output == "b.png"] == ["failed"]
 
 
 def test_a_page_takes_no_name_of_another_photograph(colorizer, box):

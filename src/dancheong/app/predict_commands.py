@@ -28,6 +28,9 @@ Strip = Annotated[
     Literal["gps", "all"] | None,
     typer.Option(help="Metadata that results are not to have: coordinates, or all that the photograph brings."),
 ]
+Pages = Annotated[
+    Literal["first", "all"], typer.Option(help="Of a TIFF with several pages the first, or each: NAME, NAME_p2, ...")
+]
 Drawn = Annotated[Path | None, typer.Option(metavar="DIR", help="Masks drawn by hand: PNG of the same stems.")]
 
 
@@ -76,9 +79,7 @@ def predict(
             help="For SR_SCALE=2 or 4: UP.h5, or .safetensors of others (extra spandrel); without it the one that comes along.",
         ),
     ] = None,
-    pages: Annotated[
-        Literal["first", "all"], typer.Option(help="Of a TIFF with several pages the first, or each: NAME, NAME_p2, ...")
-    ] = "first",
+    pages: Pages = "first",
     looks: Annotated[
         int, typer.Option(min=1, max=5, metavar="N", help="Plausible colorings of each, the likeliest first: NAME_look2, ...")
     ] = 1,
@@ -156,6 +157,7 @@ def filter_(
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
     overwrite: Overwrite = False,
+    pages: Pages = "first",
     strip: Strip = None,
     sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Also a sheet: before | mask | after.")] = None,
     table: options.Table = None,
@@ -167,10 +169,12 @@ def filter_(
     """Find and correct light reflection, without coloring. Writes the masks it used where asked."""
     resolved, _ = options.effective(table, category, settings)
     from dancheong.prediction.folder import filter_files
+    from dancheong.prediction.manifest import manifest_name
 
     run_over_files(
         "filtering", lambda wanted: filter_files(resolved.params, inputs, output, wanted), as_json, quiet,
-        overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, strip=strip,
+        output / manifest_name(None), overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, pages=pages,
+        sheet_path=sheet, strip=strip,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from dancheong.app import options
-from dancheong.app.predict_commands import Inputs, Overwrite, Strip, run_over_files
+from dancheong.app.predict_commands import Inputs, Overwrite, Pages, Strip, run_over_files
 from dancheong.app.train_commands import emit_result, progress_shown, say_if_nothing_to_resume
 
 Scale = Annotated[Literal["2", "4"] | None, typer.Option(help="Enlargement; as --set SR_SCALE.")]
@@ -24,6 +24,7 @@ def upscale(
     ] = None,
     scale: Scale = None,
     overwrite: Overwrite = False,
+    pages: Pages = "first",
     strip: Strip = None,
     table: options.Table = None,
     category: options.Category = None,
@@ -34,13 +35,14 @@ def upscale(
     """Enlarge photographs, gray or color, 8 or 16 bits, as they are."""
     resolved, _ = options.effective(table, category, settings)
     from dancheong.prediction.folder import upscale_files
+    from dancheong.prediction.manifest import manifest_name
     from dancheong.upscaling.upscaler import Upscaler
 
     upscaler, times = Upscaler.open(model), int(scale or resolved.params.sr_scale)
     run_over_files(
         "enlarging",
         lambda wanted: upscale_files(upscaler, inputs, output, None if times == 1 else times, resolved.params, wanted),
-        as_json, quiet, overwrite=overwrite, strip=strip,
+        as_json, quiet, output / manifest_name(None), overwrite=overwrite, pages=pages, strip=strip,
     )
 
 

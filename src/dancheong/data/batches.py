@@ -126,7 +126,7 @@ def augmented(record: Record, params: Params, rng: np.random.Generator) -> Sampl
     light = variation.light
     if variation.with_glare and params.pairing != "side_by_side":
         # The scene's light is varied before reflections fall on it, so that a burnt-out sun stays white.
-        input_hwc, light = _with_glare(input_hwc, light, rng), (0.0, 1.0)
+        input_hwc, light = _with_glare(input_hwc, light, params.aug_glare_make, rng), (0.0, 1.0)
     target = target_to_network(np.ascontiguousarray(planes[..., c_in : c_in + 3]), params)
     return to_network(input_hwc, params, *light), target, _weight(planes, c_in, params)
 
@@ -228,12 +228,14 @@ def _placed(height: int, width: int, crop_height: int, crop_width: int, rng: np.
     return top, left, crop_height, crop_width
 
 
-def _with_glare(input_hwc: Record, light: tuple[float, float], rng: np.random.Generator) -> NDArray[np.uint16]:
+def _with_glare(
+    input_hwc: Record, light: tuple[float, float], make: str, rng: np.random.Generator
+) -> NDArray[np.uint16]:
     """The gray input under another light, with synthetic glare; 16 bits, so that dark tones are not rounded."""
     from dancheong.glare.simulate import add_glare
 
     lit_hw = to_pixels(gray_tones(input_hwc.dtype.name, *light)[input_hwc[..., 0]], np.uint16)
-    return add_glare(lit_hw, rng)[0][..., None]
+    return add_glare(lit_hw, rng, make=make)[0][..., None]
 
 
 def _weight(planes: NDArray[np.uint8], c_in: int, params: Params) -> FloatArray:

@@ -75,7 +75,7 @@ def make_pictures(photos: Path, test: Path, work: Path, params: Params) -> Pictu
         NoPhotographs: nothing usable in one of them.
     """
     longer_px = max(LEAST_LONGER_PX, 4 * params.resol)
-    sets, left_out, whole = [], [], hashlib.sha256(f"{longer_px} {pictures_version()}".encode())
+    sets, left_out, whole = [], [], hashlib.sha256(f"{longer_px} {params.aug_glare_make} {pictures_version()}".encode())
     for place in (photos, test):
         pairs, refusals = find_pairs(place, params)
         sets.append(pairs)
@@ -87,7 +87,7 @@ def make_pictures(photos: Path, test: Path, work: Path, params: Params) -> Pictu
     digest = whole.hexdigest()
     folder = work / f"pictures-{digest[:12]}"
     if not (folder / "made.json").exists():
-        _simulate_all(sets, folder, longer_px, left_out)
+        _simulate_all(sets, folder, longer_px, params.aug_glare_make, left_out)
     made = json.loads((folder / "made.json").read_text("utf-8"))
     refused = tuple(UnusablePhoto(Path(file), kind, reason) for file, kind, reason in made["left_out"])
     return Pictures(
@@ -95,7 +95,9 @@ def make_pictures(photos: Path, test: Path, work: Path, params: Params) -> Pictu
     )
 
 
-def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left_out: list[UnusablePhoto]) -> None:
+def _simulate_all(
+    sets: Sequence[list[Pair]], folder: Path, longer_px: int, make: str, left_out: list[UnusablePhoto]
+) -> None:
     """Write clean, damaged and mask of every photograph, then made.json: without it nothing here counts as made."""
     shutil.rmtree(folder, ignore_errors=True)
     names: list[list[str]] = []
@@ -105,7 +107,7 @@ def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left
         for kind in kinds:
             (place / kind).mkdir(parents=True)
         kept: dict[bytes, str] = {}
-        for (_, pair), outcome in _each(partial(_simulate, part, longer_px), list(enumerate(pairs))):
+        for (_, pair), outcome in _each(partial(_simulate, part, longer_px, make), list(enumerate(pairs))):
             if isinstance(outcome, UnusablePhoto):
                 left_out.append(outcome)
                 continue
@@ -125,7 +127,9 @@ def _simulate_all(sets: Sequence[list[Pair]], folder: Path, longer_px: int, left
     write_text(folder / "made.json", json.dumps(record))
 
 
-def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pixels, Pixels, Pixels] | UnusablePhoto:
+def _simulate(
+    part: int, longer_px: int, make: str, numbered: tuple[int, Pair]
+) -> tuple[Pixels, Pixels, Pixels] | UnusablePhoto:
     """(clean, damaged, true mask) of one photograph."""
     index, pair = numbered
     try:
@@ -135,7 +139,7 @@ def _simulate(part: int, longer_px: int, numbered: tuple[int, Pair]) -> tuple[Pi
     height, width = pixels.shape[:2]
     small = resize(pixels, fit_size(height, width, min(longer_px, max(height, width))))
     clean = to_pixels(linear_to_srgb(decode(small) * np.float32(EXPOSURE)), np.uint8)
-    damaged, mask = add_glare(clean, np.random.default_rng((GLARE_SEED, part, index)))
+    damaged, mask = add_glare(clean, np.random.default_rng((GLARE_SEED, part, index)), make=make)
     if not (has_color(clean) and has_color(damaged)):
         # Refused later it would be missing in some arms only.
         return UnusablePhoto(pair.color, "gray", "under simulated glare it has no color left to learn from")

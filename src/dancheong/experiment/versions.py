@@ -11,7 +11,9 @@ _RUN = (
     "artifact", "data", "experiment/judge.py", "experiment/one_run.py", "glare", "imaging", "models", "params", "prediction",
     "runtime", "system", "training",
 )
-_PICTURES = ("experiment/pictures.py", "glare/light.py", "glare/simulate.py", "imaging/color.py", "imaging/resize.py")
+_PICTURES = (
+    "experiment/pictures.py", "glare/light.py", "glare/optics.py", "glare/simulate.py", "imaging/color.py", "imaging/resize.py",
+)
 
 
 def run_version(package: Path = PACKAGE) -> str:

@@ -1,10 +1,12 @@
 r"""Correcting light inside the mask only.
 
-.. math:: d = \max(G_\sigma * (z - \tilde z), 0), \qquad z' = z - \alpha d
+.. math:: d = \max(G_\sigma * (z - \tilde z), 0), \qquad h = \min(Y (1 - e^{-d}), t), \qquad Y' = Y - \alpha h
 
-where :math:`\tilde z` continues the undamaged log light into the mask. Light is only ever taken away, and texture
-finer than :math:`\sigma` (:math:`z - G_\sigma * z`) survives. Smooth fields (:math:`d`, fills) are computed on a picture of
-at most `WORK_PX` and enlarged; the photograph's own pixels are changed where alpha is above 0 and nowhere else.
+where :math:`\tilde z` continues the undamaged log light into the mask and lies nowhere above what is seen, since reflected
+light only adds; :math:`h` is the layer of reflected light, which is held below the tail :math:`t` of a glint where alpha is
+less than 1. Light is only ever taken away, and texture finer than :math:`\sigma` (:math:`z - G_\sigma * z`) survives. Smooth
+fields (:math:`d`, fills) are computed on a picture of at most `WORK_PX` and enlarged; the photograph's own pixels are changed
+where alpha is above 0 and nowhere else.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from dancheong.glare.fill import inpaint, push_pull
 from dancheong.glare.light import Float32, Pixels, area, gaussian, linear_enlarge, luminance_of
-from dancheong.glare.mask import GlareMask, scale_px
+from dancheong.glare.mask import GlareMask, nearest_inside, scale_px
 from dancheong.imaging.color import (
     decode,
     float01,
@@ -39,6 +41,7 @@ class _Reduced:
 
     linear: Float32
     z_hw: Float32
+    alpha_hw: Float32
     known_hw: Float32
     clip_hw: Float32
 
@@ -64,11 +67,12 @@ def correct(pixels: Pixels, mask: GlareMask, params: Params) -> Pixels:
     if params.fix_method in ("inpaint_ns", "inpaint_telea"):
         fixed = _inpainted(pixels, damaged, alpha, small, params)
     else:
-        log_gain = -alpha * _gather(_attenuation(small, params), damaged)
+        kept = np.exp(-_gather(_attenuation(small, params), damaged))
+        gain = 1 - alpha * (1 - kept)
         if params.fix_method == "hybrid" and pixels.ndim == 3:
-            fixed = _recolored(pixels, damaged, alpha, log_gain, small, params)
+            fixed = _recolored(pixels, damaged, gain, small, params)
         else:
-            fixed = linear_to_srgb(_spread(np.exp(log_gain), pixels.ndim) * decode(pixels[damaged]))
+            fixed = linear_to_srgb(_spread(gain, pixels.ndim) * decode(pixels[damaged]))
     out = pixels.copy()
     out[damaged] = to_pixels(fixed, pixels.dtype)
     return out
@@ -104,18 +108,33 @@ def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
 def _reduce(pixels: Pixels, mask: GlareMask, params: Params) -> _Reduced:
     size = fit_size(pixels.shape[0], pixels.shape[1], WORK_PX)
     linear = decode(area(pixels, size))
-    known = (area(mask.alpha_hw, size) == 0).astype(np.float32)
+    alpha = area(mask.alpha_hw, size)
+    known = (alpha == 0).astype(np.float32)
     z = np.log(luminance_of(linear) + np.float32(params.hf_epsilon))
-    return _Reduced(linear, z, known, area(mask.clip_hw.astype(np.float32), size))
+    return _Reduced(linear, z, alpha, known, area(mask.clip_hw.astype(np.float32), size))
 
 
 def _attenuation(small: _Reduced, params: Params) -> Float32:
     """How much log light a fully damaged pixel loses: a plane at or above 0, smooth but for `attenuate`."""
-    excess = small.z_hw - push_pull(small.z_hw, small.known_hw)
     if params.fix_method == "attenuate":
         # A homomorphic filter with the continued surroundings as the light: of what stands out, HF_GAMMA_LOW stays.
+        excess = small.z_hw - push_pull(small.z_hw, small.known_hw)
         return np.asarray(np.maximum(excess, 0) * (1 - params.hf_gamma_low), np.float32)
-    return np.maximum(gaussian(excess, params.fix_detail_sigma * scale_px(small.z_hw.shape)), 0)
+    seen = gaussian(small.z_hw, params.fix_detail_sigma * scale_px(small.z_hw.shape))
+    excess = np.maximum(seen - np.minimum(push_pull(small.z_hw, small.known_hw, seen), seen), 0)
+    return np.asarray(-np.log1p(-np.minimum(-np.expm1(-excess), _tail_share(small, excess))), np.float32)
+
+
+def _tail_share(small: _Reduced, excess: Float32) -> Float32:
+    """The most of a pixel's light that reflection may be: all inside of a glint, beyond as much as at its nearest pixel."""
+    inside = small.alpha_hw >= 1
+    if inside.all() or not inside.any():
+        return np.full(excess.shape, 1 - 1e-6, np.float32)
+    light = np.exp(small.z_hw)
+    layer = gaussian(light * -np.expm1(-excess), scale_px(excess.shape))
+    _, nearest, _ = nearest_inside(inside)
+    tail = layer.ravel()[nearest]
+    return np.where(inside, np.float32(1 - 1e-6), np.minimum(tail / light, np.float32(1 - 1e-6)))
 
 
 def _inpainted(pixels: Pixels, damaged: NDArray[np.bool_], alpha: Float32, small: _Reduced, params: Params) -> Float32:
@@ -128,21 +147,24 @@ def _inpainted(pixels: Pixels, damaged: NDArray[np.bool_], alpha: Float32, small
 
 
 def _recolored(
-    pixels: Pixels, damaged: NDArray[np.bool_], alpha: Float32, log_gain: Float32, small: _Reduced, params: Params
+    pixels: Pixels, damaged: NDArray[np.bool_], gain: Float32, small: _Reduced, params: Params
 ) -> Float32:
-    """Luminance from `log_gain`; color by subtracting light of the illuminant's color, from around where that is clipped."""
+    """Luminance by `gain`; color by subtracting light of the illuminant's color, from around the less of its own is left.
+
+    What is left after a subtraction has the errors of what was there, `1 / gain` times as large; a clipped pixel has no color.
+    """
     light = decode(pixels[damaged])
     before = luminance(light)
-    after = before * np.exp(log_gain)
+    after = before * gain
     illuminant = np.array(params.illuminant, np.float32)
     illuminant /= luminance(illuminant)
     own = rgb_to_lab(linear_to_srgb(np.maximum(light - (before - after)[:, None] * illuminant, 0))[None])[0]
     chroma = push_pull(rgb_to_lab(linear_to_srgb(small.linear))[..., 1:], small.known_hw)
-    lost = _gather(gaussian(small.clip_hw, max(scale_px(small.z_hw.shape), 0.5)), damaged)[:, None]
-    trust = (1 - alpha[:, None]) + alpha[:, None] * (1 - np.minimum(2 * lost, 1)) * np.float32(0.5)
+    lost = np.minimum(2 * _gather(gaussian(small.clip_hw, max(scale_px(small.z_hw.shape), 0.5)), damaged), 1)
+    trust = gain * gain * (3 - 2 * gain) * (1 - lost * (gain < 1))
     lab = np.empty_like(own)
     lab[:, 0] = lightness_of(linear_to_srgb(after))
-    lab[:, 1:] = trust * own[:, 1:] + (1 - trust) * _gather(chroma, damaged)
+    lab[:, 1:] = trust[:, None] * own[:, 1:] + (1 - trust[:, None]) * _gather(chroma, damaged)
     return np.asarray(lab_to_rgb(lab[None])[0], np.float32)
 
 

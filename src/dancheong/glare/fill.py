@@ -9,7 +9,7 @@ from dancheong.glare.light import Float32, area, gaussian, linear_enlarge
 RELAXATIONS = 8
 
 
-def push_pull(values: Float32, weight_hw: Float32) -> Float32:
+def push_pull(values: Float32, weight_hw: Float32, most: Float32 | None = None) -> Float32:
     """Push-pull (Gortler et al. 1996) with relaxation at every level, which ends near the harmonic continuation.
 
     Plain push-pull (normalized convolution on a pyramid) takes too much from afar: a tree darkens a hole in the sky.
@@ -17,6 +17,8 @@ def push_pull(values: Float32, weight_hw: Float32) -> Float32:
     Args:
         values: (h, w) or (h, w, c) float32.
         weight_hw: 0 where a value is unknown, 1 where it is known.
+        most: as `values`: what a value is at most, where that is known. A dark eave inside of a hole so holds down
+            what comes in from the bright sky beside it (an obstacle problem in place of the harmonic one).
 
     Returns:
         The values, those of weight 0 replaced by a smooth continuation of the known ones.
@@ -27,10 +29,10 @@ def push_pull(values: Float32, weight_hw: Float32) -> Float32:
     if not weight_hw.any():
         raise ValueError("there is nothing to fill from: every pixel is masked")
     weight = weight_hw if values.ndim == 2 else weight_hw[..., None]
-    return _pull(values * weight, weight_hw)
+    return _pull(values * weight, weight_hw, most)
 
 
-def _pull(weighted: Float32, weight_hw: Float32) -> Float32:
+def _pull(weighted: Float32, weight_hw: Float32, most: Float32 | None) -> Float32:
     """`weighted` is values times weight; the result is known everywhere."""
     weight = weight_hw if weighted.ndim == 2 else weight_hw[..., None]
     mean = np.asarray(weighted / np.maximum(weight, np.float32(1e-6)), np.float32)
@@ -39,12 +41,15 @@ def _pull(weighted: Float32, weight_hw: Float32) -> Float32:
         return mean
     size = ((height + 1) // 2, (width + 1) // 2)
     # Only the pixels next to a hole need a value from below, but every level is small enough to do whole.
-    below = linear_enlarge(_pull(area(weighted, size), area(weight_hw, size)), (height, width))
+    most_below = None if most is None else area(most, size)
+    around = linear_enlarge(_pull(area(weighted, size), area(weight_hw, size), most_below), (height, width))
     known = np.minimum(weight, 1)
-    filled = known * mean + (1 - known) * below
-    for _ in range(RELAXATIONS):
-        around = gaussian(filled, 1.0)
+    for relaxation in range(RELAXATIONS + 1):
         filled = known * mean + (1 - known) * around
+        if most is not None:
+            filled = np.minimum(filled, most)
+        if relaxation < RELAXATIONS:
+            around = gaussian(filled, 1.0)
     return np.asarray(filled, np.float32)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dancheong.glare.light import Float32, Pixels, linear_enlarge
 from dancheong.params import Params
 
+TAIL = 0.4  # of an area's radius
 REFERENCE_PX = 512  # the FIX rows are in pixels of a picture whose longer side is this
 
 
@@ -75,16 +76,38 @@ def scale_px(shape: tuple[int, ...]) -> float:
 
 
 def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params) -> Float32:
-    """Alpha at `shape` of areas found on a smaller picture: 1 within FIX_GROW, a smooth step to 0 over FIX_FEATHER."""
+    """Alpha at `shape` of areas found on a smaller picture: 1 within FIX_GROW, then it falls to 0.
+
+    It falls over FIX_FEATHER, and over `TAIL` of the area's radius more, since the tail of a large glint reaches farther.
+    """
     if not found_hw.any():
         return np.zeros(shape, np.float32)
     if found_hw.all():
         return np.ones(shape, np.float32)
-    scale = scale_px(found_hw.shape)
-    outside = (~found_hw).astype(np.uint8)
-    distance = np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-    beyond = distance / np.float32(scale) - np.float32(params.fix_grow)
+    distance_px, _, radius_px = nearest_inside(found_hw)
+    scale = np.float32(scale_px(found_hw.shape))
+    beyond = distance_px / scale - np.float32(params.fix_grow)
     if params.fix_feather == 0:
         return (linear_enlarge((beyond <= 0).astype(np.float32), shape) >= 0.5).astype(np.float32)
-    ramp = np.clip(1 - beyond / np.float32(params.fix_feather), 0, 1)
+    reach = np.float32(params.fix_feather) + np.float32(TAIL) * radius_px / scale
+    ramp = np.clip(1 - beyond / reach, 0, 1)
     return linear_enlarge(np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32), shape)
+
+
+def nearest_inside(inside_hw: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.int64], Float32]:
+    """Of every pixel: its distance to the nearest pixel of an area, the index of that, and the radius of its component.
+
+    Args:
+        inside_hw: neither empty nor full.
+    """
+    inside = inside_hw.view(np.uint8)
+    component = np.asarray(cv2.connectedComponents(inside, connectivity=8)[1], np.int64)
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    radius_px = np.zeros(int(component.max()) + 1, np.float32)
+    np.maximum.at(radius_px, component[inside_hw], depth[inside_hw])
+    distance_px, label = cv2.distanceTransformWithLabels(1 - inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    place = np.zeros(int(label.max()) + 1, np.int64)
+    index = np.flatnonzero(inside_hw)
+    place[label.ravel()[index]] = index
+    nearest = place[label]
+    return np.asarray(distance_px, np.float32), nearest, radius_px[component.ravel()[nearest]]

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.glare import optics
 from dancheong.glare.light import Float32, Pixels, gaussian, luminance_of
 from dancheong.imaging.color import decode, linear_to_srgb, luminance, to_pixels
 
 KINDS = ("lobes", "rows", "sun", "veil", "ghosts")
+MAKES = {"lobes": KINDS, "optics": optics.KINDS}
 VISIBLE_RISE = 0.1  # a pixel is damaged when local light raises its sRGB luminance by this much
 
 
 def add_glare(
-    pixels: Pixels, seed: int | np.random.Generator, kinds: Collection[str] | None = None
+    pixels: Pixels, seed: int | np.random.Generator, kinds: Collection[str] | None = None, make: str = "lobes"
 ) -> tuple[Pixels, NDArray[np.bool_]]:
     """Add plausible light reflection to a clean photograph.
 
@@ -27,22 +29,47 @@ def add_glare(
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded. Photographs that reach white leave little room
             for light; darken them first for an experiment.
         seed: a number or a generator; the same number gives the same picture.
-        kinds: what to add, of `KINDS`; None draws a mixture that has at least one of lobes, rows and sun.
+        kinds: what to add, of `MAKES[make]`; None draws a mixture that has at least one local kind.
+        make: ``lobes`` draws the light by the formulas of this module, ``optics`` by those of `dancheong.glare.optics`,
+            ``both`` by either, as chance has it.
 
     Returns:
-        The damaged picture (same shape and type) and its true mask, bool (h, w): where lobes, rows, sun or ghosts raise the
+        The damaged picture (same shape and type) and its true mask, bool (h, w): where light other than the veil raises the
         sRGB luminance by more than `VISIBLE_RISE`. The veil lies everywhere and is not in the mask.
 
     Raises:
-        ValueError: an unknown kind.
+        ValueError: an unknown kind or make.
     """
-    unknown = sorted(set(kinds or ()) - set(KINDS))
-    if unknown:
-        raise ValueError(f"unknown glare {', '.join(unknown)}; {', '.join(KINDS)} were expected")
     rng = np.random.default_rng(seed)
-    drawn = _draw_kinds(rng)
-    chosen = drawn if kinds is None else frozenset(kinds)
+    if make == "both":
+        make = str(rng.choice(list(MAKES)))
+    if make not in MAKES:
+        raise ValueError(f"unknown make of glare {make!r}; {', '.join(MAKES)} or both was expected")
+    unknown = sorted(set(kinds or ()) - set(MAKES[make]))
+    if unknown:
+        raise ValueError(f"unknown glare {', '.join(unknown)}; {', '.join(MAKES[make])} were expected")
     clean = decode(pixels)
+    if make == "optics":
+        chosen = optics.draw_kinds(rng) if kinds is None else frozenset(kinds)
+        rgb = clean if clean.ndim == 3 else np.repeat(clean[..., None], 3, axis=2)
+        local, veil = optics.optical_light(rgb, chosen, rng)
+    else:
+        drawn = _draw_kinds(rng)
+        local, veil = _drawn_light(clean, drawn if kinds is None else frozenset(kinds), rng)
+    return damage(pixels, local, veil)
+
+
+def damage(pixels: Pixels, local: Float32, veil: Float32) -> tuple[Pixels, NDArray[np.bool_]]:
+    """Add local light (h, w, 3), which the mask shows, and a veil to a photograph; see `add_glare`."""
+    clean = decode(pixels)
+    as_picture = luminance if clean.ndim == 2 else np.asarray
+    glinted = np.asarray(clean + as_picture(local), np.float32)
+    before, after = (linear_to_srgb(np.clip(luminance_of(light), 0, 1)) for light in (clean, glinted))
+    damaged = np.clip(glinted + as_picture(veil), 0, 1)
+    return to_pixels(linear_to_srgb(np.asarray(damaged, np.float32)), pixels.dtype), after - before > VISIBLE_RISE
+
+
+def _drawn_light(clean: Float32, chosen: frozenset[str], rng: np.random.Generator) -> tuple[Float32, Float32]:
     scene = _Scene(clean, luminance_of(clean), rng)
     center = _sun_position(scene)
     if "lobes" in chosen:
@@ -53,11 +80,8 @@ def add_glare(
         _add_sun(scene, center)
     if "ghosts" in chosen:
         _add_ghosts(scene, center)
-    veil = _veil(scene, center) if "veil" in chosen else np.float32(0)
-    glinted = clean + (scene.local if clean.ndim == 3 else luminance(scene.local))
-    before, after = (linear_to_srgb(np.clip(luminance_of(light), 0, 1)) for light in (clean, glinted))
-    damaged = np.clip(glinted + veil, 0, 1) if clean.ndim == 2 else np.clip(glinted + np.atleast_3d(veil), 0, 1)
-    return to_pixels(linear_to_srgb(damaged), pixels.dtype), after - before > VISIBLE_RISE
+    veil = _veil(scene, center)[..., None] if "veil" in chosen else np.zeros((1, 1, 1), np.float32)
+    return scene.local, np.repeat(veil, 3, axis=2)
 
 
 @dataclass(eq=False)

@@ -84,11 +84,11 @@ class ImageSpec:
         return self.width_px * self.height_px
 
 
-def read_photo(path: str | Path, page: int = 0) -> Photo:
+def read_photo(path: str | Path, page: int | None = None) -> Photo:
     """Read a photograph.
 
     Args:
-        page: of a TIFF with several, from 0 (`count_pages`).
+        page: of a TIFF with several, from 0 (`count_pages`); None: the first, and the notes say that there are others.
 
     Raises:
         PhotoError: missing, empty, cut off, damaged, no image, larger than 500 megapixels, or of an unknown kind.
@@ -102,7 +102,7 @@ def read_photo(path: str | Path, page: int = 0) -> Photo:
         return _read(Path(path), page, True)
 
 
-def _read(path: Path, page: int, is_lenient: bool) -> Photo:
+def _read(path: Path, page: int | None, is_lenient: bool) -> Photo:
     with _reading(path, page, is_lenient=is_lenient) as (file, header):
         if is_lenient and header.format.name != "JPEG":
             raise Unreadable("damaged or cut off")
@@ -336,7 +336,9 @@ def _why_no_photo(path: Path, mode: int) -> str:
 
 
 @contextmanager
-def _reading(path: Path, page: int = 0, longer_px: int = 0, is_lenient: bool = False) -> Iterator[tuple[BinaryIO, Header]]:
+def _reading(
+    path: Path, page: int | None = None, longer_px: int = 0, is_lenient: bool = False
+) -> Iterator[tuple[BinaryIO, Header]]:
     """An open photograph and its header; whatever goes wrong becomes a `PhotoError` with the file's name."""
     try:
         if not path.is_file():  # a pipe would block the reader

@@ -82,7 +82,8 @@ def _decode(data: bytes, decoder: str, what: str, offset: int) -> None:
     elif decoder == "tifffile":
         pixels = _tiff(data, what, offset)
     else:
-        pixels = {"pnm": _pnm, "imagecodecs": _imagecodecs, "opencv": _opencv}[decoder](data)
+        pixels = {"pnm": _pnm, "imagecodecs": _imagecodecs, "opencv": _opencv, "pillow": _pillow}[decoder](data, said)
+        said.setdefault("bits", _bits(data, 8 * pixels.dtype.itemsize))
     sizes = [(name, len(part)) for name, part in parts.items()]
     head = said | {"shape": pixels.shape, "dtype": pixels.dtype.str, "parts": sizes}
     sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
@@ -95,14 +96,14 @@ def _heif(data: bytes, what: str, parts: dict[str, bytes], said: dict[str, Any])
     import pi_heif
 
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
-    heif = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    heif = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False, hdr_to_16bit=False)
     image = heif[heif.primary_index]
     parts |= {name: bytes(image.info[name]) for name in ("exif", "xmp", "icc_profile") if image.info.get(name)}
     said |= {"frames": len(heif), "bits": int(image.info.get("bit_depth", 8))}
     channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[image.mode.partition(";")[0]]
     if what == "header":
         return np.broadcast_to(np.zeros((), np.uint16 if said["bits"] > 8 else np.uint8), (*image.size[::-1], channels))
-    return np.asarray(image).reshape(*image.size[::-1], channels)
+    return np.array(image).reshape(*image.size[::-1], channels)  # a copy: pi_heif frees its own with `heif`
 
 
 def _tiff(data: bytes, what: str, offset: int) -> NDArray[Any]:
@@ -118,25 +119,68 @@ def _tiff(data: bytes, what: str, offset: int) -> NDArray[Any]:
         return np.moveaxis(samples, 0, -1) if is_planar else samples
 
 
-def _imagecodecs(data: bytes) -> NDArray[Any]:
+def _imagecodecs(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     import imagecodecs
 
     if data[:2] != b"\xff\xd8":
         return np.asarray(imagecodecs.jpegxl_decode(data))
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):  # libjpeg would make up what is missing
+        raise ValueError("its end is missing")
     is_ls = b"\xff\xf7" in data[:4096]
     return np.asarray(imagecodecs.jpegls_decode(data) if is_ls else imagecodecs.jpeg_decode(data))
 
 
-def _opencv(data: bytes) -> NDArray[Any]:
+def _opencv(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     import cv2
 
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ValueError("damaged, or of a kind that OpenCV does not read")
+    if pixels is None:  # gray with transparency, four inks, or damaged
+        return _pillow(data, said)
     return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
 
 
-def _pnm(data: bytes) -> NDArray[Any]:
+def _pillow(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=["BMP", "DIB", "TIFF", "JPEG2000"]) as image:
+        pixels = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+        if pixels.dtype.itemsize > 1:
+            raise ValueError(f"of a kind that no decoder reads here ({image.mode})")
+        said |= {"bits": min(8, _bits(data, 8)), "space": "CMYK" if image.mode == "CMYK" else "RGB"}
+        return pixels if pixels.dtype == bool else pixels >> (8 - said["bits"])  # Pillow moves fewer bits up
+
+
+def _bits(data: bytes, otherwise: int) -> int:
+    """Bits of a sample of JPEG 2000 (ISO 15444-1, A.5.1) and JPEG XL (ISO 18181-1, D.3), which their decoders do not scale."""
+    if (at := data.find(b"\xff\x4f\xff\x51")) in range(1 << 16):
+        return (data[at + 42] & 127) + 1
+    if (start := re.search(rb"\A\xff\x0a|\A.{4}JXL .*?jxl[cp].{0,4}?\xff\x0a", data, re.DOTALL)) is None:
+        return otherwise
+    bits = iter(np.unpackbits(np.frombuffer(data[start.end() :][:64].ljust(64, b"\0"), np.uint8), bitorder="little").tolist())
+
+    def take(count: int) -> int:
+        return sum(next(bits) << place for place in range(count))
+
+    def skip_size() -> None:
+        is_small = take(1)
+        for side in range(2):
+            if side == 0 or take(3) == 0:
+                take(5 if is_small else (9, 13, 18, 30)[take(2)])
+
+    skip_size()
+    if take(1):  # all as by default
+        return 8
+    if take(1):
+        take(3)
+        if take(1):
+            skip_size()
+        if take(2):  # of a preview or an animation more would follow
+            return otherwise
+    is_float, width = take(1), take(2)
+    return otherwise if is_float else (8, 10, 12, 0)[width] or 1 + take(6)
+
+
+def _pnm(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     """Netpbm's bitmaps, graymaps and pixmaps, in letters (P1 to P3) and in bytes (P4 to P6)."""
     count = 2 if data[1:2] in b"14" else 3
     head = re.match(rb"P[1-6]" + rb"(?:\s+|#[^\n]*\n)+([0-9]{1,9})" * count, data)

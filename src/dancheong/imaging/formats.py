@@ -14,7 +14,7 @@ class Format:
         name: in capitals.
         suffixes: of its files, in lower case, the usual one first.
         signature: matches the first bytes of its files.
-        decoder: the loader of libvips; or "opencv", "imagecodecs", "heif" for the decoders of `foreign.py`.
+        decoder: the loader of libvips; or "pillow", "opencv", "imagecodecs", "heif", "pnm" for the decoders of `foreign.py`.
         is_written: whether results can have this format.
         is_deep: whether it is written with 16 bits where the pixels have them.
         carries: what a written file holds beside the pixels.
@@ -49,7 +49,7 @@ FORMATS = (
     _format("AVIF", ".avif", rb"....ftyp(avif|avis|(mif1|msf1)....(....)*?avi[fs])", "heifload_source"),
     _format("HEIF", ".heic .heif .hif", rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", "heif"),
     _format("GIF", ".gif", rb"GIF8[79]a", "gifload_source"),
-    _format("BMP", ".bmp .dib", rb"BM", "opencv", bound=1e6),
+    _format("BMP", ".bmp .dib", rb"BM", "pillow", bound=1e6),
     _format("PNM", ".pnm .pbm .pgm .ppm", rb"P[1-6][\s#]", "pnm", bound=8),
     _format("JP2", ".jp2 .j2k .jpx .jpf", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "opencv", bound=1e6),
     _format("JXL", ".jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "imagecodecs", bound=1e6),

@@ -10,7 +10,7 @@ import pyvips
 
 from dancheong.imaging.foreign import decode_elsewhere, what_is_missing
 from dancheong.imaging.formats import Format, format_of
-from dancheong.imaging.metadata import Found, in_jpeg, in_png, in_tiff
+from dancheong.imaging.metadata import Found, in_bmp, in_gif, in_jpeg, in_png, in_tiff
 from dancheong.imaging.tiff import SUB_DIRECTORIES, Directory, directories, laid_out, value
 
 Space = Literal["GRAY", "RGB", "CMYK", "LAB"]
@@ -23,7 +23,8 @@ _LONGEST_PX = 100_000_000  # what libvips takes
 # string of 4 k. JPEG and PackBits: blocks and runs of 64 and 128. Deflate: 1032. Fax, by runs: only at 1 bit a pixel.
 _TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: 1040.0, 32773: 130.0, 32946: 1040.0}
 _FAX = (2, 3, 4, 32771)
-_BY_LIBVIPS = (*_FAX, *_TIFF_COMPRESSION, 50001)
+_OLD_JPEG = 6  # of TIFF 6.0, which Pillow's libtiff knows
+_BY_LIBVIPS = {*_FAX, *_TIFF_COMPRESSION, 50001} - {_OLD_JPEG}
 # Lossless, hierarchical and JPEG-LS frames; libvips knows of the others at 8 bits.
 _OTHER_JPEG_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7)
 _SPACES: dict[int, Space] = {0: "GRAY", 1: "GRAY", 2: "RGB", 3: "RGB", 5: "CMYK", 6: "RGB", 8: "LAB", 9: "LAB"}
@@ -31,6 +32,7 @@ _COLORS = {"GRAY": 1, "RGB": 3, "LAB": 3, "CMYK": 4}
 # Where a size stands, before libvips sees it.
 _SIZES = {"PNG": re.compile(rb"\A.{16}(.{8})", re.DOTALL), "AVIF": re.compile(rb"ispe.{4}(.{8})", re.DOTALL)}
 _TOLD_BY_LIBVIPS = ("exif-data", "xmp-data", "icc-profile-data", "n-pages")
+_FINDERS = {"JPEG": in_jpeg, "JPEG-LS": in_jpeg, "PNG": in_png, "GIF": in_gif, "BMP": in_bmp}
 _REDUCED_OR_MASK = 5  # of NewSubfileType
 _THUMBNAIL_PX = 512
 
@@ -99,12 +101,12 @@ class Header:
         return (self.height_px, self.width_px) if turned else (self.width_px, self.height_px)
 
 
-def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0, is_lenient: bool = False) -> Header:
+def read_header(file: IO[bytes], page: int | None = None, longer_px: int = 0, is_lenient: bool = False) -> Header:
     """Read the header of an open file and check what it promises.
 
     Args:
         file: its place belongs to libvips afterwards: whoever reads the pixels reads nothing else meanwhile.
-        page: of the pages of a document, from 0.
+        page: of the pages of a document, from 0; None: the first, and it is told that there are others.
         longer_px: where the longer side may be smaller than the file's, but no smaller than this; a JPEG is then decoded
             at a half, a quarter or an eighth, which spares most of the time.
         is_lenient: a JPEG is read on behind faults that can be bridged.
@@ -121,14 +123,16 @@ def read_header(file: IO[bytes], page: int = 0, longer_px: int = 0, is_lenient: 
     file_bytes = file.seek(0, 2)
     if file_bytes > _MAX_BYTES:
         raise Unreadable(f"the file is larger than {_MAX_BYTES} bytes")
-    header = _tiff_header(file, kind, page) if kind.name == "TIFF" else _plain_header(file, kind, longer_px, is_lenient)
+    header = _tiff_header(file, kind, page or 0) if kind.name == "TIFF" else _plain_header(file, kind, longer_px, is_lenient)
     width, height, found = header.width_px, header.height_px, header.metadata
     _check_pixels(width, height)
     bound = kind.most_pixels_a_byte if header.tiff is None else _tiff_pixels_a_byte(header.tiff)
     if width * height > max(_HARMLESS_PX, file_bytes * bound):
         raise Unreadable(f"damaged or cut off: the file is too short for {width} x {height} pixels")
     if found.frames > 1:
-        found.note(f"page {page + 1} of {found.frames} was read" if page else f"the first of {found.frames} pages was read")
+        is_asked = header.tiff is not None and page is not None
+        which = f"page {(page or 0) + 1} of {found.frames}" if is_asked else f"the first of {found.frames} pages"
+        found.note(f"{which} was read")
     return header
 
 
@@ -141,10 +145,32 @@ def _check_pixels(width_px: int, height_px: int) -> None:
         raise Unreadable(f"{width_px} x {height_px} pixels: no side may be longer than {_LONGEST_PX}; cut it into parts")
 
 
+def _check_ends(file: IO[bytes], *ends: float) -> None:
+    if max(ends, default=0) > os.fstat(file.fileno()).st_size:
+        raise Unreadable("damaged or cut off")
+
+
+def _check_boxes(file: IO[bytes]) -> None:
+    """Refuse an AVIF or HEIF whose pixels are not all there, because libheif leaves tiles out that are missing."""
+    at, size = 0, 8
+    while size >= 8:
+        file.seek(at)
+        head = file.read(16)
+        if len(head) < 8:
+            return
+        size, kind = struct.unpack(">I4s", head[:8])
+        size = int.from_bytes(head[8:], "big") if size == 1 else size
+        at = min(at + size, _MAX_BYTES)
+        if kind == b"mdat":
+            _check_ends(file, at)
+
+
 def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool) -> Header:
     decoder, is_jpeg = kind.decoder, kind.name == "JPEG"
-    found = in_jpeg(file) if is_jpeg else in_png(file) if kind.name == "PNG" else Found()
+    found = _FINDERS[kind.name](file) if kind.name in _FINDERS else Found()
     frame, bits = found.frame
+    if kind.name in ("AVIF", "HEIF"):
+        _check_boxes(file)
     file.seek(0)
     for size in _SIZES[kind.name].findall(file.read(1 << 16)) if kind.name in _SIZES else ():
         _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
@@ -157,7 +183,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
         image = _opened(file, decoder, shrink=shrink, **options)
     told = {name: image.get(name) for name in _TOLD_BY_LIBVIPS if image.get_typeof(name)}
     if kind.name in ("AVIF", "GIF", "WEBP"):
-        found.exif, found.xmp, found.frames = told.get("exif-data"), told.get("xmp-data"), told.get("n-pages", 1)
+        found.exif, found.xmp = told.get("exif-data"), told.get("xmp-data", found.xmp)
+        found.frames = told.get("n-pages", 1)
     found.icc = found.icc or told.get("icc-profile-data")
     space: Space = "CMYK" if image.interpretation == "cmyk" else "GRAY" if image.bands < 3 else "RGB"
     bits = 16 if image.format == "ushort" else 8
@@ -184,10 +211,11 @@ def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -
         raise Unreadable(f"a {'HEIF photograph' if decoder == 'heif' else kind.name}, which {missing}")
     samples, parts, said = decode_elsewhere(file, decoder, "header")
     found.exif, found.xmp = parts.get("exif", found.exif), parts.get("xmp", found.xmp)
-    found.icc, found.frames = parts.get("icc_profile"), said.get("frames", 1)
+    found.icc, found.frames = parts.get("icc_profile", found.icc), said.get("frames", 1)
     height, width, bands = (*samples.shape, 1)[:3]
     bits = found.frame[1] if found.frame[1] != 8 else said.get("bits", samples.dtype.itemsize * 8)
-    return Header(kind, None, width, height, "GRAY" if bands < 3 else "RGB", bits, _settled(found, kind), decoder)
+    space: Space = "GRAY" if bands < 3 else said.get("space", "RGB")
+    return Header(kind, None, width, height, space, bits, _settled(found, kind), decoder)
 
 
 # TIFF.
@@ -245,9 +273,15 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     extras = directory.numbers(338) or ((2,) if samples in (2, 4) and space in ("GRAY", "RGB") else ())
     extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > _COLORS[space] else 0
     _check_pixels(*chosen.size_px)  # libvips would print what it thinks of it
+    if directory.number(259, 1) in (_OLD_JPEG, 7):  # whose decoder makes up what is missing
+        places = ((273, 279), (513, 514), (324, 325))
+        ends = [sum(part) for pair in places for part in zip(*map(directory.numbers, pair), strict=False)]
+        _check_ends(file, *ends)
     if _is_for_libvips(directory):
         decoder, image = "tiffload_source", _opened_tiff(file, chosen)
         space = "GRAY" if photometric == 3 and image.bands < 3 else space  # a palette of grays
+    elif directory.number(259, 1) == _OLD_JPEG and directory.offset == directories(file)[0].offset:
+        decoder = "pillow"
     elif missing := what_is_missing(decoder):
         raise Unreadable(f"a TIFF of a kind ({_in_words(directory)}) that {missing}")
     return Header(kind, image, *chosen.size_px, space, directory.number(258, 1), found, decoder, extra, directory)
@@ -255,8 +289,10 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
 
 def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
     where = {"page": page.number} | ({"subifd": page.sub} if page.sub >= 0 else {})
+    # Of tiles that are damaged or missing libvips tells nothing otherwise.
+    fail_on = "warning" if 322 in page.directory else "error"
     if 262 in page.directory:
-        return _opened(file, "tiffload_source", **where)
+        return _opened(file, "tiffload_source", **where, fail_on=fail_on)
     # libvips asks for a photometric interpretation: the directory is written anew with it, behind the file.
     file.seek(0)
     data = file.read()
@@ -264,7 +300,7 @@ def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
     order = page.directory.order
     tree = page.directory.tree(order) | {262: value(3, 1)}
     data = data[:4] + struct.pack(order + "I", len(data)) + data[8:] + laid_out(order, tree, len(data))
-    return pyvips.Image.tiffload_buffer(data, access="sequential", fail_on="error")
+    return pyvips.Image.tiffload_buffer(data, access="sequential", fail_on=fail_on)
 
 
 def _is_for_libvips(directory: Directory) -> bool:

@@ -254,6 +254,42 @@ def _add_text(kind: bytes, data: bytes, found: Found) -> None:
         found.texts += ((name, words[:_MAX_TEXT_LETTERS].replace("\0", "")),)
 
 
+def in_gif(file: IO[bytes]) -> Found:
+    """Comments, XMP and profile of the blocks before the first picture of a GIF."""
+    found = Found()
+    file.seek(0)
+    data = file.read(_MAX_PART_BYTES)
+    at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 128 else 0)  # behind the table of colors
+    while data[at : at + 1] == b"!":
+        kind, content, start, at = data[at + 1], b"", at + 2, at + 2
+        while at < len(data) and (size := data[at]):
+            content += data[at + 1 : at + 1 + size]
+            at += 1 + size
+        at += 1
+        if kind == 0xFE:
+            found.comments += (content,)
+        elif content.startswith(b"XMP DataXMP"):  # no blocks, but a packet and bytes that lead out of it
+            found.xmp = data[start + 12 : at - 258]
+        elif content.startswith(b"ICCRGBG1012"):
+            found.icc = content[11:]
+    return found
+
+
+def in_bmp(file: IO[bytes]) -> Found:
+    """Resolution and profile of a BMP, as its header has them."""
+    found = Found()
+    file.seek(0)
+    head = file.read(138).ljust(138, b"\0")
+    (size,) = struct.unpack_from("<I", head, 14)
+    if size >= 40:
+        found.set_resolution(0.0254, *struct.unpack_from("<ii", head, 38))
+    if size >= 124 and head[70:74] == b"DEBM":  # an embedded profile
+        offset, length = struct.unpack_from("<II", head, 126)
+        file.seek(14 + offset)
+        found.icc = file.read(min(length, _MAX_PART_BYTES))
+    return found
+
+
 def _inflated(data: bytes) -> bytes:
     try:
         return zlib.decompressobj().decompress(data, _MAX_PART_BYTES)

@@ -265,9 +265,9 @@ class CorrectionRows(_Rows):
     fix_method: Literal["hybrid", "masked_homo", "attenuate", "inpaint_ns", "inpaint_telea", "none"] = row(
         "hybrid", "correction inside the mask (hybrid is masked_homo on gray)"
     )
-    fix_detail_sigma: float = row(2.0, "texture finer than this survives", unit="px at 512", ge=0.5, le=8)
+    fix_detail_sigma: float = row(1.25, "texture finer than this survives", unit="px at 512", ge=0.5, le=8)
     fix_grow: float = row(1.0, "the mask grows by", unit="px at 512", ge=0, le=16)
-    fix_feather: float = row(3.0, "and fades over", unit="px at 512", ge=0, le=32)
+    fix_feather: float = row(1.0, "and fades over", unit="px at 512", ge=0, le=32)
     fix_inpaint_radius: float = row(3.0, "neighborhood of the inpainting", unit="px at 512", ge=1, le=15)
     fix_strength: float = row(1.0, "share of the correction that is applied", ge=0, le=1)
     fix_illuminant: str = row("1 1 1", "color of the reflected light: three numbers above 0")
@@ -281,6 +281,7 @@ class CorrectionRows(_Rows):
         0.5, "photographs with less undamaged area are left out", unit="share of the picture", ge=0, le=1
     )
     aug_glare_p: float = row(0.0, "share of training inputs given synthetic glare (the target stays clean)", ge=0, le=1)
+    aug_glare_make: Literal["lobes", "optics", "both"] = row("both", "how it is drawn, there and in the experiment")
 
 
 class AllRows(CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows):
@@ -316,7 +317,7 @@ EXPERT = (
     "hf_epsilon", "hf_border", "hf_backend", "hf_max_gain", "hf_renorm", "det_core_level", "det_core_prominence",
     "det_flank_floor", "det_flank_prominence", "det_max_area", "det_min_area_px", "det_clip_level", "det_levels",
     "det_work_size", "fix_detail_sigma", "fix_inpaint_radius", "fix_illuminant", "veil_window", "veil_smooth", "veil_gate",
-    "loss_mask_weight",
+    "loss_mask_weight", "aug_glare_make",
 )
 
 # Rows of earlier versions, each with what holds instead: tables and model files that name them can still be read.

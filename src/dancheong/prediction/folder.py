@@ -1,7 +1,7 @@
 """Whole folders: every photograph is processed once, errors are reported in the results, originals are never changed."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
 from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import FolderOptions, Job, Plan, plan_folder, why_coloring_uses_no_mask, why_masks_unused
 from dancheong.prediction.process_file import Numbered, run_jobs
-from dancheong.prediction.processors import coloring, enlarging, filtering, recoloring
+from dancheong.prediction.processors import Processor, coloring, enlarging, filtering, recoloring
 from dancheong.prediction.result import FileResult
 from dancheong.system.cores import cores
 from dancheong.upscaling.upscaler import Upscaler
@@ -66,8 +66,8 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
-    if options.looks != 1:
-        likelihoods(options.looks)
+    if max(options.looks, options.look) != 1:
+        likelihoods(max(options.looks, options.look))
         refuse_without_chroma(model.params, "--looks")
     if options.steady:
         refuse_without_chroma(model.params, "--steady")
@@ -89,14 +89,7 @@ def predict_files(
             raise ParamError("workers of a cluster enlarge with the upscaler that comes with the program: leave --upscaler out")
         run = partial(run_on_cluster, options.cluster, task_of(model, options), tell=options.tell)
 
-    # The work.
-    with ExitStack() as stack:
-        manifest = None
-        if options.manifest is not None:
-            recipe = model.digest[: MODEL_LETTERS // 2] + settings_digest(model.params)[: MODEL_LETTERS // 2]
-            folder = folder or options.manifest.parent
-            manifest = stack.enter_context(Manifest(options.manifest, folder, recipe))
-        results = _collect(run, plan, options, manifest)
+    results = _collect(run, plan, processor, folder)
     for note in dict.fromkeys(model.device_notes[noted:]):
         options.tell(note)
     if options.sheet_path is not None:
@@ -122,7 +115,8 @@ def filter_files(
         if options.sheet_path is not None and len(rows) < SHEET_ROWS:
             rows.append(list(pictures))
 
-    results = _collect(partial(run_jobs, filtering(params, stage, options, watch), workers=1), plan, options)
+    processor = filtering(params, stage, options, watch)
+    results = _collect(partial(run_jobs, processor, workers=1), plan, processor, Path(out_dir))
     if options.sheet_path is not None and rows:
         _write_sheet(options.sheet_path, sheet(rows, ["before", "mask", "after"]))
     return results
@@ -143,14 +137,9 @@ def apply_color_files(
     """
     folder, options = Path(out_dir), replace(options, colors=colors)
     plan = plan_folder(inputs, folder, options, why_masks_unused(params, "predict"))
-    workers = options.workers or cores() + 1
-    run = partial(run_jobs, recoloring(params, options), workers=workers, threads=cores())
-    with ExitStack() as stack:
-        manifest = None
-        if options.manifest is not None:
-            no_model = "0" * (MODEL_LETTERS // 2)
-            manifest = stack.enter_context(Manifest(options.manifest, folder, no_model + settings_digest(params)))
-        results = _collect(run, plan, options, manifest)
+    processor = recoloring(params, options)
+    run = partial(run_jobs, processor, workers=options.workers or cores() + 1, threads=cores())
+    results = _collect(run, plan, processor, folder)
     if options.sheet_path is not None:
         _write_sheet(options.sheet_path, contact_sheet(results))
     return results
@@ -176,11 +165,21 @@ def upscale_files(
     scale = scale or upscaler.scale
     upscaler.passes(scale)
     plan = plan_folder(inputs, Path(out_dir), options)
-    return _collect(partial(run_jobs, enlarging(upscaler, scale, params or Params(), options), workers=1), plan, options)
+    processor = enlarging(upscaler, scale, params or Params(), options)
+    return _collect(partial(run_jobs, processor, workers=1), plan, processor, Path(out_dir))
 
 
-def _collect(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | None = None) -> list[FileResult]:
-    """Results in the order of the jobs; each is in the manifest before the next is waited for."""
+def _collect(run: Run, plan: Plan, processor: Processor, folder: Path | None) -> list[FileResult]:
+    """Results in the order of the jobs; each is in the manifest, where one is wanted, before the next is waited for."""
+    path, half = processor.options.manifest, MODEL_LETTERS // 2
+    if path is None:
+        return _each(run, plan, processor.options, None)
+    recipe = (processor.model or "0" * half)[:half] + settings_digest(processor.params)[:half]
+    with Manifest(path, folder or path.parent, recipe) as manifest:
+        return _each(run, plan, processor.options, manifest)
+
+
+def _each(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | None) -> list[FileResult]:
     jobs = plan.jobs
     # What earlier runs left, and what is no photograph.
     folders = {path.parent for job in jobs for path in job.results}

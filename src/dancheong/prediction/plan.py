@@ -61,13 +61,14 @@ class FolderOptions:
         sign: for Content Credentials in each result.
         colors: a colored version of the photograph, or a folder of them, for `apply_color_files`.
         looks: colorings of each photograph; the second and the following as `NAME_look2` and so on.
+        look: which of the looks the result itself is.
         steady: photographs of a folder are frames of one subject, whose color is averaged over the frames around.
         pages: "all": of a TIFF with several pages each becomes a result, `NAME_p2` and so on from the second.
         only: photographs of the folders that are done now; None: all. Names and checks are those of all.
         lasting_names: names of results do not depend on other photographs (`lasting_name`), because more may come.
         ours: (photograph, result) -> whether that result of an earlier state of the photograph may be replaced.
 
-    `confidence_dir`, `hints`, `manifest`, `workers` and `cluster` are for coloring alone.
+    `confidence_dir`, `hints`, `workers` and `cluster` are for coloring alone.
     """
 
     overwrite: bool = False
@@ -87,6 +88,7 @@ class FolderOptions:
     sign: Signing | None = None
     colors: Path | None = None
     looks: int = 1
+    look: int = 1
     steady: bool = False
     pages: Literal["first", "all"] = "first"
     only: Collection[Path] | None = None
@@ -101,7 +103,8 @@ class Job:
 
     `mask` and `confidence` are None where none is wanted; `color`: the colored version that it takes its color from.
     `refusal`: why the photograph must not be done; empty where it may. `page`: of a document of several, from 0. `looks`: files
-    of the second look and the following. `frames`: those before and after, where the color is to be steady.
+    of the second look and the following; `look`: which one the output is. `frames`: those before and after, where the color is
+    to be steady.
     """
 
     photo: Path
@@ -115,6 +118,7 @@ class Job:
     looks: tuple[Path, ...] = ()
     frames: tuple[Path, ...] = ()
     hints: Path | None = None
+    look: int = 1
 
     @property
     def results(self) -> list[Path]:
@@ -182,7 +186,7 @@ def plan_folder(
         Job(
             photo, outputs.get(photo, photo),
             _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
-            drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""), hints=hints.get(photo),
+            drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""), hints=hints.get(photo), look=options.look,
         )
         for photo in photos
     ]
@@ -223,7 +227,10 @@ def _pages_of(job: Job) -> list[Job]:
         return None if path is None else page_name(path, page)
 
     return [job, *(
-        Job(job.photo, page_name(job.output, page), named(job.mask, page), named(job.confidence, page), page=page)
+        Job(
+            job.photo, page_name(job.output, page), named(job.mask, page), named(job.confidence, page), page=page,
+            look=job.look,
+        )
         for page in range(1, count)
     )]
 

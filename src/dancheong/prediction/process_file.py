@@ -20,7 +20,7 @@ from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError
 from dancheong.prediction.colored_versions import Misfit
 from dancheong.prediction.credentials import Recipe, sign
-from dancheong.prediction.looks import likelihoods
+from dancheong.prediction.looks import likelihoods, look_digest
 from dancheong.prediction.memory import Budget, is_out_of_memory
 from dancheong.prediction.origin import why_not_ours
 from dancheong.prediction.plan import Job
@@ -116,7 +116,7 @@ def failure(job: Job, error: Exception) -> FileResult:
 
 def _process(processor: Processor, job: Job, resources: Resources, made: Provenance) -> FileResult:
     began = time.perf_counter()
-    original = read_photo(job.photo, job.page)
+    original = read_photo(job.photo, job.page if processor.options.pages == "all" else None)
     drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
     # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
     pixels = [original.pixels]
@@ -164,7 +164,7 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
 
 def _made(job: Job, path: Path, made: Provenance) -> Provenance:
     """What the file at `path` says of itself: a look says which one it is."""
-    return replace(made, params=f"{made.params} look {job.looks.index(path) + 2}") if path in job.looks else made
+    return replace(made, params=look_digest(str(made.params), job.looks.index(path) + 2)) if path in job.looks else made
 
 
 def _looks(job: Job) -> tuple[tuple[Path, float], ...]:

@@ -23,7 +23,7 @@ from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.full_resolution import Predicted, color_from_chroma, strip_rows
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import read_hints
-from dancheong.prediction.looks import REACH_FRAMES, look, steadied
+from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
 from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
 from dancheong.prediction.origin import fingerprint, settings_digest
 from dancheong.prediction.plan import FolderOptions, Job
@@ -89,7 +89,8 @@ class Processor:
             **self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page, "color": color,
             "hints": hints, "frames": [frame.name for frame in job.frames],
         }
-        return Provenance(self.model, settings_digest(self.params, **more), self.source_type, sha256, color, hints)
+        params = look_digest(settings_digest(self.params, **more), job.look)
+        return Provenance(self.model, params, self.source_type, sha256, color, hints)
 
 
 def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
@@ -138,6 +139,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         if job.confidence is not None:
             confidence_hw = confidence_map(model, input_hwc, predicted)
             figures["confidence"] = float(confidence_hw.mean(dtype=np.float64)) / 255
+        predicted = look(predicted, job.look)
         if job.hints is not None:
             hints = read_hints(job.hints, size_hw)
             figures["hints"] = len(hints)
