@@ -5,10 +5,10 @@ import pytest
 
 from dancheong.artifact import read_artifact
 from dancheong.models.efficientnet import is_encoder_row, pretrained_weights
-from dancheong.params import ParamError, resolve
+from dancheong.params import ParamError, Params, resolve
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.scenes import write_scenes
-from dancheong.training.loop import train
+from dancheong.training.loop import network_rows_of, train
 
 TINY = {
     "RESOL": 32, "NGF": 4, "BATCH_SIZE": 2, "EPOCHS": 2, "VAL_IMAGES": 4, "DEVICE": "cpu", "PRECISION": "32-true",
@@ -125,3 +125,12 @@ def test_an_upscaler_is_no_start(photos, tmp_path):
 
     with pytest.raises(ParamError, match="a colorizer was expected"):
         train(photos, tmp_path / "m.h5", tiny(), init=upscaler.SHIPPED)
+
+
+def test_a_model_of_pairs_and_one_of_gray_photographs_are_told_apart(new_artifact):
+    rows = {"encoder": "unet", "depth": 1, "color_space": "RGB"}
+    pairs, gray = new_artifact(pairing="side_by_side", color_space="RGB"), new_artifact(color_space="RGB")
+    with pytest.raises(ParamError, match=r"m\.h5 is of side-by-side pairs, and this training colors gray photographs"):
+        network_rows_of(pairs, Params(**rows), "m.h5")
+    with pytest.raises(ParamError, match=r"m\.h5 colors gray photographs, and this training is of side-by-side pairs"):
+        network_rows_of(gray, Params(pairing="side_by_side", **rows), "m.h5")

@@ -155,7 +155,9 @@ def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
         raise ParamError(f"--init {name} brings a network of its own, but {named} was set: leave it out, or leave --init out")
     params = params.model_copy(update=theirs)
     if channels(params) != (start.architecture.c_in, start.architecture.c_out):
-        raise ParamError(f"--init {name} colors gray photographs, and side-by-side pairs were given: train without --init")
+        of_pairs, of_gray = "is of side-by-side pairs", "colors gray photographs"
+        said, asked = (of_gray, of_pairs) if params.pairing == "side_by_side" else (of_pairs, of_gray)
+        raise ParamError(f"--init {name} {said}, and this training {asked}: train without --init, or set PAIRING as there")
     return params
 
 
