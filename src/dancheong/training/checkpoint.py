@@ -104,7 +104,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         checkpoint: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises a dozen kinds for a damaged file; each means the same to a person
-        raise ResumeError(f"{path}: the resume state is damaged ({error}); --overwrite trains anew") from error
+        reason = str(error).partition("\n")[0] or type(error).__name__  # torch adds a page of advice
+        raise ResumeError(f"{path}: the resume state is damaged ({reason}); --overwrite trains anew") from error
     version = checkpoint.get("version") if isinstance(checkpoint, dict) else None
     if version != CHECKPOINT_VERSION:
         raise ResumeError(f"{path}: state version {version}, this program reads {CHECKPOINT_VERSION}; --overwrite trains anew")
