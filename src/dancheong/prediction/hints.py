@@ -124,7 +124,7 @@ def _lab_of(color: Any) -> tuple[float, float, float]:
 
     known = named_colors()
     rgb = ImageColor.getrgb(known.get(text.removesuffix("색"), text))[:3]
-    if max(rgb) > 255:
+    if min(rgb) < 0 or max(rgb) > 255:
         raise ValueError(f"{text} lies beyond 8 bits")
     lightness, a, b = map(float, rgb_to_lab(np.array([[rgb]], np.uint8))[0, 0])
     return lightness, a, b
