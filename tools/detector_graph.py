@@ -3,7 +3,7 @@
 The runtime puts the kernels together once, as it loads the file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +74,15 @@ class Graph:
         rule = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
         return self.add("Resize", x, "", "twice", **rule)
 
-    def pooled(self, x: str) -> str:
-        return self.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+    def pooled(self, x: str, operator: str = "AveragePool") -> str:
+        return self.add(operator, x, kernel_shape=[2, 2], strides=[2, 2])
+
+    def parts(self, x: str, counts: Sequence[int]) -> list[str]:
+        """A picture's channels, split into so many each."""
+        names = [f"{x}.part_{number}" for number in range(len(counts))]
+        sizes = self.constant(f"{x}.counts", np.array(counts, np.int64))
+        self.nodes.append(helper.make_node("Split", [x, sizes], names, axis=1))
+        return names
 
 
 def detector_model(weights: Mapping[str, NDArray[np.float16]]) -> ModelProto:
@@ -85,13 +92,18 @@ def detector_model(weights: Mapping[str, NDArray[np.float16]]) -> ModelProto:
     (1, 4 x 3, h, w) holds the four of the planes, one of ``probability`` (1, 4, h, w) the four of the result. ``halved``
     (1, 5, h, w) holds their means, and the greatest and least of the first plane.
     """
-    graph, x, skips = Graph(weights), "halved", []
+    graph, skips = Graph(weights), []
+    means, greatest, least = graph.parts("halved", (3, 1, 1))
+    lowest = graph.add("Neg", graph.pooled(graph.add("Neg", least), "MaxPool"))
+    x = graph.add("Concat", graph.pooled(means), graph.pooled(greatest, "MaxPool"), lowest, axis=1)
     for level in range(sum(name.startswith("down_") and name.endswith("_weight") for name in weights)):
         x = graph.conv(graph.pooled(x) if level else x, f"down_{level}")
         skips.append(x)
     x = graph.conv(x, "deep")
     for level, skip in enumerate(skips[-2::-1]):
         x = graph.conv(graph.add("Add", skip, graph.double(graph.project(x, f"project_{level}"))), f"up_{level}")
+    half = graph.conv("halved", "finer", relu=False)
+    x = graph.add("Relu", graph.add("Add", half, graph.double(graph.project(x, "project_finer"))))
     x = graph.add("Relu", graph.head(graph.add("Concat", "phases", x, axis=1)))
     logits = graph.phases(x, "last")
     graph.nodes.append(helper.make_node("Sigmoid", [logits], ["probability"]))

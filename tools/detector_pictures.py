@@ -1,4 +1,4 @@
-"""Clean pictures for `train_detector`: free photographs, built-in scenes, and bright objects that are no glare."""
+"""Clean pictures for `train_detector`: free photographs, and bright objects that are no glare."""
 
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from shipped_credits import choose
 
 from dancheong.imaging.color import decode, linear_to_srgb, to_pixels
-from dancheong.scenes import scene
 
 RGB = NDArray[np.uint8]
 
@@ -20,12 +19,10 @@ SKIMAGE = (
     "coins.png", "text.png", "retina.jpg", "clock_motion.png",
 )
 LONGER_PX = (340, 513)
-SCENES = 100
-SCENE_SEED = 7_000_000
 
 
-def sources(table: Path) -> tuple[list[RGB], list[RGB]]:
-    """Photographs of Python packages and those of a `manifest.csv` whose license lets weights ship; and scenes."""
+def sources(table: Path) -> list[RGB]:
+    """Photographs of Python packages, and those of a `manifest.csv` whose license lets weights ship."""
     import matplotlib  # for its photograph alone
 
     folder = Path(skimage.__file__).parent / "data"
@@ -33,15 +30,12 @@ def sources(table: Path) -> tuple[list[RGB], list[RGB]]:
     files.append(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
     files += [table.parent / one.file for one in choose(table)[0]]
     photographs = [cv2.imread(str(file), cv2.IMREAD_COLOR)[..., ::-1] for file in files]
-    photographs += [sklearn.datasets.load_sample_image(name) for name in ("china.jpg", "flower.jpg") for _ in range(5)]
-    return photographs, [scene(SCENE_SEED + number, 512, 384) for number in range(SCENES)]
+    return photographs + [sklearn.datasets.load_sample_image(name) for name in ("china.jpg", "flower.jpg") for _ in range(5)]
 
 
-def picture(rng: np.random.Generator, found: tuple[list[RGB], list[RGB]]) -> RGB:
+def picture(rng: np.random.Generator, photographs: list[RGB]) -> RGB:
     """One clean picture, at least `train_detector.CROP_PX` on both sides."""
-    photographs, scenes = found
-    kind = rng.random()
-    rgb = _clouds(rng) if kind > 0.9 else _view(_pick(photographs if kind < 0.65 else scenes, rng), rng)
+    rgb = _view(_pick(photographs, rng), rng) if rng.random() < 0.9 else _clouds(rng)
     for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.6 else 0):
         rgb = _paste(rgb, _view(_pick(photographs, rng), rng), rng)
     if rng.random() < 0.6:

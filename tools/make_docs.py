@@ -1,11 +1,14 @@
-"""Write the documentation that is generated: from the schema, from --help, and from the card of the shipped colorizer."""
+"""Write the documentation that is generated: from the schema, --help, docstrings, and the card of the shipped colorizer."""
 
+import inspect
 import sys
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from typer.main import get_command
 
+import dancheong
 from dancheong.app.main import app
 from dancheong.params.schema import REMOVED, ROWS, SECTIONS, by_level, format_value, section_title
 from dancheong.params.table import PRESETS, resolve
@@ -88,9 +91,68 @@ def credits_markdown() -> str:
     return COLORIZER.with_name(_CREDITS).read_text("utf-8")
 
 
+API_HEAD = """\
+# Python
+
+Generated from the docstrings (`python tools/make_docs.py`). `from dancheong import ...` gives all of this; nothing heavy is
+imported before it is used. Arrays are (height, width[, channels]); errors that you can mend are of `DancheongError`.
+
+```python
+from dancheong import Colorizer, FolderOptions, Params, predict_files, train
+
+def show(progress):                        # each log interval; True stops, and resume=True goes on
+    print(progress.images_seen, progress.images_total, progress.losses)
+    return stop_button.is_pressed()
+
+result = train("photos/", "palace.h5", Params(EPOCHS=8), val=0.1, watch=show)
+
+def done(result, count, total):            # each photograph; True stops, and the same call goes on
+    print(f"{count} of {total}: {result.input} {result.status}")
+    return stop_button.is_pressed()
+
+predict_files("palace.h5", ["scans/"], "colored/", FolderOptions(progress=done))
+colorize = Colorizer.open("palace.h5")
+color_hwc = colorize(gray_hw)              # an array, a path, an open file, a picture of Pillow or a tensor
+```
+"""
+
+
+def api_markdown() -> str:
+    """docs/python.md: what `import dancheong` offers, by its signatures and docstrings."""
+    lines = [API_HEAD]
+    for name in sorted(dancheong.__all__, key=str.lower):
+        thing = getattr(dancheong, name)
+        lines += [f"## {name}", "", *_described(name, thing, is_signed=name != "Params")]
+        for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+            is_offered = member == "__call__" or not member.startswith("_")
+            method = getattr(thing, member) if is_offered else None
+            if inspect.isroutine(method) and inspect.getdoc(method) and not hasattr(value, "decorator_info"):
+                lines += [f"### {name}.{member}", "", *_described(member, method)]
+    return "\n".join(lines)
+
+
+def _described(name: str, thing: Any, is_signed: bool = True) -> list[str]:
+    has_signature = is_signed and not (inspect.isclass(thing) and issubclass(thing, Exception))
+    said = inspect.getdoc(thing) or ""
+    if not has_signature:
+        return ["```text", said, "```", ""]
+    shown = [_plain(one) for one in inspect.signature(thing).parameters.values() if one.name != "self"]
+    call = "\n".join(wrap(f"{name}({', '.join(shown)})", 100, subsequent_indent="    "))
+    return ["```python", call, "```", "", "```text", said, "```", ""]
+
+
+def _plain(parameter: inspect.Parameter) -> str:
+    """A parameter without its type, whose text differs between versions, and of its default what tells something."""
+    prefix = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    if parameter.default is inspect.Parameter.empty:
+        return prefix + parameter.name
+    is_plain = parameter.default is None or isinstance(parameter.default, bool | int | float | str | tuple)
+    return f"{parameter.name}={parameter.default!r}" if is_plain else f"{parameter.name}=..."
+
+
 PAGES = {
     "parameters.md": parameters_markdown, "cli.md": commands_markdown, "shipped-model.md": card_markdown,
-    "shipped-model-credits.md": credits_markdown,
+    "shipped-model-credits.md": credits_markdown, "python.md": api_markdown,
 }
 
 

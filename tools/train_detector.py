@@ -1,7 +1,7 @@
 """Train the small network that finds glare and write `src/dancheong/glare/detector.onnx`.
 
-Everything it sees is synthetic glare (dancheong.glare.simulate) over free photographs, built-in scenes, and collages with bright
-objects that are no glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
+Everything it sees is synthetic glare (dancheong.glare.simulate) over free photographs, and collages with bright objects that
+are no glare. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
 
     python tools/train_detector.py PHOTOGRAPHS/manifest.csv --out src/dancheong/glare/detector.onnx
 """
@@ -20,14 +20,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from dancheong.glare.detect import prominence
 from dancheong.glare.simulate import MAKES, add_glare
 
 CROP_PX = 320
 TRAINED_PX = 256
-WIDTHS = (16, 24, 32, 40, 48)
-HEAD = 4
-UNKNOWN = 2  # in a true mask: whether this is glare is not known
+WIDTHS = (24, 32, 48, 48)
+HALF, FULL = 8, 4
 POOL_SEED = 40_000_000  # far from the seeds of tests and benchmarks
 
 
@@ -62,9 +60,10 @@ class Isotropic(nn.Module):
 
 
 class Detector(nn.Module):
-    """A U-Net of isotropic convolutions at half size with a head of 1x1 at full size; (b, 3, h, w) to logits (b, 1, h, w).
+    """A U-Net of isotropic convolutions at a quarter of the size, refined at half and at full size; (b, 3, h, w) to logits.
 
-    Everything is the same under flips: pooling, nearest neighbors, 1x1 projections.
+    Everything is the same under flips: pooling, nearest neighbors, 1x1 projections. Most of the time of such a network goes
+    into its finest level, so that is where it has the fewest channels.
     """
 
     def __init__(self) -> None:
@@ -75,21 +74,24 @@ class Detector(nn.Module):
         steps = list(zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True))
         self.project = nn.ModuleList(nn.Conv2d(below, here, 1, bias=False) for below, here in steps)
         self.up = nn.ModuleList(Isotropic(here, here) for _, here in steps)
-        self.project_head = nn.Conv2d(WIDTHS[0], HEAD, 1, bias=False)
-        self.head = nn.Conv2d(3, HEAD, 1)
-        self.last = nn.Conv2d(HEAD, 1, 1)
+        self.project_finer = nn.Conv2d(WIDTHS[0], HALF, 1, bias=False)
+        self.finer = Isotropic(5, HALF, relu=False)
+        self.project_head = nn.Conv2d(HALF, FULL, 1, bias=False)
+        self.head = nn.Conv2d(3, FULL, 1)
+        self.last = nn.Conv2d(FULL, 1, 1)
         nn.init.constant_(self.last.bias, -3.0)
 
     def forward(self, x_bchw: torch.Tensor) -> torch.Tensor:
-        least = x_bchw[:, :1]
-        pooled = functional.avg_pool2d(x_bchw, 2), functional.max_pool2d(least, 2), -functional.max_pool2d(-least, 2)
-        x, skips = torch.cat(pooled, 1), []
+        means, greatest, least = functional.avg_pool2d(x_bchw, 2), *extremes(x_bchw[:, :1], x_bchw[:, :1])
+        half = torch.cat([means, greatest, least], 1)
+        x, skips = torch.cat([functional.avg_pool2d(means, 2), *extremes(greatest, least)], 1), []
         for level, conv in enumerate(self.down):
             x = conv(functional.avg_pool2d(x, 2) if level else x)
             skips.append(x)
         x = self.deep(x)
         for skip, project, conv in zip(skips[-2::-1], self.project, self.up, strict=True):
             x = conv(skip + doubled(project(x)))
+        x = functional.relu(self.finer(half) + doubled(self.project_finer(x)))
         return self.last(functional.relu(self.head(x_bchw) + doubled(self.project_head(x))))
 
     def arrays(self) -> dict[str, NDArray[np.float16]]:
@@ -98,14 +100,20 @@ class Detector(nn.Module):
         for name in ("down", "up"):
             for level, conv in enumerate(getattr(self, name)):
                 out[f"{name}_{level}_weight"], out[f"{name}_{level}_bias"] = conv.folded()
-        out["deep_weight"], out["deep_bias"] = self.deep.folded()
+        for name in ("deep", "finer"):
+            out[f"{name}_weight"], out[f"{name}_bias"] = getattr(self, name).folded()
         for level, conv in enumerate(self.project):
             out[f"project_{level}_weight"] = matrix(conv)
-        for name in ("project_head", "head", "last"):
+        for name in ("project_finer", "project_head", "head", "last"):
             out[f"{name}_weight"] = matrix(getattr(self, name))
         for name in ("head", "last"):
             out[f"{name}_bias"] = getattr(self, name).bias.detach().numpy()
         return {name: array.astype(np.float16) for name, array in out.items()}
+
+
+def extremes(greatest: torch.Tensor, least: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The greatest of the one and the least of the other, at half the size."""
+    return functional.max_pool2d(greatest, 2), -functional.max_pool2d(-least, 2)
 
 
 def doubled(x: torch.Tensor) -> torch.Tensor:
@@ -122,34 +130,21 @@ def planes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def make_pool(
-    found: tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]], makes: Sequence[str], count: int, seed: int
+    photographs: list[NDArray[np.uint8]], makes: Sequence[str], count: int, seed: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """`count` crops as the detector sees them, and their true masks."""
     inputs = np.empty((count, CROP_PX, CROP_PX, 3), np.uint8)
     truth = np.empty((count, CROP_PX, CROP_PX), np.uint8)
     for number in range(count):
         rng = np.random.default_rng([POOL_SEED + seed, number])
-        clean = picture(rng, found)
-        damaged, mask = glare_over(clean, makes[number % len(makes)], rng)
-        own = natural_light(clean) & ~mask
+        damaged, mask = glare_over(picture(rng, photographs), makes[number % len(makes)], rng)
         damaged = spoil(damaged, rng)
         top, left = (int(rng.integers(0, size - CROP_PX + 1)) for size in damaged.shape[:2])
         part = slice(top, top + CROP_PX), slice(left, left + CROP_PX)
         seen = planes(damaged[part])
         inputs[number] = seen[..., 1:2] if rng.random() < 0.4 else seen
         truth[number] = mask[part]
-        truth[number][own[part]] = UNKNOWN
     return inputs, truth
-
-
-def natural_light(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Lamps, sun and glints that a photograph has of its own: small clipped areas that stand far out, with what is around them.
-
-    They are left out of the loss, since the network should neither learn that they are glare nor that such light is none.
-    """
-    plane = rgb.min(axis=-1).astype(np.float32) / 255
-    core = (plane >= 0.94) & (prominence(plane, 12, 0.001) >= 0.5)
-    return cv2.dilate(core.view(np.uint8), np.ones((11, 11), np.uint8)) > 0
 
 
 def glare_over(
@@ -176,11 +171,9 @@ def spoil(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]
 
 
 def loss_of(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    known = (truth <= 1).float()
-    truth = truth * known
-    share = torch.sigmoid(logits) * known
+    share = torch.sigmoid(logits)
     dice = 1 - (2 * (share * truth).sum() + 1) / ((share + truth).sum() + 1)
-    return functional.binary_cross_entropy_with_logits(logits, truth, known) * 4 + dice
+    return functional.binary_cross_entropy_with_logits(logits, truth) * 4 + dice
 
 
 def batch_of(inputs: NDArray[np.uint8], truth: NDArray[np.uint8], count: int, rng: np.random.Generator) -> list[torch.Tensor]:

@@ -4,16 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dancheong.evaluation.evaluate import evaluate
+    from dancheong.evaluation.evaluate import Evaluation, evaluate
     from dancheong.params import Params
     from dancheong.prediction.colorizer import Colorizer
     from dancheong.prediction.folder import predict_files
     from dancheong.prediction.plan import FolderOptions
+    from dancheong.prediction.result import FileResult
     from dancheong.system.errors import DancheongError
     from dancheong.training.loop import train
+    from dancheong.training.session import Progress, TrainResult
 
 __version__ = "0.1.0"
-__all__ = ["Colorizer", "DancheongError", "FolderOptions", "Params", "evaluate", "predict_files", "train"]
+__all__ = [
+    "Colorizer", "DancheongError", "Evaluation", "FileResult", "FolderOptions", "Params", "Progress", "TrainResult", "evaluate",
+    "predict_files", "train",
+]
 
 _HOMES = {
     "DancheongError": "dancheong.system.errors",
@@ -23,6 +28,10 @@ _HOMES = {
     "predict_files": "dancheong.prediction.folder",
     "train": "dancheong.training.loop",
     "evaluate": "dancheong.evaluation.evaluate",
+    "Evaluation": "dancheong.evaluation.evaluate",
+    "FileResult": "dancheong.prediction.result",
+    "Progress": "dancheong.training.session",
+    "TrainResult": "dancheong.training.session",
 }
 
 

@@ -97,7 +97,28 @@ def test_evaluate_names_failures_and_still_gives_json(command, trained, tmp_path
 
 def test_predict_names_failures_when_quiet_too(command, trained, tmp_path):
     (tmp_path / "a.png").write_bytes(b"no")
-    assert "a.png" in command("predict", trained / "model.h5", tmp_path, "-o", tmp_path / "o", "--quiet", code=1).stderr
+    said = command("predict", trained / "model.h5", tmp_path, "-o", tmp_path / "o", "--quiet", code=1)
+    assert said.stdout == ""
+    assert said.stderr.count("a.png") == 1
+
+
+def test_where_nothing_was_scored_there_is_no_table(command, trained, tmp_path):
+    whole = next((trained / "test").iterdir()).read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    said = command("evaluate", trained / "model.h5", tmp_path, code=1)
+    assert said.stdout == "0 photographs\n"
+
+
+def test_what_is_named_and_not_there_is_bad_usage(command, trained, tmp_path):
+    gone, model = tmp_path / "gone", trained / "model.h5"
+    for words in (
+        ("train", gone, "-o", tmp_path / "m.h5"), ("evaluate", model, gone), ("inspect", gone.with_suffix(".h5")),
+        ("predict", gone.with_suffix(".h5"), trained / "test", "-o", tmp_path / "o"),
+        ("params", "check", gone.with_suffix(".csv")),
+        ("import-model", gone, "-o", tmp_path / "m.h5"), ("manifest", gone),
+    ):
+        assert "gone" in command(*words, code=2).stderr
+    assert not any(tmp_path.iterdir())
 
 
 def test_training_leaves_out_what_is_corrupt_and_goes_on(command, trained, tmp_path):

@@ -67,7 +67,7 @@ def test_training_pictures_are_seeded_and_hold_glare(training):
     photographs = [np.random.default_rng(n).integers(0, 256, (360, 480, 3), dtype=np.uint8) for n in range(2)]
     module = sys.modules["detector_pictures"]
     rng = [np.random.default_rng(5) for _ in range(2)]
-    one, two = (module.picture(r, (photographs, photographs)) for r in rng)
+    one, two = (module.picture(r, photographs) for r in rng)
     assert np.array_equal(one, two)
     assert one.dtype == np.uint8
     assert min(one.shape[:2]) >= training.CROP_PX

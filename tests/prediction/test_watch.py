@@ -96,6 +96,15 @@ def test_a_half_written_photograph_is_waited_for_and_then_colored_whole(place, n
     assert read_provenance(place / "out" / name).original == fingerprint(place / "away" / name)
 
 
+def test_what_is_no_photograph_is_told_once_it_has_stayed(place):
+    (place / "in" / "notes.txt").write_text("scanned on Monday")
+    fleeting = place / "in" / "0.part"
+    fleeting.write_bytes(b"half")
+    assert watched(place, [wait(1), lambda clock: fleeting.unlink(), wait(5), wait(5)]) == []
+    rows = [row for row in read_manifests([place / "out" / "manifest.csv"]) if row.status == "left out"]
+    assert [Path(row.file).name for row in rows] == ["notes.txt"]
+
+
 def test_what_stays_cut_off_is_told_once(place):
     for name in ("0.jpg", "1.png"):
         data = (place / "away" / name).read_bytes()

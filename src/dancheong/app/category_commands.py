@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A category with photographs, and perhaps others that it is scored on."""
+    """A category with photographs, and perhaps others that choose its weights, and others that it is scored on."""
 
     name: str
     resolved: "Resolved"
     photos: Path
-    val: Path | None
+    val: str | Path | None
+    test: Path | None
 
 
 def train_categories(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A subfolder a category, such as PHOTOS/GOGUNG.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="For CATEGORY.h5 each, and COMMON.h5.")],
+    val: Annotated[
+        str | None,
+        typer.Option(metavar="PHOTOS|SHARE", help="To validate with, as train --val: the same subfolders, or a share."),
+    ] = None,
     test: Annotated[
         Path | None, typer.Option(metavar="PHOTOS", help="The same subfolders, never trained on: both models are scored.")
     ] = None,
@@ -53,7 +58,7 @@ def train_categories(
 
     require_extra()
     rows = options.table_rows(table, quiet)
-    kinds = _kinds(photos, test, rows, parse_settings(settings or []), preset)
+    kinds = _kinds(photos, val, test, rows, parse_settings(settings or []), preset)
     for kind in kinds:
         check_training(kind.resolved.params)
     check_folder(output)
@@ -67,18 +72,19 @@ def train_categories(
             say("stopped; the same command with --resume goes on", quiet)
             emit({"models": models, "scores": None}, as_json, _model_lines(models))
             raise typer.Exit(130)
-    scores = [_score(kind, output, quiet) for kind in kinds if kind.name != COMMON and kind.val is not None]
+    scores = [_score(kind, output, quiet) for kind in kinds if kind.name != COMMON and kind.test is not None]
     emit({"models": models, "scores": scores or None}, as_json, [*_model_lines(models), *_score_lines(scores)])
 
 
 def _kinds(
-    photos: Path, test: Path | None, rows: "list[TableRow] | None", settings: dict[str, Any], preset: str
+    photos: Path, val: str | None, test: Path | None, rows: "list[TableRow] | None", settings: dict[str, Any], preset: str
 ) -> list[_Kind]:
     """Each subfolder with its parameters, and all of them together as COMMON.
 
     Raises:
         ParamError: there is no subfolder, or a category of the table has none.
     """
+    from dancheong.data.hold_out import share_of
     from dancheong.params import resolve
 
     folders = {path.name: path for path in sorted(photos.iterdir()) if path.is_dir() and not path.name.startswith(".")} \
@@ -91,11 +97,16 @@ def _kinds(
     kinds = [
         _Kind(
             name, resolve(rows, name.upper() if name.upper() in in_table else None, settings, preset), folder,
-            test / name if test is not None and (test / name).is_dir() else None,
+            val if share_of(val) else _part(val, name), _part(test, name),
         )
         for name, folder in folders.items()
     ]
-    return [*kinds, _Kind(COMMON, resolve(rows, None, settings, preset), photos, test)]
+    return [*kinds, _Kind(COMMON, resolve(rows, None, settings, preset), photos, val, test)]
+
+
+def _part(photos: str | Path | None, name: str) -> Path | None:
+    """The subfolder of a category, where photographs are named and have one."""
+    return None if photos is None or not (Path(photos) / name).is_dir() else Path(photos) / name
 
 
 def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool) -> dict[str, Any]:
@@ -113,7 +124,7 @@ def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool)
         with progress_shown(kind.name, quiet) as watch:
             result = train(
                 kind.photos, model, kind.resolved.params, category=kind.name, origins=kind.resolved.origins,
-                resume=resume, overwrite=overwrite, watch=watch,
+                val=kind.val, resume=resume, overwrite=overwrite, watch=watch,
             )
         refusals, stopped, written = result.refusals, result.stopped, result.model
     data = read_artifact(written).data
@@ -128,11 +139,11 @@ def _score(kind: _Kind, output: Path, quiet: bool) -> dict[str, Any]:
     """The category's photographs, colored by its own model and by the one over all."""
     from dancheong.evaluation.evaluate import evaluate
 
-    assert kind.val is not None
+    assert kind.test is not None
     found: dict[str, Any] = {"category": kind.name}
     for column, name in (("own", kind.name), (COMMON.lower(), COMMON)):
         with progress_bar(f"{kind.name} by {name}", 1.0, quiet) as bar:
-            scored = evaluate(output / f"{name}.h5", kind.val, watch=lambda done, total: bar(done / total))
+            scored = evaluate(output / f"{name}.h5", kind.test, watch=lambda done, total: bar(done / total))
         found[column] = vars(scored.mean)
         found |= {"images": scored.images, "gray": vars(scored.gray)}
     found["better"] = min(("own", COMMON.lower()), key=lambda column: found[column]["delta_e_2000"])

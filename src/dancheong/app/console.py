@@ -34,6 +34,11 @@ def emit(result: dict[str, Any], as_json: bool, lines: list[str]) -> None:
     sys.stdout.flush()
 
 
+def photographs(count: int) -> str:
+    """How many there are, in words."""
+    return "1 photograph" if count == 1 else f"{count} photographs"
+
+
 def _shown(text: str) -> str:
     """Text without what a terminal would obey, such as the name of a file that clears the screen."""
     return re.sub(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]", "?", text)

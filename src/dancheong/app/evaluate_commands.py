@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.console import emit, photographs, progress_bar, say
 from dancheong.app.model_argument import model_path, split_model
 from dancheong.params import ParamError
 from dancheong.system.outputs import check_free
@@ -75,8 +75,10 @@ def evaluate(
         say(f"failed: {name}: {error}")
     scores = result.record()
     names = ("delta_e_2000", "psnr", "ssim", "colorfulness", "colorfulness_truth")
-    lines = [f"{'':<20}{'result':>10}{'gray':>10}"]
-    lines += [f"{name:<20}{getattr(result.mean, name):>10.3f}{getattr(result.gray, name):>10.3f}" for name in names]
+    lines = [photographs(result.images)]
+    if result.images:
+        lines += [f"{'':<20}{'result':>10}{'gray':>10}"]
+        lines += [f"{name:<20}{getattr(result.mean, name):>10.3f}{getattr(result.gray, name):>10.3f}" for name in names]
     if report is not None:
         lines.append(f"the best and the worst: {report} (open it in a browser)")
     if points:
@@ -91,7 +93,7 @@ def evaluate(
         lines += [f"{point.hints:>6}{point.by_chance:>12.3f}{point.where_wrong:>14.3f}" for point in curve]
         scores["hints"] = [vars(point) for point in curve]
     record = {**scores, "model": str(model), "report": None if report is None else str(report)}
-    emit(record, as_json, [f"{result.images} photographs", *lines])
+    emit(record, as_json, lines)
     raise typer.Exit(1 if result.failures else 0)
 
 

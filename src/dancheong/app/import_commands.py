@@ -7,6 +7,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit
+from dancheong.params import NotThere
 from dancheong.system.outputs import check_free, check_name
 
 
@@ -36,6 +37,8 @@ def import_model(
     """
     check_name(output, ".h5", "a model file")
     check_free([output], overwrite)
+    if not file.exists():
+        raise NotThere(f"{file}: there is no such file; give what another pix2pix program has saved")
     from dancheong.params import parse_settings
     from dancheong.runtime.peers import import_model as run
 

@@ -72,7 +72,7 @@ def main() -> None:
     except (OSError, ValueError) as error:
         if not isinstance(error, OSError) and not _is_photo_error(error):
             raise
-        _stop(_sentence(error), 1)
+        _stop(_sentence(error), 2 if isinstance(error, FileNotFoundError) else 1)
     except MemoryError:
         _stop("not enough memory; close other programs, or use smaller photographs or a smaller RESOL", 1)
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.artifact.index import MAX_FILE_BYTES
-from dancheong.params import DancheongError, ExtraMissing, ParamError
+from dancheong.params import DancheongError, ExtraMissing, NotThere, ParamError
 from dancheong.report.card import model_card
 from dancheong.system.outputs import check_folder, check_free
 from dancheong.system.whole_file import whole_file
@@ -66,7 +66,7 @@ def _fetched(source: str, sha256: str | None) -> Iterator[Path]:
             raise ParamError(f"{place}: {len(found)} model files are there; name one of them: {', '.join(map(str, found[:5]))}")
         yield found[0]
     else:
-        raise DancheongError(f"{place}: no such file or folder")
+        raise NotThere(f"{place}: no such file or folder")
 
 
 def _download(address: str, target: Path) -> Path:

@@ -31,7 +31,7 @@ Settings = Annotated[
 ]
 Preset = Annotated[str, typer.Option("--preset", help="Values to start from: default, or paper (the source paper's).")]
 Json = Annotated[bool, typer.Option("--json", help="The last line of stdout is one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars, no messages but those of failures.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars, no word of files that went well, no messages.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there and was not made by this run.")]
 OutputDir = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.", metavar="DIR")]
 Runtime = Annotated[str, typer.Option("--runtime", help="auto, onnx, openvino (extra fast) or torch.")]

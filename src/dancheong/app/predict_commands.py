@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.console import emit, photographs, progress_bar, say
 from dancheong.app.model_argument import model_path, split_model
 from dancheong.app.watch_commands import check_stream, color_stream
 from dancheong.app.watch_commands import watch as run_watch
@@ -269,16 +269,18 @@ def run_over_files(
     rate = round(counts["ok"] / seconds, 3) if seconds else 0.0
     places = {name: str(path) for name, path in (("model", model), ("manifest", manifest)) if path is not None}
     files = [result.record() for result in results]
-    emit({"files": files, "images_per_second": rate, "summary": counts, "left_out": left_out, **places}, as_json, [
-        *(f"{result.status}: {result.input} -> {result.output}" for result in results),
+    lines = [
+        *(f"{result.status}: {result.input} -> {result.output}" for result in results if result.status != "failed"),
         f"{_counted(counts, 'there already')}; {rate} images/s", *([f"manifest: {manifest}"] if manifest else []),
-    ])
+    ]
+    record = {"files": files, "images_per_second": rate, "summary": counts, "left_out": left_out, **places}
+    emit(record, as_json, [] if quiet else lines)
     raise typer.Exit(1 if counts["failed"] else 0)
 
 
 def _counted(counts: Mapping[str, Any], skipped: str) -> str:
     return (
-        f"{counts['photographs']} photographs: {counts['ok']} done, {counts['skipped']} {skipped}, "
+        f"{photographs(counts['photographs'])}: {counts['ok']} done, {counts['skipped']} {skipped}, "
         f"{counts['failed']} failed; {counts['left_out']} other files left out; light reflection in {counts['with_glare']}"
     )
 

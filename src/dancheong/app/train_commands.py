@@ -46,6 +46,10 @@ def train(
     drawn_masks: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Masks of light reflection drawn by hand: PNG of the same stems.")
     ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="How often an epoch shows photographs or subfolders, as GOGUNG,3 in a "
+                                  "line; others once.")
+    ] = None,
     doctor: Annotated[
         bool, typer.Option("--doctor/--no-doctor", help="Look first at what is wrong or risky in the photographs.")
     ] = True,
@@ -83,8 +87,8 @@ def train(
     with progress_shown("training", quiet) as watch:
         result = run(
             photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, overwrite=overwrite,
-            category=resolved.category, origins=resolved.origins, drawn_masks=drawn_masks, watch=watch, tensorboard=events,
-            remarks=remarks,
+            category=resolved.category, origins=resolved.origins, drawn_masks=drawn_masks, weights=weights, watch=watch,
+            tensorboard=events, remarks=remarks,
         )
     emit_result(result, "images", as_json, quiet, {"doctor": counts})
 

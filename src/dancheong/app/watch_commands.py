@@ -57,7 +57,7 @@ def color_stream(colorizer: "Colorizer", options: "FolderOptions", upscaler: "Up
         stream = replace(options, manifest=None, pages="first")
         (result,) = predict_files(colorizer, [photo], Path(folder) / "colored", stream, upscaler)
         if result.status == "failed":
-            raise DancheongError(f"standard input: {(result.error or '').replace(f'{photo}: ', '')}")
+            raise DancheongError(f"standard input: {result.error}")
         for note in result.notes:
             say(f"note: {note}", quiet)
         sys.stdout.buffer.write(result.output.read_bytes())
@@ -88,10 +88,10 @@ def watch(
                 say(f"note: {result.input}: {note}", quiet)
             if result.status == "failed":
                 say(f"failed: {result.input}: {result.error}")
-            if result.status != "skipped":
+            if (result.status == "ok" and not quiet) or (as_json and result.status != "skipped"):
                 emit(result.record(), as_json, [f"{result.status}: {result.input} -> {result.output}"])
     summary = {status: counts[status] for status in ("ok", "skipped", "failed")}
-    emit({"summary": summary, "manifest": str(options.manifest)}, as_json, [
+    emit({"summary": summary, "manifest": str(options.manifest)}, as_json, [] if quiet else [
         f"{summary['ok']} done, {summary['skipped']} there already, {summary['failed']} failed"
     ])
     raise typer.Exit(1 if counts["failed"] else 0)

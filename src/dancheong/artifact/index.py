@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.params import DancheongError
+from dancheong.params import DancheongError, NotThere
 
 FORMAT_VERSION = 2
 MAX_FILE_BYTES = 4 << 30
@@ -36,6 +36,10 @@ _MIN_BLOCK_BYTES = 512
 
 class ArtifactError(DancheongError, ValueError):
     """A model file that cannot be read, or content that cannot be written as one; the message says what to do."""
+
+
+class ModelMissing(NotThere, ArtifactError):
+    """There is no such model file."""
 
 
 def write_members(path: Path, members: Mapping[str, NDArray[Any]]) -> str:

@@ -21,6 +21,7 @@ from dancheong.artifact.index import (
     MAX_FILE_BYTES,
     NEWER,
     ArtifactError,
+    ModelMissing,
     parse_json,
     read_members,
     read_version,
@@ -131,7 +132,7 @@ def read_artifact(path: str | Path) -> Artifact:
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
     except FileNotFoundError as error:
-        raise ArtifactError(f"{path}: there is no such file; give the .h5 file that `dancheong train` wrote") from error
+        raise ModelMissing(f"{path}: there is no such file; give the .h5 file that `dancheong train` wrote") from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, RecursionError) as error:
         raise ArtifactError(f"{path}: the model file cannot be read ({error}); {AGAIN}") from error
 

@@ -49,7 +49,8 @@ class Cache:
     `cache[i]` is uint8 (h, w, c): the input's 1 or 3 planes, then the target's 3 (RGB), then, only where light has
     damaged the picture and the loss must know, alpha (255: fully damaged). Read it, never write to it.
     `fingerprint`: sha256 over the names and pixels of the photographs as decoded, whatever the parameters, and over the
-    masks that were drawn for them. `glare_shares`: damaged share of each picture. `file`: the mapped file, None where
+    masks that were drawn for them. `glare_shares`: damaged share of each picture. `shown`: what
+    `show` was told. `file`: the mapped file, None where
     `records` are arrays of the caller's.
     """
 
@@ -58,6 +59,7 @@ class Cache:
         file: Path | None = None,
     ) -> None:
         self._records = list(records)
+        self._numbers, self.shown = list(range(len(records))), ""
         self.names, self.glare_shares = tuple(names), tuple(glare_shares)
         self.fingerprint, self.file = fingerprint, file
         self._shapes = tuple(record.shape for record in records)
@@ -68,10 +70,15 @@ class Cache:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Record:
-        return self._records[index]
+        return self._records[self._numbers[index]]
 
     def __iter__(self) -> Iterator[Record]:
-        return iter(self._records)
+        return (self[index] for index in range(len(self)))
+
+    def show(self, times: Sequence[int]) -> None:
+        """Let each photograph stand here as often as `times` says; 0: not at all."""
+        self._numbers, self.shown = [number for number, count in enumerate(times) for _ in range(count)], str(times)
+        self.names = tuple(self.names[number] for number in self._numbers)
 
     def __enter__(self) -> "Cache":
         return self

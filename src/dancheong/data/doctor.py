@@ -64,6 +64,8 @@ ADVICE = {
     "color_cast": "correct the white balance, unless the light was of this color: many casts of one kind tint all results",
     "pair": "if these are pairs, train with PAIRING=side_by_side and COLOR_SPACE=RGB: now both halves are one photograph",
     "one_picture": "leave it out, unless its halves are input and target: it is cut in the middle",
+    "color_input": "nothing to do if its gray is what is to be colored: the input is grayed; color inputs stay as they are "
+    "in pairs side by side (PAIRING=side_by_side, COLOR_SPACE=RGB)",
     "sixteen_bit": "nothing to do: predictions keep 16 bits in PNG and TIFF, JPEG and WebP round to 8; training uses 8",
     "note": "look at its colors, and save it anew as sRGB if they are wrong",
 }
@@ -247,6 +249,8 @@ def _check_photo(pair: Pair, params: Params, glare: bool) -> tuple[_Photograph |
         faults["small"] = f"{width} x {height} px; RESOL={params.resol}"
     if longer_px > LONGEST * shorter_px:
         faults["panorama"] = f"{width} x {height} px, {longer_px / shorter_px:.1f} to 1"
+    if source is not None and has_color(source):
+        faults["color_input"] = "the picture in gray/ is in color"
     if pixels.dtype == np.uint16:
         faults["sixteen_bit"] = "16 bits a channel"
     if pair.halves and not looks_like_pair(pixels):

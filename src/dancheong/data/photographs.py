@@ -17,7 +17,7 @@ from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import PhotoError, list_photos, look_through, read_photo, read_size
 from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.resize import fit_size, resize, scaled_size
-from dancheong.params import DancheongError, ParamError, Params
+from dancheong.params import DancheongError, NotThere, ParamError, Params
 from dancheong.system.csv_text import valid_text
 
 Pixels = NDArray[Any]
@@ -47,6 +47,10 @@ _FOREIGN_LAYOUTS = (("A", "B"), ("trainA", "trainB"), ("train/A", "train/B"), ("
 
 class NoPhotographs(DancheongError, ValueError):
     """Nothing is left to work with; the message says why and what to do."""
+
+
+class NoSuchPhotographs(NotThere, NoPhotographs):
+    """There is no such folder or file."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusableP
     """
     photos = Path(photos)
     if not photos.exists():
-        raise NoPhotographs(f"there is no {photos}; give a folder of photographs")
+        raise NoSuchPhotographs(f"there is no {photos}; give a folder of photographs")
     _refuse_foreign_layout(photos, params)
     folders = _gray_and_color(photos)
     if params.pairing == "folders" and folders is None:
@@ -265,18 +269,23 @@ def _gray_and_color(photos: Path) -> tuple[Path, Path] | None:
 
 
 def _refuse_foreign_layout(photos: Path, params: Params) -> None:
-    """Pairs in A/ and B/ of other programs would count as twice as many photographs without a pair.
+    """Pairs in A/ and B/ of other programs, or two sets without pairs, would count as twice as many photographs.
 
     Which of both is the input is not to be seen, so they are not guessed at. Raises NoPhotographs.
     """
-    if params.pairing == "side_by_side":
-        return
     for names in _FOREIGN_LAYOUTS:
         one, other = (photos / name for name in names)
-        if one.is_dir() and other.is_dir() and _stems(one, []).keys() & _stems(other, []).keys():
+        if not (one.is_dir() and other.is_dir()):
+            continue
+        if _stems(one, []).keys() & _stems(other, []).keys():
             raise NoPhotographs(
                 f"{one} and {other} hold the same names, as pairs of other programs do; rename the input's folder to gray/ and "
                 "the target's to color/ in one folder, or put both pictures side by side and set PAIRING=side_by_side"
+            )
+        if names[0].startswith("train"):
+            raise NoPhotographs(
+                f"{one} and {other} are two sets without pairs, for unpaired training; this program learns from color "
+                "photographs, whose gray it derives, or from pairs: give one of the two folders, or pairs (docs/data.md)"
             )
 
 

@@ -147,7 +147,7 @@ def _evaluate_all(
         except OSError:  # of the disk that results go to: the next photograph would meet it too
             raise
         except Exception as error:  # whatever one photograph does, the others are scored
-            failures.append((str(pair.color), error_message(error)))
+            failures.append((str(pair.color), error_message(error, pair.color)))
         if watch:
             watch(number, len(work))
     return rows

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dancheong.system.errors import DancheongError, ExtraMissing, ParamError
+from dancheong.system.errors import DancheongError, ExtraMissing, NotThere, ParamError
 
 if TYPE_CHECKING:
     from dancheong.params.sources import TableRow, read_table, write_table
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 COMMON = "COMMON"
 
 __all__ = [
-    "COMMON", "DancheongError", "ExtraMissing", "ParamError", "Params", "Resolved", "TableRow", "complete_rows",
+    "COMMON", "DancheongError", "ExtraMissing", "NotThere", "ParamError", "Params", "Resolved", "TableRow", "complete_rows",
     "parse_settings", "read_table", "resolve", "write_table",
 ]
 

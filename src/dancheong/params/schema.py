@@ -120,6 +120,16 @@ class TrainingRows(_Rows):
     )
     devices: int = row(1, "processes or accelerators on this machine", ge=1, le=1024)
     val_images: int = row(2000, "validate and draw previews each this many training images", unit="images", ge=1)
+    stop_after: int = row(
+        0, "a training ends after so many validations without a better one; 0: at EPOCHS; needs photographs to validate with",
+        unit="validations", ge=0,
+    )
+    keep_best: int = row(
+        0, "models of so many of the best validations are kept in the log folder, best_IMAGES.h5; needs photographs to "
+        "validate with", ge=0,
+    )
+    keep_each: int = row(0, "a model is kept in the log folder each this many images, model_IMAGES.h5; 0: none", unit="images",
+                         ge=0)
     workers: int = row(0, "processes that prepare batches; the result does not depend on it", ge=0, le=64)
 
 

@@ -6,7 +6,7 @@ worker dies, others do its files; a result that it finished stands on the disk a
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -65,7 +65,7 @@ def task_of(model: Colorizer, options: FolderOptions) -> Task:
 
 def run_on_cluster(
     address: str, task: Task, jobs: Sequence[Job], tell: Tell
-) -> Iterator[Numbered]:
+) -> Generator[Numbered]:
     """Do the jobs on the workers of a Dask scheduler; yields number and result as each is done.
 
     Args:
@@ -90,7 +90,7 @@ def run_on_cluster(
         yield from _run(dask, client, task, jobs)
 
 
-def _run(dask: Any, client: Any, task: Task, jobs: Sequence[Job]) -> Iterator[Numbered]:
+def _run(dask: Any, client: Any, task: Task, jobs: Sequence[Job]) -> Generator[Numbered]:
     run_key = uuid.uuid4().hex
     numbered = enumerate(jobs)
     pending: dict[Any, int] = {}

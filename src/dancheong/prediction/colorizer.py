@@ -205,12 +205,17 @@ def as_pixels(photo: Any) -> Pixels:
     if hasattr(photo, "read"):
         with TemporaryDirectory() as folder:
             path = Path(folder) / "photograph"
-            path.write_bytes(photo.read())
+            data = photo.read()
+            if not isinstance(data, bytes):
+                raise ParamError("a file that gives text came: open it in binary mode, as open(path, 'rb')")
+            path.write_bytes(data)
             return read_photo(path).pixels
     kind = type(photo).__module__.partition(".")[0]
     if kind == "PIL":
         if photo.mode.startswith("I;16"):  # convert("RGB") would keep 8 of its 16 bits
             return np.asarray(photo)
+        if photo.mode in ("I", "F"):
+            raise ParamError(f"a picture of mode {photo.mode} came, which says not what is white: give uint8 or uint16 of it")
         return np.asarray(photo if photo.mode in ("L", "RGB") else photo.convert("RGB"))
     if kind == "torch":
         photo = photo.detach().cpu().numpy()
@@ -269,7 +274,7 @@ def with_settings(artifact: Artifact, settings: dict[str, Any]) -> Artifact:
     """
     wanted = resolve(settings=settings).params
     names = [name.strip().lower() for name in settings]
-    if "resol" in names and artifact.params.color_space == "LAB":
+    if "resol" in names:
         # At prediction there is no other working size that could be meant.
         settings = {name: value for name, value in settings.items() if name.strip().lower() != "resol"} | {
             "predict_resol": wanted.resol}

@@ -1,6 +1,7 @@
 """Whole folders: every photograph is processed once, errors are reported in the results, originals are never changed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ from dancheong.upscaling.upscaler import Upscaler
 __all__ = ["FileResult", "FolderOptions", "apply_color_files", "filter_files", "predict_files", "upscale_files"]
 
 Pixels = NDArray[Any]
-Run = Callable[[Sequence[Job]], Iterator[Numbered]]
+Run = Callable[[Sequence[Job]], Generator[Numbered]]
 
 SHEET_ROWS = 24
 DEFAULTS = FolderOptions()
@@ -51,7 +52,8 @@ def predict_files(
         upscaler: for SR_SCALE above 1; None: the one that comes with the program; with a cluster there is no other.
 
     Returns:
-        A result for each photograph of the shard, in order. One that fails does not stop the others.
+        A result for each photograph of the shard, in order; where `options.progress` stopped the run, for those that are
+        done. One that fails does not stop the others.
 
     Raises:
         ParamError: folders that would mix results or are not there, an unknown suffix, a wrong shard, or a manifest
@@ -64,8 +66,8 @@ def predict_files(
     # The plan: everything that can be refused is refused before anything is written.
     if options.confidence_dir is not None:
         refuse_pairs(model)
-    if options.looks != 1:
-        likelihoods(options.looks)
+    if max(options.looks, options.look) != 1:
+        likelihoods(max(options.looks, options.look))
         refuse_without_chroma(model.params, "--looks")
     if options.steady:
         refuse_without_chroma(model.params, "--steady")
@@ -192,11 +194,11 @@ def _each(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | Non
     results: dict[int, FileResult] = {}
     open_numbers: list[int] = []
 
-    def add(number: int, result: FileResult) -> None:
+    def add(number: int, result: FileResult) -> bool:
         results[number] = result
         if manifest is not None:
             manifest.add(result)
-        options.progress(result, len(results), len(jobs))
+        return options.progress(result, len(results), len(jobs)) is True
 
     for number, job in enumerate(jobs):
         refusal = job.refusal
@@ -206,13 +208,15 @@ def _each(run: Run, plan: Plan, options: FolderOptions, manifest: Manifest | Non
             add(number, FileResult(job.photo, job.output, "failed", error=refusal, page=job.page))
         else:
             open_numbers.append(number)
-    for index, result in run([jobs[number] for number in open_numbers]):
-        add(open_numbers[index], result)
+    with closing(run([jobs[number] for number in open_numbers])) as running:
+        for index, result in running:
+            if add(open_numbers[index], result):
+                break
 
     # What a worker of a cluster left that was killed meanwhile.
     if manifest is not None:
         manifest.remove_leftovers(folders)
-    return [results[number] for number in range(len(jobs))]
+    return [results[number] for number in sorted(results)]
 
 
 def _write_sheet(path: Path, page: Pixels | None) -> None:

@@ -47,6 +47,8 @@ _REACHES = (
 _CAST, _SLOPES = 0.0247, (0.148, 0.0257, 0.0433, 0.000761, 0.000761)
 # How large errors are: of lightness, its square, chroma / 30, and row.
 _AMPLITUDE = (-0.22, -2.06, -0.03, 0.17)
+# How far a palette's colors reach, in L*, a* and b*, and what share of the way to them is gone.
+_PALETTE_SPREAD, _PALETTE_STRENGTH = np.array([16, 15, 15], np.float32), np.float32(0.5)
 _NOISE = 1e-3  # two colors at one place
 _PAIRS_AT_ONCE = 1 << 18
 
@@ -78,6 +80,8 @@ class Canvas:
         chroma_hwc = answer.output_hwc * np.float32(AB_SCALE)
         if hints.cast is not None:
             chroma_hwc = chroma_hwc + (hints.cast - chroma_hwc.mean(axis=(0, 1)))
+        if len(hints.palette):
+            chroma_hwc = _toward(hints.palette, chroma_hwc, answer.lightness_hw)
         if len(hints.places):
             chroma_hwc = chroma_hwc + _correction(hints, chroma_hwc, answer.lightness_hw)
         return Predicted(chroma_hwc / np.float32(AB_SCALE), answer.lightness_hw, is_vivid=True)
@@ -90,6 +94,18 @@ def refuse_repainting(params: Params) -> None:
             "hints are colors for a gray photograph's own lightness; this model repaints (COLOR_SPACE=RGB or "
             "PAIRING=side_by_side): give a model of COLOR_SPACE=LAB, such as the one that comes along"
         )
+
+
+def _toward(palette: FloatArray, chroma_hwc: FloatArray, lightness_hw: FloatArray) -> FloatArray:
+    """The chroma, moved halfway to the palette's colors that are likely there: of like lightness and near the network's answer.
+
+    All the way would be worth more where a palette is right to the point, and harm where a person misjudged it (docs/log.md).
+    """
+    own = np.concatenate([lightness_hw[..., None], chroma_hwc], axis=-1)
+    squares = [np.square(np.nan_to_num((own - color) / _PALETTE_SPREAD)).sum(axis=-1) for color in palette]
+    likely = np.exp((np.min(squares, axis=0) - squares) / 2)
+    colors_hwc = np.einsum("nhw,nc->hwc", likely / likely.sum(axis=0), palette[:, 1:])
+    return np.asarray(chroma_hwc + _PALETTE_STRENGTH * (colors_hwc - chroma_hwc), np.float32)
 
 
 def _correction(hints: Hints, chroma_hwc: FloatArray, lightness_hw: FloatArray) -> FloatArray:

@@ -1,13 +1,13 @@
 """Color hints: what a person knows of a photograph's colors, in Python, in a table (CSV) or painted on a picture (PNG).
 
 A hint is a place and the color that is there. Only the color's a* and b* are used, because the lightness is the photograph's.
-One hint without a place may give the mean color of the whole photograph.
+One hint without a place gives the mean color of the whole photograph; several give the colors that occur in it, its palette.
 """
 
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,23 +40,25 @@ class Hints:
         places: (n, 2) x and y in shares of width and height.
         colors: (n, 2) a* and b* at these places.
         cast: mean a* and b* of the whole photograph, where it is known.
+        palette: (n, 3) L*, a* and b* of colors that occur somewhere; L* is nan where a color was given without.
     """
 
     places: FloatArray
     colors: FloatArray
     cast: FloatArray | None = None
+    palette: FloatArray = field(default_factory=lambda: np.empty((0, 3), np.float32))
 
     def __len__(self) -> int:
-        """Hints, the mean color among them."""
-        return len(self.places) + (self.cast is not None)
+        """Hints, the mean color or the palette among them."""
+        return len(self.places) + (self.cast is not None) + len(self.palette)
 
 
 def read_hints(path: Path, size_hw: tuple[int, int]) -> Hints:
     """The hints in a table or a painted picture, for a photograph of (height, width).
 
     A table has the columns x, y and color. x and y are pixels from the upper left corner, or shares of width and height
-    where none of them is above 1. A row without x and y gives the mean color of the photograph. A picture is transparent
-    where nothing is known; it may be of any size, in the photograph's proportions.
+    where none of them is above 1. A row without x and y gives the mean color of the photograph, several its palette. A
+    picture is transparent where nothing is known; it may be of any size, in the photograph's proportions.
 
     Raises:
         ParamError: what cannot be read, or a place or color that cannot be: names file and row.
@@ -95,7 +97,12 @@ def find_hints(folder: Path) -> dict[str, Path]:
 
 
 def parse_color(color: Any) -> tuple[float, float]:
-    """a* and b* of a color.
+    """a* and b* of a color; see `_lab_of`."""
+    return _lab_of(color)[1:]
+
+
+def _lab_of(color: Any) -> tuple[float, float, float]:
+    """L*, a* and b* of a color; L* is nan where it is given by a* and b* alone.
 
     Args:
         color: a name of dancheong (Korean or romanized) or of CSS, ``#8A4C44``, or a* and b* as ``14.5 -3``; in Python also
@@ -112,22 +119,27 @@ def parse_color(color: Any) -> tuple[float, float]:
         a, b = map(float, numbers)
         if not max(abs(a), abs(b)) <= 128:
             raise ValueError(f"a* and b* of {text} lie beyond 128")
-        return a, b
+        return math.nan, a, b
     from PIL import ImageColor  # few predictions need it
 
     known = named_colors()
     rgb = ImageColor.getrgb(known.get(text.removesuffix("색"), text))[:3]
-    if max(rgb) > 255:
+    if min(rgb) < 0 or max(rgb) > 255:
         raise ValueError(f"{text} lies beyond 8 bits")
-    _, a, b = map(float, rgb_to_lab(np.array([[rgb]], np.uint8))[0, 0])
-    return a, b
+    lightness, a, b = map(float, rgb_to_lab(np.array([[rgb]], np.uint8))[0, 0])
+    return lightness, a, b
 
 
 @cache
 def named_colors() -> Mapping[str, str]:
     """The pigments of dancheong, Korean and romanized: #RRGGBB (`dancheong_colors.csv` names the sources)."""
+    return {name: row["hex"] for row in pigments() for name in (row["name"], row["english"])}
+
+
+def pigments() -> list[dict[str, str]]:
+    """The pigments of dancheong: `name` (Korean), `english` (romanized), `hex`, and `source` with what it is."""
     with _COLORS.open(encoding="utf-8", newline="") as file:
-        return {name: row["hex"] for row in csv.DictReader(file) for name in (row["name"], row["english"])}
+        return list(csv.DictReader(file))
 
 
 def _read_table(path: Path, size_hw: tuple[int, int]) -> Hints:
@@ -151,27 +163,28 @@ def _hints(rows: Iterable[Sequence[Any]], size_hw: tuple[int, int]) -> Hints:
     """Of (where it stands, x, y, color)."""
     places: list[tuple[str, float, float]] = []
     colors: list[tuple[float, float]] = []
-    cast = None
+    anywhere: list[tuple[float, float, float]] = []
     for where, *cells in rows:
         if len(cells) != 3:
             raise ParamError(f"{where}: {len(cells)} values came; x, y and a color were expected")
         x, y, color = cells
-        ab = _color(color, where)
+        lab = _color(color, where)
         if x in ("", None) and y in ("", None):
-            if cast is not None:
-                raise ParamError(f"{where}: a second mean color of the photograph; leave one, or give x and y")
-            cast = np.array(ab, np.float32)
+            anywhere.append(lab)
             continue
         places.append((where, _number(x, "x", where), _number(y, "y", where)))
-        colors.append(ab)
+        colors.append(lab[1:])
     if len(places) > MAX_HINTS:
         raise ParamError(f"{places[0][0]}: {len(places)} hints came, at most {MAX_HINTS} are taken: leave some out")
-    return Hints(_shares(places, size_hw), np.array(colors, np.float32).reshape(-1, 2), cast)
+    known = _shares(places, size_hw), np.array(colors, np.float32).reshape(-1, 2)
+    if len(anywhere) == 1:
+        return Hints(*known, cast=np.array(anywhere[0][1:], np.float32))
+    return Hints(*known, palette=np.array(anywhere, np.float32).reshape(-1, 3))
 
 
-def _color(color: Any, where: str) -> tuple[float, float]:
+def _color(color: Any, where: str) -> tuple[float, float, float]:
     try:
-        return parse_color(color)
+        return _lab_of(color)
     except (ValueError, TypeError, IndexError) as error:
         raise ParamError(f"{where}: the color {color!r} came; {_EXPECTED}") from error
 

@@ -52,6 +52,11 @@ def look_names(output: Path, looks: int) -> tuple[Path, ...]:
     return tuple(output.with_name(f"{output.stem}_look{number}{output.suffix}") for number in range(2, looks + 1))
 
 
+def look_digest(params: str, number: int) -> str:
+    """What a result says of its parameters, whose digest is `params`, where it is this look."""
+    return f"{params} look {number}" if number > 1 else params
+
+
 def look(predicted: Predicted, number: int) -> Predicted:
     """The network's answer in another look; `number` from 1, which is the answer as it is."""
     if number == 1:

@@ -54,6 +54,11 @@ class Row:
     model: str = ""
 
     @property
+    def is_photograph(self) -> bool:
+        """Whether it can have a result; False also of an input that is not there."""
+        return bool(self.output)
+
+    @property
     def key(self) -> tuple[str, str]:
         """The same for a later line of the same photograph."""
         return self.file, self.output
@@ -125,7 +130,7 @@ class Manifest:
         Raises:
             OSError: the disk.
         """
-        output = self._name(result.output)
+        output = self._name(result)
         made = self._made.get(output)
         looks = [f"look {number}: {path.name} ({likelihood:.2f})" for number, (path, likelihood) in enumerate(result.looks, 2)]
         now = identity(result.input), result.sha256
@@ -147,7 +152,7 @@ class Manifest:
 
         A photograph that was moved is the same one, if its content is: that is for others to see.
         """
-        row = self._made.get(self._name(output))
+        row = self._made.get(self._name_of(output))
         if row is None or not is_there(output) or not is_there(Path(row.file)) or identity(Path(row.file)) == identity(photo):
             return ""
         return f"{output}: is the result of {row.file}; choose another folder for the results"
@@ -169,7 +174,10 @@ class Manifest:
             path.unlink(missing_ok=True)
         return len(found)
 
-    def _name(self, output: Path) -> str:
+    def _name(self, result: FileResult) -> str:
+        return self._name_of(result.output) if result.is_photograph else ""
+
+    def _name_of(self, output: Path) -> str:
         path = output.relative_to(self._out_dir) if output.is_relative_to(self._out_dir) else output
         return path.as_posix()
 
@@ -226,7 +234,8 @@ def summary(rows: Sequence[Row] | Sequence[FileResult]) -> dict[str, Any]:
     """Photographs counted by status and by light reflection, what was left out, and the seconds of all of them together."""
     counts = Counter(row.status for row in rows)
     return {
-        "photographs": len(rows) - counts["left out"], **{status: counts[status] for status in ("ok", "skipped", "failed")},
+        "photographs": sum(row.is_photograph for row in rows),
+        **{status: counts[status] for status in ("ok", "skipped", "failed")},
         "left_out": counts["left out"], "with_glare": sum(bool(row.glare_share) for row in rows),
         "seconds": round(sum(row.seconds for row in rows), 2),
     }

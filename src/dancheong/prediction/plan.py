@@ -22,7 +22,7 @@ from dancheong.prediction.names import lasting_names, names_beside, page_name, r
 from dancheong.prediction.result import FileResult
 
 Identity = tuple[int, int] | str
-Progress = Callable[[FileResult, int, int], None]
+Progress = Callable[[FileResult, int, int], object]
 Tell = Callable[[str], None]
 T = TypeVar("T")
 
@@ -46,7 +46,8 @@ class FolderOptions:
         hints: folder of color hints (`dancheong.prediction.hints`), CSV or PNG of the same (subfolder and) stem.
         sheet_path: a contact sheet of the first photographs is written here.
         shard: (i, n): only the i-th of n parts, 1 <= i <= n.
-        progress: called with each result as it is done, how many are done and how many there are.
+        progress: called with each result as it is done, how many are done and how many there are; True stops the run, after the
+            photographs that are under way. The same call goes on where it was stopped.
         tell: called with a sentence where drawn masks are not used or belong to no photograph, and where memory ran out.
             It may be called from any thread.
         left_out: called with each file of the folders that is no photograph, and why it is left out.
@@ -60,6 +61,7 @@ class FolderOptions:
         sign: for Content Credentials in each result.
         colors: a colored version of the photograph, or a folder of them, for `apply_color_files`.
         looks: colorings of each photograph; the second and the following as `NAME_look2` and so on.
+        look: which of the looks the result itself is.
         steady: photographs of a folder are frames of one subject, whose color is averaged over the frames around.
         pages: "all": of a TIFF with several pages each becomes a result, `NAME_p2` and so on from the second.
         only: photographs of the folders that are done now; None: all. Names and checks are those of all.
@@ -86,6 +88,7 @@ class FolderOptions:
     sign: Signing | None = None
     colors: Path | None = None
     looks: int = 1
+    look: int = 1
     steady: bool = False
     pages: Literal["first", "all"] = "first"
     only: Collection[Path] | None = None
@@ -100,7 +103,8 @@ class Job:
 
     `mask` and `confidence` are None where none is wanted; `color`: the colored version that it takes its color from.
     `refusal`: why the photograph must not be done; empty where it may. `page`: of a document of several, from 0. `looks`: files
-    of the second look and the following. `frames`: those before and after, where the color is to be steady.
+    of the second look and the following; `look`: which one the output is. `frames`: those before and after, where the color is
+    to be steady.
     """
 
     photo: Path
@@ -114,6 +118,7 @@ class Job:
     looks: tuple[Path, ...] = ()
     frames: tuple[Path, ...] = ()
     hints: Path | None = None
+    look: int = 1
 
     @property
     def results(self) -> list[Path]:
@@ -164,7 +169,8 @@ def plan_folder(
     if options.hints is not None:
         hints = _matched("hints", find_hints(options.hints), options.hints, photos, options.tell)
     versions, unmatched = ({}, {}) if options.colors is None else match_versions(options.colors, photos, options.tell)
-    refusals = unmatched | {one.path: f"{one.path}: {one.reason}" for one in left_out if one.failed}
+    refusals = unmatched | {photo: reason for photo in map(Path, inputs) if (reason := _why_no_photographs(photo, photos))}
+    refusals |= {one.path: one.reason for one in left_out if one.failed}
     # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
     named = [photo for photo in photos if photo not in refusals or photo.suffix.lower() in READ_SUFFIXES]
     naming = lasting_names if options.lasting_names else result_names
@@ -178,11 +184,11 @@ def plan_folder(
         outputs = {photo: out_dir / name for photo, name in names.items()}
     jobs = [
         Job(
-            photo, outputs.get(photo, photo if out_dir is None else out_dir / relative),
+            photo, outputs.get(photo, photo),
             _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
-            drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""), hints=hints.get(photo),
+            drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""), hints=hints.get(photo), look=options.look,
         )
-        for photo, relative in photos.items()
+        for photo in photos
     ]
     if options.pages == "all":
         jobs = [page for job in jobs for page in _pages_of(job)]
@@ -221,7 +227,10 @@ def _pages_of(job: Job) -> list[Job]:
         return None if path is None else page_name(path, page)
 
     return [job, *(
-        Job(job.photo, page_name(job.output, page), named(job.mask, page), named(job.confidence, page), page=page)
+        Job(
+            job.photo, page_name(job.output, page), named(job.mask, page), named(job.confidence, page), page=page,
+            look=job.look,
+        )
         for page in range(1, count)
     )]
 
@@ -249,7 +258,7 @@ def find_photos(inputs: Sequence[str | Path], results: Iterable[Path] = ()) -> t
 
     Folders are searched, and each real file is taken once. The folders `results`, where these lie inside a named folder, are
     left out. An input that does not exist, a folder without photographs and what cannot be reached stay in the list, because
-    reading them later fails with a clear message.
+    they fail with a clear message.
     """
     result_folders = [folder.resolve() for folder in results]
     photos: dict[Identity, tuple[Path, Path]] = {}
@@ -268,6 +277,13 @@ def find_photos(inputs: Sequence[str | Path], results: Iterable[Path] = ()) -> t
             if first.absolute() != photo.absolute():
                 left_out[photo] = LeftOut(photo, f"the same file as {first}")
     return dict(photos.values()), list(left_out.values())
+
+
+def _why_no_photographs(path: Path, photos: Collection[Path]) -> str:
+    """Why a named path stands among the photographs in its own place although it is none."""
+    if path not in photos or (is_there(path) and not _is_folder(path)):
+        return ""
+    return "no photograph is in this folder" if _is_folder(path) else "no such file or folder"
 
 
 def _is_folder(path: Path) -> bool:

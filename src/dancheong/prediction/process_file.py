@@ -6,7 +6,7 @@ release Python's lock while they compute. What is in memory at a time is bounded
 
 import gc
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import islice
@@ -20,7 +20,7 @@ from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError
 from dancheong.prediction.colored_versions import Misfit
 from dancheong.prediction.credentials import Recipe, sign
-from dancheong.prediction.looks import likelihoods
+from dancheong.prediction.looks import likelihoods, look_digest
 from dancheong.prediction.memory import Budget, is_out_of_memory
 from dancheong.prediction.origin import why_not_ours
 from dancheong.prediction.plan import Job
@@ -31,7 +31,7 @@ from dancheong.system.whole_file import whole_file
 Numbered = tuple[int, FileResult]
 
 
-def run_jobs(processor: Processor, jobs: Sequence[Job], workers: int, threads: int = 1) -> Iterator[Numbered]:
+def run_jobs(processor: Processor, jobs: Sequence[Job], workers: int, threads: int = 1) -> Generator[Numbered]:
     """Do the jobs on `workers` threads; yields number and result as each is done.
 
     Args:
@@ -110,7 +110,7 @@ def failure(job: Job, error: Exception) -> FileResult:
     """The result of a photograph that could not be done."""
     misfit = error.misfit if isinstance(error, Misfit) else None
     return FileResult(
-        job.photo, job.output, "failed", error=error_message(error), page=job.page, color=job.color, misfit=misfit
+        job.photo, job.output, "failed", error=error_message(error, job.photo), page=job.page, color=job.color, misfit=misfit
     )
 
 
@@ -164,7 +164,7 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
 
 def _made(job: Job, path: Path, made: Provenance) -> Provenance:
     """What the file at `path` says of itself: a look says which one it is."""
-    return replace(made, params=f"{made.params} look {job.looks.index(path) + 2}") if path in job.looks else made
+    return replace(made, params=look_digest(str(made.params), job.looks.index(path) + 2)) if path in job.looks else made
 
 
 def _looks(job: Job) -> tuple[tuple[Path, float], ...]:

@@ -23,13 +23,15 @@ from dancheong.prediction.confidence import SCALES, confidence_map
 from dancheong.prediction.full_resolution import Predicted, color_from_chroma, strip_rows
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import read_hints
-from dancheong.prediction.looks import REACH_FRAMES, look, steadied
+from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
 from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
 from dancheong.prediction.origin import fingerprint, settings_digest
 from dancheong.prediction.plan import FolderOptions, Job
 from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 
 Pixels = NDArray[Any]
+
+BILEVEL = "it holds black and white alone: without grays the model hardly finds colors; scan it in gray"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Processor:
             **self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page, "color": color,
             "hints": hints, "frames": [frame.name for frame in job.frames],
         }
-        return Provenance(self.model, settings_digest(self.params, **more), self.source_type, sha256, color, hints)
+        params = look_digest(settings_digest(self.params, **more), job.look)
+        return Provenance(self.model, params, self.source_type, sha256, color, hints)
 
 
 def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None = None) -> Processor:
@@ -117,6 +120,8 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
 
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         photo, notes = _input_half(photo, params)
+        if is_bilevel(photo):
+            notes += (BILEVEL,)
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
         photo = photo if params.pairing == "side_by_side" else gray_of(photo)
         prepared = model.prepare(photo, drawn_mask)
@@ -134,6 +139,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         if job.confidence is not None:
             confidence_hw = confidence_map(model, input_hwc, predicted)
             figures["confidence"] = float(confidence_hw.mean(dtype=np.float64)) / 255
+        predicted = look(predicted, job.look)
         if job.hints is not None:
             hints = read_hints(job.hints, size_hw)
             figures["hints"] = len(hints)
@@ -234,6 +240,15 @@ def checked_fingerprint(photo: Path) -> str:
         return fingerprint(photo)
     except OSError as error:
         raise PhotoError(photo, f"the file cannot be read: {error.strerror}") from error
+
+
+def is_bilevel(photo: Pixels) -> bool:
+    """Whether a picture holds black and white alone."""
+    def holds_them(part: Pixels) -> bool:
+        return bool(((part == 0) | (part == np.iinfo(part.dtype).max)).all())
+
+    # A few pixels of almost any other picture say so.
+    return holds_them(photo[::31, ::31]) and holds_them(photo)
 
 
 def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dancheong.imaging.files import PhotoError
 from dancheong.params import DancheongError
 from dancheong.prediction.memory import is_out_of_memory
 
@@ -15,6 +16,7 @@ class FileResult:
     Attributes:
         status: "ok"; "skipped", because its result was there already; "failed", and `error` says why.
         seconds, width, height: time of reading, processing and writing, and size in px; 0 where nothing was done.
+        output: the result's file; the input itself where it is no photograph.
         glare_share, clip_share: shares of the picture; None where the detector did not look.
         abstained: the detector found so much light reflection that it left the picture alone.
         confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
@@ -47,18 +49,31 @@ class FileResult:
     looks: tuple[tuple[Path, float], ...] = ()
     page: int = 0
 
+    @property
+    def is_photograph(self) -> bool:
+        """Whether it can have a result; False of an input that is not there, or a folder that holds none or is closed."""
+        return self.input != self.output
+
     def record(self) -> dict[str, Any]:
         """The JSON object of one file in the output of a command."""
         record = asdict(self) | {"seconds": round(self.seconds, 4)}
         record |= {name: str(value) for name, value in record.items() if isinstance(value, Path)}
         record |= {"looks": [{"output": str(path), "likelihood": likelihood} for path, likelihood in self.looks]}
+        record |= {"width": self.width or None, "height": self.height or None}
+        if not self.is_photograph:
+            record["output"] = None
         record |= {"page": self.page + 1 if self.page else ""}
         optional = ("error", "mask", "confidence", "hints", "notes", "sha256", "page", "color", "misfit", "looks")
         return {name: value for name, value in record.items() if value not in (None, (), [], "") or name not in optional}
 
 
-def error_message(error: BaseException) -> str:
-    """An error for a person: its message where that was written for a person, else its type as well."""
+def error_message(error: BaseException, photo: Path | None = None) -> str:
+    """An error for a person: its message where that was written for a person, else its type as well.
+
+    The message stands beside the name of `photo`, and does not name it again.
+    """
+    if isinstance(error, PhotoError) and error.path == photo:
+        return error.reason
     with_type = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if is_out_of_memory(error):
         return f"not enough memory for a photograph of this size; close other programs, or make it smaller ({with_type})"

@@ -57,11 +57,16 @@ class FolderWatch:
     patience_s: float = PATIENCE_SECONDS
     clock: Callable[[], float] = time.monotonic
     known: dict[Path, _Known] = field(default_factory=dict)
+    others: dict[Path, float] = field(default_factory=dict)
+    """What is no photograph, and since when it is there."""
+    told: set[Path] = field(default_factory=set)
 
     def look(self) -> list[Path]:
         """Photographs that are ready now, in order. Of those that are gone nothing is remembered."""
         now, seen, ready = self.clock(), dict[Path, _Known](), []
-        for photo in find_photos(self.inputs, self.results)[0]:
+        photos, others = find_photos(self.inputs, self.results)
+        self.others = {one.path: self.others.get(one.path, now) for one in others if not one.failed}
+        for photo in photos:
             if (stamp := stamp_of(photo)) is None:
                 continue
             before = self.known.get(photo)
@@ -73,6 +78,13 @@ class FolderWatch:
                 ready.append(photo)
         self.known = seen
         return ready
+
+    def has_news(self) -> bool:
+        """Whether there is something that is no photograph, has been there for a while and is not told yet."""
+        now = self.clock()
+        there = {path for path, since in self.others.items() if now - since >= self.settled_s}
+        news, self.told = not there <= self.told, there
+        return news
 
     def changed_after(self, photo: Path, output: Path) -> bool:
         """Whether the result that stands there is this watch's own, untouched, of what the photograph was before."""
@@ -134,7 +146,7 @@ def watch_folders(
                 for photo in [photo for photo in ready if colored_by(photo) is not None]:
                     watch.tried(photo, ())
                     ready.remove(photo)
-            if ready:
+            if ready or watch.has_news():
                 wanted = replace(lasting, only=set(ready), ours=watch.changed_after)
                 results = predict_files(colorizer, inputs, out_dir, wanted, upscaler)
                 for photo in ready:

@@ -13,6 +13,12 @@ class ExtraMissing(DancheongError):
     exit_code = 2
 
 
+class NotThere(DancheongError):
+    """A file or folder that a command was told to use is not there: bad usage."""
+
+    exit_code = 2
+
+
 class ParamError(DancheongError, ValueError):
     """A parameter table or setting that cannot be used; the message has a line for each problem."""
 

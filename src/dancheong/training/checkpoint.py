@@ -116,8 +116,9 @@ def _check_same_training(
 ) -> None:
     """Refuse a checkpoint of other parameters or photographs: going on would be neither of the two trainings."""
     before, now = checkpoint["params"], params.model_dump(mode="json")
-    # These change how fast a training goes or what it shows, not its result (another kind of device rounds differently).
-    free = {"workers", "devices", "device", *_NOT_OF_TRAINING[kind]}
+    # These change how fast a training goes, where it ends or what it leaves, not its course (devices of another kind round
+    # differently).
+    free = {"workers", "devices", "device", "stop_after", "keep_best", "keep_each", *_NOT_OF_TRAINING[kind]}
     if checkpoint.get("diverged"):
         free |= _AGAINST_DIVERGENCE
     if "device" not in (params.cache, before.get("cache")):
@@ -130,7 +131,7 @@ def _check_same_training(
         raise ResumeError(f"{path}: {', '.join(differing)} changed since the run began; {_mend(differing, before)}")
     if checkpoint["fingerprints"][0] != fingerprints[0]:
         raise ResumeError(
-            f"{path}: the photographs changed since the run began, or the masks drawn for them; restore them, or train "
+            f"{path}: the photographs changed since the run began, or their masks or weights; restore them, or train "
             "anew with --overwrite; on added photographs a finished model goes on with --init"
         )
     if checkpoint["fingerprints"][1] != fingerprints[1]:

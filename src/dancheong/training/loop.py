@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from dancheong.data.cache import Cache, build_cache
 from dancheong.data.hold_out import hold_out, share_of
 from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of
 from dancheong.data.prepare import Stage, channels, check_together
+from dancheong.data.weights import read_weights, times_shown
 from dancheong.params import COMMON, DancheongError, ParamError, Params, Resolved
 from dancheong.params.schema import DESCRIBES_NETWORK
 from dancheong.system.signals import stop_requests
@@ -44,6 +45,7 @@ def train(
     val: str | Path | float | None = None,
     init: str | Path | None = None,
     drawn_masks: str | Path | None = None,
+    weights: str | Path | Mapping[str, int] | None = None,
     log_dir: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -63,6 +65,8 @@ def train(
             of that model; one that is set and says otherwise is refused. None: see BEGIN.
         drawn_masks: folder of masks drawn by hand for PHOTOS, PNG of the same subfolder and stem, white on light
             reflection; photographs without one are left to the detector.
+        weights: how often an epoch shows a photograph: paths below PHOTOS, or subfolders, and whole numbers, or a CSV of them;
+            all others are shown once.
         log_dir: training.html, losses.jsonl (begun anew unless resumed) and previews (gray | predicted | truth) go here;
             beside the model by default.
         resume: go on from the checkpoint beside the model; where there is neither checkpoint nor model, begin.
@@ -82,6 +86,7 @@ def train(
     start, params, notice = _start(init, params or Params())
     params = as_launched(params)
     check_training(params)
+    shown = read_weights(Path(weights)) if isinstance(weights, str | Path) else weights
     fabric = launch(params)
     from dancheong.training.colorizer_trainer import ColorizerTrainer  # torch is there: it was required
 
@@ -95,6 +100,8 @@ def train(
         held_out = split.names if split else frozenset()
         cache, refusals = prepare_photographs(Path(photos), params, "train", drawn_masks, lambda name: name not in held_out)
         stack.enter_context(cache)
+        if shown:
+            cache.show(times_shown(cache.names, shown, [*held_out, *_names(Path(photos), refusals)]))
         val_cache = None
         if split:
             val_cache, more = prepare_photographs(Path(photos), params, "predict", wanted=held_out.__contains__)
@@ -105,6 +112,11 @@ def train(
         if val_cache is not None:
             stack.enter_context(val_cache)
         return run_training(ColorizerTrainer(fabric, params, cache, val_cache, start), session, refusals)
+
+
+def _names(photos: Path, refusals: Sequence[UnusablePhoto]) -> list[str]:
+    """Paths below PHOTOS of what was left out."""
+    return [one.file.relative_to(photos).as_posix() for one in refusals if one.file.is_relative_to(photos)]
 
 
 def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Params, str]:
@@ -151,6 +163,13 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
     """Take a training to its end, or to where it is asked to stop, and write its model file; see `train`."""
     from torch import OutOfMemoryError  # as above
 
+    asked = [row.upper() for row in ("stop_after", "keep_best") if getattr(trainer.params, row)]
+    if asked and (trainer.val_cache is None or not trainer.is_better({}, None)):
+        raise ParamError(
+            f"{', '.join(asked)}: nothing says which weights are better: name photographs to validate with (--val)"
+            + ("" if trainer.val_cache is None else ", and train without an adversarial part (SR_LAMBDA_GAN=0)")
+        )
+    session.left_out = len(refusals)
     # Go on from the checkpoint, or begin.
     if session.goes_on:
         counters = load_checkpoint(session.checkpoint, trainer.modules, trainer.params, trainer.fingerprints, trainer.kind)
@@ -167,11 +186,9 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
             _save(trainer, session)
         digest, model = "", session.model
         if trainer.fabric.is_global_zero:
-            model, artifact = session.target(stopped), trainer.artifact(session.resolved, len(refusals))
-            # How long it took stands in the log: the same training is to give the same bytes.
-            data = {name: value for name, value in artifact.data.items() if name != "seconds"} | session.split
-            history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in artifact.history]
-            artifact = replace(artifact, data=data | ({"unfinished": True} if stopped else {}), history=history)
+            model, artifact = session.target(stopped), trainer.artifact(session.resolved, session.left_out)
+            data = artifact.data | session.split | ({"unfinished": True} if stopped else {})
+            artifact = replace(artifact, data=data)
             digest = write_artifact(model, artifact)
             session.write_card(model, replace(artifact, digest=digest))
             if not stopped:
@@ -208,9 +225,14 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
                 session.record(trainer.add_to_history({"seconds": round(trainer.seconds, 2), **losses}))
                 _check_finite(losses, trainer, session)
                 message, notice = _advice(trainer, losses) or notice, ""
+                ends = False
                 if trainer.time_to_validate():
                     _validate(trainer, session)
                     _save(trainer, session)
+                    if ends := trainer.agreed(trainer.has_stalled()) and not trainer.finished:
+                        best = trainer.best["images"] if trainer.best else 0
+                        message = f"ended after {trainer.images_seen} images: none of the last {trainer.params.stop_after} " \
+                            f"validations was better than that at {best} (STOP_AFTER)"
                 rate = (trainer.images_seen - images_before) / max(trainer.seconds - seconds_before, 1e-9)
                 shown = {**losses, **trainer.val}
                 validated = len(trainer.val_cache or ())
@@ -218,6 +240,8 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
                     trainer.images_seen, trainer.images_total, trainer.seconds, rate, shown, message, validated,
                 )
                 stop = stop or trainer.agreed(session.progress(progress))
+                if ends:
+                    return False
 
             # After the last step there is nothing to stop.
             if stop and not trainer.finished:
@@ -239,12 +263,19 @@ def device_is_full(params: Params, has_state: bool) -> str:
 
 def _validate(trainer: "Trainer", session: TrainingSession) -> None:
     """Score the network that would be stored now, draw a preview, remember the best weights; the first process does it."""
-    trainer.validated_at = trainer.images_seen
+    before, trainer.validated_at = trainer.validated_at, trainer.images_seen
     if trainer.fabric.is_global_zero:
-        scores, preview_hwc = trainer.validate()
+        scores, preview_hwc, network = trainer.validate()
         session.write_preview(trainer.images_seen, preview_hwc)
         if scores:
             session.record(trainer.add_to_history(scores))
+        validated = [int(entry["images"]) for entry in trainer.validations()]
+        best, worse = validated[: trainer.params.keep_best], validated[trainer.params.keep_best :]
+        each = trainer.params.keep_each
+        is_due = each > 0 and trainer.images_seen // each > before // each
+        names = [name for name, wanted in (("best", trainer.images_seen in best), ("model", is_due)) if wanted]
+        artifact = trainer.artifact(session.resolved, session.left_out, network) if names else None
+        session.keep(trainer.images_seen, names, artifact, worse)
 
 
 def _save(trainer: "Trainer", session: TrainingSession) -> None:

@@ -1,6 +1,7 @@
 """What a training shows while it runs and leaves beside its model: losses.jsonl, previews, the page, TensorBoard events."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
-from dancheong.artifact import Artifact, ArtifactError, read_artifact
+from dancheong.artifact import Artifact, ArtifactError, read_artifact, write_artifact
 from dancheong.data.photographs import UnusablePhoto
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ExtraMissing, Params, Resolved
@@ -19,6 +20,7 @@ from dancheong.training.checkpoint import ResumeError, checkpoint_path
 
 # A line for the page: the kind of photograph, how many there are, what to do about them.
 Remark = tuple[str, int, str]
+_KEPT = re.compile(r"(best|model)_\d{8,}\.h5")
 _ANOTHER_LOG = "it is the log of another training: choose another --log-dir, or --overwrite replaces it"
 
 
@@ -92,6 +94,7 @@ class TrainingSession:
         self._tensorboard = tensorboard
         self._events: Any = None
         self._remarks = list(remarks)
+        self.left_out = 0
         self.split: dict[str, str | int] = {}
         self._columns: tuple[str, ...] = ()
         self._earlier: dict[str, int] = {}
@@ -144,7 +147,11 @@ class TrainingSession:
         check_free(self._log_files(), self.overwrite or is_own, _ANOTHER_LOG)
 
     def _log_files(self) -> list[Path]:
-        return [self.log_dir / LOSSES, self.log_dir / PAGE, self.log_dir / CARD, *self.log_dir.glob("preview_*.png")]
+        named = [self.log_dir / name for name in (LOSSES, PAGE, CARD)]
+        return [*named, *self.log_dir.glob("preview_*.png"), *self._kept_models()]
+
+    def _kept_models(self) -> list[Path]:
+        return [path for path in sorted(self.log_dir.glob("*_*.h5")) if _KEPT.fullmatch(path.name)]
 
     def target(self, stopped: bool) -> Path:
         """Where the model file goes: that of a stopped training beside a finished one, which stands until there is another."""
@@ -185,6 +192,8 @@ class TrainingSession:
             self._claims.enter_context(claimed(self.log_dir / LOSSES))
             if not self.goes_on:
                 self.clean()
+                for path in self._kept_models():
+                    path.unlink()
             elif any(line != entry for line, entry in zip(read_losses(self.log_dir), history, strict=False)):
                 check_free([self.log_dir / LOSSES], self.overwrite, _ANOTHER_LOG)
             lines = "".join(json.dumps(entry) + "\n" for entry in history)
@@ -200,6 +209,17 @@ class TrainingSession:
         """Write a preview, for which the page is written anew at the next `progress`."""
         self._new_preview = self.log_dir / f"preview_{images_seen:08d}.png"
         write_photo(self._new_preview, sheet_hwc)
+
+    def keep(self, images_seen: int, names: Sequence[str], artifact: Artifact | None, worse: Sequence[int]) -> None:
+        """Keep the model of a validation under `names` in the log folder; there are better ones than those of `worse`."""
+        for name in names:
+            assert artifact is not None
+            write_artifact(self._kept(name, images_seen), artifact)
+        for images in worse:
+            self._kept("best", images).unlink(missing_ok=True)
+
+    def _kept(self, name: str, images_seen: int) -> Path:
+        return self.log_dir / f"{name}_{images_seen:08d}.h5"
 
     def progress(self, progress: Progress) -> bool:
         """Show how far the training is; whether whoever watches asks it to stop."""
@@ -227,7 +247,8 @@ class TrainingSession:
             return self.log_dir
         if stopped:
             return self._write_page(f"Stopped after {images_seen:,} images; the same command with --resume goes on.")
-        return self._write_page(f"Finished after {images_seen:,} images.")
+        early = f" of {self._images_total:,}, as STOP_AFTER asks" if images_seen < self._images_total else ""
+        return self._write_page(f"Finished after {images_seen:,} images{early}.")
 
     def _write_page(self, state: str) -> Path:
         shown = TrainingState(str(self.model), state, self._images_total, self._remarks, self._earlier, self._columns)

@@ -3,6 +3,7 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cmp_to_key
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -164,22 +165,38 @@ class Trainer(ABC):
         self.history.append({"images": self.images_seen, **values})
         return self.history[-1]
 
-    def validate(self) -> tuple[Scores, Any]:
+    def validate(self) -> tuple[Scores, Any, Any]:
         """Score the network that would be stored now, and remember the best weights.
 
         Returns:
-            The scores ({} without validation photographs) and a preview (h, w, 3).
+            The scores ({} without validation photographs), a preview (h, w, 3) and the network.
         """
         network = self.averaged()
         scores, rows = self.score(network)
         preview_hwc = sheet(rows, self.columns)
         if self.val_cache is None:
-            return {}, preview_hwc
+            return {}, preview_hwc, network
         if self.is_better(scores, self.best and self.best["scores"]):
             weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
             self.best = {"weights": weights, "scores": scores, "images": self.images_seen}
         self.val = scores
-        return scores, preview_hwc
+        return scores, preview_hwc, network
+
+    def validations(self) -> list[dict[str, float]]:
+        """The entries of the history that tell of validations, the best first."""
+        found = [entry for entry in self.history if any(name.startswith("val_") for name in entry)]
+
+        def order(one: Scores, other: Scores) -> int:
+            return self.is_better(other, one) - self.is_better(one, other)
+
+        return sorted(found, key=cmp_to_key(order))
+
+    def has_stalled(self) -> bool:
+        """Whether STOP_AFTER validations have passed since the best."""
+        if not self.params.stop_after or self.best is None:
+            return False
+        later = sum(entry["images"] > self.best["images"] for entry in self.validations())
+        return bool(later >= self.params.stop_after)
 
     # -- the network that is stored -------------------------------------------------------------------------------------
 
@@ -187,21 +204,24 @@ class Trainer(ABC):
         """A copy of the averaged generator as it would be stored now."""
         return copy.deepcopy(self.generator if self.average is None else self.average).eval()
 
-    def artifact(self, resolved: Resolved, left_out: int) -> Artifact:
-        """The content of the model file: the best network on validation, else the current one.
+    def artifact(self, resolved: Resolved, left_out: int, network: Any = None) -> Artifact:
+        """The content of a model file. How long it took stands in the log: the same training is to give the same bytes.
 
         Args:
             resolved: category and origins of the parameters.
             left_out: photographs that could not be used.
+            network: that was validated just now; None: the best on validation, else the current one.
         """
-        network = self.averaged()
-        if self.best is not None:
-            network.load_state_dict(self.best["weights"])
-            self.val = {**self.best["scores"], "val_images": float(self.best["images"])}
+        if network is None:
+            network = self.averaged()
+            if self.best is not None:
+                network.load_state_dict(self.best["weights"])
+                self.val = {**self.best["scores"], "val_images": float(self.best["images"])}
+        history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in self.history]
         return Artifact(
-            kind=self.kind, params=self.params, origins=resolved.origins, category=resolved.category, history=self.history,
-            data={"photographs": len(self.cache), "left_out": left_out, "fingerprint": self.cache.fingerprint,
-                  "images_seen": self.images_seen, "seconds": round(self.seconds, 1), **self.initial_digests()},
+            kind=self.kind, params=self.params, origins=resolved.origins, category=resolved.category, history=history,
+            data={"photographs": len(set(self.cache.names)), "left_out": left_out, "fingerprint": self.cache.fingerprint,
+                  "images_seen": self.images_seen, **self.initial_digests()},
             scores=dict(self.val), **self.export(network),
         )
 
@@ -230,8 +250,8 @@ class Trainer(ABC):
 
     @property
     def fingerprints(self) -> tuple[str, str]:
-        """Of the photographs, and of those for validation ("" where there are none)."""
-        return self.cache.fingerprint, self.val_cache.fingerprint if self.val_cache is not None else ""
+        """Of the photographs and how often an epoch shows them, and of those for validation ("" where there are none)."""
+        return self.cache.fingerprint + self.cache.shown, self.val_cache.fingerprint if self.val_cache is not None else ""
 
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:

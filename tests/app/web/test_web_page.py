@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import pytest
 
+from dancheong.app.web.client import Page, PageError
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.scenes import scene
 
@@ -406,7 +407,7 @@ def test_the_mask_is_painted_undone_and_used(visit, photographs):
     page = visit()
     colored(page, photographs / "경복궁 근정전.png")
     page.click("[data-mode=mask]")
-    until(page, "document.querySelector('.maskframe img')?.naturalWidth === 180")
+    until(page, "document.querySelector('.overframe img')?.naturalWidth === 180")
     box = page.locator("#viewer .stage").bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
@@ -420,15 +421,16 @@ def test_the_mask_is_painted_undone_and_used(visit, photographs):
     stroke(50)
     page.focus("#viewer .stage")
     page.keyboard.press("Control+z")
-    assert page.evaluate("document.querySelector('#viewer photo-viewer').strokes.length") == 1
+    assert page.evaluate("document.querySelector('#viewer photo-viewer').tools.mask.history.items.length") == 1
     page.keyboard.press("Control+Shift+z")
-    assert page.evaluate("document.querySelector('#viewer photo-viewer').strokes.length") == 2
+    assert page.evaluate("document.querySelector('#viewer photo-viewer').tools.mask.history.items.length") == 2
     page.keyboard.press("Control+z")
-    page.evaluate("document.querySelector('#viewer photo-viewer').saving")
+    page.evaluate("document.querySelector('#viewer photo-viewer').tools.mask.history.saving")
     page.click("#recolor")
     until(page, "document.querySelector('#facts').textContent.includes('mask changed by hand')")
+    until(page, "document.querySelector('.overframe img').src.includes('v=2')")
     painted = page.evaluate("""async () => {
-      const image = document.querySelector('.maskframe img'); await image.decode();
+      const image = document.querySelector('.overframe img'); await image.decode();
       const sheet = document.createElement('canvas'); sheet.width = 180; sheet.height = 120;
       const pen = sheet.getContext('2d'); pen.drawImage(image, 0, 0);
       return [pen.getImageData(90, 60, 1, 1).data[3], pen.getImageData(90, 5, 1, 1).data[3]] }""")
@@ -437,7 +439,106 @@ def test_the_mask_is_painted_undone_and_used(visit, photographs):
     page.reload()
     ready(page)
     page.click("[data-mode=mask]")
-    until(page, "document.querySelector('#viewer photo-viewer').strokes.length === 1")
+    until(page, "document.querySelector('#viewer photo-viewer').tools.mask.history.items.length === 1")
+
+
+HISTORY = "document.querySelector('#viewer photo-viewer').tools.hints.history"
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["mouse", "finger"])
+def test_hints_by_click_are_previewed_undone_kept_and_used(visit, photographs, phone):
+    options = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True} if phone else {}
+    page = visit(**options)
+    colored(page, photographs / "경복궁 근정전.png")
+    page.click("[data-mode=hints]")
+    page.wait_for_selector(".swatch[data-color=장단]")
+    page.eval_on_selector("#viewer .stage", "one => one.scrollIntoView({block: 'center'})")
+    before = middle_of(page)
+
+    def press(x, y):
+        spot = page.evaluate("at => document.querySelector('#viewer photo-viewer').spot(at)", [x, y])
+        box = page.locator("#viewer .stage").bounding_box()
+        (page.touchscreen.tap if phone else page.mouse.click)(box["x"] + spot[0], box["y"] + spot[1])
+
+    press(0.5, 0.5)
+    assert page.locator(".pin").count() == 1
+    page.click(".swatch[data-color=장단]")  # the chosen hint has this color now, and the next will
+    until(page, "document.querySelector('.righttag').textContent === 'preview'")
+    until(page, "document.querySelector('.rightframe img').src.includes('preview')")
+    until(page, f"{HISTORY}.unsaved === 0")
+    until(page, "document.querySelector('.rightframe img').src.includes(encodeURIComponent('장단'))")
+    red, green, blue = middle_of(page)
+    assert red - blue > before[0] - before[2] + 20
+    page.wait_for_selector(".likely .swatch")
+    page.eval_on_selector("#viewer .stage", "one => one.scrollIntoView({block: 'center'})")
+    press(0.2, 0.8)
+    assert page.evaluate(f"{HISTORY}.items.map(one => one.color)") == ["장단", "장단"]
+    page.click("#hint-undo")
+    assert page.locator(".pin").count() == 1
+    page.click("#hint-redo")
+    assert page.locator(".pin").count() == 2
+    page.click("#hint-remove")
+    until(page, f"{HISTORY}.unsaved === 0")
+    assert page.locator("#download").is_hidden()  # it would not be what is seen
+    page.reload()
+    ready(page)
+    page.wait_for_selector("#photographs .state:text('preview')")
+    page.click("[data-mode=hints]")
+    assert page.locator(".pin").count() == 1
+    page.click("#apply")
+    until(page, "document.querySelector('#facts').textContent.includes('color hints: 1')")
+    assert page.locator("#apply").is_hidden()
+    assert page.locator("#download").is_visible()
+    until(page, "document.querySelector('.rightframe img').src.includes('pictures/after')")
+    assert np.abs(np.array(middle_of(page)) - [red, green, blue]).max() < 12  # what was seen
+
+
+def middle_of(page):
+    """The color in the middle of the right picture."""
+    return page.evaluate("""async () => {
+      const image = document.querySelector('.rightframe img'); await image.decode();
+      const sheet = document.createElement('canvas'); sheet.width = sheet.height = 1;
+      const pen = sheet.getContext('2d'), {naturalWidth: w, naturalHeight: h} = image;
+      pen.drawImage(image, w / 2 - 2, h / 2 - 2, 4, 4, 0, 0, 1, 1);
+      return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3); }""")
+
+
+def test_a_hint_is_set_moved_between_and_removed_by_keys(visit, photographs):
+    page = visit()
+    colored(page, photographs / "경복궁 근정전.png")
+    page.click("[data-mode=hints]")
+    page.wait_for_selector(".swatch")
+    page.focus("#viewer .stage")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.locator(".pin").count() == 2
+    assert page.evaluate(f"{HISTORY}.items[1].x > {HISTORY}.items[0].x")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+Shift+z")
+    page.locator(".pin").first.focus()
+    assert page.inner_text("#hint-said").startswith("Hint 1 of 2: ")
+    page.keyboard.press("Delete")
+    assert page.locator(".pin").count() == 1
+    assert page.evaluate("document.activeElement.className").startswith("stage")
+
+
+def test_a_look_is_chosen_and_confidence_seen(visit, photographs):
+    page = visit()
+    colored(page, photographs / "경복궁 근정전.png")
+    page.click("[data-mode=looks]")
+    until(page, "[...document.querySelectorAll('.look img')].every(one => one.naturalWidth === 180)")
+    page.click("[data-look='3']")
+    page.wait_for_selector("[data-look='3'][aria-pressed=true]")
+    page.click("#apply")
+    until(page, "document.querySelector('#facts').textContent.includes('look: more blue')")
+    page.click("[data-mode=confidence]")
+    until(page, "document.querySelector('.overframe img')?.naturalWidth === 180")
+    assert page.inner_text(".righttag") == "Confidence"
+    page.check("#mark")
+    name, _ = download(page, "#download")
+    assert name == "경복궁 근정전_colored.png"
+    assert page.get_attribute("#download", "href").endswith("?mark=en")
 
 
 def test_settings_are_used_named_and_refused_in_words(visit, photographs):
@@ -640,8 +741,10 @@ def test_axe_finds_nothing(visit, photographs):
         page.eval_on_selector("#settings", "one => { one.open = true; }")
         page.click("[data-mode=line]")
         check(f"{language} done")
-        page.click("[data-mode=mask]")
-        check(f"{language} mask")
+        for mode in ("mask", "looks", "confidence", "hints"):
+            page.click(f"[data-mode={mode}]")
+            page.wait_for_selector(".swatch") if mode == "hints" else None
+            check(f"{language} {mode}")
         for tab in ("train", "compare", "models"):
             page.click(f"#tab-{tab}")
             page.wait_for_selector(f"#panel-{tab} :is(button, select, li)")
@@ -678,6 +781,28 @@ def ask(address, path, method="GET", body=None, **headers):
     text = answer.read()
     connection.close()
     return answer.status, dict(answer.getheaders()), text.decode("utf-8", "replace")
+
+
+def test_a_program_uploads_hints_colors_and_downloads(served, photographs, tmp_path):
+    page = Page(served.address)
+    one, two = page.upload(photographs / "scan 2.tif"), page.upload(photographs / "broken.jpg")
+    page.hint(one, [(0.5, 0.5, "석간주")])
+    page.choose_look(one, 2)
+    done = page.color([one, two], vivid=1.2)
+    assert (done[one]["state"], done[one]["used_look"], len(done[one]["used_hints"])) == ("done", 2, 1)
+    assert done[one]["made_with"] == {"model": page.models()[0], "settings": {"vivid": 1.2}}
+    assert (done[two]["state"], done[two]["error"]["code"]) == ("failed", "no_photograph")
+    path = page.download(one, tmp_path / "colored")
+    assert path == tmp_path / "colored" / "scan 2_colored.tif"
+    assert read_photo(path).pixels.dtype == np.uint16
+    korean = Page(served.address, page.visit, "ko")  # another program goes on with the visit
+    with pytest.raises(PageError, match="알 수 없는 색") as refused:
+        korean.hint(one, [(0.5, 0.5, "없는색")])
+    assert (refused.value.status, refused.value.code) == (422, "color_unknown")
+    named = korean.upload(photographs / "경복궁 근정전.png")
+    korean.color([named])
+    assert korean.download(named, tmp_path, "ko").name == "경복궁 근정전_colored.png"
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_foreign_host_and_another_site_are_refused(served):

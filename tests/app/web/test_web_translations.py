@@ -13,6 +13,7 @@ from dancheong.app.web.translations import LANGUAGES, catalogue, language_of, me
 from dancheong.imaging.files import ImageSpec, PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.params.schema import ROWS, SECTIONS
+from dancheong.prediction.hints import pigments
 from dancheong.prediction.memory import rows_within
 
 ENGLISH, *OTHERS = LANGUAGES
@@ -34,6 +35,7 @@ def test_a_language_says_everything_and_no_more(language):
     }
     assert other["meanings"].keys() == ROWS.keys()
     assert other["units"].keys() == {info.unit for info in ROWS.values() if info.unit}
+    assert other["pigments"].keys() == {row["english"] for row in pigments()}
     assert other["sections"].keys() == {section.__name__ for section in SECTIONS}
 
 

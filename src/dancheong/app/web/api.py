@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, Field
 
 from dancheong.app.web import pictures
+from dancheong.app.web.drafts import LOOKS
 from dancheong.app.web.problems import Refused
 from dancheong.app.web.services import (
     MAX_NUMBER,
@@ -135,11 +136,13 @@ def sample(services: Served, visit: Current) -> PhotographView:
 
 
 @router.patch("/photographs/{number}", tags=["photographs"])
-def tune(services: Served, visit: Current, number: Number, tone: Annotated[Tone, Body(embed=True)]) -> PhotographView:
-    """Change strength and warmth; downloads have them."""
-    visit.photograph(number)
-    with services.visits.change(visit) as changing:
-        return changing.put(changing.photograph(number), tone=tone)
+def tune(
+    services: Served, visit: Current, number: Number, tone: Annotated[Tone | None, Body()] = None,
+    look: Annotated[int | None, Body(ge=1, le=LOOKS)] = None,
+) -> PhotographView:
+    """Change strength and warmth, which downloads have at once, or choose the look of the next coloring."""
+    changes = {name: value for name, value in (("tone", tone), ("look", look)) if value is not None}
+    return services.put(visit, number, **changes)
 
 
 @router.delete("/photographs/{number}", tags=["photographs"], status_code=204)
@@ -178,9 +181,7 @@ def draw(
     services: Served, visit: Current, number: Number, strokes: Annotated[list[Stroke], Field(max_length=500)]
 ) -> PhotographView:
     """Replace the strokes; they are put over the detector's mask at the next coloring. An empty list forgets them."""
-    visit.photograph(number)
-    with services.visits.change(visit) as changing:
-        return changing.put(changing.photograph(number), strokes=strokes, stroke_count=len(strokes))
+    return services.put(visit, number, strokes=strokes, stroke_count=len(strokes))
 
 
 # -- jobs -----------------------------------------------------------------------------------------------------------------
@@ -223,26 +224,29 @@ def stop(services: Served, visit: Current, number: Number) -> JobView:
 
 
 @router.get("/photographs/{number}/result", tags=["results"], response_class=FileResponse)
-def result(photograph: Named) -> FileResponse:
-    """The colored photograph at full size, in the format and depth it came in (WebP and HEIF as PNG)."""
-    return file(pictures.result_file(photograph), pictures.result_name(photograph))
+def result(photograph: Named, mark: pictures.Mark = "") -> FileResponse:
+    """The colored photograph at full size, in the format and depth it came in (WebP and HEIF as PNG).
+
+    `mark`: a corner says in this language that the picture was colorized.
+    """
+    return file(pictures.result_file(photograph, mark), pictures.result_name(photograph))
 
 
 @router.get("/photographs/{number}/pair", tags=["results"], response_class=FileResponse)
-def pair(photograph: Named) -> FileResponse:
+def pair(photograph: Named, mark: pictures.Mark = "") -> FileResponse:
     """Before and after side by side as one JPEG."""
-    return file(pictures.pair(photograph), pictures.result_name(photograph, "_before_after.jpg"))
+    return file(pictures.pair(photograph, mark), pictures.result_name(photograph, "_before_after.jpg"))
 
 
 @router.get("/results", tags=["results"], response_class=FileResponse)
-def results(services: Served, visit: Current) -> FileResponse:
+def results(services: Served, visit: Current, mark: pictures.Mark = "") -> FileResponse:
     """All colored photographs as one zip."""
     with services.visits.lock:
         done = [one for one in visit.photographs.values() if one.result and one.role == "photograph"]
     if not done:
         raise Refused(404, "no_result")
     target = visit.folder / "dancheong_colored.zip"
-    pictures.zip_results(done, target)
+    pictures.zip_results(done, target, mark)
     return file(target, target.name)
 
 
@@ -305,7 +309,7 @@ def _chosen(visit: Visit, order: JobOrder, recipe: Recipe) -> list[Photograph]:
         return [one for one in own if one.state == "failed"]
     # What cannot be read cannot be colored the next time either, unless somebody asks for just that.
     own = [one for one in own if one.width_px]
-    return own if order.photographs == "all" else [one for one in own if one.state == "new" or one.made_with != recipe]
+    return own if order.photographs == "all" else [one for one in own if not one.is_made_with(recipe)]
 
 
 def _queue(visit: Visit, photographs: list[Photograph], recipe: Recipe) -> Job:

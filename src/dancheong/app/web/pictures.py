@@ -16,7 +16,7 @@ from dancheong.app.web.visits import Photograph, Stroke, Tone
 from dancheong.imaging.color import as_rgb, decode, linear_to_srgb, luminance, to_pixels
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.profiles import to_eight
-from dancheong.imaging.resize import fit_size, resize
+from dancheong.imaging.resize import fit_size, resize, scaled_size
 from dancheong.imaging.tiling import map_strips
 from dancheong.imaging.vips import as_image
 from dancheong.prediction.names import COLORED
@@ -28,6 +28,7 @@ TILE_PX = 512
 PAIR_PX = 4000  # longer side of each half of the picture before | after
 Kind = Literal["before", "after", "mask"]
 Size = Literal["small", "view"]
+Mark = Literal["", "en", "ko"]
 Pixels = NDArray[Any]
 
 _FILES: dict[Kind, Literal["source", "result", "mask"]] = {"before": "source", "after": "result", "mask": "mask"}
@@ -35,7 +36,8 @@ _SAVED: dict[Kind, str] = {
     "before": ".jpg[Q=95,subsample_mode=off,keep=none]", "after": ".jpg[Q=95,subsample_mode=off,keep=none]",
     "mask": ".png[compression=3,keep=none]",
 }
-_GLARE_RGB = (214, 158, 66)
+_GLARE_RGB, _DOUBT_RGB = (214, 158, 66), (160, 32, 200)
+_MARK_SHARE, _MARK_PX = 0.035, 14  # height of the mark: of the shorter side, at least in px
 _STRIP_PX = 256
 # A photograph is always made into pictures under the same lock, and never more than two at a time, because each is in memory.
 _LOCKS = (threading.RLock(), threading.RLock())
@@ -66,28 +68,38 @@ def tile(photograph: Photograph, kind: Kind, level: int, column: int, row: int) 
     return path
 
 
-def pair(photograph: Photograph) -> Path:
+def pair(photograph: Photograph, mark: Mark = "") -> Path:
     """Before and after side by side, as JPEG."""
     def make(target: Path) -> None:
-        after = to_eight(as_rgb(read_photo(result_file(photograph)).pixels))
+        after = to_eight(as_rgb(read_photo(result_file(photograph, mark)).pixels))
         size = fit_size(after.shape[0], after.shape[1], min(PAIR_PX, max(after.shape[:2])))
         before = as_rgb(_read(photograph, "before"))
         write_photo(target, np.concatenate([resize(before, size), resize(after, size)], axis=1))
 
-    return _made(photograph, "after", f"pair{_tone_name(photograph.tone)}.jpg", make)
+    return _made(photograph, "after", f"pair{_tone_name(photograph.tone)}{mark}.jpg", make)
 
 
-def result_file(photograph: Photograph) -> Path:
-    """The result at full size, in the format and depth it came in, with the photograph's tone applied."""
+def confidence(photograph: Photograph, confidence_hw: Pixels) -> Path:
+    """Where the color is unsure, as PNG: the less sure (255 is sure), the less clear."""
+    def make(target: Path) -> None:
+        doubt_hw = np.interp(confidence_hw, (64, 191), (230, 0)).astype(np.uint8)
+        _tinted(_DOUBT_RGB, doubt_hw).write_to_file(str(target.with_suffix(_SAVED["mask"])))
+
+    return _made(photograph, "after", "confidence.png", make)
+
+
+def result_file(photograph: Photograph, mark: Mark = "") -> Path:
+    """The result at full size, in the format and depth it came in, with the photograph's tone, and a mark in a corner."""
     result = photograph.path("result")
-    if photograph.tone == Tone():
+    if photograph.tone == Tone() and not mark:
         return result
 
     def make(target: Path) -> None:
         photo = read_photo(result)
-        write_photo(target, toned(photo.pixels, photograph.tone), photo)
+        pixels = photo.pixels if photograph.tone == Tone() else toned(photo.pixels, photograph.tone)
+        write_photo(target, marked(pixels, mark) if mark else pixels, photo)
 
-    return _made(photograph, "after", f"toned{_tone_name(photograph.tone)}{result.suffix}", make)
+    return _made(photograph, "after", f"toned{_tone_name(photograph.tone)}{mark}{result.suffix}", make)
 
 
 def result_name(photograph: Photograph, ending: str = "") -> str:
@@ -95,7 +107,7 @@ def result_name(photograph: Photograph, ending: str = "") -> str:
     return f"{Path(photograph.name).stem}{COLORED}{ending or Path(photograph.result).suffix}"
 
 
-def zip_results(photographs: Iterable[Photograph], target: Path) -> None:
+def zip_results(photographs: Iterable[Photograph], target: Path, mark: Mark = "") -> None:
     """All results in one zip; of two with one name the second gets its number."""
     taken: set[str] = set()
     with whole_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as zipped:
@@ -104,7 +116,7 @@ def zip_results(photographs: Iterable[Photograph], target: Path) -> None:
             if name.casefold() in taken:
                 name = f"{Path(name).stem}_{photograph.number}{Path(name).suffix}"
             taken.add(name.casefold())
-            zipped.write(result_file(photograph), name)
+            zipped.write(result_file(photograph, mark), name)
 
 
 # -- tone -----------------------------------------------------------------------------------------------------------------
@@ -128,6 +140,21 @@ def toned(pixels: Pixels, tone: Tone) -> Pixels:
         return to_pixels(linear_to_srgb(np.clip(linear, 0, 1)), pixels.dtype)
 
     return map_strips(apply, as_rgb(pixels), _STRIP_PX)
+
+
+def marked(pixels: Pixels, mark: Mark) -> Pixels:
+    """A photograph (h, w, 3), uint8 or uint16, that says in its lower right corner that it was colorized."""
+    result, full = as_rgb(pixels).copy(), np.iinfo(pixels.dtype).max
+    height, width = result.shape[:2]
+    words = read_photo(Path(__file__).with_name("page") / f"mark_{mark}.png").pixels.astype(np.float32) / 255
+    high, wide = words.shape
+    mark_px = min(max(_MARK_SHARE * min(height, width), _MARK_PX), height, width * high / wide)
+    words = resize(words, scaled_size(high, wide, mark_px / high))
+    corner = result[height - words.shape[0] :, width - words.shape[1] :]
+    # White words on a dark ground that lets a third through.
+    shown = corner * np.float32(0.35) + words[..., None] * (full - corner * np.float32(0.35))
+    corner[:] = np.rint(shown).astype(pixels.dtype)
+    return result
 
 
 def _tone_name(tone: Tone) -> str:
@@ -180,5 +207,9 @@ def _read(photograph: Photograph, kind: Kind) -> Pixels:
 
 def _image(pixels: Pixels, kind: Kind) -> Any:
     """An image of libvips; a mask as a color that is clear where nothing is damaged."""
-    image = as_image(pixels)
-    return image.new_from_image(_GLARE_RGB).copy(interpretation="srgb").bandjoin(image) if kind == "mask" else image
+    return _tinted(_GLARE_RGB, pixels) if kind == "mask" else as_image(pixels)
+
+
+def _tinted(rgb: tuple[int, int, int], alpha_hw: Pixels) -> Any:
+    image = as_image(alpha_hw)
+    return image.new_from_image(rgb).copy(interpretation="srgb").bandjoin(image)

@@ -22,6 +22,7 @@ _PATTERNS = (
     (r"are more than (?P<limit>\d+) megapixels", "megapixels"),
     (r"no side may be longer than (?P<limit>\d+)", "too_long"),
     (r"not enough memory", "out_of_memory"),
+    (r"this model repaints|changes chroma alone|a map of confidence is of", "model_repaints"),
     (r"the file is empty", "empty_file"),
     (r"not a JPEG, PNG, TIFF or WebP", "no_photograph"),
     (r"TIFF of a kind|signed samples|samples of type", "tiff_kind"),

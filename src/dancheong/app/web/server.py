@@ -45,8 +45,9 @@ def assembled(options: Options) -> Iterator[Assembled]:
     except ModuleNotFoundError as error:
         raise ExtraMissing(f"the page needs {error.name}, which is not installed: pip install 'dancheong[web]'") from error
     # Only now, because these import numpy and more, for which a server that cannot run need not wait.
-    from dancheong.app.web import api, api_training, files
+    from dancheong.app.web import api, api_hints, api_training, files
     from dancheong.app.web.access import LOOPBACK_HOSTS, AccessPolicy, guarded
+    from dancheong.app.web.drafts import Drafts
     from dancheong.app.web.model_store import ModelStore
     from dancheong.app.web.problems import add_problems
     from dancheong.app.web.services import ERRORS, Services
@@ -68,11 +69,11 @@ def assembled(options: Options) -> Iterator[Assembled]:
             title="dancheong", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
         )
         app.state.services = Services(
-            options, visits, stack.enter_context(worker), models, stack.enter_context(trainer), models_folder
+            options, visits, stack.enter_context(worker), models, Drafts(models), stack.enter_context(trainer), models_folder
         )
         add_problems(app)
         app.include_router(files.router)
-        for part in (api, api_training):
+        for part in (api, api_hints, api_training):
             app.include_router(part.router, prefix="/api/v1", responses=ERRORS)
         is_local = options.host in LOOPBACK
         names = () if is_local else (options.host, socket.gethostname(), socket.getfqdn())
@@ -139,7 +140,7 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         config = uvicorn.Config(
             server.application, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=10,
         )
         say(address(options.host, listening.getsockname()[1], server.token))
         Server(config).run(sockets=[listening])

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from dancheong.app.web.asked import Options
+from dancheong.app.web.drafts import Drafts
 from dancheong.app.web.model_store import ModelStore
 from dancheong.app.web.problems import ErrorView, Refused, check_setting
 from dancheong.app.web.trainer import Trainer
@@ -39,6 +40,7 @@ class Services:
     visits: Visits
     worker: Worker
     models: ModelStore
+    drafts: Drafts
     trainer: Trainer
     models_folder: Path
 
@@ -46,6 +48,12 @@ class Services:
         """A recipe whose model is there and whose settings are in range. Raises Refused."""
         self.models.chosen(visit, recipe.model)
         return recipe.model_copy(update={"settings": checked_settings(recipe.settings, COLORING_ROWS)})
+
+    def put(self, visit: Visit, number: int, **changes: Any) -> Photograph:
+        """Change a photograph of a visit. Raises Refused where it is not there any more."""
+        visit.photograph(number)  # before a revision is counted
+        with self.visits.change(visit) as changing:
+            return changing.put(changing.photograph(number), **changes)
 
 
 def checked_settings(settings: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, Any]:

@@ -48,6 +48,18 @@ class Stroke(BaseModel):
     points: list[tuple[Share, Share]] = Field(min_length=1, max_length=5000)
 
 
+class Hint(BaseModel):
+    """A color that is known at a place.
+
+    `x` and `y` are shares of width and height; `color`: a name or `#rrggbb`, as in `docs/hints.md`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    x: float = Field(ge=0, le=1, allow_inf_nan=False)
+    y: float = Field(ge=0, le=1, allow_inf_nan=False)
+    color: str = Field(min_length=1, max_length=40)
+
+
 class Recipe(BaseModel):
     """What a photograph is colored with: a model by its name, and parameters of prediction by theirs."""
 
@@ -60,6 +72,7 @@ class PhotographView(BaseModel):
     """What is shown of a photograph.
 
     `recipe`: what it is to be colored with; `made_with`: what the result was colored with. `version` counts the colorings.
+    `hints` and `look` are a person's for the next coloring, `used_hints` and `used_look` those of the result.
     `masks_unused`: no mask of light reflection is used; `has_mask`: one was used and can be drawn on; `drawn`: a person has.
     """
 
@@ -83,6 +96,10 @@ class PhotographView(BaseModel):
     drawn: bool = False
     stroke_count: int = 0
     tone: Tone = Tone()
+    hints: list[Hint] = []
+    used_hints: list[Hint] = []
+    look: int = 1
+    used_look: int = 1
     version: int = 0
 
 
@@ -96,6 +113,10 @@ class Photograph(PhotographView):
     strokes: list[Stroke] = []
     changed: int = 0
     folder: Path = Field(Path(), exclude=True)
+
+    def is_made_with(self, recipe: Recipe) -> bool:
+        """Whether the result is what another coloring would give."""
+        return (self.made_with, self.used_hints, self.used_look) == (recipe, self.hints, self.look)
 
     def path(self, what: Literal["source", "result", "mask"]) -> Path:
         """A file of the photograph. Raises Refused where there is none."""

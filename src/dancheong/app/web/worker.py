@@ -3,11 +3,15 @@
 What is to be done stands in the visits, which are on disk: a server that starts again goes on where the last one ended.
 """
 
+import csv
 import shutil
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 from dancheong.app.web.model_store import ModelStore
 from dancheong.app.web.pictures import draw_mask
@@ -100,11 +104,12 @@ def color(models: ModelStore, visit: Visit, photograph: Photograph) -> dict[str,
     assert photograph.recipe is not None
     folder, version = photograph.folder, photograph.version + 1
     colorizer = models.colorizer(models.chosen(visit, photograph.recipe.model), photograph.recipe.settings)
-    source, drawn = photograph.path("source"), _drawn_mask(photograph)
+    source, drawn, hints = photograph.path("source"), _drawn_mask(photograph), _hints(photograph)
     options = FolderOptions(
         # WebP would lose detail of the result; all other formats stay.
         overwrite=True, suffix=".png" if source.suffix.lower() == ".webp" else None,
         mask_dir=folder / f"mask{version}", drawn_masks=None if drawn is None else drawn.parent,
+        hints=None if hints is None else hints.parent, look=photograph.look,
     )
     (result,) = predict_files(colorizer, [source], folder / f"color{version}", options)
     if result.status == "failed":
@@ -120,6 +125,7 @@ def color(models: ModelStore, visit: Visit, photograph: Photograph) -> dict[str,
         "mask": "" if result.mask is None else result.mask.relative_to(folder).as_posix(),
         "result_width_px": result.width, "result_height_px": result.height, "seconds": round(result.seconds, 2),
         "glare_share": result.glare_share, "abstained": result.abstained,
+        "used_hints": photograph.hints, "used_look": photograph.look,
         "masks_unused": unused, "drawn": drawn is not None and not unused, "has_mask": result.mask is not None and not unused,
     }
 
@@ -132,4 +138,19 @@ def _drawn_mask(photograph: Photograph) -> Path | None:
     target = photograph.folder / "drawn" / f"{Path(photograph.source).stem}.png"
     target.parent.mkdir(exist_ok=True)
     write_photo(target, draw_mask(read_photo(found).pixels, photograph.strokes))
+    return target
+
+
+def _hints(photograph: Photograph) -> Path | None:
+    """A person's hints as a table for the next coloring; None without any."""
+    if not photograph.hints:
+        return None
+    target = photograph.folder / "hints" / f"{Path(photograph.source).stem}.csv"
+    target.parent.mkdir(exist_ok=True)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("x", "y", "color"))
+        # 0 and 1 could be pixels.
+        inside = partial(np.clip, a_min=1e-5, a_max=1 - 1e-5)
+        writer.writerows((inside(hint.x), inside(hint.y), hint.color) for hint in photograph.hints)
     return target

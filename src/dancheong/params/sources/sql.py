@@ -160,8 +160,8 @@ def _connect(at: Location, writing: bool) -> Iterator[Connection]:
             yield connection
     except ModuleNotFoundError as error:
         raise ExtraMissing(
-            f"{at.text} needs the driver {error.name}: pip install 'dancheong[tables]' for SQLite and PostgreSQL, "
-            f"pip install {error.name} for others"
+            f"{at.text} needs the driver {error.name}: pip install 'dancheong[tables]' for SQLite and PostgreSQL; for MySQL "
+            f"and MariaDB pip install pymysql and write mysql+pymysql://; pip install {error.name} for others"
         ) from error
     except (NoSuchModuleError, ArgumentError) as error:
         raise ParamError(f"{at.text}: there is no database {at.url.drivername!r}; expected {_EXAMPLES}") from error

@@ -29,7 +29,10 @@ export async function ask(path, options = {}) {
 
 export const post = (path, json) => ask(path, { method: "POST", json: json ?? {} });
 export const pictureAddress = (photograph, kind, size) =>
-  `${API}/photographs/${photograph.number}/pictures/${kind}?size=${size}&v=${photograph.version}`;
+  `${API}/photographs/${photograph.number}/${kind === "confidence" ? "" : "pictures/"}${kind}?size=${size}&v=${photograph.version}`;
+// As the hints and the look of the photograph would have it, or another look. The address changes with what it shows.
+export const previewAddress = (photograph, longerPx, look = photograph.look) =>
+  `${API}/photographs/${photograph.number}/preview?${new URLSearchParams({ look, longer_px: longerPx, v: photograph.version, of: JSON.stringify(photograph.hints) })}`;
 export const tileAddress = (photograph, kind, level, column, row) =>
   `${API}/photographs/${photograph.number}/tiles/${kind}/${level}/${column}/${row}?v=${photograph.version}`;
 

@@ -1,7 +1,7 @@
 // The first tab: photographs are brought, colored, looked at and taken home.
 
-import "./viewer.js";
 import { ask, h, pictureAddress, post, problemText, t, upload, visit } from "./client.js";
+import { isStale, ResultView } from "./result.js";
 import { SettingsForm } from "./settings.js";
 
 const same = (a, b) => a && b && a.model === b.model && JSON.stringify(Object.entries(a.settings).sort()) === JSON.stringify(Object.entries(b.settings).sort());
@@ -41,13 +41,13 @@ export class ColorTab {
     this.drop = h("div.drop", {}, h("p.big", {}, matchMedia("(pointer: coarse)").matches ? t("drop_touch") : t("drop_title")),
       h("p.hint", {}, t("drop_kinds", { limit: visit.uploadMb })),
       h("p", {}, h("button", { type: "button", id: "sample", onclick: (event) => this.sample(event.target) }, t("sample"))));
-    this.zip = h("a.button", { href: "/api/v1/results", download: "", id: "zip", hidden: true }, t("download_all"));
-    this.viewerBox = this.#viewer();
+    this.zip = h("a.button", { download: "", id: "zip", hidden: true }, t("download_all"));
+    this.result = new ResultView(this, this.zip, this.result?.mode);
     this.list = h("ul.photographs", { id: "photographs", "aria-label": t("photographs") });
     this.failed = h("div.failed", { id: "failed", hidden: true });
     this.settings = h("details.settings", { id: "settings" }, h("summary", {}, t("settings")), h("p.hint", {}, t("settings_note")), this.form.element);
     this.sticky = h("div.sticky", {}, bar, h("div.statusline", {}, this.status, this.bar), this.problem);
-    this.panel.replaceChildren(this.sticky, this.drop, this.viewerBox, this.failed, this.list, this.settings);
+    this.panel.replaceChildren(this.sticky, this.drop, this.result.element, this.failed, this.list, this.settings);
     this.items = new Map();
     this.shownModels = this.shownFailures = null;
     this.update();
@@ -79,7 +79,7 @@ export class ColorTab {
 
   async sample(button) {
     button.disabled = true;
-    const sample = await this.#try(() => post("/photographs/sample"));
+    const sample = await this.attempt(() => post("/photographs/sample"));
     button.disabled = false;
     await visit.refresh();
     if (sample) await this.color([sample.number]);
@@ -90,7 +90,7 @@ export class ColorTab {
   }
 
   async color(photographs, recipe = this.recipe()) {
-    await this.#try(async () => {
+    await this.attempt(async () => {
       await visit.save();
       if (!recipe.model) throw Object.assign(new Error(), { code: "no_such_model", details: { model: "" } });
       await post("/jobs", { photographs, recipe });
@@ -101,7 +101,7 @@ export class ColorTab {
 
   async stop() {
     const job = this.#job();
-    if (job) await this.#try(() => post(`/jobs/${job.number}/stop`));
+    if (job) await this.attempt(() => post(`/jobs/${job.number}/stop`));
     await visit.refresh().catch(() => {});
   }
 
@@ -111,7 +111,7 @@ export class ColorTab {
     this.update();
   }
 
-  async #try(act) {
+  async attempt(act) {
     this.#tell(null);
     try {
       return await act();
@@ -159,13 +159,16 @@ export class ColorTab {
 
   #line() {
     const photographs = visit.list(), job = this.#job(), recipe = this.recipe();
-    const open = photographs.filter((one) => one.width_px && !same(one.made_with, recipe)).length;
+    const open = photographs.filter((one) => one.width_px && (isStale(one) || !same(one.made_with, recipe))).length;
     this.go.disabled = Boolean(job);
     this.go.textContent = open && open < photographs.length && photographs.some((one) => one.has_result) ? t("color_rest") : t("color");
     this.halt.hidden = !job;
     this.bar.hidden = !job && !this.uploading;
     this.status.classList.toggle("good", !job && !this.uploading && photographs.some((one) => one.has_result));
-    if (this.uploading) {
+    if (!visit.online) {
+      this.status.textContent = t("offline");
+      this.bar.hidden = true;
+    } else if (this.uploading) {
       const { name, share } = this.uploading;
       this.status.textContent = share === null ? t("upload_waits") : t("uploading", { name, percent: Math.round(100 * share) });
       this.bar.value = share ?? 0;
@@ -205,7 +208,7 @@ export class ColorTab {
       const kind = one.has_result ? "after" : "before", address = failed ? "" : pictureAddress(one, kind, "small");
       if (item.image.getAttribute("src") !== address && address) item.image.src = address;
       item.image.hidden = failed;
-      const state = one.state === "done" && !same(one.made_with, this.recipe()) ? "other" : one.state;
+      const state = one.state === "done" && isStale(one) ? "stale" : one.state === "done" && !same(one.made_with, this.recipe()) ? "other" : one.state;
       item.state.textContent = t(`state_${state}`);
       item.dataset.state = one.state;
       item.button.setAttribute("aria-current", String(one.number === this.selected));
@@ -217,7 +220,7 @@ export class ColorTab {
     const button = h("button.photograph", { type: "button", "aria-label": one.name, onclick: () => this.select(one.number, true) },
       image, h("span.name", { title: one.name }, one.name), state);
     const item = h("li", {}, button, h("button.quiet.remove", { type: "button", "aria-label": `${t("remove")}: ${one.name}`, onclick: async () => {
-      await this.#try(() => ask(`/photographs/${one.number}`, { method: "DELETE" }));
+      await this.attempt(() => ask(`/photographs/${one.number}`, { method: "DELETE" }));
       await visit.refresh();
     } }, "×"));
     Object.assign(item, { image, state, button });
@@ -244,142 +247,27 @@ export class ColorTab {
       this.selected = first?.number;
       if (first?.has_result && this.follow) this.#reveal();
     }
-    this.viewerBox.hidden = this.selected === undefined;
-    if (this.selected !== undefined) this.#show(visit.photographs.get(this.selected));
+    this.result.element.hidden = this.selected === undefined;
+    if (this.selected !== undefined) this.result.show(visit.photographs.get(this.selected));
     for (const [number, item] of this.items) item.button.setAttribute("aria-current", String(number === this.selected));
   }
 
   #reveal() {
     this.follow = false;
-    requestAnimationFrame(() => this.viewerBox.scrollIntoView({ block: "nearest", behavior: "auto" }));
+    requestAnimationFrame(() => this.result.element.scrollIntoView({ block: "nearest", behavior: "auto" }));
   }
 
   select(number, chosen = false) {
     this.selected = number;
     this.chosen = chosen;
     this.update();
-    if (chosen) this.viewerBox.scrollIntoView({ block: "nearest" });
+    if (chosen) this.result.element.scrollIntoView({ block: "nearest" });
   }
 
   step(by) {
     const shown = visit.list().filter((one) => one.width_px), at = shown.findIndex((one) => one.number === this.selected);
     const next = shown[(at + by + shown.length) % shown.length];
     if (next) this.select(next.number, true);
-  }
-
-  // -- the viewer ---------------------------------------------------------------------------------------------------------
-
-  #viewer() {
-    this.viewer = this.viewer ?? document.createElement("photo-viewer");
-    this.viewer.onstep = null;
-    this.viewer.addEventListener("step", (event) => this.step(event.detail));
-    this.viewer.addEventListener("strokes", () => this.#brushes());
-    const mode = (name) => h("button", { type: "button", "data-mode": name, "aria-pressed": "false", onclick: () => this.#mode(name) }, t(`mode_${name}`));
-    this.modes = ["line", "side", "mask"].map(mode);
-    const tool = (name, act, sign) => h("button.tool", { type: "button", "aria-label": t(name), title: t(name), onclick: act, id: name.replace("_", "-") }, sign);
-    const range = (name, min, max) => {
-      const field = h("input", { type: "range", min, max, step: 0.01, id: name, oninput: () => this.#tone(), onchange: () => this.#saveTone() });
-      const value = h("output", { for: name });
-      this[name] = { field, value };
-      return h("label.slider", { for: name }, t(name), field, value);
-    };
-    this.tones = h("div.tools", {}, range("strength", 0, 2), range("warmth", -1, 1),
-      h("button", { type: "button", id: "tone-all", onclick: () => this.#toneAll() }, t("tone_all")),
-      h("button.quiet", { type: "button", id: "tone-reset", onclick: () => { this.#setTone({ strength: 1, warmth: 0 }); this.#saveTone(); } }, t("tone_reset")));
-    const brush = (name) => h("button", { type: "button", "data-tool": name, "aria-pressed": "false", onclick: () => this.viewer.setBrush({ tool: name }) }, t(`brush_${name}`));
-    this.tools = ["glare", "clear", "hand"].map(brush);
-    this.radius = h("input", { type: "range", min: -2.7, max: -0.6, step: 0.01, id: "brush", oninput: () => this.viewer.setBrush({ radius: 10 ** this.radius.value }) });
-    this.undoButton = h("button", { type: "button", id: "undo", onclick: () => this.viewer.undo() }, t("undo"));
-    this.redoButton = h("button", { type: "button", id: "redo", onclick: () => this.viewer.redo() }, t("redo"));
-    this.recolorButton = h("button.primary", { type: "button", id: "recolor", onclick: () => this.#recolor() }, t("recolor"));
-    this.masks = h("div.tools", { hidden: true }, h("p.hint", { id: "mask-help" }, t("mask_help")), this.tools, h("label.slider", { for: "brush" }, t("brush_size"), this.radius),
-      this.undoButton, this.redoButton, h("button", { type: "button", id: "mask-reset", onclick: () => this.viewer.forgetStrokes() }, t("mask_reset")), this.recolorButton);
-    this.again = h("button", { type: "button", id: "again", onclick: () => this.color([this.selected]) }, t("again"));
-    this.facts = h("p.facts", { id: "facts" });
-    this.download = h("a.button", { download: "", id: "download" }, t("download"));
-    this.pairLink = h("a.button", { download: "", id: "pair" }, t("download_pair"));
-    return h("div.viewerbox", { id: "viewer", hidden: true },
-      h("div.tools", {}, h("div.group", { role: "group", "aria-label": t("stage").split(":")[0] }, this.modes), tool("previous", () => this.step(-1), "‹"), tool("next", () => this.step(1), "›"),
-        tool("zoom_out", () => this.viewer.zoom(1 / 1.4), "−"), tool("zoom_in", () => this.viewer.zoom(1.4), "+"), tool("zoom_fit", () => this.viewer.fit(), "▢"),
-        tool("zoom_full", () => this.viewer.full(), "1:1")),
-      this.viewer, this.tones, this.masks, h("div.tools", {}, this.download, this.pairLink, this.zip, this.again), this.facts);
-  }
-
-  #show(one) {
-    const right = { photograph: one, kind: one.has_result ? "after" : "before", label: one.has_result ? t("after") : t("before") };
-    this.viewer.show({ photograph: one, kind: "before", label: t("before") }, right);
-    this.tones.hidden = this.mode === "mask" || !one.has_result;
-    this.download.hidden = this.pairLink.hidden = !one.has_result;
-    this.download.href = `/api/v1/photographs/${one.number}/result`;
-    this.pairLink.href = `/api/v1/photographs/${one.number}/pair`;
-    if (!this.sliding) this.#setTone(one.tone);
-    this.facts.textContent = this.#factsOf(one);
-    this.recolorButton.disabled = this.again.disabled = ["waiting", "working"].includes(one.state);
-    this.#mode(this.mode ?? "line");
-  }
-
-  #factsOf(one) {
-    const facts = [one.name, t("facts_size", { width: one.result_width_px || one.width_px, height: one.result_height_px || one.height_px })];
-    if (!one.has_result) return [...facts, t(`state_${one.state}`)].join(" · ");
-    facts.push(t("facts_made", { model: one.made_with.model }), t("facts_seconds", { seconds: one.seconds }));
-    const settings = Object.entries(one.made_with.settings).map(([name, value]) => `${name.toUpperCase()}=${value}`).join(", ");
-    if (settings) facts.push(t("facts_settings", { settings }));
-    const share = Number((100 * (one.glare_share ?? 0)).toPrecision(2));
-    if (one.glare_share !== null && !one.masks_unused) facts.push(t(one.abstained ? "glare_abstained" : share ? "glare_share" : "glare_none", { share }));
-    if (one.drawn) facts.push(t("mask_drawn"));
-    return facts.join(" · ");
-  }
-
-  #mode(name) {
-    this.mode = name;
-    for (const button of this.modes) button.setAttribute("aria-pressed", String(button.dataset.mode === name));
-    const one = visit.photographs.get(this.selected);
-    this.masks.hidden = name !== "mask";
-    this.again.hidden = name === "mask" || !one?.has_result;
-    this.tones.hidden = name === "mask" || !one?.has_result;
-    const help = this.masks.querySelector("#mask-help");
-    help.textContent = one?.has_mask ? t("mask_help") : t(one?.has_result ? "mask_none" : "mask_wait");
-    for (const element of this.masks.querySelectorAll("button, label")) element.hidden = !one?.has_mask;
-    if (this.viewer.mode !== name) this.viewer.setMode(name);
-    this.#brushes();
-  }
-
-  #brushes() {
-    const viewer = this.viewer;
-    for (const button of this.tools) button.setAttribute("aria-pressed", String(button.dataset.tool === viewer.brush.tool));
-    this.radius.value = Math.log10(viewer.brush.radius);
-    this.undoButton.disabled = !viewer.strokes.length;
-    this.redoButton.disabled = !viewer.undone.length;
-  }
-
-  async #recolor() {
-    await this.viewer.saving;
-    const one = visit.photographs.get(this.selected);
-    await this.color([one.number]);
-  }
-
-  #setTone(tone) {
-    for (const name of ["strength", "warmth"]) {
-      this[name].field.value = tone[name];
-      this[name].value.textContent = Number(tone[name]).toFixed(2);
-    }
-    this.viewer.setTone(visit.photographs.get(this.selected)?.has_result ? tone : { strength: 1, warmth: 0 });
-  }
-
-  #tone() {
-    this.sliding = true;
-    this.#setTone({ strength: Number(this.strength.field.value), warmth: Number(this.warmth.field.value) });
-  }
-
-  async #saveTone() {
-    this.sliding = false;
-    const tone = { strength: Number(this.strength.field.value), warmth: Number(this.warmth.field.value) };
-    await this.#try(() => ask(`/photographs/${this.selected}`, { method: "PATCH", json: { tone } }));
-  }
-
-  async #toneAll() {
-    const { tone } = visit.photographs.get(this.selected);
-    for (const one of visit.list()) await this.#try(() => ask(`/photographs/${one.number}`, { method: "PATCH", json: { tone } }));
   }
 
   #dragged(event, over) {

@@ -1,145 +1,99 @@
-// <photo-viewer>: one photograph before and after, zoomed and moved by wheel, fingers and keys; its mask, painted on.
+// <photo-viewer>: one photograph before and after, zoomed and moved by wheel, fingers and keys. Tools draw on it.
 
-import { ask, h, pictureAddress, t, tileAddress } from "./client.js";
+import { h, t } from "./client.js";
+import { Layer, toneMatrix } from "./layer.js";
 
-const TILE_PX = 512;
-const VIEW_PX = 1600;
-const LUMINANCE = [0.212671, 0.71516, 0.072169];
-
-// The matrix of strength and warmth on linear light; the server's downloads use the same one.
-export function toneMatrix({ strength, warmth }) {
-  const gains = [1 + 0.25 * warmth, 1, 1 - 0.25 * warmth];
-  const rows = [0, 1, 2];
-  const gray = rows.map((i) => rows.map((j) => (i === j ? strength : 0) + (1 - strength) * LUMINANCE[j]));
-  const warm = rows.map((i) => rows.map((j) => (i === j ? gains[i] : 0) + LUMINANCE[j] * (1 - gains[j])));
-  return rows.map((i) => rows.map((j) => rows.reduce((sum, k) => sum + warm[i][k] * gray[k][j], 0)));
-}
-
-// A picture of any size in an element that is moved and scaled; the parts that are seen come in tiles where it is large.
-class Layer {
-  constructor() {
-    this.element = h("div.layer");
-    this.tiles = new Map();
-  }
-
-  show(photograph, kind, alt) {
-    const address = pictureAddress(photograph, kind, "view");
-    if (this.address === address) return;
-    Object.assign(this, { address, photograph, kind });
-    this.tiles.clear();
-    this.base = h("img", { src: address, alt, draggable: "false" });
-    this.element.replaceChildren(this.base);
-  }
-
-  // `size` of the whole photograph; `view`: {x, y, scale} of the stage in screen pixels; `stage`: its width and height.
-  place(size, view, stage) {
-    this.element.style.cssText = `width:${size.width}px;height:${size.height}px;` +
-      `transform:translate(${view.x}px,${view.y}px) scale(${view.scale})`;
-    const sharpness = view.scale * devicePixelRatio;
-    if (!this.base || Math.max(size.width, size.height) <= VIEW_PX || Math.max(size.width, size.height) * sharpness <= VIEW_PX * 1.1) {
-      return;
-    }
-    const level = Math.max(0, Math.min(8, Math.floor(Math.log2(1 / sharpness))));
-    const side = TILE_PX * 2 ** level;
-    const first = [Math.max(0, -view.x / view.scale), Math.max(0, -view.y / view.scale)].map((at) => Math.floor(at / side));
-    const last = [
-      Math.min(size.width, (stage.width - view.x) / view.scale), Math.min(size.height, (stage.height - view.y) / view.scale),
-    ].map((at) => Math.ceil(at / side) - 1);
-    for (let row = first[1]; row <= last[1]; row++) {
-      for (let column = first[0]; column <= last[0]; column++) this.#tile(size, level, side, column, row);
-    }
-    // The oldest go when there are many.
-    for (const [key, tile] of this.tiles) {
-      if (this.tiles.size <= 150) break;
-      tile.remove();
-      this.tiles.delete(key);
-    }
-  }
-
-  #tile(size, level, side, column, row) {
-    const key = `${level}/${column}/${row}`;
-    if (this.tiles.has(key)) return;
-    const [x, y] = [column * side, row * side];
-    const width = Math.min(side, size.width - x), height = Math.min(side, size.height - y);
-    const tile = h("img.tile", {
-      src: tileAddress(this.photograph, this.kind, level, column, row), alt: "", draggable: "false",
-      style: `left:${x}px;top:${y}px;width:${width}px;height:${height}px;z-index:${9 - level}`,
-    });
-    tile.onerror = () => { tile.remove(); this.tiles.delete(key); };
-    this.tiles.set(key, tile);
-    this.element.append(tile);
-  }
-}
+// How the two pictures lie in each mode; in all others the right one is alone.
+const LAYOUTS = { line: "line", looks: "line", side: "side" };
+const OVERLAYS = { mask: "has_mask", confidence: "has_result" };
+const CLICK_PX = 5;
 
 class PhotoViewer extends HTMLElement {
   view = { x: 0, y: 0, scale: 1 };
   position = 0.5;
   mode = "line";
   tone = { strength: 1, warmth: 0 };
-  strokes = [];
-  undone = [];
-  brush = { tool: "glare", radius: 0.02 };
+  tools = {};  // by mode: {element, show(photograph), down(event), move(event), up(isClick), cancel(), key(event), place()}
   pointers = new Map();
+
+  get tool() { return this.tools[this.mode]; }
 
   connectedCallback() {
     if (this.stage) return;
     this.left = new Layer();
     this.right = new Layer();
-    this.mask = new Layer();
-    this.canvas = h("canvas.paint", { "aria-hidden": "true" });
+    this.over = new Layer();
     this.leftFrame = h("div.frame.leftframe", {}, this.left.element);
     this.rightFrame = h("div.frame.rightframe", {}, this.right.element);
-    this.maskFrame = h("div.frame.maskframe", {}, this.mask.element);
+    this.overFrame = h("div.frame.overframe", {}, this.over.element);
     this.handle = h("div.handle", {
       role: "slider", tabindex: "0", "aria-valuemin": "0", "aria-valuemax": "100", "aria-orientation": "horizontal",
     }, h("i", { "aria-hidden": "true" }));
     this.tags = [h("span.tag.lefttag"), h("span.tag.righttag")];
-    this.ring = h("div.ring", { hidden: true });
-    this.stage = h("div.stage", { tabindex: "0", role: "group" }, this.rightFrame, this.leftFrame, this.maskFrame, this.canvas,
-      ...this.tags, this.handle, this.ring);
+    this.stage = h("div.stage", { tabindex: "0", role: "group" }, this.rightFrame, this.leftFrame, this.overFrame,
+      ...this.tags, this.handle);
     this.append(this.stage);
     this.stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.stage.addEventListener("pointerdown", (event) => this.#down(event));
     this.stage.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel"]) this.stage.addEventListener(name, (event) => this.#up(event));
-    this.stage.addEventListener("pointerleave", () => { this.ring.hidden = true; });
     this.stage.addEventListener("dblclick", (event) => this.#double(event));
     this.stage.addEventListener("keydown", (event) => this.#key(event));
     this.handle.addEventListener("keydown", (event) => this.#handleKey(event));
     new ResizeObserver(() => this.#resized()).observe(this.stage);
   }
 
-  // `left` and `right`: {photograph, kind, label}; the right one's mask is the one that is painted on.
+  // What is drawn with in a mode.
+  use(mode, tool) {
+    this.connectedCallback();
+    this.tools[mode] = tool;
+    this.stage.append(tool.element);
+  }
+
+  // `left` and `right`: {photograph, kind, label}, the right one perhaps with the address of a preview. Tools are for the right one.
   show(left, right) {
     this.connectedCallback();
     const photograph = right.photograph;
     const same = this.photograph?.number === photograph.number;
     Object.assign(this, { photograph, pair: [left, right] });
     this.size = { width: photograph.result_width_px || photograph.width_px, height: photograph.result_height_px || photograph.height_px };
-    this.left.show(left.photograph, left.kind, left.label);
-    this.right.show(right.photograph, right.kind, right.label);
     this.tone = right.kind === "after" ? photograph.tone : { strength: 1, warmth: 0 };
     this.leftToned = left.kind === "after";
     this.tags[0].textContent = left.label;
-    this.tags[1].textContent = right.label;
     this.single = left.kind === right.kind && left.photograph === right.photograph;
     this.#words();
-    if (!same) {
-      this.strokes = [];
-      this.undone = [];
-      this.fit();
-      if (photograph.stroke_count) this.#loadStrokes(photograph);
-    }
-    if (this.mode === "mask" && photograph.has_mask) this.mask.show(photograph, "mask", "");
+    this.#pictures();
+    if (!same) this.fit();
+    for (const tool of Object.values(this.tools)) tool.show(photograph, !same);
     this.setTone(this.tone);
-    this.#place();
+    this.place();
   }
 
   setMode(mode) {
     this.mode = mode;
-    if (mode === "mask" && this.photograph?.has_mask) this.mask.show(this.photograph, "mask", "");
-    this.#place();
+    if (!this.photograph) return;
+    this.#pictures();
+    this.#words();
+    if (this.isFit) this.fit();
+    else this.place();
   }
+
+  #pictures() {
+    const [left, right] = this.pair;
+    this.left.show(left.photograph, left.kind, left.label);
+    // Doubt is drawn on gray, where no color is taken for it.
+    const doubted = this.mode === "confidence";
+    if (right.preview && !doubted) this.right.show(right.photograph, "preview", right.label, right.preview);
+    else this.right.show(right.photograph, doubted ? "before" : right.kind, right.label);
+    if (!this.#overlaid) return;
+    if (this.over.kind !== this.mode) {
+      this.over = new Layer();
+      this.overFrame.replaceChildren(this.over.element);
+    }
+    this.over.show(this.photograph, this.mode, "");
+  }
+
+  get #overlaid() { return this.mode in OVERLAYS && this.photograph[OVERLAYS[this.mode]]; }
 
   setTone(tone) {
     this.tone = tone;
@@ -156,7 +110,7 @@ class PhotoViewer extends HTMLElement {
     const scale = Math.max(whole, Math.min(1, 0.4 * box.height / this.size.height));
     this.view = { scale, x: (box.width - this.size.width * scale) / 2, y: (box.height - this.size.height * scale) / 2 };
     this.isFit = true;
-    this.#place();
+    this.place();
   }
 
   // Zoom by a factor about a point of the stage; None: about its middle.
@@ -168,36 +122,37 @@ class PhotoViewer extends HTMLElement {
     const ratio = scale / this.view.scale;
     this.view = { scale, x: x - (x - this.view.x) * ratio, y: y - (y - this.view.y) * ratio };
     this.isFit = false;
-    this.#place();
+    this.place();
   }
 
   full() { this.zoom(1 / devicePixelRatio / this.view.scale); }
 
   #words() {
-    this.stage.setAttribute("aria-label", `${this.photograph.name}. ${t("stage")}`);
+    this.stage.setAttribute("aria-label", `${this.photograph.name}. ${t("stage")}. ${this.tool?.keys ?? ""}`);
+    this.tags[1].textContent = this.mode === "confidence" ? t("mode_confidence") : this.pair[1].label;
     this.handle.setAttribute("aria-label", t("line"));
   }
 
   // The part of the stage that shows one picture: half of it side by side.
   #box() {
     const { clientWidth, clientHeight } = this.stage;
-    return { width: this.mode === "side" && !this.single ? clientWidth / 2 : clientWidth, height: clientHeight };
+    return { width: LAYOUTS[this.mode] === "side" && !this.single ? clientWidth / 2 : clientWidth, height: clientHeight };
   }
 
   #resized() {
     if (!this.photograph) return;
     if (this.isFit) this.fit();
-    else this.#place();
+    else this.place();
   }
 
-  #place() {
+  place() {
     if (!this.photograph || !this.stage.clientWidth) return;
     const box = this.#box();
     // The middle of the stage stays on the photograph.
     const clamp = (at, length, room) => Math.min(Math.max(at, room / 2 - length), room / 2);
     this.view.x = clamp(this.view.x, this.size.width * this.view.scale, box.width);
     this.view.y = clamp(this.view.y, this.size.height * this.view.scale, box.height);
-    const side = this.mode === "side" && !this.single, line = this.mode === "line" && !this.single;
+    const layout = !this.single && LAYOUTS[this.mode], side = layout === "side", line = layout === "line";
     this.dataset.mode = this.single ? "single" : this.mode;
     this.rightFrame.style.left = side ? "50%" : "0";
     this.leftFrame.style.right = side ? "50%" : "0";
@@ -210,20 +165,22 @@ class PhotoViewer extends HTMLElement {
     this.tags[0].hidden = this.leftFrame.hidden;
     this.tags[1].style.left = side ? "calc(50% + 8px)" : "auto";
     this.tags[1].style.right = side ? "auto" : "8px";
-    const masked = this.mode === "mask";
-    this.maskFrame.hidden = !masked;
-    this.canvas.hidden = !masked;
     this.left.place(this.size, this.view, box);
     this.right.place(this.size, this.view, box);
-    if (masked) {
-      this.mask.place(this.size, this.view, box);
-      this.#paint();
-    }
+    this.overFrame.hidden = !this.#overlaid;
+    if (this.#overlaid) this.over.place(this.size, this.view, box);
+    this.stage.classList.toggle("zoomed", !this.isFit);
+    for (const [mode, tool] of Object.entries(this.tools)) tool.element.hidden = mode !== this.mode;
+    this.tool?.place();
   }
+
+  // A place of the stage as shares of the photograph's width and height, and the other way round.
+  share([x, y]) { return [(x - this.view.x) / this.view.scale / this.size.width, (y - this.view.y) / this.view.scale / this.size.height]; }
+  spot([x, y]) { return [this.view.x + x * this.size.width * this.view.scale, this.view.y + y * this.size.height * this.view.scale]; }
 
   // -- zoom and move ------------------------------------------------------------------------------------------------------
 
-  #at(event) {
+  at(event) {
     const edge = this.stage.getBoundingClientRect(), box = this.#box();
     const x = event.clientX - edge.left;
     return [x > box.width ? x - box.width : x, event.clientY - edge.top];
@@ -232,42 +189,39 @@ class PhotoViewer extends HTMLElement {
   #wheel(event) {
     // Without a photograph larger than the stage the page itself scrolls, unless a key or a pinch asks for more.
     event.preventDefault();
-    this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), this.#at(event));
+    this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), this.at(event));
   }
 
   #double(event) {
-    if (this.mode === "mask" && this.brush.tool !== "hand") return;
-    if (this.isFit) this.zoom(Math.max(2, 1 / devicePixelRatio / this.view.scale), this.#at(event));
+    if (this.tool?.takesClicks) return;
+    if (this.isFit) this.zoom(Math.max(2, 1 / devicePixelRatio / this.view.scale), this.at(event));
     else this.fit();
   }
 
   #down(event) {
     if (event.button) return;
     this.stage.setPointerCapture(event.pointerId);
-    this.pointers.set(event.pointerId, this.#at(event));
-    this.held = event.target.closest(".handle") ? "line" : this.mode === "mask" && this.brush.tool !== "hand" ? "paint" : "move";
+    this.pointers.set(event.pointerId, this.at(event));
+    const taken = !event.target.closest(".handle") && this.tool?.down(event);
+    this.held = event.target.closest(".handle") ? "line" : taken ? "tool" : "move";
+    this.began = this.at(event);
+    this.isClick = true;
     if (this.pointers.size === 2) {
-      if (this.held === "paint" || this.painting) { this.strokes.pop(); this.painting = false; }
+      this.tool?.cancel();
       this.held = "pinch";
-    }
-    if (this.held === "paint") {
-      if (!this.photograph.has_mask) return;
-      this.painting = true;
-      this.strokes.push({ glare: this.brush.tool === "glare", radius: this.brush.radius, points: [this.#share(event)] });
-      this.undone = [];
-      this.#paint();
     }
   }
 
   #move(event) {
-    if (this.mode === "mask") this.#showRing(event);
+    this.tool?.hover?.(event);
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
-    const now = this.#at(event);
+    const now = this.at(event);
+    if (Math.hypot(now[0] - this.began[0], now[1] - this.began[1]) > CLICK_PX) this.isClick = false;
     if (this.held === "line") {
       this.position = Math.min(1, Math.max(0, now[0] / this.#box().width));
-    } else if (this.held === "paint") {
-      if (this.painting) this.strokes.at(-1).points.push(this.#share(event));
+    } else if (this.held === "tool") {
+      this.tool?.move(event);
     } else if (this.pointers.size === 2) {
       const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
       const length = (a) => Math.hypot(a[0] - other[0], a[1] - other[1]);
@@ -277,35 +231,31 @@ class PhotoViewer extends HTMLElement {
       this.view.y += now[1] - before[1];
     }
     this.pointers.set(event.pointerId, now);
-    this.stage.classList.toggle("zoomed", !this.isFit);
-    this.#place();
+    this.place();
   }
 
   #up(event) {
     this.pointers.delete(event.pointerId);
-    if (this.painting && !this.pointers.size) {
-      this.painting = false;
-      this.saveStrokes();
-    }
+    if (this.pointers.size || !["tool", "move"].includes(this.held)) return;
+    if (event.type === "pointercancel") this.tool?.cancel();
+    else this.tool?.up(this.isClick && this.began);
   }
 
   #key(event) {
-    const undo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
-    if (undo && this.mode === "mask") { event.shiftKey ? this.redo() : this.undo(); event.preventDefault(); return; }
+    if (this.tool?.key(event)) { event.preventDefault(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.stage) return;
     const step = 60;
     const actions = {
       "+": () => this.zoom(1.4), "=": () => this.zoom(1.4), "-": () => this.zoom(1 / 1.4), 0: () => this.fit(), 1: () => this.full(),
       ArrowLeft: () => { this.view.x += step; }, ArrowRight: () => { this.view.x -= step; },
       ArrowUp: () => { this.view.y += step; }, ArrowDown: () => { this.view.y -= step; },
-      "[": () => this.setBrush({ radius: this.brush.radius / 1.25 }), "]": () => this.setBrush({ radius: this.brush.radius * 1.25 }),
       PageUp: () => this.dispatchEvent(new CustomEvent("step", { detail: -1 })),
       PageDown: () => this.dispatchEvent(new CustomEvent("step", { detail: 1 })),
     };
     if (!actions[event.key]) return;
     event.preventDefault();
     actions[event.key]();
-    this.#place();
+    this.place();
   }
 
   #handleKey(event) {
@@ -314,93 +264,7 @@ class PhotoViewer extends HTMLElement {
     event.preventDefault();
     event.stopPropagation();
     this.position = Math.min(1, Math.max(0, this.position + steps[event.key]));
-    this.#place();
-  }
-
-  // -- the mask -----------------------------------------------------------------------------------------------------------
-
-  #share(event) {
-    const [x, y] = this.#at(event);
-    const inside = (value) => Math.min(1.5, Math.max(-0.5, Number(value.toFixed(5))));
-    return [inside((x - this.view.x) / this.view.scale / this.size.width), inside((y - this.view.y) / this.view.scale / this.size.height)];
-  }
-
-  #showRing(event) {
-    const size = 2 * this.brush.radius * Math.max(this.size.width, this.size.height) * this.view.scale;
-    const [x, y] = this.#at(event);
-    this.ring.hidden = this.brush.tool === "hand" || event.pointerType === "touch";
-    this.ring.style.cssText = `width:${size}px;height:${size}px;transform:translate(${x - size / 2}px,${y - size / 2}px)`;
-  }
-
-  #paint() {
-    const { clientWidth: width, clientHeight: height } = this.stage;
-    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
-    const pen = this.canvas.getContext("2d");
-    pen.clearRect(0, 0, width, height);
-    const longer = Math.max(this.size.width, this.size.height) * this.view.scale;
-    for (const stroke of this.strokes) {
-      // What is erased shows in blue, because the mask below is a picture.
-      pen.strokeStyle = stroke.glare ? "rgb(214 158 66 / .8)" : "rgb(60 110 200 / .7)";
-      Object.assign(pen, { lineCap: "round", lineJoin: "round", lineWidth: 2 * stroke.radius * longer });
-      pen.beginPath();
-      const points = stroke.points.length > 1 ? stroke.points : [stroke.points[0], stroke.points[0]];
-      for (const [x, y] of points) {
-        pen.lineTo(this.view.x + x * this.size.width * this.view.scale, this.view.y + y * this.size.height * this.view.scale);
-      }
-      pen.stroke();
-    }
-    this.dispatchEvent(new Event("strokes"));
-  }
-
-  setBrush(change) {
-    Object.assign(this.brush, change);
-    this.brush.radius = Math.min(0.25, Math.max(0.002, this.brush.radius));
-    this.ring.hidden = true;
-    this.stage.classList.toggle("hand", this.brush.tool === "hand");
-    this.dispatchEvent(new Event("strokes"));
-  }
-
-  undo() {
-    if (!this.strokes.length) return;
-    this.undone.push(this.strokes.pop());
-    this.saveStrokes();
-    this.#place();
-  }
-
-  redo() {
-    if (!this.undone.length) return;
-    this.strokes.push(this.undone.pop());
-    this.saveStrokes();
-    this.#place();
-  }
-
-  forgetStrokes() {
-    this.strokes = [];
-    this.undone = [];
-    this.saveStrokes();
-    this.#place();
-  }
-
-  // What was drawn is kept with the visit at once; without a connection it is tried again.
-  saveStrokes() {
-    const { number } = this.photograph, strokes = this.strokes.slice(-500);
-    this.saving = (this.saving ?? Promise.resolve()).then(async () => {
-      for (;;) {
-        try {
-          return await ask(`/photographs/${number}/strokes`, { method: "PUT", json: strokes });
-        } catch (problem) {
-          if (problem.status) return null;
-          await new Promise((go) => setTimeout(go, 1000));
-        }
-      }
-    });
-  }
-
-  async #loadStrokes(photograph) {
-    const strokes = await ask(`/photographs/${photograph.number}/strokes`).catch(() => []);
-    if (this.photograph.number !== photograph.number || this.strokes.length) return;
-    this.strokes = strokes;
-    this.#place();
+    this.place();
   }
 }
 

@@ -1,0 +1,65 @@
+// What a person draws or says, with undo and redo. Each state is kept on the server at once, and sent again after an outage.
+
+import { ask } from "./client.js";
+
+export class History extends EventTarget {
+  items = [];
+  past = [];
+  future = [];
+  unsaved = 0;
+  saving = Promise.resolve();
+
+  // `what`: "strokes" or "hints", the last part of the address.
+  constructor(what) {
+    super();
+    this.what = what;
+  }
+
+  load(number, items) {
+    Object.assign(this, { number, items, past: [], future: [] });
+    this.dispatchEvent(new Event("change"));
+  }
+
+  change(items) {
+    this.past.push(this.items);
+    this.future = [];
+    this.#set(items);
+  }
+
+  undo() { this.#step(this.past, this.future); }
+  redo() { this.#step(this.future, this.past); }
+
+  #step(from, to) {
+    if (!from.length) return;
+    to.push(this.items);
+    this.#set(from.pop());
+  }
+
+  // Ctrl+Z and Ctrl+Shift+Z.
+  key(event) {
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return false;
+    if (event.shiftKey) this.redo();
+    else this.undo();
+    return true;
+  }
+
+  #set(items) {
+    this.items = items;
+    this.unsaved += 1;
+    this.saving = this.saving.then(() => this.#save(this.number, items)).finally(() => { this.unsaved -= 1; });
+    this.dispatchEvent(new Event("change"));
+  }
+
+  async #save(number, items) {
+    for (;;) {
+      try {
+        await ask(`/photographs/${number}/${this.what}`, { method: "PUT", json: items });
+        this.dispatchEvent(new Event("saved"));
+        return;
+      } catch (problem) {
+        if (problem.status) return;
+        await new Promise((go) => setTimeout(go, 1000));
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+"""How often an epoch shows a photograph: kinds that are rare more often, what spoils the set never."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from dancheong.params import ParamError
+
+# A name, a separator of any spreadsheet, a number; either may stand in quotes.
+_LINE = re.compile(r'"?(.+?)"?\s*[,;\t]\s*"?([^,;\t"]+?)"?\s*')
+MOST_TIMES = 1000
+
+
+def read_weights(table: Path) -> dict[str, int]:
+    """The lines `NAME,TIMES` of a table: a photograph's path below PHOTOS or a subfolder, and how often an epoch shows it.
+
+    A first line without a number is a header.
+
+    Raises:
+        ParamError: no such table, or a line that is none of these.
+    """
+    try:
+        lines = table.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamError(f"--weights {table}: cannot be read as UTF-8 text: {error}") from error
+    weights: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        found = _LINE.fullmatch(line.strip())
+        if found and found[2].isdecimal() and int(found[2]) <= MOST_TIMES:
+            weights[found[1]] = int(found[2])
+        elif line.strip() and number > 1:
+            raise ParamError(
+                f"{table} line {number}: {line.strip()!r}: the path of a photograph or subfolder was expected, a comma, and "
+                f"how often an epoch shows it (a whole number up to {MOST_TIMES}), such as GOGUNG,3"
+            )
+    return weights
+
+
+def times_shown(names: Sequence[str], weights: Mapping[str, int], others: Iterable[str] = ()) -> list[int]:
+    """How often an epoch shows each photograph: what is said of itself, else of the nearest folder around it, else once.
+
+    Args:
+        names: paths below PHOTOS with ``/``; the first folder may be left out, as that of gray/ and color/ is.
+        others: photographs of the same folder that are not trained on.
+
+    Raises:
+        ParamError: a weight that belongs to no photograph, or no photograph is left.
+    """
+    said = {_key(name): times for name, times in weights.items()}
+    times = [next((said[place] for place in _places(name) if place in said), 1) for name in names]
+    known = {place for name in (*names, *others) for place in _places(name)}
+    if strangers := [name for name in weights if _key(name) not in known]:
+        raise ParamError(f"--weights: {strangers[0]}: no photograph of PHOTOS has this path, and no subfolder")
+    if not any(times):
+        raise ParamError("--weights: no photograph is left: give those that are to be trained on a number above 0")
+    return times
+
+
+def _places(name: str) -> list[str]:
+    """A photograph's path and the folders around it, the nearest first."""
+    path = PurePosixPath(_key(name))
+    found = [path, *path.parents]
+    return [one.as_posix() for place in found for one in (place, PurePosixPath(*place.parts[1:])) if one.parts]
+
+
+def _key(name: str) -> str:
+    """Neither letter case nor the form of its Unicode matters."""
+    return unicodedata.normalize("NFC", name).strip("/").casefold()
