@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def main() -> None:
         return
     jobs = pair_jobs(arguments) if arguments.pairs else simulated_jobs(arguments)
     started = time.time()
-    with ProcessPoolExecutor(arguments.processes) as pool:
+    # libvips, which has read photographs by now, does not survive a fork.
+    with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
         results = list(pool.map(one_photograph, jobs))
     report(results, arguments, time.time() - started)
 
@@ -86,7 +88,7 @@ def main() -> None:
 def simulated_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     files = list(enumerate(list_photos(arguments.folder)))[:: arguments.every]
     common = common_of(arguments)
-    light = {"make": arguments.make, "sources": find_sources(arguments.light)}
+    light = {"make": arguments.make, "sources": find_sources(arguments.light) if arguments.make == "real" else []}
     return [{"clean": file, "seed": arguments.seed + number, **light, **common} for number, file in files]
 
 

@@ -103,7 +103,8 @@ def test_predict_names_failures_when_quiet_too(command, trained, tmp_path):
 
 
 def test_where_nothing_was_scored_there_is_no_table(command, trained, tmp_path):
-    (tmp_path / "a.png").write_bytes(b"no")
+    whole = next((trained / "test").iterdir()).read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
     said = command("evaluate", trained / "model.h5", tmp_path, code=1)
     assert said.stdout == "0 photographs\n"
 

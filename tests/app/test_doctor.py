@@ -59,4 +59,4 @@ def test_exit_codes(run, photos, tmp_path):
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["photographs"] == 7
     assert "missing" in said["unreadable"][0]
-    assert run(tmp_path / "missing", code=2).exception is not None
+    assert run(tmp_path / "missing", code=1).exception is not None

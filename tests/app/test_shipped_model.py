@@ -62,7 +62,7 @@ def test_a_folder_gets_a_manifest_that_the_program_reads(command, comes_along, p
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["predict", "no.h5", "PHOTO"], 1, "no.h5: there is no such file"),
+        (["predict", "no.h5", "PHOTO"], 2, "no.h5: there is no such file"),
         (["predict", "PHOTO", "own.h5"], 2, "own.h5: a model file comes first"),
         (["predict", "own.h5", "other.h5", "PHOTO"], 2, "other.h5: only one model file is used"),
         (["predict", "own.h5"], 2, "photographs or folders of them were expected after the model file"),

@@ -6,6 +6,7 @@ from dancheong.artifact import read_artifact
 from dancheong.data.hold_out import hold_out
 from dancheong.params import ParamError, resolve
 from dancheong.scenes import write_scenes
+from dancheong.system.outputs import OutputTaken
 from dancheong.training.checkpoint import ResumeError
 from dancheong.training.loop import train
 
@@ -76,7 +77,7 @@ def test_another_training_replaces_kept_models_only_when_it_may(sets, tmp_path):
         path.unlink()
     mine = log / "model_of_mine.h5"
     mine.write_bytes(b"mine")
-    with pytest.raises(ParamError, match=r"model_00000004\.h5"):
+    with pytest.raises(OutputTaken, match=r"model_00000004\.h5"):
         train(sets / "photos", tmp_path / "m.h5", tiny(EPOCHS=1))
     train(sets / "photos", tmp_path / "m.h5", tiny(EPOCHS=1), overwrite=True)
     assert [path.name for path in log.glob("*.h5")] == [mine.name]

@@ -283,7 +283,7 @@ def _why_no_photographs(path: Path, photos: Collection[Path]) -> str:
     """Why a named path stands among the photographs in its own place although it is none."""
     if path not in photos or (is_there(path) and not _is_folder(path)):
         return ""
-    return "no photograph is in this folder" if _is_folder(path) else "no such file or folder"
+    return "no photographs are in this folder" if _is_folder(path) else "no such file or folder"
 
 
 def _is_folder(path: Path) -> bool:

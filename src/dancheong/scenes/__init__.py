@@ -1,27 +1,23 @@
 """Built-in scenes: palaces drawn by program, with exact color truth, for the demo and the tests.
 
-`composition` decides where things stand; `scenery`, `palace` (with `roof` and `woodwork`), `nature` and `backdrop`
-draw them as polygons through the camera of `canvas`, in the colors of `light`.
+`scenes.toml` says what there is and of which colors and measures; `composition` draws from it where things stand; `palace`,
+`roof` and `nature` tell `canvas` what each pixel shows; `light` gives it its color.
 """
 
-from collections.abc import Sequence
+import math
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging.files import write_photo
-from dancheong.scenes.composition import COMPOSITIONS
-from dancheong.scenes.light import draw_light
-from dancheong.scenes.noise import draw_noise
-from dancheong.scenes.scenery import Scenery
+from dancheong.scenes.canvas import FAR_M, Canvas, Frame, draw_light, shade
+from dancheong.scenes.composition import Scene
+from dancheong.scenes.nature import paint_sky, reflect
+from dancheong.scenes.table import TABLE, Field, Row, coded, color, draw_noise, linear, weighted
 
-LIGHTS = (("day", 0.46), ("golden", 0.18), ("dusk", 0.20), ("overcast", 0.16))
-SEASON_NAMES = (("spring", 0.25), ("summer", 0.35), ("autumn", 0.28), ("winter", 0.12))
-
-T = TypeVar("T")
+BAND_PX = 1 << 20  # of the canvas: what is computed at a time
 
 
 def scene(seed: int, width_px: int, height_px: int, light: str | None = None) -> NDArray[np.uint8]:
@@ -41,43 +37,58 @@ def scene(seed: int, width_px: int, height_px: int, light: str | None = None) ->
     if width_px < 1 or height_px < 1 or seed < 0:
         raise ValueError(f"scene(seed={seed}, {width_px} x {height_px}): expected a seed of 0 or more and sides of 1 or more")
     rng = np.random.default_rng([seed, 0xDAC])
-    drawn, season, compose = _choose(rng, LIGHTS), _choose(rng, SEASON_NAMES), _choose(rng, COMPOSITIONS)
-    # Fine drawing needs some 700 pixels in all, so small pictures are drawn on a canvas several times their size.
-    longer_px = max(width_px, height_px)
-    factor = int(np.clip(round(700 / longer_px), 2, 6)) if longer_px <= 1400 else 1
-    canvas = np.zeros((height_px * factor, width_px * factor, 3), np.uint8)
+    drawn, season, kind = (weighted(rng, TABLE[name]) for name in ("hours", "seasons", "scenes"))
     # Light has its own numbers, so that the same scene can be had at another hour.
-    hour = draw_light(np.random.default_rng([seed, 0x11E]), light or drawn)
-    scenery = Scenery(canvas, np.zeros_like(canvas), hour, season, draw_noise(rng), rng)
-    compose(scenery)
-    return _develop(scenery, width_px, height_px)
+    hour, noise = draw_light(np.random.default_rng([seed, 0x11E]), light or drawn), draw_noise(rng)
+    picture, solid = _render(Scene(rng, kind, season, hour.clouds), hour, noise, width_px, height_px)
+    return _develop(picture, solid, noise, hour, np.random.default_rng([seed, 0x6A1]))
 
 
-def _choose(rng: np.random.Generator, options: Sequence[tuple[T, float]]) -> T:
-    """One of these, each with its weight."""
-    share = np.array([weight for _, weight in options])
-    return options[int(rng.choice(len(share), p=share / share.sum()))][0]
+def _render(found: Scene, light: Row, noise: Row, width: int, height: int) -> tuple[Field, Field]:
+    """The picture (h, w, 3), coded 0 to 255, and the share (h, w) of each pixel that shows something solid."""
+    # Other shapes than 3:2 partly show more, partly crop: the mean between the two, as photographers frame.
+    focal_px = 1.5 * math.sqrt(min(width / 1.5, height) * math.sqrt(width * height / 1.5)) / found.view_m
+    # Fine drawing needs some 550 rays across, so a pixel of a small picture has several; some rows are done at a time.
+    factor = int(np.clip(round(550 / max(width, height)), 2, 4)) if max(width, height) <= 1400 else 1
+    step = max(1, BAND_PX // (width * factor * factor))
+    picture, solid = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
+    for top in range(0, height, step):
+        rows = min(step, height - top)
+        rays, pixel = _rays(top, rows, width, height * found.horizon, focal_px, factor), 1 / focal_px
+        canvas = Canvas(*rays, pixel / factor, noise)
+        world = Frame(canvas, np.array(found.eye, np.float32), found.yaw)
+        for draw, spot, measures in reversed(found.things):  # the ground last, where hardly anything is left of it
+            draw(world.placed(*spot), *measures)
+        parts = shade(world, light, found.shadows), (canvas.depth < FAR_M).astype(np.float32)
+        seen, cover = (cv2.resize(part, (width, rows), interpolation=cv2.INTER_AREA) for part in parts)
+        sky = paint_sky(*_rays(top, rows, width, height * found.horizon, focal_px), pixel, noise, light, found.land)
+        picture[top : top + rows], solid[top : top + rows] = seen + sky * (1 - cover[..., None]), cover
+    if factor == 1:  # no lens is as sharp as single rays
+        cv2.GaussianBlur(picture, (0, 0), 0.6, dst=picture)
+    if found.shore is not None:
+        deep, far = found.eye[1] + found.row["pond"], found.shore - found.eye[2]
+        first, mirror = (round(height * found.horizon + focal_px * deep / (far + behind)) for behind in (0, 1.2))
+        reflect(picture, first, mirror, noise, coded(linear(color("water")) * (light.ambient + light.sun * 0.5)))
+    return picture, solid
 
 
-def _develop(scenery: Scenery, width: int, height: int) -> NDArray[np.uint8]:
+def _rays(top: int, rows: int, width: int, horizon_px: float, focal_px: float, factor: int = 1) -> tuple[Field, Field]:
+    """Slopes across (1, w) and up (h, 1) of the rays through some rows of a picture, each pixel divided into `factor`."""
+    across = (np.arange(width * factor) + 0.5) / factor - width / 2
+    up = horizon_px - top - (np.arange(rows * factor) + 0.5) / factor
+    return (across[None] / focal_px).astype(np.float32), (up[:, None] / focal_px).astype(np.float32)
+
+
+def _develop(picture: Field, solid: Field, noise: Row, light: Row, rng: np.random.Generator) -> NDArray[np.uint8]:
     """From canvas to photograph: weathered surfaces, glow around lamps, a vignette, grain."""
-    size = (width, height)
-    canvas, backdrop = (
-        cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) for pixels in (scenery.pixels_hwc, scenery.backdrop_hwc)
-    )
-    # How far a pixel shows something that stands before the backdrop, 0 to 1.
-    built = np.minimum(cv2.absdiff(canvas, backdrop).max(axis=2).astype(np.float32) / 30, 1)
-    picture = canvas.astype(np.float32)
-    if scenery.light.lamp[0] > 0:
-        lamps = np.maximum(picture - 150, 0) * built[..., None]
-        picture += 0.35 * cv2.GaussianBlur(lamps, (0, 0), max(1.0, 0.012 * max(size)))
-    stains = cv2.resize(scenery.noise.coarse, size, interpolation=cv2.INTER_LINEAR)
-    wear = cv2.resize(scenery.noise.fine, size, interpolation=cv2.INTER_LINEAR)
-    grain = scenery.fork().standard_normal((height, width), dtype=np.float32)
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    x = np.linspace(-1, 1, width, dtype=np.float32)[None]
-    weathered = built * (0.020 * stains + 0.040 * wear)
-    picture *= ((1 - 0.06 * (x * x + y * y)) * (1 + weathered + 0.012 * grain))[..., None]
+    height, width = solid.shape
+    if light.lamp[0] > 0:
+        lamps = np.maximum(picture - 150, 0) * solid[..., None]
+        picture += 0.35 * cv2.GaussianBlur(lamps, (0, 0), max(1.0, 0.012 * max(width, height)))
+    stains, wear = (cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR) for part in (noise.coarse, noise.fine))
+    y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
+    grain = rng.standard_normal((height, width), dtype=np.float32)
+    picture *= ((1 - 0.06 * (x * x + y * y)) * (1 + solid * (0.02 * stains + 0.04 * wear) + 0.012 * grain))[..., None]
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
