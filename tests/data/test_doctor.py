@@ -109,7 +109,9 @@ def test_gray_and_color_folders(tmp_path):
     write(tmp_path / "color", {f"{name}.png": photo(seed) for seed, name in enumerate("abcde")})
     shifted, smaller = np.roll(gray_of(photo(1)), 9, axis=1), gray_of(photo(2, 100, 90))
     write(tmp_path / "gray", {"a.png": gray_of(photo(0)), "b.png": shifted, "c.png": smaller, "e.png": photo(4)})
-    assert kinds(diagnose(tmp_path, PARAMS)) == [("b.png", "misaligned"), ("c.png", "misaligned"), ("d.png", "unpaired")]
+    assert kinds(diagnose(tmp_path, PARAMS)) == [
+        ("b.png", "misaligned"), ("c.png", "misaligned"), ("d.png", "unpaired"), ("e.png", "color_input"),
+    ]
 
 
 def test_side_by_side_pairs_may_have_any_color(tmp_path):
