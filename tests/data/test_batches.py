@@ -223,7 +223,7 @@ def test_synthetic_glare_falls_on_its_share_of_inputs_and_never_on_targets():
 
 
 def test_synthetic_glare_falls_after_the_light_has_changed(monkeypatch):
-    def white_square(pixels, rng):
+    def white_square(pixels, rng, make):
         damaged = pixels.copy()
         damaged[:4, :4] = np.iinfo(pixels.dtype).max
         return damaged, damaged != pixels
