@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, TiffImagePlugin
 
 from dancheong.imaging.files import Photo, read_photo, write_photo
@@ -169,3 +170,23 @@ def test_extended_xmp_is_told(tmp_path: Path, palace: np.ndarray) -> None:
     more = b"http://ns.adobe.com/xmp/extension/\0" + b"A" * 40
     (tmp_path / "in.jpg").write_bytes(data[:2] + struct.pack(">HH", 0xFFE1, len(more) + 2) + more + data[2:])
     assert read_photo(tmp_path / "in.jpg").notes == ("its extended XMP, beyond 64 kB, was left out",)
+
+
+def test_what_has_no_place_in_a_result_is_told(tmp_path: Path, palace: np.ndarray) -> None:
+    gray = np.ascontiguousarray(palace[..., 1])
+    path = b"8BIM" + struct.pack(">HBxI", 2000, 0, 4) + b"path"
+    tags = [(65000, "s", 0, "accession 7", True), (42112, "s", 0, "<x/>", True), (297, "H", 2, (0, 1), True)]
+    tifffile.imwrite(tmp_path / "in.tif", gray, metadata=None, extratags=[*tags, (34377, "B", len(path), path, True)])
+    tagged, clipped = read_photo(tmp_path / "in.tif").notes
+    assert tagged.endswith("were left out: 297, 42112, 65000")
+    assert clipped == "its clip paths (image resources of Photoshop) were left out: 2000"
+    Image.fromarray(gray).save(tmp_path / "in.png")
+    data = (tmp_path / "in.png").read_bytes()
+    time = b"tIME\x07\xd0\1\1\0\0\0"
+    chunk = struct.pack(">I", 7) + time + struct.pack(">I", zlib.crc32(time))
+    (tmp_path / "in.png").write_bytes(data[:33] + chunk + data[33:])
+    assert "tIME" in read_photo(tmp_path / "in.png").notes[0]
+    Image.fromarray(gray).save(tmp_path / "in.pgm")
+    assert read_photo(tmp_path / "in.pgm").notes == ()
+    (tmp_path / "in.pgm").write_bytes(2 * (tmp_path / "in.pgm").read_bytes())
+    assert read_photo(tmp_path / "in.pgm").notes == ("the first of 2 pages was read",)

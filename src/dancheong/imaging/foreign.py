@@ -207,6 +207,9 @@ def _pnm(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
         pixels = np.array(numbers[: height * width * samples], np.uint16)
     if pixels.size and int(pixels.max()) > top:
         raise ValueError(f"samples above its white of {top}")
+    if data[1:2] in b"456":  # another picture may follow in the stream
+        used = height * ((width + 7) // 8) if count == 2 else pixels.nbytes
+        said["frames"] = 1 + bool(re.match(rb"\s*P[1-6][\s#]", body[used:]))
     pixels = 1 - pixels if count == 2 else pixels  # of a bitmap 1 is black
     deep = np.uint16 if top > 255 else np.uint8
     scaled = (pixels.astype(np.uint32) * np.uint32(np.iinfo(deep).max) + np.uint32(top // 2)) // np.uint32(top)

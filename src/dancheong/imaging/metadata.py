@@ -39,7 +39,7 @@ _GONE = {
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
 _NO_CONTENT = (0, 1, *range(0xD0, 0xD8))
 _PNG_TEXTS, _PNG_COLOR = (b"iTXt", b"tEXt", b"zTXt"), {b"gAMA": 4, b"cHRM": 32}
-_PNG_PARTS = (*_PNG_TEXTS, *_PNG_COLOR, b"eXIf", b"pHYs", b"sRGB", b"iCCP", b"cICP", b"acTL")
+_PNG_PARTS = (*_PNG_TEXTS, *_PNG_COLOR, b"eXIf", b"pHYs", b"sRGB", b"iCCP", b"cICP", b"acTL", b"tIME")
 ORIENTATION, XMP_TAG, IPTC_TAG, ICC_TAG, _RESOURCES_TAG = 274, 700, 33723, 34675, 34377
 RESOLUTION_TAGS = _X, _Y, _UNIT = 282, 283, 296
 COLOR_SPACE, _INTEROPERABILITY_INDEX = 0xA001, 1
@@ -51,6 +51,9 @@ LAYOUT_TAGS = frozenset((
 ))  # fmt: skip
 # Of those above 32768: copyright, EXIF, GPS, and what Windows says of a file; the others are private.
 _DESCRIPTIVE_TAGS = (33432, EXIF, GPS, *range(40091, 40096))
+_KNOWN_TAGS = frozenset((*_DESCRIPTIVE_TAGS, *LAYOUT_TAGS, 32996, 32997, 32998)) - {37724}
+_TOLD_TAGS, _MOST_TOLD = (297, 37724), 12  # page number; layers of Photoshop
+_CLIP_PATHS, _CLIP_PATH_NAME = range(2000, 2998), 2999  # of the image resources of Photoshop
 
 
 @dataclass(kw_only=True)
@@ -192,6 +195,7 @@ def in_jpeg(file: IO[bytes]) -> Found:
             frames.append((marker, content[0] if content else 8))
         for words in (words for (of, start), words in _GONE.items() if of == marker and content.startswith(start)):
             found.note(words)
+    _note_resources(resources, found)
     found.iptc, found.frame = _resource(resources), (*frames, found.frame)[0]
     return found
 
@@ -229,6 +233,8 @@ def in_png(file: IO[bytes]) -> Found:
         found.set_resolution(0.0254 if unit == 1 else 0.0, x, y)
     if len(chunks.get(b"acTL", b"")) == 8:
         found.frames = struct.unpack(">I", chunks[b"acTL"][:4])[0]
+    if b"tIME" in chunks:
+        found.note("its time of last change (tIME) was left out, because the result is another picture")
     if b"iCCP" in chunks:
         found.icc = _inflated(chunks[b"iCCP"].partition(b"\0")[2][1:]) or b"damaged"
     if not chunks.keys() & {b"sRGB", b"iCCP", b"cICP"}:
@@ -322,6 +328,10 @@ def in_tiff(file: IO[bytes], directory: Directory) -> Found:
     for place in reversed(places):
         private = {tag for tag in place if tag >= 32768 and tag not in _DESCRIPTIVE_TAGS}
         tree |= place.tree("<", LAYOUT_TAGS | private | set(RESOLUTION_TAGS))
+    gone = sorted(tag for tag in directory if tag in _TOLD_TAGS or (tag >= 32768 and tag not in _KNOWN_TAGS))
+    if gone:
+        found.note(f"tags of its TIFF that describe the file or are private were left out: {_listed(gone)}")
+    _note_resources(resources, found)
     found.exif = exif_of("<", tree)
     found.orientation = directory.number(ORIENTATION, 1)
     found.find_resolution(next((place for place in places if _X in place), directory))
@@ -335,8 +345,25 @@ def _in_order(iptc: bytes) -> bytes:
     return iptc.rstrip(b"\0")
 
 
+def _listed(numbers: list[int]) -> str:
+    more = ["..."] if len(numbers) > _MOST_TOLD else []
+    return ", ".join([*map(str, numbers[:_MOST_TOLD]), *more])
+
+
+def _note_resources(resources: bytes, found: Found) -> None:
+    """Tell of paths, such as those that cut a figure out; what Photoshop keeps for itself in every file is not told."""
+    codes = [code for code, _ in _resources(resources) if code in _CLIP_PATHS or code == _CLIP_PATH_NAME]
+    if codes:
+        found.note(f"its clip paths (image resources of Photoshop) were left out: {_listed(codes)}")
+
+
 def _resource(resources: bytes) -> bytes | None:
     """The IPTC data among the image resources of Photoshop."""
+    return next((data for code, data in _resources(resources) if code == IPTC_RESOURCE), None)
+
+
+def _resources(resources: bytes) -> Iterator[tuple[int, bytes]]:
+    """(code, data) of the image resources of Photoshop."""
     at = 0
     while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
         (code,) = struct.unpack_from(">H", resources, at + 4)
@@ -344,7 +371,5 @@ def _resource(resources: bytes) -> bytes | None:
         if start + 4 > len(resources):
             break
         (size,) = struct.unpack_from(">I", resources, start)
-        if code == IPTC_RESOURCE:
-            return resources[start + 4 : start + 4 + size]
+        yield code, resources[start + 4 : start + 4 + size]
         at = start + 4 + size + size % 2
-    return None
