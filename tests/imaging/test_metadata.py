@@ -190,3 +190,21 @@ def test_what_has_no_place_in_a_result_is_told(tmp_path: Path, palace: np.ndarra
     assert read_photo(tmp_path / "in.pgm").notes == ()
     (tmp_path / "in.pgm").write_bytes(2 * (tmp_path / "in.pgm").read_bytes())
     assert read_photo(tmp_path / "in.pgm").notes == ("the first of 2 pages was read",)
+
+
+def test_what_a_jpeg_2000_and_an_avif_say_travels_or_is_told(tmp_path: Path, palace: np.ndarray) -> None:
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I4s", len(body) + 8, kind) + body
+
+    Image.fromarray(palace).save(tmp_path / "in.jp2")
+    made = Image.Exif()
+    made[274] = 6
+    turned = box(b"uuid", b"JpgTiffExif->JP2" + made.tobytes().removeprefix(b"Exif\0\0"))
+    iptc = box(b"uuid", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38") + IPTC)
+    (tmp_path / "in.jp2").write_bytes((tmp_path / "in.jp2").read_bytes() + turned + iptc)
+    photo = read_photo(tmp_path / "in.jp2")
+    assert (photo.iptc, photo.pixels.shape) == (IPTC, palace.shape)
+    assert photo.notes == ("the orientation in its EXIF (6) was not applied: check that the picture stands upright",)
+    frame = Image.fromarray(palace)
+    frame.save(tmp_path / "in.avif", save_all=True, append_images=[frame.rotate(180)])
+    assert any("the first" in note for note in read_photo(tmp_path / "in.avif").notes)

@@ -28,6 +28,7 @@ _NEEDED = {
 _BOXES = (
     (b"colr", b"\2", "icc_profile", 3), (b"colr", b"\3", "icc_profile", 3), (b"xml ", b"", "xmp", 0), (b"Exif", b"", "exif", 4),
     (b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), "xmp", 16), (b"uuid", b"JpgTiffExif->JP2", "exif", 16),
+    (b"uuid", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"), "iptc", 16), (b"res ", b"", "resolution", 0),
 )
 _KEPT_BOXES = (b"jp2h", *(kind for kind, *_ in _BOXES))
 _ANOTHER = "open it in another program, and save it as PNG or TIFF"

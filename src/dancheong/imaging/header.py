@@ -179,6 +179,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
     if kind.name in ("AVIF", "HEIF"):
         _check_boxes(file)
     file.seek(0)
+    is_sequence = kind.name == "AVIF" and file.read(12)[8:] == b"avis"
+    file.seek(0)
     for size in _SIZES[kind.name].findall(file.read(1 << 16)) if kind.name in _SIZES else ():
         _check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
     if not decoder.endswith("_source") or frame in _OTHER_JPEG_FRAMES or bits != 8:
@@ -192,6 +194,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
     if kind.name in ("AVIF", "GIF", "WEBP"):
         found.exif, found.xmp = told.get("exif-data"), told.get("xmp-data", found.xmp)
         found.frames = told.get("n-pages", 1)
+    if is_sequence and found.frames == 1:
+        found.note("it is a sequence of pictures, of which the first was read")
     found.icc = found.icc or told.get("icc-profile-data")
     space: Space = "CMYK" if image.interpretation == "cmyk" else "GRAY" if image.bands < 3 else "RGB"
     bits = 16 if image.format == "ushort" else 8
@@ -201,6 +205,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
 def _settled(found: Found, kind: Format) -> Found:
     """The decoders of the other formats turn the pixels upright."""
     found.settle()
+    if kind.name == "JP2" and found.orientation != 1:
+        found.note(f"the orientation in its EXIF ({found.orientation}) was not applied: check that the picture stands upright")
     found.orientation = found.orientation if kind.name in ("JPEG", "PNG", "WEBP") else 1
     return found
 
@@ -219,6 +225,9 @@ def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -
     samples, parts, said = decode_elsewhere(file, decoder, "header")
     found.exif, found.xmp = parts.get("exif", found.exif), parts.get("xmp", found.xmp)
     found.icc, found.frames = parts.get("icc_profile", found.icc), said.get("frames", 1)
+    found.iptc = parts.get("iptc", found.iptc)
+    if "resolution" in parts:
+        found.note("its resolution (res box of JPEG 2000) was left out")
     height, width, bands = (*samples.shape, 1)[:3]
     bits = found.frame[1] if found.frame[1] != 8 else said.get("bits", samples.dtype.itemsize * 8)
     space: Space = "GRAY" if bands < 3 else said.get("space", "RGB")
