@@ -93,7 +93,7 @@ def evaluate(
         photos: one of the three layouts; the same as in training.
         out_dir: scores.csv goes here, and into its folder `photographs` the colored photographs, as PNG.
         overwrite: replace results that are there (never an original photograph).
-        settings: prediction parameters, such as ``GLARE_MODE="off"``, for a model file; an open Colorizer has its own.
+        settings: prediction parameters, such as ``GLARE_MODE``, for a model file; an open Colorizer has its own.
 
     Raises:
         NoPhotographs: when nothing usable is left. A photograph that is damaged or fails is named in `failures`.

@@ -76,7 +76,7 @@ class Colorizer:
             path: what `dancheong train` wrote; None: the colorizer that comes with the program.
             runtime: "onnx", "openvino", "torch", or "auto", as for `dancheong.runtime.network.open_network`.
             threads: of one prediction, not with torch; None: the runtime's own choice.
-            settings: parameters of prediction and of light reflection, such as ``GLARE_MODE="off"``, and DEVICE, which a
+            settings: parameters of prediction and of light reflection, such as ``GLARE_MODE``, and DEVICE, which a
                 model does not remember.
 
         Raises:
