@@ -64,7 +64,9 @@ def _image(file: IO[bytes], header: Header, notes: list[str]) -> Any:
         colors = np.array(header.tiff.numbers(320), np.uint16).reshape(3, -1).T
         samples = (colors >> 8).astype(np.uint8)[samples[..., 0]]
     samples = _whole_samples(samples, header, notes)
-    return as_image(np.iinfo(samples.dtype).max - samples if header.photometric == 0 else samples)
+    if header.photometric == 0:
+        samples = np.concatenate([np.iinfo(samples.dtype).max - samples[..., :1], samples[..., 1:]], axis=-1)
+    return as_image(samples)
 
 
 def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:

@@ -267,8 +267,8 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     found = in_tiff(file, directory).settle()
     found.frames = len(pages)
     photometric, samples = directory.number(262, 1), directory.number(277, 1)
-    if photometric not in _SPACES:
-        raise Unreadable(f"a TIFF of a kind that is not read ({_in_words(directory)}); save it as 8 or 16 bit gray or RGB")
+    if unread := _what_is_not_read(directory):
+        raise Unreadable(f"a TIFF of a kind that is not read ({unread}); save it as 8 or 16 bit gray or RGB")
     decoder, image, space = "tifffile", None, _SPACES[photometric]
     extras = directory.numbers(338) or ((2,) if samples in (2, 4) and space in ("GRAY", "RGB") else ())
     extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > _COLORS[space] else 0
@@ -305,11 +305,26 @@ def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
 
 def _is_for_libvips(directory: Directory) -> bool:
     bits, kind, photometric = directory.number(258, 1), directory.number(339, 1), directory.number(262, 1)
-    is_planar = directory.number(284, 1) == 2 and directory.number(277, 1) > 1
+    # libvips takes the planes of gray for samples side by side.
+    is_planar = directory.number(284, 1) == 2 and directory.number(277, 1) > 1 and (322 in directory or photometric in (0, 1))
     return (
         directory.number(259, 1) in _BY_LIBVIPS and bits in ((1, 2, 4, 8, 16, 32) if kind != 3 else (16, 32))
-        and not (is_planar and 322 in directory) and len(set(directory.numbers(258))) <= 1 and photometric not in (8, 9)
+        and not is_planar and photometric not in (8, 9)
     )
+
+
+def _what_is_not_read(directory: Directory) -> str:
+    """Why the colors of a TIFF cannot be had, in words; empty where they can."""
+    bits, photometric = directory.numbers(258) or (1,), directory.number(262, 1)
+    if photometric not in _SPACES:
+        return _in_words(directory)
+    if len(set(bits)) > 1:
+        return f"samples of {', '.join(map(str, bits))} bits"
+    if 16 < bits[0] not in (32, 64) and directory.number(339, 1) != 3:
+        return f"whole numbers of {bits[0]} bits"
+    if photometric == 5 and directory.number(332, 1) != 1:
+        return f"inks other than cyan, magenta, yellow and black: InkSet {directory.number(332, 1)}"
+    return ""
 
 
 def _tiff_pixels_a_byte(directory: Directory) -> float:
