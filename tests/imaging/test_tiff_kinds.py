@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dancheong.imaging.files import Photo, PhotoError, read_photo
 
@@ -72,3 +73,58 @@ def test_samples_without_a_sure_meaning_are_refused(tmp_path: Path, tags: dict[i
 def test_by_hand_a_plain_file_is_read(tmp_path: Path) -> None:
     path = one_strip(tmp_path, bytes(range(72)), {258: (8, 8, 8), 262: (2,), 277: (3,)})
     assert np.array_equal(read_photo(path).pixels, np.arange(72).reshape(4, 6, 3))
+
+
+def ycbcr(rgb: Samples, luma: tuple[float, float, float], levels: tuple[int, ...], top: int) -> Samples:
+    """Codes of YCbCr by the definitions in section 21 of TIFF 6.0, in float64."""
+    y = rgb @ np.array(luma)
+    cb, cr = (rgb[..., 2] - y) / (2 - 2 * luma[2]), (rgb[..., 0] - y) / (2 - 2 * luma[0])
+    planes = [
+        black + code * (white - black) / full
+        for code, full, black, white in zip((y, cb, cr), (top, top // 2, top // 2), levels[::2], levels[1::2], strict=True)
+    ]
+    return np.rint(np.stack(planes, axis=-1)).clip(0, top).astype(np.uint8 if top == 255 else np.uint16)
+
+
+FULL, VIDEO, FULL_16 = (0, 255, 128, 255, 128, 255), (16, 235, 128, 240, 128, 240), (0, 65535, 32768, 65535, 32768, 65535)
+REC_601, REC_709 = (0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722)
+
+
+def ycbcr_tags(luma: tuple[float, float, float], levels: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    coefficients = tuple(number for one in luma for number in (round(one * 10000), 10000))
+    return [(529, 5, 3, coefficients, True), (532, 5, 6, tuple(number for one in levels for number in (one, 1)), True)]
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"compression": "lzw"}, {"compression": "deflate", "tile": (32, 32)}, {"compression": "zstd"},
+])  # fmt: skip
+@pytest.mark.parametrize(("luma", "levels"), [(REC_601, FULL), (REC_709, FULL), (REC_601, VIDEO), (REC_601, FULL_16)])
+def test_ycbcr_becomes_rgb_by_its_own_numbers(
+    tmp_path: Path, palace: Samples, luma: tuple[float, float, float], levels: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    top = max(levels) if max(levels) > 255 else 255
+    rgb = palace * (top // 255) if top == 255 else palace.astype(np.uint16) * 257
+    samples = ycbcr(rgb, luma, levels, top)
+    photo = read(
+        tmp_path, samples, photometric="ycbcr", subsampling=(1, 1), extratags=ycbcr_tags(luma, levels), **options
+    )
+    assert photo.pixels.dtype == samples.dtype
+    assert np.abs(photo.pixels.astype(int) - rgb).max() <= 3
+    assert photo.notes == ()
+
+
+def test_ycbcr_without_numbers_is_as_pillow_has_it(tmp_path: Path, palace: Samples) -> None:
+    samples = np.asarray(Image.fromarray(palace).convert("YCbCr"))
+    photo = read(tmp_path, samples, photometric="ycbcr", subsampling=(1, 1))
+    wanted = np.asarray(Image.fromarray(samples, "YCbCr").convert("RGB"))
+    assert np.abs(photo.pixels.astype(int) - wanted).max() <= 1
+
+
+def test_ycbcr_whose_numbers_cannot_be_is_refused(tmp_path: Path, palace: Samples) -> None:
+    tags = ycbcr_tags(REC_601, (0, 255, 128, 255, 128, 255))
+    deep = palace.astype(np.uint16) * 257
+    with pytest.raises(PhotoError, match="reference levels that cannot be"):
+        read(tmp_path, deep, photometric="ycbcr", subsampling=(1, 1), extratags=tags)
+    halved_planes = {258: (8, 8, 8), 262: (6,), 277: (3,), 284: (2,), 530: (2, 2)}
+    with pytest.raises(PhotoError, match=r"8-bit YCbCr.*separate planes.*save it as"):
+        read_photo(one_strip(tmp_path, bytes(72), halved_planes))

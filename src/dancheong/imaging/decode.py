@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dancheong.imaging.foreign import decode_elsewhere
 from dancheong.imaging.header import Header, Unreadable
 from dancheong.imaging.profiles import ProfileError, adobe_rgb, from_gamma, lab_to_srgb, to_srgb
+from dancheong.imaging.tiff import Directory
 from dancheong.imaging.vips import as_image, as_pixels
 
 Array = NDArray[Any]
@@ -28,6 +29,7 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     if (image.width, image.height) != (header.width_px, header.height_px):
         raise Unreadable("damaged: the picture is not of the size that the file gives")
     color, alpha = _parts(image, header, notes)
+    color = _rgb_of_ycbcr(color, header.tiff) if header.tiff is not None and header.is_raw_ycbcr else color
     color = _by_profile(color, header, notes)
     if alpha is not None and not (header.format.name == "GIF" and alpha.min() == 255):
         color = _over_white(color, alpha)
@@ -83,6 +85,23 @@ def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:
         top = 255 if image.format == "uchar" else 65535
         color = color.bandjoin(alpha).unpremultiply(max_alpha=top).extract_band(0, n=header.colors).rint().cast(image.format)
     return color, alpha
+
+
+def _rgb_of_ycbcr(color: Any, tiff: Directory) -> Any:
+    """RGB by the coefficients and reference levels of the file (TIFF 6.0, section 21)."""
+    top = 255 if color.format == "uchar" else 65535
+    middle = (top + 1) // 2
+    red, green, blue = tiff.numbers(529) or (0.299, 0.587, 0.114)
+    levels = tiff.numbers(532) or (0, top, middle, top, middle, top)
+    blacks, whites = levels[::2], levels[1::2]
+    spans = [white - black for black, white in zip(blacks, whites, strict=True)]
+    if len(spans) != 3 or spans[0] < middle or min(spans) < middle // 2 or max(levels) > top or min(red, green, blue) <= 0:
+        raise Unreadable("YCbCr with coefficients or reference levels that cannot be; save it as 8 or 16 bit RGB")
+    scales = [full / span for full, span in zip((top, top // 2, top // 2), spans, strict=True)]
+    by_cr, by_cb = 2 - 2 * red, 2 - 2 * blue
+    matrix = [[1, 0, by_cr], [1, -by_cb * blue / green, -by_cr * red / green], [1, by_cb, 0]]
+    full = color.linear(scales, [-black * scale for black, scale in zip(blacks, scales, strict=True)])
+    return full.recomb(matrix).rint().cast(color.format).copy(interpretation="srgb" if top == 255 else "rgb16")
 
 
 def _by_profile(color: Any, header: Header, notes: list[str]) -> Any:
