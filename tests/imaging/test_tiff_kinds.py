@@ -128,3 +128,48 @@ def test_ycbcr_whose_numbers_cannot_be_is_refused(tmp_path: Path, palace: Sample
     halved_planes = {258: (8, 8, 8), 262: (6,), 277: (3,), 284: (2,), 530: (2, 2)}
     with pytest.raises(PhotoError, match=r"8-bit YCbCr.*separate planes.*save it as"):
         read_photo(one_strip(tmp_path, bytes(72), halved_planes))
+
+
+def test_samples_of_density_are_taken_by_their_range(tmp_path: Path) -> None:
+    density = np.linspace(0, 3.5, 600, dtype=np.float32).reshape(20, 30)
+    photo = read(tmp_path, density)
+    assert np.abs(photo.pixels - density * (65535 / 3.5)).max() <= 1
+    assert photo.notes == ("float samples up to 3.5 were divided by 3.5",)
+    density[0, 0] = np.nan
+    photo = read(tmp_path, density - 1)
+    assert photo.pixels.min() == 0
+    assert photo.pixels.max() == 65535
+    assert photo.notes[0] == "samples that are no number were set to 0"
+    assert "is black, 2.5 is white" in photo.notes[1]
+
+
+def test_the_range_that_a_file_declares_is_followed_for_floats(tmp_path: Path) -> None:
+    samples = np.linspace(-1, 5, 600, dtype=np.float32).reshape(20, 30)
+    photo = read(tmp_path, samples, extratags=[(340, "f", 1, 1.0, True), (341, "f", 1, 4.0, True)])
+    assert np.abs(photo.pixels - ((samples.astype(float) - 1) / 3).clip(0, 1) * 65535).max() <= 1
+    assert photo.notes == (
+        "float samples were taken by their range: 1 is black, 4 is white",
+        f"{(samples > 4).sum()} float samples above 4 were clipped",
+        f"{(samples < 1).sum()} float samples below 1 were clipped",
+    )
+
+
+def test_of_whole_numbers_a_declared_white_is_told(tmp_path: Path) -> None:
+    samples = noise((20, 30), np.uint16) >> 4
+    told = ("its SMaxSampleValue of 4095 was not followed, because it is for float samples",)
+    for white, notes in ((4095, told), (65535, ())):
+        photo = read(tmp_path, samples, extratags=[(341, "H", 1, white, True)])
+        assert np.array_equal(photo.pixels, samples)
+        assert photo.notes == notes
+
+
+def test_of_a_volume_the_first_slice_is_read_and_told(tmp_path: Path) -> None:
+    volume = noise((4, 64, 80))
+    for options in ({"tile": (1, 32, 32)}, {"tile": (1, 32, 32), "compression": "deflate"}):
+        photo = read(tmp_path, volume, volumetric=True, **options)
+        assert np.array_equal(photo.pixels, volume[0])
+        assert photo.notes == ("the first of 4 slices was read",)
+    with pytest.raises(PhotoError, match="a volume of 4 slices"):
+        read(tmp_path, volume, volumetric=True, tile=(2, 32, 32))
+    path = one_strip(tmp_path, bytes(range(48)), {258: (8,), 262: (1,), 32997: (2,)})
+    assert np.array_equal(read_photo(path).pixels, np.arange(24).reshape(4, 6))

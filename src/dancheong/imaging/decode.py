@@ -34,6 +34,9 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     if alpha is not None and not (header.format.name == "GIF" and alpha.min() == 255):
         color = _over_white(color, alpha)
         notes.append("its transparency was laid over white")
+    whole = header.tiff.numbers(341) if header.tiff is not None and header.tiff.number(339, 1) == 1 else ()
+    if whole and max(whole) < (1 << header.bits) - 1:
+        notes.append(f"its SMaxSampleValue of {max(whole):g} was not followed, because it is for float samples")
     pixels = as_pixels(color)
     is_palette = header.format.name == "GIF" or image.get_typeof("palette") or header.photometric == 3
     if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
@@ -175,23 +178,31 @@ def _from_floats(samples: Array, header: Header, notes: list[str]) -> Array:
     if not finite.all():
         notes.append("samples that are no number were set to 0")
         samples = np.where(finite, samples, 0)
-    declared = header.tiff.numbers(341) if header.tiff is not None else ()
-    scale = float(max(declared)) if declared else _range_of(samples)
-    if scale != 1:
-        notes.append(f"float samples up to {float(samples.max()):g} were divided by {scale:g}")
-    above = int((samples > scale).sum())
-    if above:
-        notes.append(f"{above} float samples above {scale:g} were clipped")
-    scaled = samples / scale
+    least, greatest = (header.tiff.numbers(tag) if header.tiff is not None else () for tag in (340, 341))
+    declared = (float(min(least, default=0)), float(max(greatest, default=0)))
+    is_declared = bool(greatest) and declared[0] < declared[1] and bool(np.isfinite(declared).all())
+    black, white = declared if is_declared else _range_of(samples)
+    if black:
+        notes.append(f"float samples were taken by their range: {black:g} is black, {white:g} is white")
+    elif white != 1:
+        notes.append(f"float samples up to {float(samples.max()):g} were divided by {white:g}")
+    for count, where in (((samples > white).sum(), f"above {white:g}"), ((samples < black).sum(), f"below {black:g}")):
+        if count:
+            notes.append(f"{count} float samples {where} were clipped")
+    scaled = (samples - black) / (white - black)
     np.clip(scaled, 0, 1, out=scaled)
     scaled *= 65535
     return np.rint(scaled, out=scaled).astype(np.uint16)
 
 
-def _range_of(samples: Array) -> float:
-    """What white is: 1, where most of what is not black lies below, whatever a few highlights have; else 255, 65535, ..."""
-    lit = samples[samples > 0]
-    top = float(lit.max()) if lit.size else 1.0
-    if top <= 1 or float(np.median(lit)) <= 1:
-        return 1.0
-    return next((full for full in (255.0, 65535.0) if top <= full), top)
+def _range_of(samples: Array) -> tuple[float, float]:
+    """Black and white: 0 and 1, where most of what is not black lies there, whatever a few highlights have; 0 and 255 or
+    65535, where the samples fill more than a quarter of that; else, as of densities and heights, 0 or their least, and
+    their greatest.
+    """
+    top, lit = float(samples.max()), samples[samples > 0]
+    is_one = top <= 1 or float(np.median(lit)) <= 1
+    white = 1.0 if is_one else next((full for full in (255.0, 65535.0) if full / 4 < top <= full), 0.0)
+    if white and float(np.quantile(samples, 0.01)) >= -white / 100:
+        return 0.0, white
+    return min(0.0, float(samples.min())), max(0.0, top)

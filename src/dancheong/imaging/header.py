@@ -273,6 +273,8 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     directory = chosen.directory
     found = in_tiff(file, directory).settle()
     found.frames = len(pages)
+    if (slices := directory.number(32997, 1)) > 1:
+        found.note(f"the first of {slices} slices was read")
     photometric, samples = directory.number(262, 1), directory.number(277, 1)
     if unread := _what_is_not_read(directory):
         raise Unreadable(f"a TIFF of a kind that is not read ({unread}); save it as 8 or 16 bit gray or RGB")
@@ -329,6 +331,8 @@ def _what_is_not_read(directory: Directory) -> str:
         return f"samples of {', '.join(map(str, bits))} bits"
     if 16 < bits[0] not in (32, 64) and directory.number(339, 1) != 3:
         return f"whole numbers of {bits[0]} bits"
+    if (slices := directory.number(32997, 1)) > 1 and (directory.number(32998, 1) > 1 or not _is_for_libvips(directory)):
+        return f"a volume of {slices} slices"
     if photometric == 5 and directory.number(332, 1) != 1:
         return f"inks other than cyan, magenta, yellow and black: InkSet {directory.number(332, 1)}"
     compression, is_planar = directory.number(259, 1), directory.number(284, 1) == 2
