@@ -50,6 +50,8 @@ class Colorizer:
     ) -> None:
         if artifact.kind != "colorizer":
             raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
+        if threads is not None and not (isinstance(threads, int) and threads > 0):
+            raise ParamError(f"threads={threads!r}: a whole number above 0, or None was expected")
         check_together(artifact.params)
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
         # Dropout takes random numbers from one generator for all threads, so only one photograph may be colored at a time.
