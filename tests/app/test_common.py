@@ -40,8 +40,8 @@ def test_a_terminal_obeys_no_name_of_a_file(capsys):
     say("failed: \x1b[2J\x9b1m가\r.png: 없음\nmore")
     emit({}, False, ["ok: \x07a.png"])
     shown = capsys.readouterr()
-    assert shown.err == "failed: ?[2J?1m가?.png: 없음\nmore\n"
-    assert shown.out == "ok: ?a.png\n"
+    assert shown.err == "failed: \\x1b[2J\\x9b1m가\\r.png: 없음\\nmore\n"
+    assert shown.out == "ok: \\x07a.png\n"
 
 
 def test_a_name_that_looks_like_markup_does_not_stop_the_bar(monkeypatch):

@@ -95,5 +95,5 @@ def test_a_decoder_that_dies_is_one_photograph_that_cannot_be_read(heic: Path, m
         return run([command[0], "-c", code], **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(subprocess, "run", die)
-    with pytest.raises(PhotoError, match="its decoder failed"):
+    with pytest.raises(PhotoError, match="damaged, or of a kind that its decoder does not know; open it in another program"):
         read_photo(heic)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from dancheong.imaging.files import Photo, PhotoError, count_pages, read_photo, read_size, read_small, write_photo
 from dancheong.imaging.formats import FORMATS, READ_SUFFIXES, WRITABLE_SUFFIXES, format_of
@@ -137,3 +139,36 @@ def test_bytes_that_are_no_text_harm_neither_a_file_nor_those_after_it(
         with pytest.raises(PhotoError, match=r"damaged or cut off$"):
             read_photo(tmp_path / name)
     assert capfd.readouterr().err == ""
+
+
+def pages_of(path: Path, *pages: np.ndarray, **tags: object) -> list[tuple[int, ...]]:
+    """Write pages, and give the shapes of those that are found."""
+    with tifffile.TiffWriter(path) as writer:
+        for number, page in enumerate(pages):
+            numbered = {"extratags": [(297, "H", 2, (number, len(pages)), True)]} if tags.get("numbered") else {}
+            kind = {"subfiletype": tags["subfiletype"]} if "subfiletype" in tags else {}
+            writer.write(page, photometric="rgb" if page.ndim == 3 else "minisblack", metadata=None, **kind, **numbered)
+    return [read_photo(path, page).pixels.shape for page in range(count_pages(path))]
+
+
+def test_a_page_of_half_the_size_stays_a_page(tmp_path: Path, palace: np.ndarray) -> None:
+    gray = np.asarray(Image.fromarray(palace).convert("L").resize((640, 424)))
+    half, cover = gray[::2, ::2], np.ascontiguousarray(gray[:212, :320])
+    path, both = tmp_path / "pages.tif", [(424, 640), (212, 320)]
+    assert pages_of(path, gray, cover) == both
+    assert pages_of(path, cover, gray) == both[::-1]
+    assert pages_of(path, gray, half, subfiletype=2) == both
+    assert pages_of(path, half, gray, numbered=True) == both[::-1]
+    assert pages_of(path, gray, half > 127) == both
+    assert pages_of(path, gray, np.dstack([half] * 3)) == [both[0], (212, 320, 3)]
+
+
+def test_a_copy_without_a_mark_is_known_by_what_it_shows(tmp_path: Path, palace: np.ndarray) -> None:
+    gray = np.asarray(Image.fromarray(palace).convert("L").resize((640, 424)))
+    softer = np.asarray(Image.fromarray(gray).resize((160, 106), Image.Resampling.LANCZOS))
+    path = tmp_path / "levels.tif"
+    assert pages_of(path, gray, gray[::2, ::2], softer) == [(424, 640)]
+    assert pages_of(path, softer, gray) == [(424, 640)]
+    # Two pages of one size, each with its own small copy.
+    other = np.ascontiguousarray(gray[::-1])
+    assert pages_of(path, gray, gray[::2, ::2], other, other[::2, ::2]) == [(424, 640)] * 2

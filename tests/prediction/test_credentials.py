@@ -178,7 +178,7 @@ def test_an_original_whose_manifest_was_tampered_with_is_signed_as_such(colorize
 def test_an_original_that_cannot_be_looked_into_is_told(scans, signing, tmp_path):
     """As where its file is of a kind that the library does not know, or is read here and not there."""
     result = tmp_path / "result.png"
-    for original_format, notes in (("PNG", 0), ("TIFF", 1), ("BMP", 0)):
+    for original_format, notes in (("PNG", 0), ("TIFF", 1), ("BMP", 0), ("JP2", 1)):
         write_photo(result, np.zeros((20, 30, 3), np.uint8))
         recipe = Recipe("palace.h5", Params(), Provenance("0" * 64, "1" * 64, original="2" * 64))
         told = sign(signing, recipe, result, "title.png", scans / "궁.png", original_format)

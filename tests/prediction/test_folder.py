@@ -192,7 +192,8 @@ def test_a_fault_in_the_middle_leaves_no_half_file(colorizer, photos, tmp_path, 
     monkeypatch.setattr(files, "encode", disk_full)
     results = predict_files(colorizer, [photos / "둘.png"], tmp_path / "out")
     assert results[0].status == "failed"
-    assert "No space" in results[0].error
+    assert "the disk is full" in results[0].error
+    assert "Errno" not in results[0].error
     assert contents(tmp_path / "out") == {}
 
 

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from dancheong.system.json_text import finite
 
+# Control characters, and those that end a line or turn its direction.
+_OBEYED = re.compile(r"[^\t\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\U0010ffff]")
+
 
 class Bar(Protocol):
     """A progress bar, or nothing that looks like one."""
@@ -40,8 +43,8 @@ def photographs(count: int) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text without what a terminal would obey, such as the name of a file that clears the screen."""
-    return re.sub(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]", "?", text)
+    """One line without what a terminal would obey: a name can clear the screen, or hold a line that looks like a message."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 @contextmanager

@@ -85,7 +85,8 @@ def _terminate(number: int, frame: object) -> NoReturn:
 
 def _stop(message: str, code: int) -> NoReturn:
     """Say what went wrong, to programs too, and leave."""
-    say(f"dancheong: {message}")
+    for number, line in enumerate(message.splitlines() or [""]):
+        say(f"  {line}" if number else f"dancheong: {line}")  # moved in, so that no name can look like another message
     if "--json" in sys.argv:
         emit({"error": message, "exit_code": code}, True, [])
     sys.exit(code)

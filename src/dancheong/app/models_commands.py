@@ -66,7 +66,7 @@ def card(
         text = model_card(path.stem, read_artifact(path))
     else:
         raise ParamError(f"no network of the name {name} comes along; there are {', '.join(cards)}, or give a model file (.h5)")
-    emit({"name": name, "file": str(path), "card": text}, as_json, [text.rstrip("\n")])
+    emit({"name": name, "file": str(path), "card": text}, as_json, text.splitlines())
 
 
 @app.command()

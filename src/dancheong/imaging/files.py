@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from dancheong.imaging.color import check_photo
 from dancheong.imaging.decode import decode
 from dancheong.imaging.encode import encode, fitting
+from dancheong.imaging.foreign import DecoderFailed
 from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.header import Header, Unreadable, read_header
 from dancheong.imaging.metadata import Metadata
@@ -345,7 +346,7 @@ def _reading(
             raise Unreadable("not a file" if path.exists() else "no such file")
         with path.open("rb") as file:
             yield file, read_header(file, page, longer_px, is_lenient)
-    except Unreadable as error:
+    except (Unreadable, DecoderFailed) as error:
         raise PhotoError(path, str(error)) from error
     except pyvips.Error as error:
         if any(words in str(error) for words in _NOT_OF_MEMORY):

@@ -30,7 +30,12 @@ _BOXES = (
     (b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), "xmp", 16), (b"uuid", b"JpgTiffExif->JP2", "exif", 16),
 )
 _KEPT_BOXES = (b"jp2h", *(kind for kind, *_ in _BOXES))
-_FAILED = "its decoder failed or took too long"
+_ANOTHER = "open it in another program, and save it as PNG or TIFF"
+_FAILED = f"damaged, or of a kind that its decoder does not know; {_ANOTHER}"
+
+
+class DecoderFailed(ValueError):
+    """What is wrong with a file that a decoder gave up, without its name."""
 
 
 def what_is_missing(decoder: str) -> str:
@@ -50,7 +55,7 @@ def decode_elsewhere(
         offset: of a TIFF's directory.
 
     Raises:
-        ValueError: the file is damaged, or took too long.
+        DecoderFailed: the file is damaged, or took too long.
     """
     os.lseek(file.fileno(), 0, os.SEEK_SET)
     # -P: no module is taken from the folder that one happens to be in, which may be one of strangers' files.
@@ -59,9 +64,10 @@ def decode_elsewhere(
         done = subprocess.run(command, stdin=file, capture_output=True, timeout=_LIMIT_S, check=True)
     except subprocess.CalledProcessError as error:
         words = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise ValueError(f"{_FAILED} ({words[0][:120]})" if words and error.returncode == 1 else _FAILED) from error
+        said = f" ({words[0][:120]})" if words and error.returncode == 1 else ""
+        raise DecoderFailed(f"{_FAILED}{said}") from error
     except subprocess.TimeoutExpired as error:
-        raise ValueError(_FAILED) from error
+        raise DecoderFailed(f"its decoder took longer than {_LIMIT_S} s; {_ANOTHER}") from error
     line, _, rest = done.stdout.partition(b"\n")
     head = json.loads(line[:_MAX_ANSWER_BYTES])
     stream, at = {}, 0

@@ -6,12 +6,15 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Any, Literal, NamedTuple
 
+import numpy as np
 import pyvips
+from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere, what_is_missing
 from dancheong.imaging.formats import Format, format_of
 from dancheong.imaging.metadata import Found, in_bmp, in_gif, in_jpeg, in_png, in_tiff
 from dancheong.imaging.tiff import SUB_DIRECTORIES, Directory, directories, laid_out, value
+from dancheong.imaging.vips import as_image, as_pixels
 
 Space = Literal["GRAY", "RGB", "CMYK", "LAB"]
 
@@ -35,7 +38,11 @@ _SIZES = {"PNG": re.compile(rb"\A.{16}(.{8})", re.DOTALL), "AVIF": re.compile(rb
 _TOLD_BY_LIBVIPS = ("exif-data", "xmp-data", "icc-profile-data", "n-pages")
 _FINDERS = {"JPEG": in_jpeg, "JPEG-LS": in_jpeg, "PNG": in_png, "GIF": in_gif, "BMP": in_bmp}
 _REDUCED_OR_MASK = 5  # of NewSubfileType
+_PAGE, _OLD_PAGE, _PAGE_NUMBER = 2, 3, 297  # of NewSubfileType, of SubfileType, and a tag
 _THUMBNAIL_PX = 512
+# Copies are compared as small pictures of this many pixels a side, which are kept, because each page asks for them again.
+_COMPARED_PX, _ALIKE, _MOST_OTHERS, _MOST_SMALL = 48, 0.9, 4, 4096
+_small_versions: dict[tuple[int, ...], NDArray[np.float64] | None] = {}
 
 
 class Unreadable(ValueError):
@@ -245,11 +252,70 @@ def tiff_pages(file: IO[bytes]) -> list[TiffPage]:
     # Thumbnails and pyramids of programs that do not mark them.
     largest = max(whole, key=_pixels)
     larger = [page for page in below if _is_copy(largest, page)]
-    return larger[:1] or [page for page in whole if not _is_copy(page, largest)]
+    return larger[:1] or [page for page in whole if _is_page(page) or not _is_unmarked_copy(file, page, whole)]
 
 
 def _is_whole(page: TiffPage) -> bool:
     return not page.directory.number(254, 0) & _REDUCED_OR_MASK and page.directory.number(255, 1) != 2 and _pixels(page) > 0
+
+
+def _is_page(page: TiffPage) -> bool:
+    """Whether its program says that it is one, which outweighs its size."""
+    directory = page.directory
+    return bool(directory.number(254, 0) & _PAGE) or directory.number(255, 1) == _OLD_PAGE or _PAGE_NUMBER in directory
+
+
+def _is_unmarked_copy(file: IO[bytes], page: TiffPage, whole: list[TiffPage]) -> bool:
+    """Whether a page shows in small what a larger one shows: of its size, its kind of samples, and its content."""
+    others = [other for other in whole if _is_copy(page, other) and _kind(page) == _kind(other)]
+    # A few of the nearest are enough, because a look at another one decodes it.
+    nearest = sorted(others, key=lambda other: abs(other.number - page.number))[:_MOST_OTHERS]
+    return any(_shows_the_same(file, page, other) for other in nearest)
+
+
+def _kind(page: TiffPage) -> tuple[int, ...]:
+    return tuple(page.directory.number(tag, otherwise) for tag, otherwise in ((262, 1), (258, 1), (277, 1), (339, 1)))
+
+
+def _shows_the_same(file: IO[bytes], page: TiffPage, other: TiffPage) -> bool:
+    small, every = _small_version(file, page), max(1, round(other.size_px[0] / page.size_px[0]))
+    # Some programs shrink by leaving pixels out, which a mean over all pixels does not resemble.
+    return small is not None and any(_agree(small, _small_version(file, other, step)) for step in (1, every))
+
+
+def _agree(small: NDArray[np.float64], large: NDArray[np.float64] | None) -> bool:
+    if large is None:
+        return True  # so that the damaged one is read, and refused, rather than its thumbnail taken for the photograph
+    small, large = small - small.mean(), large - large.mean()
+    power = float(np.sqrt((small**2).sum() * (large**2).sum()))
+    if power == 0:  # nothing is on one of them
+        return not small.any() and not large.any()
+    return float((small * large).sum()) >= _ALIKE * power
+
+
+def _small_version(file: IO[bytes], page: TiffPage, step: int = 1) -> NDArray[np.float64] | None:
+    """The samples of a page on few pixels, from every pixel or from one in `step`; None where they cannot be had."""
+    status = os.fstat(file.fileno())
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, page.directory.offset, step)
+    if key not in _small_versions:
+        if len(_small_versions) >= _MOST_SMALL:
+            _small_versions.clear()
+        _small_versions[key] = _shrunk(file, page, step)
+    return _small_versions[key]
+
+
+def _shrunk(file: IO[bytes], page: TiffPage, step: int) -> NDArray[np.float64] | None:
+    try:
+        _check_pixels(*page.size_px)
+        if _is_for_libvips(page.directory):
+            image = _opened_tiff(file, page)
+        else:
+            image = as_image(decode_elsewhere(file, "tifffile", "pixels", page.directory.offset)[0])
+        image = image.subsample(step, step)
+        across, down = _COMPARED_PX / image.width, _COMPARED_PX / image.height
+        return as_pixels(image.resize(across, vscale=down, kernel="linear")).astype(np.float64)
+    except (Unreadable, ValueError, OSError, pyvips.Error):
+        return None
 
 
 def _pixels(page: TiffPage) -> int:

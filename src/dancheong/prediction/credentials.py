@@ -17,6 +17,7 @@ from dancheong.system.whole_file import whole_file
 
 _FORMATS = {name: f"image/{name.lower()}" for name in ("JPEG", "PNG", "TIFF", "WEBP", "HEIF", "AVIF", "GIF", "JXL")}
 _UNKNOWN = "application/octet-stream"
+_WITHOUT_CREDENTIALS = ("BMP", "PNM")  # which have no place for them
 _SUFFIXES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
 _SETTINGS = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
@@ -126,8 +127,11 @@ def _sign(
     with signer, c2pa.Builder(manifest, c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))) as builder:
         ingredient = {"title": parent_name, "relationship": "parentOf", "label": _PARENT}
         notes: tuple[str, ...] = ()
+        parent_format = _FORMATS.get(parent[1], _UNKNOWN)
+        if parent_format == _UNKNOWN and parent[1] not in _WITHOUT_CREDENTIALS:
+            notes = (f"what Content Credentials it had is not known, because the library does not look into {parent[1]}",)
         try:
-            builder.add_ingredient(ingredient, _FORMATS.get(parent[1], _UNKNOWN), parent[0])
+            builder.add_ingredient(ingredient, parent_format, parent[0])
         except c2pa.C2paError as error:
             parent[0].seek(0)
             builder.add_ingredient(ingredient, _UNKNOWN, parent[0])

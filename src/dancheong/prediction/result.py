@@ -1,5 +1,6 @@
 """The result of one photograph, and an error in words."""
 
+import errno
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -7,6 +8,8 @@ from typing import Any, Literal
 from dancheong.imaging.files import PhotoError
 from dancheong.params import DancheongError
 from dancheong.prediction.memory import is_out_of_memory
+
+_FULL_DISK = [getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name)]
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def error_message(error: BaseException, photo: Path | None = None) -> str:
     with_type = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if is_out_of_memory(error):
         return f"not enough memory for a photograph of this size; close other programs, or make it smaller ({with_type})"
+    if isinstance(error, OSError) and error.errno in _FULL_DISK:
+        return f"the disk is full or its quota is used up ({error.strerror}); make room on it, and run the command again"
     if isinstance(error, PhotoError) and error.path == photo:
         return error.reason
     return str(error) if isinstance(error, ValueError | DancheongError) and str(error) else with_type
