@@ -30,6 +30,14 @@ def test_a_line_that_says_nothing_is_named(tmp_path, line):
         read_weights(table)
 
 
+@pytest.mark.parametrize("text", ["궁,1.5\n", "궁,-1\n", "궁\n", "\n", ""])
+def test_a_first_line_that_is_no_header_is_no_header(tmp_path, text):
+    table = tmp_path / "w.csv"
+    table.write_text(text, "utf-8")
+    with pytest.raises(ParamError, match="GOGUNG,3"):
+        read_weights(table)
+
+
 def test_names_of_nothing_and_nothing_left_are_refused(tmp_path):
     with pytest.raises(ParamError, match="gone"):
         times_shown(NAMES, {"궁": 2, "gone": 3})

@@ -62,11 +62,13 @@ def test_originals_are_never_replaced(photos, tmp_path):
     assert contents(photos) == before
 
 
-def test_results_inside_photos_are_not_evaluated(photos):
-    first = evaluate(Gray(), photos, photos / "out")
-    again = evaluate(Gray(), photos, photos / "out", overwrite=True)
-    assert (first.images, again.images) == (3, 3)
-    assert not again.refusals
+@pytest.mark.parametrize("inside", [".", "out", "a/b"])
+def test_results_among_the_photographs_are_refused(photos, inside):
+    """They would be photographs of the next evaluation or training, and its scores too good."""
+    before = sorted(photos.rglob("*"))
+    with pytest.raises(ParamError, match="choose another -o"):
+        evaluate(Gray(), photos, photos / inside)
+    assert sorted(photos.rglob("*")) == before
 
 
 def test_every_photograph_has_its_own_result(photos, tmp_path):

@@ -218,7 +218,7 @@ def test_two_hundred_photographs_in_odd_ways_and_three_kills(place, photograph):
     running.send_signal(signal.SIGTERM)
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said
-    assert "0 failed" in said
+    assert "failed" not in said.replace("0 failed", "")
 
     results = {path.name: path for path in (place / "out").rglob("*.*") if path.suffix != ".csv" and path.name[0] != "."}
     assert results.keys() == sources.keys()

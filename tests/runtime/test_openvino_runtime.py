@@ -62,6 +62,16 @@ def test_memory_of_large_pictures_is_given_back(artifact, monkeypatch):
         np.testing.assert_allclose(near(an_input(*shape)), exact(an_input(*shape)), atol=BFLOAT16_TOLERANCE)
 
 
+def test_threads_that_give_memory_back_leave_the_others_alone(artifact, monkeypatch):
+    monkeypatch.setattr(module, "_KEPT_PX", 100)
+    near = open_network(artifact, "openvino", threads=1)
+    inputs = [an_input(128, 128)] * 100
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(near, inputs)
+    for answer in others:
+        np.testing.assert_allclose(answer, first, atol=BFLOAT16_TOLERANCE)
+
+
 def test_auto_takes_it_where_it_is_fast_and_near_enough(artifact, monkeypatch):
     given = an_input(16, 16)
     exact, near = open_network(artifact, "onnx")(given), open_network(artifact, "openvino")(given)

@@ -66,7 +66,7 @@ def test_a_page_that_cannot_be_written_ends_no_training(tmp_path):
         with pytest.raises(OSError, match=r"training\.html"):
             one.finish(4, False, [])
         (tmp_path / "training.html").rmdir()
-        assert "Finished after 4 images." in one.finish(4, False, []).read_text("utf-8")
+        assert "Finished after 4 images" in one.finish(4, False, []).read_text("utf-8")
 
 
 def test_a_training_that_has_not_begun_leaves_the_page_of_another_alone(tmp_path):

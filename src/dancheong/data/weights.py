@@ -15,21 +15,23 @@ MOST_TIMES = 1000
 def read_weights(table: Path) -> dict[str, int]:
     """The lines `NAME,TIMES` of a table: a photograph's path below PHOTOS or a subfolder, and how often an epoch shows it.
 
-    A first line without a number is a header.
+    A first line that gives no number is a header.
 
     Raises:
-        ParamError: no such table, or a line that is none of these.
+        ParamError: no such table, an empty one, or a line that is none of these.
     """
     try:
         lines = table.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ParamError(f"--weights {table}: cannot be read as UTF-8 text: {error}") from error
     weights: dict[str, int] = {}
+    if not any(map(str.strip, lines)):
+        raise ParamError(f"--weights {table}: nothing stands in it; lines such as GOGUNG,3 were expected")
     for number, line in enumerate(lines, 1):
         found = _LINE.fullmatch(line.strip())
         if found and found[2].isdecimal() and int(found[2]) <= MOST_TIMES:
             weights[found[1]] = int(found[2])
-        elif line.strip() and number > 1:
+        elif line.strip() and not (number == 1 and found and not re.search(r"\d", found[2])):
             raise ParamError(
                 f"{table} line {number}: {line.strip()!r}: the path of a photograph or subfolder was expected, a comma, and "
                 f"how often an epoch shows it (a whole number up to {MOST_TIMES}), such as GOGUNG,3"

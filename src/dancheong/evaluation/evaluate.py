@@ -93,7 +93,7 @@ def evaluate(
         photos: one of the three layouts; the same as in training.
         out_dir: scores.csv goes here, and into its folder `photographs` the colored photographs, as PNG.
         overwrite: replace results that are there (never an original photograph).
-        settings: prediction parameters, such as ``GLARE_MODE="off"``, for a model file; an open Colorizer has its own.
+        settings: prediction parameters, such as ``GLARE_MODE``, for a model file; an open Colorizer has its own.
 
     Raises:
         NoPhotographs: when nothing usable is left. A photograph that is damaged or fails is named in `failures`.
@@ -113,7 +113,11 @@ def evaluate(
     if scores_file is not None:
         check_folder(scores_file.parent)
         folder = scores_file.with_name("photographs")
-        pairs, refusals = _without_results(pairs, refusals, Path(photos), folder)
+        if folder.resolve().is_relative_to(Path(photos).resolve()):
+            raise ParamError(
+                f"{scores_file.parent}: results here would be photographs of the next evaluation or training; "
+                f"choose another -o, outside of {photos}"
+            )
         pictures = _pictures(pairs, refusals, folder)
         check_free([scores_file, *filter(None, pictures)], overwrite, "--overwrite replaces it, or choose another -o")
     failures = [(str(refusal.file), refusal.reason) for refusal in refusals if refusal.kind == "corrupt"]
@@ -162,22 +166,6 @@ def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> Pho
         picture.parent.mkdir(parents=True, exist_ok=True)
         write_photo(picture, result)
     return row
-
-
-def _without_results(
-    pairs: list[Pair], refusals: list[UnusablePhoto], photos: Path, folder: Path
-) -> tuple[list[Pair], list[UnusablePhoto]]:
-    """Leave out what an earlier evaluation has written to `folder`, where that lies inside PHOTOS."""
-    results = folder.resolve()
-    if results == photos.resolve():
-        raise ParamError(f"{folder}: results would lie among the photographs; choose another -o")
-    if not results.is_relative_to(photos.resolve()):
-        return pairs, refusals
-    pairs = [pair for pair in pairs if not pair.color.resolve().is_relative_to(results)]
-    refusals = [refusal for refusal in refusals if not refusal.file.resolve().is_relative_to(results)]
-    if not pairs:
-        raise nothing_left(refusals, photos)
-    return pairs, refusals
 
 
 def _pictures(pairs: list[Pair], refusals: list[UnusablePhoto], folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dancheong.imaging.foreign import decode_elsewhere
 from dancheong.imaging.header import Header, Unreadable
 from dancheong.imaging.profiles import ProfileError, adobe_rgb, from_gamma, lab_to_srgb, to_srgb
+from dancheong.imaging.tiff import Directory
 from dancheong.imaging.vips import as_image, as_pixels
 
 Array = NDArray[Any]
@@ -28,10 +29,14 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     if (image.width, image.height) != (header.width_px, header.height_px):
         raise Unreadable("damaged: the picture is not of the size that the file gives")
     color, alpha = _parts(image, header, notes)
+    color = _rgb_of_ycbcr(color, header.tiff) if header.tiff is not None and header.is_raw_ycbcr else color
     color = _by_profile(color, header, notes)
     if alpha is not None and not (header.format.name == "GIF" and alpha.min() == 255):
         color = _over_white(color, alpha)
         notes.append("its transparency was laid over white")
+    whole = header.tiff.numbers(341) if header.tiff is not None and header.tiff.number(339, 1) == 1 else ()
+    if whole and max(whole) < (1 << header.bits) - 1:
+        notes.append(f"its SMaxSampleValue of {max(whole):g} was not followed, because it is for float samples")
     pixels = as_pixels(color)
     is_palette = header.format.name == "GIF" or image.get_typeof("palette") or header.photometric == 3
     if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
@@ -64,7 +69,9 @@ def _image(file: IO[bytes], header: Header, notes: list[str]) -> Any:
         colors = np.array(header.tiff.numbers(320), np.uint16).reshape(3, -1).T
         samples = (colors >> 8).astype(np.uint8)[samples[..., 0]]
     samples = _whole_samples(samples, header, notes)
-    return as_image(np.iinfo(samples.dtype).max - samples if header.photometric == 0 else samples)
+    if header.photometric == 0:
+        samples = np.concatenate([np.iinfo(samples.dtype).max - samples[..., :1], samples[..., 1:]], axis=-1)
+    return as_image(samples)
 
 
 def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:
@@ -81,6 +88,23 @@ def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:
         top = 255 if image.format == "uchar" else 65535
         color = color.bandjoin(alpha).unpremultiply(max_alpha=top).extract_band(0, n=header.colors).rint().cast(image.format)
     return color, alpha
+
+
+def _rgb_of_ycbcr(color: Any, tiff: Directory) -> Any:
+    """RGB by the coefficients and reference levels of the file (TIFF 6.0, section 21)."""
+    top = 255 if color.format == "uchar" else 65535
+    middle = (top + 1) // 2
+    red, green, blue = tiff.numbers(529) or (0.299, 0.587, 0.114)
+    levels = tiff.numbers(532) or (0, top, middle, top, middle, top)
+    blacks, whites = levels[::2], levels[1::2]
+    spans = [white - black for black, white in zip(blacks, whites, strict=True)]
+    if len(spans) != 3 or spans[0] < middle or min(spans) < middle // 2 or max(levels) > top or min(red, green, blue) <= 0:
+        raise Unreadable("YCbCr with coefficients or reference levels that cannot be; save it as 8 or 16 bit RGB")
+    scales = [full / span for full, span in zip((top, top // 2, top // 2), spans, strict=True)]
+    by_cr, by_cb = 2 - 2 * red, 2 - 2 * blue
+    matrix = [[1, 0, by_cr], [1, -by_cb * blue / green, -by_cr * red / green], [1, by_cb, 0]]
+    full = color.linear(scales, [-black * scale for black, scale in zip(blacks, scales, strict=True)])
+    return full.recomb(matrix).rint().cast(color.format).copy(interpretation="srgb" if top == 255 else "rgb16")
 
 
 def _by_profile(color: Any, header: Header, notes: list[str]) -> Any:
@@ -154,23 +178,31 @@ def _from_floats(samples: Array, header: Header, notes: list[str]) -> Array:
     if not finite.all():
         notes.append("samples that are no number were set to 0")
         samples = np.where(finite, samples, 0)
-    declared = header.tiff.numbers(341) if header.tiff is not None else ()
-    scale = float(max(declared)) if declared else _range_of(samples)
-    if scale != 1:
-        notes.append(f"float samples up to {float(samples.max()):g} were divided by {scale:g}")
-    above = int((samples > scale).sum())
-    if above:
-        notes.append(f"{above} float samples above {scale:g} were clipped")
-    scaled = samples / scale
+    least, greatest = (header.tiff.numbers(tag) if header.tiff is not None else () for tag in (340, 341))
+    declared = (float(min(least, default=0)), float(max(greatest, default=0)))
+    is_declared = bool(greatest) and declared[0] < declared[1] and bool(np.isfinite(declared).all())
+    black, white = declared if is_declared else _range_of(samples)
+    if black:
+        notes.append(f"float samples were taken by their range: {black:g} is black, {white:g} is white")
+    elif white != 1:
+        notes.append(f"float samples up to {float(samples.max()):g} were divided by {white:g}")
+    for count, where in (((samples > white).sum(), f"above {white:g}"), ((samples < black).sum(), f"below {black:g}")):
+        if count:
+            notes.append(f"{count} float samples {where} were clipped")
+    scaled = (samples - black) / (white - black)
     np.clip(scaled, 0, 1, out=scaled)
     scaled *= 65535
     return np.rint(scaled, out=scaled).astype(np.uint16)
 
 
-def _range_of(samples: Array) -> float:
-    """What white is: 1, where most of what is not black lies below, whatever a few highlights have; else 255, 65535, ..."""
-    lit = samples[samples > 0]
-    top = float(lit.max()) if lit.size else 1.0
-    if top <= 1 or float(np.median(lit)) <= 1:
-        return 1.0
-    return next((full for full in (255.0, 65535.0) if top <= full), top)
+def _range_of(samples: Array) -> tuple[float, float]:
+    """Black and white: 0 and 1, where most of what is not black lies there, whatever a few highlights have; 0 and 255 or
+    65535, where the samples fill more than a quarter of that; else, as of densities and heights, 0 or their least, and
+    their greatest.
+    """
+    top, lit = float(samples.max()), samples[samples > 0]
+    is_one = top <= 1 or float(np.median(lit)) <= 1
+    white = 1.0 if is_one else next((full for full in (255.0, 65535.0) if full / 4 < top <= full), 0.0)
+    if white and float(np.quantile(samples, 0.01)) >= -white / 100:
+        return 0.0, white
+    return min(0.0, float(samples.min())), max(0.0, top)

@@ -27,6 +27,7 @@ _LONGEST_PX = 100_000_000  # what libvips takes
 _TIFF_COMPRESSION = {1: 4.0, 5: 4096.0, 6: 3072.0, 7: 3072.0, 8: 1040.0, 32773: 130.0, 32946: 1040.0}
 _FAX = (2, 3, 4, 32771)
 _OLD_JPEG = 6  # of TIFF 6.0, which Pillow's libtiff knows
+_PLAIN = (1, 5, 8, 32773, 32946, 34925, 50000)  # that keep samples as they are: none, LZW, deflate, PackBits, LZMA, ZSTD
 _BY_LIBVIPS = {*_FAX, *_TIFF_COMPRESSION, 50001} - {_OLD_JPEG}
 # Lossless, hierarchical and JPEG-LS frames; libvips knows of the others at 8 bits.
 _OTHER_JPEG_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7)
@@ -100,6 +101,12 @@ class Header:
     def photometric(self) -> int:
         """PhotometricInterpretation of a TIFF; -1 of others."""
         return -1 if self.tiff is None else self.tiff.number(262, 1)
+
+    @property
+    def is_raw_ycbcr(self) -> bool:
+        """Whether the samples are Y, Cb and Cr; libtiff makes RGB of them where they are JPEG or the chroma is halved."""
+        plain = self.tiff is not None and self.photometric == 6 and self.tiff.number(259, 1) in _PLAIN
+        return plain and self.tiff is not None and ycbcr_sampling(self.tiff) == (1, 1)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -341,9 +348,11 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     directory = chosen.directory
     found = in_tiff(file, directory).settle()
     found.frames = len(pages)
+    if (slices := directory.number(32997, 1)) > 1:
+        found.note(f"the first of {slices} slices was read")
     photometric, samples = directory.number(262, 1), directory.number(277, 1)
-    if photometric not in _SPACES:
-        raise Unreadable(f"a TIFF of a kind that is not read ({_in_words(directory)}); save it as 8 or 16 bit gray or RGB")
+    if unread := _what_is_not_read(directory):
+        raise Unreadable(f"a TIFF of a kind that is not read ({unread}); save it as 8 or 16 bit gray or RGB")
     decoder, image, space = "tifffile", None, _SPACES[photometric]
     extras = directory.numbers(338) or ((2,) if samples in (2, 4) and space in ("GRAY", "RGB") else ())
     extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > _COLORS[space] else 0
@@ -380,11 +389,38 @@ def _opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
 
 def _is_for_libvips(directory: Directory) -> bool:
     bits, kind, photometric = directory.number(258, 1), directory.number(339, 1), directory.number(262, 1)
-    is_planar = directory.number(284, 1) == 2 and directory.number(277, 1) > 1
+    # libvips takes the planes of gray for samples side by side.
+    is_planar = directory.number(284, 1) == 2 and directory.number(277, 1) > 1 and (322 in directory or photometric in (0, 1))
     return (
         directory.number(259, 1) in _BY_LIBVIPS and bits in ((1, 2, 4, 8, 16, 32) if kind != 3 else (16, 32))
-        and not (is_planar and 322 in directory) and len(set(directory.numbers(258))) <= 1 and photometric not in (8, 9)
+        and not is_planar and photometric not in (8, 9)
     )
+
+
+def _what_is_not_read(directory: Directory) -> str:
+    """Why the colors of a TIFF cannot be had, in words; empty where they can."""
+    bits, photometric = directory.numbers(258) or (1,), directory.number(262, 1)
+    if photometric not in _SPACES:
+        return _in_words(directory)
+    if len(set(bits)) > 1:
+        return f"samples of {', '.join(map(str, bits))} bits"
+    if 16 < bits[0] not in (32, 64) and directory.number(339, 1) != 3:
+        return f"whole numbers of {bits[0]} bits"
+    if (slices := directory.number(32997, 1)) > 1 and (directory.number(32998, 1) > 1 or not _is_for_libvips(directory)):
+        return f"a volume of {slices} slices"
+    if photometric == 5 and directory.number(332, 1) != 1:
+        return f"inks other than cyan, magenta, yellow and black: InkSet {directory.number(332, 1)}"
+    compression, is_planar = directory.number(259, 1), directory.number(284, 1) == 2
+    if photometric != 6 or compression in (_OLD_JPEG, 7, 50001):
+        return ""
+    is_whole = ycbcr_sampling(directory) == (1, 1) and bits[0] in (8, 16) and compression in _PLAIN
+    is_halved = bits[0] == 8 and compression in _BY_LIBVIPS and not is_planar
+    return "" if (is_whole or is_halved) and directory.number(339, 1) == 1 else _in_words(directory)
+
+
+def ycbcr_sampling(directory: Directory) -> tuple[Any, ...]:
+    """How many pixels of a row and of a column have one chroma."""
+    return directory.numbers(530) or (2, 2)
 
 
 def _tiff_pixels_a_byte(directory: Directory) -> float:

@@ -50,6 +50,8 @@ class Colorizer:
     ) -> None:
         if artifact.kind != "colorizer":
             raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
+        if threads is not None and not (isinstance(threads, int) and threads > 0):
+            raise ParamError(f"threads={threads!r}: a whole number above 0, or None was expected")
         check_together(artifact.params)
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
         # Dropout takes random numbers from one generator for all threads, so only one photograph may be colored at a time.
@@ -74,7 +76,7 @@ class Colorizer:
             path: what `dancheong train` wrote; None: the colorizer that comes with the program.
             runtime: "onnx", "openvino", "torch", or "auto", as for `dancheong.runtime.network.open_network`.
             threads: of one prediction, not with torch; None: the runtime's own choice.
-            settings: parameters of prediction and of light reflection, such as ``GLARE_MODE="off"``, and DEVICE, which a
+            settings: parameters of prediction and of light reflection, such as ``GLARE_MODE``, and DEVICE, which a
                 model does not remember.
 
         Raises:

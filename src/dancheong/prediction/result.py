@@ -75,11 +75,11 @@ def error_message(error: BaseException, photo: Path | None = None) -> str:
 
     The message stands beside the name of `photo`, and does not name it again.
     """
-    if isinstance(error, PhotoError) and error.path == photo:
-        return error.reason
     with_type = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if is_out_of_memory(error):
         return f"not enough memory for a photograph of this size; close other programs, or make it smaller ({with_type})"
     if isinstance(error, OSError) and error.errno in _FULL_DISK:
         return f"the disk is full or its quota is used up ({error.strerror}); make room on it, and run the command again"
+    if isinstance(error, PhotoError) and error.path == photo:
+        return error.reason
     return str(error) if isinstance(error, ValueError | DancheongError) and str(error) else with_type

@@ -123,7 +123,10 @@ def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Pa
     """The model that a training begins with, if any, the rows that then hold, and what to tell about it."""
     if init is not None:
         start = read_artifact(init)
-        return start, network_rows_of(start, params, str(init)), ""
+        rows = network_rows_of(start, params, str(init))
+        other = [row for row in DESCRIBES_NETWORK if getattr(rows, row) != getattr(params, row)]
+        theirs = [f"{row.upper()}={getattr(rows, row)}" for row in other]
+        return start, rows, f"--init {init} brings its own network: {', '.join(theirs)}" if theirs else ""
     if params.begin == "encoder" or not SHIPPED_COLORIZER.exists():
         return None, params, ""
     start = read_artifact(SHIPPED_COLORIZER)
