@@ -49,7 +49,7 @@ LAYOUT_TAGS = frozenset((
     *range(317, 326), 330, 332, 333, 334, 336, *range(338, 348), *range(512, 522), *range(529, 533), XMP_TAG, 33421, 33422,
     IPTC_TAG, _RESOURCES_TAG, ICC_TAG, 37724, 50341, *range(50706, 51200), 52545,
 ))  # fmt: skip
-# Of those above 32768: copyright, EXIF, GPS, and what Windows says of a file; the others are private, but for the size of volumes and what LERC needs.
+# Of those above 32768: copyright, EXIF, GPS, and what Windows says of a file; the others are private.
 _DESCRIPTIVE_TAGS = (33432, EXIF, GPS, *range(40091, 40096))
 _KNOWN_TAGS = frozenset((*_DESCRIPTIVE_TAGS, *LAYOUT_TAGS, 32996, 32997, 32998, 50674)) - {37724}
 _TOLD_TAGS, _MOST_TOLD = (297, 37724), 12  # page number; layers of Photoshop
