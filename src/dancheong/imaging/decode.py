@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere
-from dancheong.imaging.header import Header, Unreadable
+from dancheong.imaging.header import Header
+from dancheong.imaging.opening import Unreadable
 from dancheong.imaging.profiles import ProfileError, adobe_rgb, from_gamma, lab_to_srgb, to_srgb
 from dancheong.imaging.tiff import Directory
+from dancheong.imaging.tiff_kinds import is_raw_ycbcr
 from dancheong.imaging.vips import as_image, as_pixels
 
 Array = NDArray[Any]
@@ -29,7 +31,7 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     if (image.width, image.height) != (header.width_px, header.height_px):
         raise Unreadable("damaged: the picture is not of the size that the file gives")
     color, alpha = _parts(image, header, notes)
-    color = _rgb_of_ycbcr(color, header.tiff) if header.tiff is not None and header.is_raw_ycbcr else color
+    color = _rgb_of_ycbcr(color, header.tiff) if header.tiff is not None and is_raw_ycbcr(header.tiff) else color
     color = _by_profile(color, header, notes)
     if alpha is not None and not (header.format.name == "GIF" and alpha.min() == 255):
         color = _over_white(color, alpha)

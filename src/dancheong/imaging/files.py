@@ -23,8 +23,9 @@ from dancheong.imaging.decode import decode
 from dancheong.imaging.encode import encode, fitting
 from dancheong.imaging.foreign import DecoderFailed
 from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXES
-from dancheong.imaging.header import Header, Unreadable, read_header
+from dancheong.imaging.header import Header, read_header
 from dancheong.imaging.metadata import Metadata
+from dancheong.imaging.opening import Unreadable
 from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
 from dancheong.imaging.vips import as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
