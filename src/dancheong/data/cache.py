@@ -49,9 +49,8 @@ class Cache:
     `cache[i]` is uint8 (h, w, c): the input's 1 or 3 planes, then the target's 3 (RGB), then, only where light has
     damaged the picture and the loss must know, alpha (255: fully damaged). Read it, never write to it.
     `fingerprint`: sha256 over the names and pixels of the photographs as decoded, whatever the parameters, and over the
-    masks that were drawn for them. `glare_shares`: damaged share of each picture. `shown`: what
-    `show` was told. `file`: the mapped file, None where
-    `records` are arrays of the caller's.
+    masks that were drawn for them. `glare_shares`: damaged share of each picture. `shown`: what `show` was told. `file`: the
+    mapped file, None where `records` are arrays of the caller's.
     """
 
     def __init__(

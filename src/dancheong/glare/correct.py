@@ -132,7 +132,7 @@ def _tail_share(small: _Reduced, excess: Float32) -> Float32:
         return np.full(excess.shape, 1 - 1e-6, np.float32)
     light = np.exp(small.z_hw)
     layer = gaussian(light * -np.expm1(-excess), scale_px(excess.shape))
-    _, nearest, _ = nearest_inside(inside)
+    _, nearest = nearest_inside(inside)
     tail = layer.ravel()[nearest]
     return np.where(inside, np.float32(1 - 1e-6), np.minimum(tail / light, np.float32(1 - 1e-6)))
 

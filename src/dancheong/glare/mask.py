@@ -84,7 +84,8 @@ def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Para
         return np.zeros(shape, np.float32)
     if found_hw.all():
         return np.ones(shape, np.float32)
-    distance_px, _, radius_px = nearest_inside(found_hw)
+    distance_px, nearest = nearest_inside(found_hw)
+    radius_px = _radii(found_hw).ravel()[nearest]
     scale = np.float32(scale_px(found_hw.shape))
     beyond = distance_px / scale - np.float32(params.fix_grow)
     if params.fix_feather == 0:
@@ -94,20 +95,25 @@ def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Para
     return linear_enlarge(np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32), shape)
 
 
-def nearest_inside(inside_hw: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.int64], Float32]:
-    """Of every pixel: its distance to the nearest pixel of an area, the index of that, and the radius of its component.
+def nearest_inside(inside_hw: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.int64]]:
+    """Of every pixel: its distance to the nearest pixel of an area, and the index of that.
 
     Args:
         inside_hw: neither empty nor full.
     """
+    outside = (~inside_hw).view(np.uint8)
+    distance_px, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    place = np.zeros(int(label.max()) + 1, np.int64)
+    index = np.flatnonzero(inside_hw)
+    place[label.ravel()[index]] = index
+    return np.asarray(distance_px, np.float32), place[label]
+
+
+def _radii(inside_hw: NDArray[np.bool_]) -> Float32:
+    """Of every pixel of an area: how far the innermost pixel of its component is from the rim."""
     inside = inside_hw.view(np.uint8)
     component = np.asarray(cv2.connectedComponents(inside, connectivity=8)[1], np.int64)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     radius_px = np.zeros(int(component.max()) + 1, np.float32)
     np.maximum.at(radius_px, component[inside_hw], depth[inside_hw])
-    distance_px, label = cv2.distanceTransformWithLabels(1 - inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    place = np.zeros(int(label.max()) + 1, np.int64)
-    index = np.flatnonzero(inside_hw)
-    place[label.ravel()[index]] = index
-    nearest = place[label]
-    return np.asarray(distance_px, np.float32), nearest, radius_px[component.ravel()[nearest]]
+    return radius_px[component]

@@ -97,12 +97,7 @@ def find_hints(folder: Path) -> dict[str, Path]:
 
 
 def parse_color(color: Any) -> tuple[float, float]:
-    """a* and b* of a color; see `_lab_of`."""
-    return _lab_of(color)[1:]
-
-
-def _lab_of(color: Any) -> tuple[float, float, float]:
-    """L*, a* and b* of a color; L* is nan where it is given by a* and b* alone.
+    """a* and b* of a color.
 
     Args:
         color: a name of dancheong (Korean or romanized) or of CSS, ``#8A4C44``, or a* and b* as ``14.5 -3``; in Python also
@@ -111,6 +106,11 @@ def _lab_of(color: Any) -> tuple[float, float, float]:
     Raises:
         ValueError: it is none of these.
     """
+    return _lab_of(color)[1:]
+
+
+def _lab_of(color: Any) -> tuple[float, float, float]:
+    """As `parse_color`, with L*, which is nan where the color is given by a* and b* alone."""
     if not isinstance(color, str):
         color = " ".join(map(str, color)) if len(color) == 2 else "rgb({}, {}, {})".format(*map(int, color))
     text = color.strip().lower()
@@ -171,11 +171,11 @@ def _hints(rows: Iterable[Sequence[Any]], size_hw: tuple[int, int]) -> Hints:
         lab = _color(color, where)
         if x in ("", None) and y in ("", None):
             anywhere.append(lab)
-            continue
-        places.append((where, _number(x, "x", where), _number(y, "y", where)))
-        colors.append(lab[1:])
-    if len(places) > MAX_HINTS:
-        raise ParamError(f"{places[0][0]}: {len(places)} hints came, at most {MAX_HINTS} are taken: leave some out")
+        else:
+            places.append((where, _number(x, "x", where), _number(y, "y", where)))
+            colors.append(lab[1:])
+        if len(colors) + len(anywhere) > MAX_HINTS:
+            raise ParamError(f"{where}: more than {MAX_HINTS} hints came: leave some out")
     known = _shares(places, size_hw), np.array(colors, np.float32).reshape(-1, 2)
     if len(anywhere) == 1:
         return Hints(*known, cast=np.array(anywhere[0][1:], np.float32))
