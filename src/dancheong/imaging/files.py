@@ -27,7 +27,7 @@ from dancheong.imaging.header import Header, read_header
 from dancheong.imaging.metadata import Metadata
 from dancheong.imaging.opening import Unreadable
 from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
-from dancheong.imaging.vips import as_image
+from dancheong.imaging.vips import ForkedProcess, as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.errors import DancheongError
 from dancheong.system.whole_file import whole_file
@@ -347,6 +347,8 @@ def _reading(
             raise Unreadable("not a file" if path.exists() else "no such file")
         with path.open("rb") as file:
             yield file, read_header(file, page, longer_px, is_lenient)
+    except ForkedProcess:  # nothing is wrong with the file
+        raise
     except (Unreadable, DecoderFailed) as error:
         raise PhotoError(path, str(error)) from error
     except pyvips.Error as error:

@@ -5,6 +5,8 @@ from typing import IO, Any
 
 import pyvips
 
+from dancheong.imaging.vips import check_process
+
 MAX_MEGAPIXELS = 500
 MAX_BYTES = MAX_MEGAPIXELS * 1_000_000 * 8
 _LONGEST_PX = 100_000_000  # what libvips takes
@@ -30,6 +32,7 @@ def check_ends(file: IO[bytes], *ends: float) -> None:
 
 def opened(file: IO[bytes], loader: str, **options: Any) -> Any:
     """The image of libvips, by the loader that is named, so that a file is never handed to one of its many others."""
+    check_process()
     os.lseek(file.fileno(), 0, os.SEEK_SET)
     source = pyvips.Source.new_from_descriptor(file.fileno())
     access = "random" if loader == "gifload_source" else "sequential"

@@ -1,11 +1,14 @@
 """Arrays to images of libvips and back, without a copy."""
 
+import os
 from typing import Any
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 from pyvips.vimage import FORMAT_TO_TYPESTR
+
+from dancheong.system.errors import DancheongError
 
 
 def _text(pointer: Any) -> str:
@@ -17,7 +20,12 @@ def _text(pointer: Any) -> str:
 
 pyvips._to_string = pyvips.error._to_string = _text
 
+_computed_in: set[int] = set()  # processes
 _INTERPRETATIONS = {("uchar", 1): "b-w", ("ushort", 1): "grey16", ("uchar", 3): "srgb", ("ushort", 3): "rgb16"}
+
+
+class ForkedProcess(DancheongError):
+    """A forked process has none of the threads of libvips that its parent began, and would wait for them for ever."""
 
 
 def as_image(pixels: NDArray[Any]) -> Any:
@@ -26,7 +34,18 @@ def as_image(pixels: NDArray[Any]) -> Any:
     return image.copy(interpretation=_INTERPRETATIONS.get((image.format, image.bands), "multiband"))
 
 
+def check_process() -> None:
+    """Raise ForkedProcess in a process that was forked after libvips had begun its threads."""
+    if _computed_in and os.getpid() not in _computed_in:
+        raise ForkedProcess(
+            "this process was forked from one that had read photographs, and lacks its threads: begin workers afresh, as "
+            'DataLoader(..., multiprocessing_context="spawn") does, or read no photograph before'
+        )
+
+
 def as_pixels(image: Any) -> NDArray[Any]:
-    """The pixels of an image, computed here: (h, w) or (h, w, bands)."""
+    """The pixels of an image, computed here: (h, w) or (h, w, bands). Raises ForkedProcess."""
+    check_process()
+    _computed_in.add(os.getpid())
     shape = (image.height, image.width) if image.bands == 1 else (image.height, image.width, image.bands)
     return np.frombuffer(image.write_to_memory(), FORMAT_TO_TYPESTR[image.format]).reshape(shape)
