@@ -503,6 +503,29 @@ def middle_of(page):
       return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3); }""")
 
 
+def test_news_that_come_late_do_not_take_an_undo_back(visit, photographs):
+    page = visit()
+    colored(page, photographs / "경복궁 근정전.png")
+    page.click("[data-mode=hints]")
+    page.wait_for_selector(".swatch")
+    page.focus("#viewer .stage")
+    page.evaluate("""() => {
+      const really = window.fetch, held = new Promise((go) => { window.letCome = go; });
+      window.fetch = async (address, ...rest) => {
+        const answer = await really(address, ...rest);
+        if (String(address).includes('/visit?since')) { window.isHeld = true; await held; }
+        return answer; }; }""")
+    page.keyboard.press("Enter")
+    until(page, "window.isHeld")
+    page.keyboard.press("Control+z")
+    until(page, f"{HISTORY}.unsaved === 0")
+    page.evaluate("() => window.letCome()")
+    page.wait_for_timeout(500)
+    assert page.locator(".pin").count() == 0
+    page.click("#hint-redo")
+    assert page.locator(".pin").count() == 1
+
+
 def test_a_hint_is_set_moved_between_and_removed_by_keys(visit, photographs):
     page = visit()
     colored(page, photographs / "경복궁 근정전.png")

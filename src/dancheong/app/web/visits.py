@@ -74,6 +74,7 @@ class PhotographView(BaseModel):
     `recipe`: what it is to be colored with; `made_with`: what the result was colored with. `version` counts the colorings.
     `hints` and `look` are a person's for the next coloring, `used_hints` and `used_look` those of the result.
     `masks_unused`: no mask of light reflection is used; `has_mask`: one was used and can be drawn on; `drawn`: a person has.
+    `changed`: the visit's revision at the last change.
     """
 
     number: int
@@ -101,17 +102,17 @@ class PhotographView(BaseModel):
     look: int = 1
     used_look: int = 1
     version: int = 0
+    changed: int = 0
 
 
 class Photograph(PhotographView):
-    """One photograph of a visit, with its files below `folder`. `changed`: the visit's revision at the last change."""
+    """One photograph of a visit, with its files below `folder`."""
 
     upload: str = ""
     source: str
     result: str = ""
     mask: str = ""
     strokes: list[Stroke] = []
-    changed: int = 0
     folder: Path = Field(Path(), exclude=True)
 
     def is_made_with(self, recipe: Recipe) -> bool:

@@ -50,9 +50,9 @@ export class HintTool {
 
   show(photograph, isOther) {
     this.photograph = photograph;
-    // What another window has changed comes in here; what is on its way to the server is newer than its answer.
+    // What another window has changed comes in here.
     const known = JSON.stringify(photograph.hints) === JSON.stringify(this.history.items);
-    if (isOther || (!known && !this.history.unsaved)) {
+    if (isOther || (!known && this.history.isOlderThan(photograph))) {
       this.chosen = null;
       this.history.load(photograph.number, photograph.hints);
     }

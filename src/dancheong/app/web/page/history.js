@@ -7,6 +7,7 @@ export class History extends EventTarget {
   past = [];
   future = [];
   unsaved = 0;
+  saved = 0;  // the visit's revision of the last state that the server has taken
   saving = Promise.resolve();
 
   // `what`: "strokes" or "hints", the last part of the address.
@@ -43,17 +44,21 @@ export class History extends EventTarget {
     return true;
   }
 
+  // Whether news of a photograph are newer than what was done here: an answer can be on its way for longer than a change.
+  isOlderThan(photograph) { return !this.unsaved && photograph.changed >= this.saved; }
+
   #set(items) {
+    const { number } = this;
     this.items = items;
     this.unsaved += 1;
-    this.saving = this.saving.then(() => this.#save(this.number, items)).finally(() => { this.unsaved -= 1; });
+    this.saving = this.saving.then(() => this.#save(number, items)).finally(() => { this.unsaved -= 1; });
     this.dispatchEvent(new Event("change"));
   }
 
   async #save(number, items) {
     for (;;) {
       try {
-        await ask(`/photographs/${number}/${this.what}`, { method: "PUT", json: items });
+        this.saved = (await ask(`/photographs/${number}/${this.what}`, { method: "PUT", json: items })).changed;
         this.dispatchEvent(new Event("saved"));
         return;
       } catch (problem) {
