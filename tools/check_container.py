@@ -10,7 +10,6 @@ What this cannot show: that the base image named in the file has what ROOT has, 
 
 import argparse
 import json
-import os
 import re
 import shlex
 import shutil
@@ -19,6 +18,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from clean_root import Root
 
 SOURCE = Path(__file__).resolve().parent.parent
 DOCKERFILE = SOURCE / "deploy" / "Dockerfile"
@@ -52,13 +53,6 @@ def read_stages(text: str) -> dict[str, Stage]:
     return stages
 
 
-def chroot(root: Path, stage: Stage, command: str, before: str = "") -> list[str]:
-    """The words that run a command in a root as the stage's user."""
-    user, _, group = stage.user.partition(":")
-    inside = f"{before}exec chroot --userspec={user}:{group} {shlex.quote(str(root))} /bin/sh -c {shlex.quote(command)}"
-    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", inside]
-
-
 def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Path:
     """Make the root of a stage, and of those that it needs."""
     root = work / stage.name
@@ -68,16 +62,14 @@ def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Pat
     if stage.base in stages:
         stage.env, stage.folder, stage.user = {**stages[stage.base].env}, stages[stage.base].folder, stages[stage.base].user
     subprocess.run(["cp", "--archive", "--reflink=auto", below, root], check=True)
-    lent = lend(root)
+    inside = Root(root)
+    inside.lend()
     for word, rest in stage.steps:
         print(f"{stage.name}: {word} {rest[:90]}", flush=True)
         match word:
             case "RUN":
-                command = f"cd {stage.folder} && {rest}"
-                environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", **stage.env}
-                environment |= lent
                 began = time.monotonic()
-                subprocess.run(chroot(root, stage, command), env=environment, check=True, stdout=subprocess.DEVNULL)
+                inside.run(f"cd {stage.folder} && {rest}", stage.user, **stage.env)
                 print(f"    {time.monotonic() - began:.0f} s", flush=True)
             case "COPY":
                 copy(rest.split(), root, stage, base, stages, work)
@@ -91,20 +83,6 @@ def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Pat
             case _:
                 stage.last[word] = rest
     return root
-
-
-def lend(root: Path) -> dict[str, str]:
-    """What a root needs of this machine to reach packages, as Docker lends it: names, certificates, pip's settings."""
-    files = {"": "/etc/resolv.conf", "PIP_CONFIG_FILE": str(Path.home() / ".config/pip/pip.conf"),
-             "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE", "")}
-    lent = {}
-    for variable, name in files.items():
-        if name and Path(name).exists():
-            target = root / "etc" / Path(name).name
-            shutil.copy(name, target)
-            lent[variable] = f"/{target.relative_to(root)}"
-    lent.pop("", None)
-    return lent | ({"PIP_CERT": lent["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in lent else {})
 
 
 def copy(words: list[str], root: Path, stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> None:
@@ -126,23 +104,22 @@ def start(root: Path, stage: Stage) -> bool:
     """Start the stage on a read-only root with /tmp and /data to write to, and wait for its health check."""
     words = json.loads(stage.last["ENTRYPOINT"]) + json.loads(stage.last["CMD"])
     check = json.loads(stage.last["HEALTHCHECK"].partition(" CMD ")[2])
-    place = shlex.quote(str(root))
-    data = shlex.quote(str(root) + ".data")
-    user = stage.user.partition(":")[0]
-    # A bind mount can be made read-only; /proc, /tmp and /data are laid over it.
+    place, data = shlex.quote(str(root)), shlex.quote(f"{root}.data")
+    # A bind mount can be made read-only; what may be written to is laid over it.
     before = (
-        f"mkdir -p {data} && chown {user} {data} && mount --bind {place} {place} && mount -t tmpfs tmpfs {place}/tmp && "
-        f"chmod 1777 {place}/tmp && mount --bind {data} {place}/data && mount -t proc proc {place}/proc && "
-        f"mount -o remount,bind,ro {place} && ! touch {place}/etc/written 2> /dev/null && "
+        f"mkdir -p {data} && chown {stage.user} {data} && mount --bind {place} {place} && "
+        f"mount -t tmpfs -o mode=1777 tmpfs {place}/tmp && mount --bind {data} {place}/data && "
+        f"mount -o remount,bind,ro {place} && ! touch {place}/etc/written 2> /dev/null"
     )
-    running = subprocess.Popen(
-        chroot(root, stage, f"cd {stage.folder} && exec {shlex.join(words)}", before), env=stage.env, stdout=subprocess.PIPE
-    )
+    inside = Root(root)
+    begin = inside.words(f"cd {stage.folder} && exec {shlex.join(words)}", stage.user, before)
+    running = subprocess.Popen(begin, env=stage.env, stdout=subprocess.PIPE)
     try:
         for _ in range(TRIES):
             if running.poll() is not None:
                 break
-            if subprocess.run(chroot(root, stage, shlex.join(check)), env=stage.env, stderr=subprocess.DEVNULL).returncode == 0:
+            met = subprocess.run(inside.words(shlex.join(check), stage.user), env=stage.env, stderr=subprocess.DEVNULL)
+            if met.returncode == 0:
                 return True
             time.sleep(2)
         return False
