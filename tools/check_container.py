@@ -1,10 +1,11 @@
 """Run each step of deploy/Dockerfile in a clean root, where there is no Docker; then start it as it will be started.
 
-    python tools/check_container.py ROOT [--stage page] [--work DIR]
+    python tools/check_container.py ROOT [--stage page] [--work DIR] [--volume DIR:/scans --run "predict /scans -o /data/out"]
 
 ROOT is a folder with an unpacked base: Debian with python3 and python3-venv, as `debootstrap --variant=minbase
 --include=python3,python3-venv,ca-certificates bookworm ROOT` makes it. It stays as it is: each stage works on a copy. Needs
-root (chroot, unshare). At the end the entry point runs as the file's user on a read-only root, until its health check is met.
+root (chroot, unshare). At the end the entry point runs as the file's user on a read-only root, until its health check is met;
+then each further command does.
 What this cannot show: that the base image named in the file has what ROOT has, and Docker's own network and limits.
 """
 
@@ -100,17 +101,21 @@ def copy(words: list[str], root: Path, stage: Stage, base: Path, stages: dict[st
             shutil.copy(place, target)
 
 
-def start(root: Path, stage: Stage) -> bool:
-    """Start the stage on a read-only root with /tmp and /data to write to, and wait for its health check."""
+def read_only(root: Path, stage: Stage, volumes: dict[Path, str]) -> str:
+    """Shell commands that make a root read-only for a process to come, but for /tmp and volumes, and see that it is."""
+    place, user = shlex.quote(str(root)), shlex.quote(stage.user)
+    commands = [f"mount --bind {place} {place}", f"mount -t tmpfs -o mode=1777 tmpfs {place}/tmp"]
+    for outside, inside in volumes.items():
+        target = root / inside[1:]
+        target.mkdir(parents=True, exist_ok=True)
+        commands.append(f"mkdir -p {outside} && chown {user} {outside} && mount --bind {outside} {shlex.quote(str(target))}")
+    return " && ".join([*commands, f"mount -o remount,bind,ro {place}", f"! touch {place}/etc/written 2> /dev/null"])
+
+
+def start(root: Path, stage: Stage, before: str) -> bool:
+    """Start the stage and wait for its health check."""
     words = json.loads(stage.last["ENTRYPOINT"]) + json.loads(stage.last["CMD"])
     check = json.loads(stage.last["HEALTHCHECK"].partition(" CMD ")[2])
-    place, data = shlex.quote(str(root)), shlex.quote(f"{root}.data")
-    # A bind mount can be made read-only; what may be written to is laid over it.
-    before = (
-        f"mkdir -p {data} && chown {stage.user} {data} && mount --bind {place} {place} && "
-        f"mount -t tmpfs -o mode=1777 tmpfs {place}/tmp && mount --bind {data} {place}/data && "
-        f"mount -o remount,bind,ro {place} && ! touch {place}/etc/written 2> /dev/null"
-    )
     inside = Root(root)
     begin = inside.words(f"cd {stage.folder} && exec {shlex.join(words)}", stage.user, before)
     running = subprocess.Popen(begin, env=stage.env, stdout=subprocess.PIPE)
@@ -128,12 +133,20 @@ def start(root: Path, stage: Stage) -> bool:
         running.wait()
 
 
+def run(root: Path, stage: Stage, before: str, words: str) -> int:
+    """Run a command as `docker run IMAGE COMMAND` does, in place of the one that the file names; its exit code."""
+    command = f"cd {stage.folder} && exec {shlex.join(json.loads(stage.last['ENTRYPOINT']))} {words}"
+    return subprocess.run(Root(root).words(command, stage.user, before), env=stage.env).returncode
+
+
 def main() -> int:
     """The exit code: 0 where all steps ran and the health check was met."""
     parser = argparse.ArgumentParser(description="Run each step of deploy/Dockerfile in a clean root.")
     parser.add_argument("root", type=Path, help="an unpacked base: Debian with python3 and python3-venv")
     parser.add_argument("--stage", default="page")
     parser.add_argument("--work", type=Path, default=SOURCE / "build" / "container")
+    parser.add_argument("--volume", action="append", default=[], metavar="OUTSIDE:INSIDE")
+    parser.add_argument("--run", action="append", default=[], metavar="COMMAND", help="after the health check")
     words = parser.parse_args()
     shutil.rmtree(words.work, ignore_errors=True)
     words.work.mkdir(parents=True)
@@ -143,9 +156,17 @@ def main() -> int:
     if stage.user.partition(":")[0] in ("", "0", "root"):
         print("the stage runs as root")
         return 1
-    healthy = "HEALTHCHECK" not in stage.last or start(root, stage)
-    print("healthy, as user", stage.user, "on a read-only root" if healthy else ": NOT healthy")
-    return 0 if healthy else 1
+    volumes = {Path(f"{root}.data"): "/data"}
+    volumes |= {Path(outside).resolve(): inside for outside, _, inside in (one.partition(":") for one in words.volume)}
+    before = read_only(root, stage, volumes)
+    if "HEALTHCHECK" in stage.last:
+        healthy = start(root, stage, before)
+        print("healthy" if healthy else "NOT healthy", "as user", stage.user, "on a read-only root", flush=True)
+    else:
+        healthy = True
+    codes = [run(root, stage, before, command) for command in words.run]
+    print("exit codes of further commands:", codes)
+    return 0 if healthy and not any(codes) else 1
 
 
 if __name__ == "__main__":
