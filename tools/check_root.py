@@ -116,9 +116,14 @@ def uninstall(person: Person) -> list[str]:
 
 
 def run_tests(person: Person, wheel: str, sdist: str, extras: str, words: str) -> str:
-    """Run tests of the sdist, whose source is taken away, against the installed wheel; the last lines of what they say."""
+    """Run tests of the sdist against the installed wheel; the last lines of what they say.
+
+    Raises:
+        RuntimeError: what would be tested is not the installed one, or nothing could be installed.
+    """
     person.environment("tests", f"'dancheong[{extras}] @ file://{wheel}'" if extras else wheel)
-    person.run(f"tar -xzf {sdist} --strip-components=1 && rm -r src", "tests")
+    person.run(f"tar -xzf {sdist} --strip-components=1", "tests")
+    person.run("python -c \"import dancheong; assert 'site-packages' in dancheong.__file__, dancheong.__file__\"", "tests")
     person.run("python -m pip install --quiet --upgrade 'pip>=25.1' && python -m pip install --quiet --group dev", "tests")
     log = f"{HOME}/tests.log"
     person.run(f"python -m pytest -p no:cacheprovider {words} > {log} 2>&1", "tests", check=False, OMP_NUM_THREADS="1")
