@@ -1,7 +1,7 @@
 """Install the wheel in a clean root, use it as a person without rights, run the tests of the sdist against it, uninstall it.
 
     tools/check_wheel.sh                                  # makes dist/
-    python tools/check_root.py ROOT [--extras tables,web] [--tests "-m 'not slow' tests/app" --with tables,web]
+    python tools/check_root.py ROOT [--extras tables,web [--together]] [--tests "-m 'not slow' tests/app" --with tables,web]
 
 ROOT is an unpacked system, as `debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates trixie ROOT` makes
 it, and is changed. Nothing of the checkout gets into it but the two files of dist/, the sdist for the tests alone. Each extra
@@ -11,6 +11,7 @@ gets an environment of its own: seconds, megabytes, `pip check`, a first use. Th
 
 import argparse
 import json
+import resource
 import shutil
 import sys
 import time
@@ -23,6 +24,7 @@ SOURCE = Path(__file__).resolve().parent.parent
 HOME = "/home/person"
 USER = "1000:1000"
 MARKER = f"{HOME}/marker"
+PLAIN = "plain"
 DRAW = """python -c "
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
@@ -69,17 +71,19 @@ class Person:
         path = f"{HOME}/{environment}/bin:/usr/bin:/bin"
         return self.root.run(f"mkdir -p {folder} && cd {folder} && {command}", USER, check, HOME=HOME, PATH=path, **env)
 
-    def environment(self, name: str, requirements: str) -> dict[str, object]:
-        """Make an environment; seconds, megabytes and what `pip check` says.
+    def install(self, name: str, requirements: str) -> dict[str, object]:
+        """Install more into an environment, which is made first where there is none; seconds (of the wall, of the processor),
+        megabytes that it grew by, and what `pip check` says.
 
         Raises:
             RuntimeError: it could not be installed.
         """
-        self.run(f"{self.python} -m venv {self.options} {HOME}/{name}")
-        empty, began = self.megabytes(name), time.monotonic()
+        self.run(f"test -e {HOME}/{name} || {self.python} -m venv {self.options} {HOME}/{name}")
+        size, began, before = self.megabytes(name), time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         self.run(f"python -m pip install --quiet {requirements}", name)
-        seconds = time.monotonic() - began
-        return {"seconds": round(seconds), "mb": round(self.megabytes(name) - empty),
+        seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {"seconds": round(seconds), "processor": round(busy), "mb": round(self.megabytes(name) - size),
                 "pip check": self.run("python -m pip check", name, check=False).strip()[-300:]}
 
     def megabytes(self, name: str) -> float:
@@ -87,32 +91,28 @@ class Person:
         return int(self.run(f"du -sk {HOME}/{name}").split()[0]) / 1024
 
 
-def try_extra(person: Person, extra: str, wheel: str) -> dict[str, object]:
-    """Install the wheel with an extra in an environment of its own, and use it; what that took and came to."""
-    name = f"extra-{extra}"
+def try_extra(person: Person, name: str, extra: str, wheel: str) -> dict[str, object]:
+    """Install the wheel with an extra into an environment, and use it; what that took and came to."""
     found: dict[str, object] = {}
     try:
-        found = person.environment(name, f"'dancheong[{extra}] @ file://{wheel}'" if extra else wheel)
-        person.run(f"test -e {MARKER} || touch {MARKER}")
-        person.run(f"mkdir -p photos && {DRAW} && {USES[extra]}", name)
+        found = person.install(name, f"'dancheong[{extra}] @ file://{wheel}'" if extra else wheel)
+        person.run(f"test -e {MARKER} || touch {MARKER}; mkdir -p photos && {DRAW} && {USES[extra]}", name)
         return found | {"works": True}
     except RuntimeError as error:
         return found | {"works": False, "said": str(error)[-1500:]}
-    finally:
-        if extra:
-            person.run(f"rm -rf {HOME}/{name} {HOME}/use-{name}")
 
 
 def leavings(person: Person) -> list[str]:
-    """Files that were written since the first use, outside the folders of uses, but what Python and pip keep for themselves."""
+    """Files written since the first use outside the folders of uses, but what Python and pip keep for themselves."""
     kept = "-not -name '*.pyc' -not -path '*/.cache/pip/*' -not -path '/proc/*' -not -path '*/use-*'"
+    kept += " -not \\( -path '*/site-packages/*' -not -path '*/site-packages/dancheong/*' \\)"
     return person.run(f"find / -xdev -type f -user person -newer {MARKER} {kept}", check=False).split("\n")[:-1]
 
 
 def uninstall(person: Person) -> list[str]:
     """What is left where the program was installed, after it was uninstalled."""
-    person.run("python -m pip uninstall --quiet --yes dancheong", "extra-")
-    return person.run(f"find {HOME}/extra- -iname '*dancheong*'").split("\n")[:-1]
+    person.run("python -m pip uninstall --quiet --yes dancheong", PLAIN)
+    return person.run(f"find {HOME}/{PLAIN} -iname '*dancheong*'").split("\n")[:-1]
 
 
 def run_tests(person: Person, wheel: str, sdist: str, extras: str, words: str) -> str:
@@ -121,7 +121,7 @@ def run_tests(person: Person, wheel: str, sdist: str, extras: str, words: str) -
     Raises:
         RuntimeError: what would be tested is not the installed one, or nothing could be installed.
     """
-    person.environment("tests", f"'dancheong[{extras}] @ file://{wheel}'" if extras else wheel)
+    person.install("tests", f"'dancheong[{extras}] @ file://{wheel}'" if extras else wheel)
     person.run(f"tar -xzf {sdist} --strip-components=1", "tests")
     person.run("python -c \"import dancheong; assert 'site-packages' in dancheong.__file__, dancheong.__file__\"", "tests")
     person.run("python -m pip install --quiet --upgrade 'pip>=25.1' && python -m pip install --quiet --group dev", "tests")
@@ -136,7 +136,8 @@ def main() -> int:
     parser.add_argument("root", type=Path)
     parser.add_argument("--dist", type=Path, default=SOURCE / "dist")
     parser.add_argument("--python", default="python3")
-    parser.add_argument("--extras", default="", help="to be installed and used, each alone")
+    parser.add_argument("--extras", default="", help="to be installed and used, each in an environment of its own")
+    parser.add_argument("--together", action="store_true", help="one after another in one environment: sizes are of what is more")
     parser.add_argument("--tests", default="", help="words for pytest, such as \"-m 'not slow' tests/app\"")
     parser.add_argument("--with", dest="test_extras", default="", help="extras of the environment of the tests")
     parser.add_argument("--system-packages", action="store_true")
@@ -150,8 +151,11 @@ def main() -> int:
     person = Person(root, words.python, "--system-site-packages" if words.system_packages else "")
     found: dict[str, object] = {"python": root.run(f"{words.python} --version").split()[-1]}
     for extra in ["", *filter(None, words.extras.split(","))]:
-        found[extra or "none"] = outcome = try_extra(person, extra, wheel)
+        name = PLAIN if words.together or not extra else f"with-{extra}"
+        found[extra or "none"] = outcome = try_extra(person, name, extra, wheel)
         print(extra or "without an extra", outcome, flush=True)
+        if name != PLAIN:
+            person.run(f"rm -rf {HOME}/{name} {HOME}/use-{name}")
     found["written elsewhere"] = leavings(person)
     if words.tests:
         print(run_tests(person, wheel, sdist, words.test_extras, words.tests), flush=True)
