@@ -137,7 +137,7 @@ def main() -> int:
     parser.add_argument("--dist", type=Path, default=SOURCE / "dist")
     parser.add_argument("--python", default="python3")
     parser.add_argument("--extras", default="", help="to be installed and used, each in an environment of its own")
-    parser.add_argument("--together", action="store_true", help="one after another in one environment: sizes are of what is more")
+    parser.add_argument("--together", action="store_true", help="one after another in one environment; sizes: of what is more")
     parser.add_argument("--tests", default="", help="words for pytest, such as \"-m 'not slow' tests/app\"")
     parser.add_argument("--with", dest="test_extras", default="", help="extras of the environment of the tests")
     parser.add_argument("--system-packages", action="store_true")
