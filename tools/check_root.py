@@ -35,12 +35,12 @@ write_photo('sample.png', gray_of(scene(7, 320, 240)))
 USES = {
     "": "dancheong predict sample.png && dancheong predict - --quiet < sample.png > p.png && cmp p.png sample_colored.png",
     "tables": "dancheong params init p.xlsx && dancheong params init sqlite:///p.db && "
-              "dancheong predict sample.png --params p.xlsx",
+              "dancheong predict sample.png -o with-tables --params p.xlsx",
     "web": "(timeout 60 dancheong serve --port 7861 > log 2>&1 &) && for n in 1 2 3 4 5 6 7 8 9; do sleep 2; "
            "python -c \"import re, urllib.request as u; "
            "u.urlopen(re.search('http://[^ ]+', open('log').read())[0]).read()\" 2> tried && exit 0; done; "
            "cat log tried; exit 1",
-    "fast": "dancheong predict sample.png --runtime openvino",
+    "fast": "dancheong predict sample.png -o with-openvino --runtime openvino",
     "heif": "python -c 'import pi_heif'",
     "scans": "python -c \"import imagecodecs, cv2; "
              "open('s.jxl', 'wb').write(imagecodecs.jpegxl_encode(cv2.imread('sample.png')))\" && dancheong predict s.jxl",
