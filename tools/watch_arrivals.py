@@ -1,6 +1,6 @@
 """A watched folder to which photographs come in odd ways, while the watch is killed and started again: each colored once?
 
-    python tools/watch_arrivals.py [--photographs 200] [--kills 5] [--model MODEL.h5] [--seed 1]
+    python tools/watch_arrivals.py [--photographs 200] [--kills 5] [--kill-after 10] [--model MODEL.h5] [--seed 1]
 
 An observer looks at the folder of results all the while: a result that is written a second time is seen, whatever the manifest
 says. The last line is JSON; the exit code is 1 where anything is wrong.
@@ -28,7 +28,7 @@ from dancheong.prediction.origin import fingerprint
 from dancheong.scenes import scene
 
 CARRIERS = 4
-PATIENCE_S = 600
+PATIENCE_S = 1800
 
 
 def slowly(data: bytes, target: Path, rng: random.Random, longest_s: float = 0.5) -> None:
@@ -119,7 +119,7 @@ def make_photographs(folder: Path, count: int) -> list[Path]:
     for number in range(count):
         suffix = (".jpg", ".png", ".tif")[number % 3]
         files.append(folder / f"{number:03d}{suffix}")
-        write_photo(files[-1], gray_of(scene(number - (number % 7 == 0), 240, 160)))
+        write_photo(files[-1], gray_of(scene(number - (number % 7 == 6), 240, 160)))
     return files
 
 
@@ -160,6 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Odd arrivals in a watched folder.")
     parser.add_argument("--photographs", type=int, default=200)
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--kill-after", type=float, default=10, metavar="SECONDS", help="at most; more on a busy machine")
     parser.add_argument("--model", default="")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -181,7 +182,7 @@ def main() -> int:
             thread.start()
         stood = []
         for _ in range(given.kills):
-            time.sleep(rng.uniform(4, 10))
+            time.sleep(rng.uniform(0.4, 1) * given.kill_after)
             running.kill()
             running.wait()
             stood.append(len(results_in(out)))
