@@ -1,7 +1,8 @@
 """Make the pictures of the page in docs/web: `tools/page_pictures.py [NAME ...]`, of the sample photograph and built-in scenes.
 
 It starts `dancheong serve` on a free port with folders of its own, uses the page in Chromium as a person would, and ends it.
-Needs the extras web and train, playwright, Chromium and a font with Hangul. docs/web.md shows the pictures; look at each before it goes in.
+Needs the extras web and train, playwright, Chromium and a font with Hangul. docs/web.md shows the pictures; look at each
+before it goes in.
 """
 
 import os
