@@ -20,6 +20,7 @@ from dancheong.prediction.hints import find_hints
 from dancheong.prediction.looks import frames_around, look_names
 from dancheong.prediction.names import lasting_names, names_beside, page_name, result_names
 from dancheong.prediction.result import FileResult
+from dancheong.system.arguments import check_types
 
 Identity = tuple[int, int] | str
 Progress = Callable[[FileResult, int, int], object]
@@ -95,6 +96,13 @@ class FolderOptions:
     lasting_names: bool = False
     ours: Callable[[Path, Path], bool] | None = None
     hints: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Paths may be text. Raises ParamError: a value of another type."""
+        check_types(type(self), vars(self))
+        for name in ("mask_dir", "drawn_masks", "sheet_path", "confidence_dir", "manifest", "colors", "hints"):
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, Path(value))
 
 
 @dataclass(frozen=True)
