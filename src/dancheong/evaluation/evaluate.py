@@ -28,8 +28,8 @@ from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssi
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.names import result_names
-from dancheong.prediction.plan import identity
 from dancheong.prediction.result import error_message
+from dancheong.prediction.search import identity
 from dancheong.system.arguments import checked
 from dancheong.system.csv_text import to_cell
 from dancheong.system.outputs import check_folder, check_free, claimed

@@ -18,8 +18,9 @@ from dancheong.prediction.confidence import refuse_pairs
 from dancheong.prediction.contact_sheet import contact_sheet
 from dancheong.prediction.looks import likelihoods, refuse_without_chroma
 from dancheong.prediction.manifest import MODEL_LETTERS, Manifest
+from dancheong.prediction.options import FolderOptions
 from dancheong.prediction.origin import settings_digest
-from dancheong.prediction.plan import FolderOptions, Job, Plan, plan_folder, why_coloring_uses_no_mask, why_masks_unused
+from dancheong.prediction.plan import Job, Plan, plan_folder, why_coloring_uses_no_mask, why_masks_unused
 from dancheong.prediction.process_file import Numbered, run_jobs
 from dancheong.prediction.processors import Processor, coloring, enlarging, filtering, recoloring
 from dancheong.prediction.result import FileResult

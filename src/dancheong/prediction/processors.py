@@ -25,8 +25,9 @@ from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import read_hints
 from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
 from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
+from dancheong.prediction.options import FolderOptions
 from dancheong.prediction.origin import fingerprint, settings_digest
-from dancheong.prediction.plan import FolderOptions, Job
+from dancheong.prediction.plan import Job
 from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 
 Pixels = NDArray[Any]

@@ -361,7 +361,7 @@ def check_training(params: Params, validated: bool = True) -> None:
 
 
 def check_validated(params: Params, validated: bool, more: str = "") -> None:
-    """Refuse STOP_AFTER and KEEP_BEST where nothing says which weights are better. Raises ParamError; `more`: what else to do."""
+    """Refuse STOP_AFTER and KEEP_BEST where nothing says which weights are better (ParamError); `more`: what else to do."""
     asked = [row.upper() for row in ("stop_after", "keep_best") if getattr(params, row)]
     if asked and not validated:
         mend = f"name photographs to validate with (--val){more}"
