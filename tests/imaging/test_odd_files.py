@@ -275,6 +275,16 @@ def test_colors_of_an_avif_that_are_not_srgb_are_told(tmp_path: Path, palace: np
     assert notes == [False, True]
 
 
+@pytest.mark.skipif(shutil.which("avifenc") is None, reason="needs avifenc")
+def test_an_avif_whose_color_is_multiplied_by_its_transparency_is_laid_over_white(tmp_path: Path, palace: np.ndarray) -> None:
+    alpha = np.full(palace.shape[:2], 128, np.uint8)
+    Image.fromarray(np.dstack([palace, alpha])).save(tmp_path / "a.png")
+    command = ["avifenc", "--premultiply", "--yuv", "444", "--min", "0", "--max", "3", "-s", "8", "a.png", "a.avif"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    wanted = (palace.astype(float) - 255) * (128 / 255) + 255
+    assert np.abs(read_photo(tmp_path / "a.avif").pixels - wanted).mean() < 2
+
+
 def box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", 8 + len(content)) + kind + content
 

@@ -109,7 +109,7 @@ def _heif(data: bytes, what: str, parts: dict[str, bytes], said: dict[str, Any])
     image = heif[heif.primary_index]
     parts |= {name: bytes(image.info[name]) for name in ("exif", "xmp", "icc_profile") if image.info.get(name)}
     said |= {"frames": len(heif), "bits": int(image.info.get("bit_depth", 8))}
-    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[image.mode.partition(";")[0]]
+    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[image.mode.partition(";")[0].upper()]
     if what == "header":
         return np.broadcast_to(np.zeros((), np.uint16 if said["bits"] > 8 else np.uint8), (*image.size[::-1], channels))
     return np.array(image).reshape(*image.size[::-1], channels)  # a copy: pi_heif frees its own with `heif`

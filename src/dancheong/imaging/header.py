@@ -29,6 +29,7 @@ _COLORS = {"GRAY": 1, "RGB": 3, "LAB": 3, "CMYK": 4}
 # Where a size stands, before libvips sees it.
 _SIZES = {"PNG": re.compile(rb"\A.{16}(.{8})", re.DOTALL), "AVIF": re.compile(rb"ispe.{4}(.{8})", re.DOTALL)}
 _NCLX = re.compile(rb"colrnclx(..)(..)", re.DOTALL)
+_PREMULTIPLIED = re.compile(rb"\0\0\0[\x0e\x12]prem")  # a reference of the color to its transparency
 _LIKE_SRGB = ((1, 2, 5, 6), (1, 2, 6, 13, 14, 15))  # primaries and transfers of ITU-T H.273 that viewers take for sRGB
 _SEQUENCE = "it is a sequence of pictures, of which the first was read"
 _TOLD_BY_LIBVIPS = ("exif-data", "xmp-data", "icc-profile-data", "n-pages")
@@ -45,7 +46,7 @@ class Header:
         space: what the samples are.
         bits: of a sample.
         decoder: as in `Format`.
-        extra: ExtraSamples of a TIFF: 0 no transparency, 1 premultiplied, 2 not; of others 2 where there is one.
+        extra: ExtraSamples of a TIFF: 0 no transparency, 1 premultiplied, 2 not; of others 2 or 1 where there is one.
         tiff: of a TIFF, the directory that is read.
     """
 
@@ -139,7 +140,9 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
     if kind.name in ("AVIF", "HEIF"):
         _check_boxes(file)
         file.seek(0)
-        found.nclx = next((struct.unpack(">HH", one[0] + one[1]) for one in _NCLX.findall(file.read(1 << 16))), found.nclx)
+        head = file.read(1 << 16)
+        found.nclx = next((struct.unpack(">HH", one[0] + one[1]) for one in _NCLX.findall(head)), found.nclx)
+        found.extra = 1 if _PREMULTIPLIED.search(head) else 2
     file.seek(0)
     is_sequence = kind.name == "AVIF" and file.read(12)[8:] == b"avis"
     file.seek(0)
@@ -163,7 +166,7 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
     found.icc = found.icc or told.get("icc-profile-data")
     space: Space = "CMYK" if image.interpretation == "cmyk" else "GRAY" if image.bands < 3 else "RGB"
     bits = 16 if image.format == "ushort" else 8
-    return Header(kind, image, image.width, image.height, space, bits, _settled(found, kind), decoder)
+    return Header(kind, image, image.width, image.height, space, bits, _settled(found, kind), decoder, found.extra)
 
 
 def _settled(found: Found, kind: Format) -> Found:
@@ -193,7 +196,7 @@ def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -
     height, width, bands = (*samples.shape, 1)[:3]
     bits = found.frame[1] if found.frame[1] != 8 else said.get("bits", samples.dtype.itemsize * 8)
     space: Space = "GRAY" if bands < 3 else said.get("space", "RGB")
-    return Header(kind, None, width, height, space, bits, _settled(found, kind), decoder)
+    return Header(kind, None, width, height, space, bits, _settled(found, kind), decoder, found.extra)
 
 
 def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:

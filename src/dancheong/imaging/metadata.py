@@ -70,6 +70,7 @@ class Found(Metadata):
         adobe: the pixels are Adobe RGB, as the EXIF says (DCF 2.0).
         color: gAMA, cHRM of a PNG, where nothing better tells of its colors.
         nclx: of an AVIF or HEIF, numbers of its primaries and its transfer.
+        extra: of an AVIF or HEIF, 1 where the color is multiplied by the transparency, else 2.
         is_part: of a GIF, its first picture does not cover all of it.
         notes: what was left out.
     """
@@ -80,6 +81,7 @@ class Found(Metadata):
     adobe: bool = False
     color: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
     nclx: tuple[int, int] = (1, 13)
+    extra: int = 2
     is_part: bool = False
     notes: list[str] = field(default_factory=list)
 
