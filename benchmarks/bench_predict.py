@@ -52,7 +52,7 @@ def plain_colorizer(model: str) -> Callable[[Path, Path], None]:
 
     artifact = read_artifact(model)
     network = load_network(artifact.architecture, artifact.weights).eval().to(memory_format=torch.channels_last)
-    multiple, resol = network.multiple_px, artifact.params.resol
+    multiple, resol = network.multiple_px, artifact.params.predict_px
 
     def color_file(path: Path, out: Path) -> None:
         gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
@@ -79,7 +79,7 @@ def plain_colorizer(model: str) -> Callable[[Path, Path], None]:
 def network_gflop(model: Path, height: int, width: int) -> float:
     """Operations of the network as it is run (`dancheong.models.graph`: doubling and convolution in one), in 10^9."""
     artifact = read_artifact(model)
-    table, resol = artifact.architecture, artifact.params.resol
+    table, resol = artifact.architecture, artifact.params.predict_px
     multiple = table.multiple_px
     h, w = (-(-side // multiple) * multiple for side in working_shape(height, width, resol))
     return sum(
@@ -121,7 +121,8 @@ def main() -> None:
         one.mkdir()
         shutil.copy(min(photographs.iterdir()), one)
         (folder / "tiny").mkdir()
-        tiny = untrained_model(folder / "tiny" / "m.h5", ngf=1, epochs=LEARNING)
+        size_px = read_artifact(model).params.predict_px
+        tiny = untrained_model(folder / "tiny" / "m.h5", encoder="unet", ngf=1, predict_resol=size_px, epochs=LEARNING)
         height, width = read_photo(min(photographs.iterdir())).pixels.shape[:2]
         gflop = network_gflop(model, height, width)
         runs = {

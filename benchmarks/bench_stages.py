@@ -82,7 +82,7 @@ def stages(model: Path, photograph: Path, runtime: str, rounds: int, plain: bool
         original = timed("read", read_photo, photograph)
         gray = timed("gray", gray_of, original.pixels)
         prepared = timed("light reflection", colorizer.prepare, gray)
-        small = timed("working size", resize, prepared.input_hwc, working_shape(*gray.shape, colorizer.params.resol))
+        small = timed("working size", resize, prepared.input_hwc, working_shape(*gray.shape, colorizer.params.predict_px))
         answer = timed("network", colorizer.predict_at_size, small)
         chroma_rows = guided_upsampler(answer.output_hwc * 110, answer.lightness_hw, gray.shape)
         lightness = timed("lightness", lightness_of, prepared.input_hwc[..., 0])

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dancheong.artifact import ArtifactError
+from dancheong.artifact import ArtifactError, read_artifact
 from dancheong.params import ExtraMissing
+from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime import network
 from dancheong.runtime import openvino_runtime as module
 from dancheong.runtime.network import BFLOAT16_TOLERANCE, open_network
@@ -84,6 +85,13 @@ def test_auto_takes_it_where_it_is_fast_and_near_enough(artifact, monkeypatch):
     np.testing.assert_array_equal(open_network(artifact)(given), exact)
     with pytest.raises(ArtifactError, match="self-test"):
         open_network(artifact, "openvino")
+
+
+def test_auto_leaves_a_pretrained_encoder_to_onnx(monkeypatch):
+    shipped = read_artifact(shipped_model_path())
+    monkeypatch.setattr(network, "bfloat16_is_fast", lambda: True)
+    given = an_input(32, 64)
+    np.testing.assert_array_equal(open_network(shipped)(given), open_network(shipped, "onnx")(given))
 
 
 def test_auto_goes_on_where_the_library_cannot_run_the_network(artifact, monkeypatch):

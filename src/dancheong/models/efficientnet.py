@@ -113,7 +113,7 @@ def lite_table(params: Params, c_in: int, c_out: int) -> Table:
         channels = width
 
     # What kind of picture it is, added at each place.
-    wide = [round(params.ngf * share) for share in (4, 4, 2, 1.5, 0.5)]
+    wide = [max(1, round(params.ngf * share)) for share in (4, 4, 2, 1.5, 0.5)]
     head = conv("head", (above,), channels, _HEAD_CHANNELS, 1, "relu6", bias=True)
     mean = add("kind_mean", "mean", (head,), _HEAD_CHANNELS, _HEAD_CHANNELS)
     kind = conv("kind", (mean,), _HEAD_CHANNELS, wide[0], bias=True)
