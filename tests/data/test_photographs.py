@@ -14,13 +14,11 @@ from dancheong.data.photographs import (
     PhotographRefused,
     find_masks,
     find_pairs,
-    has_color,
-    looks_like_pair,
     mask_of,
-    mismatch,
     read_mask,
     read_pair,
 )
+from dancheong.data.same_view import has_color, looks_like_pair, mismatch
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import ParamError, Params

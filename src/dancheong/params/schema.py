@@ -92,7 +92,7 @@ class TrainingRows(Rows):
     ema: float = row(0.99, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)
     seed: int = row(1, "seed of weights, order, augmentation and dropout", ge=0, le=2**31 - 1)
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = row(
-        "auto", "arithmetic of the training step; auto: bf16-mixed where the device multiplies it in hardware, else 32-true"
+        "auto", "arithmetic of the training step; auto: bf16-mixed where that is quicker on the device, else 32-true"
     )
     compile: bool = row(
         False, "compile both networks (torch.compile), which takes half a minute first: meant for CUDA with Triton; on a "

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import looks_like_pair, split_halves
+from dancheong.data.photographs import split_halves
+from dancheong.data.same_view import looks_like_pair
 from dancheong.glare.control import control_glare
 from dancheong.imaging.color import gray_of, lightness_of
 from dancheong.imaging.files import ImageSpec, PhotoError, image_spec, read_photo

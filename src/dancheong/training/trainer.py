@@ -178,7 +178,7 @@ class Trainer(ABC):
         """
         network = self.averaged()
         scores, rows = self.score(network)
-        preview_hwc = sheet(rows, self.columns)
+        preview_hwc = sheet(rows)  # whoever shows it names the columns, in the reader's language
         if self.val_cache is None:
             return {}, preview_hwc, network
         if self.is_better(scores, self.best and self.best["scores"]):
