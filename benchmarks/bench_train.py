@@ -3,6 +3,7 @@
     python benchmarks/bench_train.py                       # the canonical networks at 256 px, batches of 1 and 4
     python benchmarks/bench_train.py --device cuda --resol 256 1024 --batch 1 16 64
     python benchmarks/bench_train.py --processes           # also one process against two at one global batch
+    python benchmarks/bench_train.py --default             # the default recipe's step beside a plain one
 
 The plain step is what a tutorial writes: float32, modules as they come, Adam as it comes, a batch of 1. Ours is the step of
 `dancheong train --preset paper` with PRECISION=auto, as the engine sets it up, on tensors that lie ready. The share of the
@@ -28,11 +29,13 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dancheong.data.batches import Batch
+from dancheong.models import losses
 from dancheong.models.blocks import initialize, to_channels_last
 from dancheong.models.discriminator import Discriminator, discriminator_rows
 from dancheong.models.network import Network
 from dancheong.models.table import unet_table
 from dancheong.params import Params, resolve
+from dancheong.training.colorizer_trainer import new_generator
 from dancheong.training.engine import launch, precision_here
 from dancheong.training.step import Networks, train_step
 
@@ -46,7 +49,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--processes", action="store_true", help="also one process against two")
+    parser.add_argument("--default", action="store_true", help="the default recipe instead of the canonical networks")
     arguments = parser.parse_args()
+    if arguments.default:
+        print(json.dumps(default_recipe(arguments)))
+        return
     peaks = {str(dtype).removeprefix("torch."): peak(dtype, arguments.device) for dtype in (torch.float32, torch.bfloat16)}
     print("GFLOP/s of a matrix product:", peaks, flush=True)
     rows = [row for resol in arguments.resol for row in measure(resol, arguments, peaks)]
@@ -92,6 +99,52 @@ def measure(resol: int, arguments: argparse.Namespace, peaks: dict[str, float]) 
         })
         print(json.dumps(rows[-1]), flush=True)
     return rows
+
+
+def default_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Images a second of the default's step, and processor seconds of each, beside a plain one of its network and batch."""
+    params = Params(DEVICE=arguments.device)
+    size, seen = params.batch_size, {"plain": "float32", "ours": precision_here(params)}
+    input_bchw, target_bchw = example(size, params.resol, params.device)
+    target_bchw = target_bchw[:, :2]
+    plain = new_generator(params).to(params.device)
+    optimizer = torch.optim.Adam(plain.parameters(), lr=params.lr)
+
+    def plain_step_of_default() -> None:
+        loss = params.lambda_l1 * losses.DISTANCES[params.loss](plain(input_bchw), target_bchw)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    fabric, generator = launch(params), new_generator(params)
+    to_channels_last(generator, size)
+    ours = fabric.setup(generator, torch.optim.Adam(generator.parameters(), lr=params.lr, fused=True))
+    networks = Networks(*ours, None, None, None, fabric.autocast)
+    batch = Batch(input_bchw, target_bchw, torch.ones_like(input_bchw))
+    steps = {
+        "plain": plain_step_of_default,
+        "ours": lambda: void(train_step(networks, batch, params, fabric.backward, adversarial=False)),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    cpu_seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for repeat in range(arguments.repeats + 2):
+        for name, step in steps.items():
+            began, cpu_began = time.perf_counter(), time.process_time()
+            step()
+            if params.device == "cuda":
+                torch.cuda.synchronize()
+            if repeat >= 2:
+                seconds[name].append(time.perf_counter() - began)
+                cpu_seconds[name].append(time.process_time() - cpu_began)
+    median, cpu_median = ({n: statistics.median(t) for n, t in some.items()} for some in (seconds, cpu_seconds))
+    return {
+        "bench": "train_default", "encoder": params.encoder, "resol": params.resol, "batch": size,
+        "threads": torch.get_num_threads(), "precision": seen,
+        "images_per_second": {name: round(size / some, 2) for name, some in median.items()},
+        "cpu_seconds_an_image": {name: round(some / size, 4) for name, some in cpu_median.items()},
+        "times_plain": round(median["plain"] / median["ours"], 2),
+        "times_plain_in_cpu": round(cpu_median["plain"] / cpu_median["ours"], 2),
+    }
 
 
 def peak(dtype: torch.dtype, device: str) -> float:

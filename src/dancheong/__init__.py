@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from dancheong.params import Params
     from dancheong.prediction.colorizer import Colorizer
     from dancheong.prediction.folder import predict_files
-    from dancheong.prediction.plan import FolderOptions
+    from dancheong.prediction.options import FolderOptions
     from dancheong.prediction.result import FileResult
     from dancheong.system.errors import DancheongError
     from dancheong.training.loop import train
@@ -22,7 +22,7 @@ __all__ = [
 
 _HOMES = {
     "DancheongError": "dancheong.system.errors",
-    "FolderOptions": "dancheong.prediction.plan",
+    "FolderOptions": "dancheong.prediction.options",
     "Params": "dancheong.params",
     "Colorizer": "dancheong.prediction.colorizer",
     "predict_files": "dancheong.prediction.folder",

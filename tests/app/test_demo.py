@@ -43,7 +43,7 @@ def test_a_table_counts_more_than_the_demos_own_settings():
     rows = [TableRow("COMMON", "RESOL", "64"), TableRow("GOGUNG", "NGF", "8")]
     resolved = with_own(DEMO_SETTINGS, "demo", rows, "gogung", ["EPOCHS=3"])
     assert (resolved.params.resol, resolved.params.ngf, resolved.params.epochs) == (64, 8, 3)
-    assert resolved.params.depth == DEMO_SETTINGS["DEPTH"]
-    assert resolved.origins["depth"] == "demo"
+    assert resolved.params.lr == DEMO_SETTINGS["LR"]
+    assert resolved.origins["lr"] == "demo"
     with pytest.raises(ParamError, match="GOGONG"):
         with_own(DEMO_SETTINGS, "demo", rows, "GOGONG", None)

@@ -1,6 +1,9 @@
 """Files of the kinds that archives hold: each is read as an independent reader reads it, or refused in words."""
 
 import importlib
+import shutil
+import struct
+import subprocess
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,6 +15,7 @@ from PIL import Image
 
 from dancheong.imaging.files import Photo, PhotoError, count_pages, read_photo, read_size, read_small, write_photo
 from dancheong.imaging.formats import FORMATS, READ_SUFFIXES, WRITABLE_SUFFIXES, format_of
+from dancheong.imaging.jpeg_xl import JpegXl, what_is_said
 
 pytest.importorskip("tifffile")
 pytest.importorskip("imagecodecs")
@@ -172,3 +176,124 @@ def test_a_copy_without_a_mark_is_known_by_what_it_shows(tmp_path: Path, palace:
     # Two pages of one size, each with its own small copy.
     other = np.ascontiguousarray(gray[::-1])
     assert pages_of(path, gray, gray[::2, ::2], other, other[::2, ::2]) == [(424, 640)] * 2
+
+
+def test_a_gif_whose_first_picture_covers_a_part_of_it_is_refused_unless_the_rest_is_transparent(tmp_path: Path) -> None:
+    path = tmp_path / "part.gif"
+    for transparent in (None, 77):
+        image = Image.fromarray(np.full((10, 12), 77, np.uint8))
+        image.save(path, **({} if transparent is None else {"transparency": transparent}))
+        data = bytearray(path.read_bytes())
+        data[6:10] = struct.pack("<HH", 20, 20)
+        path.write_bytes(data)
+        if transparent is None:
+            with pytest.raises(PhotoError, match="covers only a part"):
+                read_photo(path)
+        else:
+            assert read_photo(path).pixels[15, 15] == 255
+
+
+@pytest.mark.parametrize("kind", [b"P1", b"P2", b"P3"])
+def test_a_second_picture_in_letters_is_told(tmp_path: Path, kind: bytes) -> None:
+    one = kind + b" 2 1\n" + (b"" if kind == b"P1" else b"9\n") + b"0 1 0 1 0 1\n"[: 12 if kind == b"P3" else 4] + b"\n"
+    (tmp_path / "one.pnm").write_bytes(one)
+    (tmp_path / "two.pnm").write_bytes(one + one)
+    assert read_photo(tmp_path / "one.pnm").notes == ()
+    assert read_photo(tmp_path / "two.pnm").notes == ("the first of 2 pages was read",)
+
+
+def test_of_two_exif_segments_the_first_that_is_whole_counts(tmp_path: Path, palace: np.ndarray) -> None:
+    segments = [segment(0xE1, b"Exif\0\0garbage"), *(segment(0xE1, orientation(number)) for number in (6, 1))]
+    Image.fromarray(palace).save(tmp_path / "whole.jpg")
+    data = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "two.jpg").write_bytes(data[:2] + b"".join(segments) + data[2:])
+    whole = read_photo(tmp_path / "whole.jpg").pixels
+    assert np.array_equal(read_photo(tmp_path / "two.jpg").pixels, np.rot90(whole, -1))
+
+
+@pytest.mark.parametrize(("exif", "told"), [(1, True), (6, False)])
+def test_an_orientation_that_only_the_xmp_has_is_told(tmp_path: Path, palace: np.ndarray, exif: int, told: bool) -> None:
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    Image.fromarray(palace).save(tmp_path / "a.jpg", exif=orientation(exif), xmp=xmp)
+    assert any("orientation in its XMP (6)" in note for note in read_photo(tmp_path / "a.jpg").notes) == told
+
+
+@pytest.mark.parametrize(("head", "is_sequence", "is_xyb", "has_icc", "is_srgb"), [
+    ("ff0a604110505c080802010030054b28a3ba45fae1e03a38", False, False, False, True),
+    ("ff0a604190505c08001288020014065de5120000152aa38c", False, True, False, True),
+    ("ff0a604141001614970408080000005c094b2831dd8cf533", True, False, False, True),
+    ("ff0a181010c229c3801910080008102c9d075e0172e91e0a", False, False, True, False),
+    ("ff0a181090c229c3801910080008102c9d075e0172e91e0a", False, True, True, False),
+    ("ff0a18100104e4d1230e0700000080080201007c004b188b", False, False, False, False),  # PQ
+    ("ff0a18101090c98d080201007c004b188b154219e5b6e21c", False, False, False, False),  # P3
+    ("ff0a18101050d1b38a22080201007c004b188b154219e5b6", False, False, False, False),  # gamma
+])  # fmt: skip
+def test_the_header_of_a_jpeg_xl_says_what_jxlinfo_reads_of_it(
+    head: str, is_sequence: bool, is_xyb: bool, has_icc: bool, is_srgb: bool
+) -> None:
+    assert what_is_said(bytes.fromhex(head)) == JpegXl(8, is_sequence, is_xyb, has_icc, is_srgb)
+
+
+@pytest.mark.skipif(shutil.which("cjxl") is None, reason="needs cjxl")
+def test_a_color_profile_in_the_stream_of_a_jpeg_xl_is_told_or_refused(
+    tmp_path: Path, palace: np.ndarray, adobe_like: bytes
+) -> None:
+    Image.fromarray(palace).save(tmp_path / "a.png", icc_profile=adobe_like)
+    for distance in "01":
+        command = ["cjxl", "-d", distance, tmp_path / "a.png", tmp_path / f"{distance}.jxl"]
+        subprocess.run(command, check=True, capture_output=True)
+    whole = read_photo(tmp_path / "0.jxl")
+    assert np.array_equal(whole.pixels, palace)
+    assert any("color space or profile is not read from a JPEG XL" in note for note in whole.notes)
+    with pytest.raises(PhotoError, match="color profile in its lossy stream"):
+        read_photo(tmp_path / "1.jxl")
+
+
+def test_the_colors_of_a_palette_in_a_jpeg_2000_are_read(tmp_path: Path) -> None:
+    places, colors = np.arange(48, dtype=np.uint8).reshape(6, 8), np.random.default_rng(0).integers(0, 256, (48, 3), np.uint8)
+    Image.fromarray(places).save(tmp_path / "a.jp2", irreversible=False)
+    data = (tmp_path / "a.jp2").read_bytes()
+    at = data.index(b"jp2h") - 4
+    (size,) = struct.unpack(">I", data[at : at + 4])
+    header = data[at + 8 : at + 8 + 22]  # the size, and no more
+    header += box(b"colr", struct.pack(">BBBI", 1, 0, 0, 16))
+    header += box(b"pclr", struct.pack(">HB3B", 48, 3, 7, 7, 7) + colors.tobytes())
+    header += box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, column) for column in range(3)))
+    (tmp_path / "b.jp2").write_bytes(data[:at] + box(b"jp2h", header) + data[at + size :])
+    assert np.array_equal(read_photo(tmp_path / "b.jp2").pixels, colors[places])
+
+
+def test_colors_of_an_avif_that_are_not_srgb_are_told(tmp_path: Path, palace: np.ndarray) -> None:
+    Image.fromarray(palace).save(tmp_path / "a.avif")
+    data = (tmp_path / "a.avif").read_bytes()
+    at = data.index(b"colrnclx") + 8
+    (tmp_path / "b.avif").write_bytes(data[:at] + struct.pack(">HH", 9, 16) + data[at + 4 :])
+    notes = [any("(nclx) is not sRGB" in note for note in read_photo(tmp_path / name).notes) for name in ("a.avif", "b.avif")]
+    assert notes == [False, True]
+
+
+@pytest.mark.skipif(shutil.which("avifenc") is None, reason="needs avifenc")
+def test_an_avif_whose_color_is_multiplied_by_its_transparency_is_laid_over_white(tmp_path: Path, palace: np.ndarray) -> None:
+    alpha = np.full(palace.shape[:2], 128, np.uint8)
+    Image.fromarray(np.dstack([palace, alpha])).save(tmp_path / "a.png")
+    command = ["avifenc", "--premultiply", "--yuv", "444", "--min", "0", "--max", "3", "-s", "8", "a.png", "a.avif"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    wanted = (palace.astype(float) - 255) * (128 / 255) + 255
+    assert np.abs(read_photo(tmp_path / "a.avif").pixels - wanted).mean() < 2
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 255, marker, len(content) + 2) + content
+
+
+def orientation(number: int) -> bytes:
+    exif = Image.Exif()
+    exif[274] = number
+    return exif.tobytes()

@@ -63,6 +63,7 @@ def test_where_white_is_zero_transparency_is_not_turned(tmp_path: Path) -> None:
     ({258: (5, 6, 5), 262: (2,), 277: (3,)}, "samples of 5, 6, 5 bits"),
     ({258: (8, 8, 16), 262: (2,), 277: (3,)}, "samples of 8, 8, 16 bits"),
     ({258: (8, 8, 8, 8), 262: (5,), 277: (4,), 332: (2,)}, "inks other than cyan.*InkSet 2"),
+    ({258: (8, 8, 8), 262: (6,), 277: (3,), 530: (4, 4)}, "8-bit YCbCr"),
 ])  # fmt: skip
 def test_samples_without_a_sure_meaning_are_refused(tmp_path: Path, tags: dict[int, tuple[int, ...]], words: str) -> None:
     bits = sum(tags[258])
@@ -118,6 +119,27 @@ def test_ycbcr_without_numbers_is_as_pillow_has_it(tmp_path: Path, palace: Sampl
     photo = read(tmp_path, samples, photometric="ycbcr", subsampling=(1, 1))
     wanted = np.asarray(Image.fromarray(samples, "YCbCr").convert("RGB"))
     assert np.abs(photo.pixels.astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"compression": "lzw", "rowsperstrip": 7}, {"tile": (32, 32)},
+    {"compression": "jpeg", "compressionargs": {"level": 99}},
+])  # fmt: skip
+def test_ycbcr_in_separate_planes_becomes_rgb(tmp_path: Path, palace: Samples, options: dict[str, Any]) -> None:
+    planes = np.moveaxis(ycbcr(palace, REC_601, FULL, 255), -1, 0)
+    photo = read(tmp_path, planes, photometric="ycbcr", planarconfig="separate", subsampling=(1, 1), **options)
+    assert np.abs(photo.pixels.astype(int) - palace).mean() < 2
+
+
+def test_where_no_photometric_interpretation_is_given_it_is_as_libtiff_takes_it(tmp_path: Path, palace: Samples) -> None:
+    colors = noise((4, 6, 3))
+    assert np.array_equal(read_photo(one_strip(tmp_path, colors.tobytes(), {258: (8, 8, 8), 277: (3,)})).pixels, colors)
+    Image.fromarray(palace).convert("1").save(tmp_path / "fax.tif", compression="group4")
+    whole, data = read_photo(tmp_path / "fax.tif").pixels, (tmp_path / "fax.tif").read_bytes()
+    with tifffile.TiffFile(tmp_path / "fax.tif") as file:
+        is_white_zero = file.pages[0].photometric == 0
+    (tmp_path / "fax.tif").write_bytes(data.replace(struct.pack("<HH", 262, 3), struct.pack("<HH", 261, 3), 1))
+    assert np.array_equal(read_photo(tmp_path / "fax.tif").pixels, whole if is_white_zero else 255 - whole)
 
 
 def test_ycbcr_whose_numbers_cannot_be_is_refused(tmp_path: Path, palace: Samples) -> None:

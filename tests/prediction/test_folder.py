@@ -16,7 +16,7 @@ from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
-from dancheong.prediction.plan import find_photos, of_shard
+from dancheong.prediction.search import find_photos, of_shard
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.manifest import LEFTOVER, read_manifests
 from dancheong.prediction.names import lasting_names, names_beside
+from dancheong.prediction.options import FolderOptions
 from dancheong.prediction.origin import fingerprint
-from dancheong.prediction.plan import FolderOptions
 from dancheong.prediction.watch import FolderWatch, watch_folders
 from dancheong.system.outputs import OutputTaken, claimed
 

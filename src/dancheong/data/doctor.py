@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.near_duplicates import Likeness, find_alike, likeness
-from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, has_color, looks_like_pair, read_pair
+from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, read_pair
+from dancheong.data.same_view import has_color, looks_like_pair
 from dancheong.glare.detect import detect
 from dancheong.imaging.color import rgb_to_lab
 from dancheong.imaging.files import PhotoError, list_photos, look_through, read_small

@@ -1,22 +1,20 @@
 """PHOTOS on disk: three layouts in, pairs out; what cannot be used is named with a reason and left out."""
 
 import hashlib
-import math
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-import cv2
-import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.imaging.color import as_rgb, gray_of
+from dancheong.data.same_view import has_color, mismatch, sizes_differ
+from dancheong.imaging.color import as_rgb
 from dancheong.imaging.files import PhotoError, list_photos, look_through, read_photo, read_size
 from dancheong.imaging.formats import READ_SUFFIXES
-from dancheong.imaging.resize import fit_size, resize, scaled_size
 from dancheong.params import DancheongError, NotThere, ParamError, Params
 from dancheong.system.csv_text import valid_text
 
@@ -25,24 +23,11 @@ T = TypeVar("T")
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
-# Measured on 586 photographs of buildings: the 99th percentile of max - min over R, G, B is 28 codes in the palest
-# (fog), and 0 to 3 in gray pictures saved as color JPEG.
-GRAY_SPREAD_CODES = 12
-# Measured on 216 photographs of 512 px: aligned pairs with another emulsion's gray, noise, blur or a tone curve all pass;
-# shifts of 4 px and more and other photographs are all found (2 px pass; so do 3 % of mirrored, symmetrical buildings).
-SAME_SCENE_CORRELATION = 0.45
-ALIGN_LONGER_PX = 256
-ALIGN_SEARCH_PX = 12
-# Measured on 48 photographs, as they are and as old plates: turned by 1 degree or scaled by 1.02 all are found, and none else.
-TURNED_DEGREES, SCALED_SHARE = 0.4, 0.008
-# Measured: 174 of 176 pairs of facades and drawings of them are found, and all of 120 of gray and color; of 340 photographs
-# cut to twice their height 2 are taken for pairs, of which one shows plates side by side.
-SEAM_RATIO = 1.75
-SEAM_REACH_PX = 32
-# Of edges of both halves; less is asked where both are plain at the seam.
-SHAPE_CORRELATION, PLAIN_SHAPE_CORRELATION = 0.9, 0.5
-# Where pix2pix and its followers keep pairs.
-_FOREIGN_LAYOUTS = (("A", "B"), ("trainA", "trainB"), ("train/A", "train/B"), ("A/train", "B/train"))
+# Where pix2pix and its followers keep pairs, in lower case, and names of folders that say which is the input.
+_FOREIGN_LAYOUTS = (("a", "b"), ("traina", "trainb"), ("train/a", "train/b"), ("a/train", "b/train"))
+_PLAIN = {"gray", "grey", "color", "colour"}
+_GRAYS = ("gray", "grey", "grayscale", "greyscale", "bw", "input", "inputs", "source")
+_COLORS = ("color", "colour", "rgb", "gt", "ground_truth", "target", "targets")
 
 
 class NoPhotographs(DancheongError, ValueError):
@@ -83,12 +68,21 @@ class PhotographRefused(ValueError):
         self.refusal = refusal
 
 
-def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusablePhoto]]:
+def photos_path(given: str | Path) -> Path:
+    """PHOTOS, a folder or file that is there. Raises NoSuchPhotographs."""
+    photos = Path(given)
+    if not photos.exists():
+        raise NoSuchPhotographs(f"there is no {photos}; give a folder of photographs")
+    return photos
+
+
+def find_pairs(photos: str | Path, params: Params) -> tuple[list[Pair], list[UnusablePhoto]]:
     """Find the photographs of PHOTOS by names, headers and bytes, without decoding them.
 
     Args:
         photos: a folder of color photographs (searched recursively; a single file will do), a folder with `gray/` and
-            `color/` holding the same stems, or a folder of side-by-side halves (PAIRING=side_by_side).
+            `color/` (or `input/` and `target/` and the like) holding the same stems, or a folder of side-by-side halves
+            (PAIRING=side_by_side).
 
     Returns:
         Pairs in the order of their names, and the files that are left out.
@@ -96,9 +90,7 @@ def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusableP
     Raises:
         NoPhotographs: if there is no such folder or nothing usable in it.
     """
-    photos = Path(photos)
-    if not photos.exists():
-        raise NoSuchPhotographs(f"there is no {photos}; give a folder of photographs")
+    photos = photos_path(photos)
     _refuse_foreign_layout(photos, params)
     folders = _gray_and_color(photos)
     if params.pairing == "folders" and folders is None:
@@ -194,56 +186,6 @@ def read_mask(mask: Path, photograph: Pixels) -> Pixels:
     return drawn
 
 
-def has_color(pixels: Pixels) -> bool:
-    """Whether a photograph holds color: some of it differs visibly between R, G and B."""
-    if pixels.ndim == 2:
-        return False
-    height, width = pixels.shape[:2]
-    # Shrinking first averages the colored grain of a gray picture away.
-    small = resize(pixels, scaled_size(height, width, min(1.0, 128 / min(height, width))))
-    spread = np.ptp(small.astype(np.int32), axis=2) * (255 / np.iinfo(pixels.dtype).max)
-    return bool(np.percentile(spread, 99) >= GRAY_SPREAD_CODES)
-
-
-def mismatch(gray: Pixels, color: Pixels) -> str:
-    """Why a gray and a color picture are not the same view pixel by pixel; empty if they are.
-
-    Fine detail of both, shrunk to 256 px, is compared at shifts up to 12 px; a plain picture without detail passes.
-    """
-    if gray.shape[:2] != color.shape[:2]:
-        return _sizes_differ(gray.shape[1::-1], color.shape[1::-1])
-    first, second = _detail(gray), _detail(color)
-    margin = min(ALIGN_SEARCH_PX, (min(first.shape) - 1) // 4)
-    inner = second[margin : second.shape[0] - margin, margin : second.shape[1] - margin]
-    if min(float(inner.std()), float(first.std())) < 1.0:
-        return ""
-    scores = cv2.matchTemplate(first, inner, cv2.TM_CCOEFF_NORMED)
-    _, best, _, (column, row) = cv2.minMaxLoc(scores)
-    if best < SAME_SCENE_CORRELATION:
-        return f"gray and color do not show the same view (their detail correlates by {best:.2f})"
-    shift_px = np.hypot(row - margin, column - margin) * max(1.0, max(gray.shape[:2]) / ALIGN_LONGER_PX)
-    if max(abs(row - margin), abs(column - margin)) > 1:
-        return f"gray and color are shifted against each other by about {shift_px:.0f} px; align them first"
-    return _turned_or_scaled(first, second)
-
-
-def _turned_or_scaled(first: NDArray[np.float32], second: NDArray[np.float32]) -> str:
-    """How one detail picture lies on the other by OpenCV's ECC (Evangelidis and Psarakis 2008), if not straight."""
-    try:
-        correlation, affine = cv2.findTransformECC(
-            first, second, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE,
-            (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-5), np.ones(second.shape, np.uint8), 5,
-        )
-    except cv2.error:  # it does not settle
-        return ""
-    angle = math.degrees(math.atan2(affine[1, 0] - affine[0, 1], affine[0, 0] + affine[1, 1]))
-    scale = math.sqrt(abs(float(np.linalg.det(affine[:, :2]))))
-    if correlation < SAME_SCENE_CORRELATION or (abs(angle) < TURNED_DEGREES and abs(scale - 1) < SCALED_SHARE):
-        return ""
-    how = f"turned by {abs(angle):.1f} degrees and scaled by {scale:.3f}"
-    return f"gray and color are {how} against each other; align them first"
-
-
 def nothing_left(refusals: Iterable[UnusablePhoto], photos: Path | None = None) -> NoPhotographs:
     """The error for an empty result: how many were refused for what, the first of them, and what to do."""
     refusals = list(refusals)
@@ -259,13 +201,28 @@ def nothing_left(refusals: Iterable[UnusablePhoto], photos: Path | None = None) 
     )
 
 
+def _subfolders(photos: Path) -> dict[str, Path]:
+    """The subfolders by their names in lower case, and theirs as ``train/a`` where the first names a part of a set."""
+    found = {entry.name.lower(): entry for entry in sorted(photos.iterdir()) if entry.is_dir()} if photos.is_dir() else {}
+    for outer in found.keys() & {"train", "a", "b"}:
+        found |= {f"{outer}/{one.name.lower()}": one for one in sorted(found[outer].iterdir()) if one.is_dir()}
+    return found
+
+
 def _gray_and_color(photos: Path) -> tuple[Path, Path] | None:
-    """The two subfolders, in either spelling and any case."""
-    if not photos.is_dir():
-        return None
-    folders = {entry.name.lower(): entry for entry in sorted(photos.iterdir()) if entry.is_dir()}
-    gray, color = folders.get("gray") or folders.get("grey"), folders.get("color") or folders.get("colour")
-    return (gray, color) if gray and color else None
+    """The folders of inputs and of truths, in any case and by the names that say which is which.
+
+    Only gray/ and color/ are taken by name alone; under others, which a kind of place may have too, the same stems must lie.
+    """
+    folders = _subfolders(photos)
+    for gray, color in product(_GRAYS, _COLORS):
+        if {gray, color} <= folders.keys() and ({gray, color} <= _PLAIN or _share_stems(folders[gray], folders[color])):
+            return folders[gray], folders[color]
+    return None
+
+
+def _share_stems(one: Path, other: Path) -> bool:
+    return bool(_stems(one, []).keys() & _stems(other, []).keys())
 
 
 def _refuse_foreign_layout(photos: Path, params: Params) -> None:
@@ -273,14 +230,18 @@ def _refuse_foreign_layout(photos: Path, params: Params) -> None:
 
     Which of both is the input is not to be seen, so they are not guessed at. Raises NoPhotographs.
     """
+    folders = {} if params.pairing == "derive" else _subfolders(photos)
+    if "train" in folders and _gray_and_color(folders["train"]):
+        raise NoPhotographs(f"pairs lie in {folders['train']}: give that folder; if they are no pairs, set PAIRING=derive")
     for names in _FOREIGN_LAYOUTS:
-        one, other = (photos / name for name in names)
-        if not (one.is_dir() and other.is_dir()):
+        if not folders.keys() >= set(names):
             continue
-        if _stems(one, []).keys() & _stems(other, []).keys():
+        one, other = (folders[name] for name in names)
+        if _share_stems(one, other):
             raise NoPhotographs(
                 f"{one} and {other} hold the same names, as pairs of other programs do; rename the input's folder to gray/ and "
-                "the target's to color/ in one folder, or put both pictures side by side and set PAIRING=side_by_side"
+                "the target's to color/ in one folder, or put both pictures side by side and set PAIRING=side_by_side; if they "
+                "are no pairs, set PAIRING=derive"
             )
         if names[0].startswith("train"):
             raise NoPhotographs(
@@ -338,13 +299,8 @@ def _fault_of_header(pair: Pair, params: Params) -> UnusablePhoto | None:
         reason = f"its shorter side is {shorter_px} px; RESOL={params.resol} needs {smallest_px} px or more"
         return UnusablePhoto(pair.color, "tiny", reason)
     if len(set(sizes)) > 1:
-        return UnusablePhoto(pair.gray or pair.color, "misaligned", _sizes_differ(sizes[1], sizes[0]))
+        return UnusablePhoto(pair.gray or pair.color, "misaligned", sizes_differ(sizes[1], sizes[0]))
     return None
-
-
-def _sizes_differ(gray_px: tuple[int, ...], color_px: tuple[int, ...]) -> str:
-    (gray_width, gray_height), (width, height) = gray_px, color_px
-    return f"gray is {gray_width} x {gray_height} px and color {width} x {height} px; both must be of the same size"
 
 
 def _unreadable(file: Path, error: Exception) -> UnusablePhoto:
@@ -387,34 +343,3 @@ def split_halves(pixels: Pixels, params: Params) -> tuple[Pixels, Pixels]:
     middle = pixels.shape[1] // 2
     left, right = as_rgb(pixels[:, :middle]), as_rgb(pixels[:, middle : 2 * middle])
     return (left, right) if params.direction == "AtoB" else (right, left)
-
-
-def looks_like_pair(pixels: Pixels) -> bool:
-    """Whether a picture (h, w) or (h, w, 3) shows two pictures of the same size side by side.
-
-    Two pictures meet in a seam: colors change there more than from column to column nearby. Where there is none, as between
-    drawings on white paper, the halves must have the same edges.
-    """
-    middle = pixels.shape[1] // 2
-    if middle < 4:
-        return False
-    reach = min(SEAM_REACH_PX, middle)
-    near = as_rgb(pixels[:, middle - reach : middle + reach]).astype(np.float32) * (255 / np.iinfo(pixels.dtype).max)
-    steps = np.abs(np.diff(near, axis=1)).mean(axis=(0, 2))
-    # The columns beside the seam are left out, because compression blurs it.
-    usual = float(np.percentile(np.delete(steps, slice(reach - 2, reach + 1)), 90))
-    is_plain = max(usual, float(steps[reach - 1])) < 0.5
-    if not is_plain and steps[reach - 1] >= SEAM_RATIO * usual:
-        return True
-    small = gray_of(resize(pixels[:, : 2 * middle], (96, 192)))
-    edges = [np.abs(_detail(half)).ravel() for half in (small[:, :96], small[:, 96:])]
-    least = PLAIN_SHAPE_CORRELATION if is_plain else SHAPE_CORRELATION
-    return min(edge.std() for edge in edges) > 0 and bool(np.corrcoef(np.stack(edges))[0, 1] >= least)
-
-
-def _detail(pixels: Pixels) -> NDArray[np.float32]:
-    """Gray in 8-bit codes without its smooth part, longer side 256 px."""
-    gray = gray_of(pixels)
-    small = resize(gray, fit_size(gray.shape[0], gray.shape[1], ALIGN_LONGER_PX))
-    codes = small.astype(np.float32) * np.float32(255 / np.iinfo(gray.dtype).max)
-    return codes - np.asarray(cv2.GaussianBlur(codes, (0, 0), 4), dtype=np.float32)

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, find_pairs, has_color, nothing_left, read_pair
+from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, find_pairs, nothing_left, read_pair
+from dancheong.data.same_view import has_color
 from dancheong.experiment.versions import glare_version, pictures_version
 from dancheong.glare.detect import detect
 from dancheong.glare.homomorphic import homomorphic

@@ -86,7 +86,8 @@ def _parts(image: Any, header: Header, notes: list[str]) -> tuple[Any, Any]:
     if others and not header.extra:
         notes.append(f"{others} more sample{'s' if others > 1 else ''} a pixel (infrared, or unknown) were left out")
     alpha = image.extract_band(header.colors) if others and header.extra else None
-    if header.extra == 1 and alpha is not None and header.image is None:
+    # libvips does so itself of a TIFF.
+    if header.extra == 1 and alpha is not None and (header.image is None or header.tiff is None):
         top = 255 if image.format == "uchar" else 65535
         color = color.bandjoin(alpha).unpremultiply(max_alpha=top).extract_band(0, n=header.colors).rint().cast(image.format)
     return color, alpha

@@ -39,6 +39,7 @@ _BLOCK_BYTES = 1 << 20
 CREDENTIALS = "its Content Credentials (C2PA) do not hold for another picture, and are not kept; predict --sign writes new ones"
 # The head of a store of them (C2PA 2.1, 11.1.4.2), the same in every format.
 _CREDENTIALS_HEAD = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
+_NOT_LOOKED_AT = (".", "@eaDir")
 # What editors and telephones keep beside a photograph.
 _SIDECARS = frozenset({".xmp", ".aae", ".pp3", ".dop", ".thm"})
 
@@ -285,7 +286,7 @@ def look_through(folder: str | Path, closed: Collection[Path] = ()) -> tuple[lis
             left_out.append(LeftOut(photo, f"the same file as {first}"))
 
     def look_at(entry: Path) -> None:
-        mode = 0 if entry.name.startswith(".") else entry.stat().st_mode
+        mode = 0 if entry.name.startswith(_NOT_LOOKED_AT) else entry.stat().st_mode
         if stat.S_ISDIR(mode):
             (linked if entry.is_symlink() else own).append(entry)
         elif reason := _why_no_photo(entry, mode):
@@ -327,8 +328,8 @@ def _telling(path: Path, left_out: list[LeftOut]) -> Iterator[None]:
 
 def _why_no_photo(path: Path, mode: int) -> str:
     """Why a name in a folder is no photograph; empty where it is one."""
-    if path.name.startswith("."):
-        return "a hidden name"
+    if path.name.startswith(_NOT_LOOKED_AT):
+        return "a hidden name" if path.name.startswith(".") else "thumbnails that a file server keeps"
     if not stat.S_ISREG(mode):
         return "no file but a pipe, a socket or a device"
     suffix = path.suffix.lower()

@@ -16,6 +16,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.imaging import jpeg_xl
+
 _LIMIT_S = 120
 _LIMIT_BYTES = 8 << 30
 _MAX_ANSWER_BYTES = 1 << 16
@@ -90,7 +92,7 @@ def _decode(data: bytes, decoder: str, what: str, offset: int) -> None:
         pixels = _tiff(data, what, offset)
     else:
         pixels = {"pnm": _pnm, "imagecodecs": _imagecodecs, "opencv": _opencv, "pillow": _pillow}[decoder](data, said)
-        said.setdefault("bits", _bits(data, 8 * pixels.dtype.itemsize))
+        said.setdefault("bits", _bits(data, 8 * pixels.dtype.itemsize, said))
     sizes = [(name, len(part)) for name, part in parts.items()]
     head = said | {"shape": pixels.shape, "dtype": pixels.dtype.str, "parts": sizes}
     sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
@@ -107,7 +109,7 @@ def _heif(data: bytes, what: str, parts: dict[str, bytes], said: dict[str, Any])
     image = heif[heif.primary_index]
     parts |= {name: bytes(image.info[name]) for name in ("exif", "xmp", "icc_profile") if image.info.get(name)}
     said |= {"frames": len(heif), "bits": int(image.info.get("bit_depth", 8))}
-    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[image.mode.partition(";")[0]]
+    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[image.mode.partition(";")[0].upper()]
     if what == "header":
         return np.broadcast_to(np.zeros((), np.uint16 if said["bits"] > 8 else np.uint8), (*image.size[::-1], channels))
     return np.array(image).reshape(*image.size[::-1], channels)  # a copy: pi_heif frees its own with `heif`
@@ -141,7 +143,7 @@ def _opencv(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     import cv2
 
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:  # gray with transparency, four inks, or damaged
+    if pixels is None or b"pclr" in data[: 1 << 16]:  # gray with transparency, four inks, or damaged; or a palette
         return _pillow(data, said)
     return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
 
@@ -149,42 +151,28 @@ def _opencv(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
 def _pillow(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     from PIL import Image
 
+    Image.MAX_IMAGE_PIXELS = 250_000_000  # of twice as many it raises, as `check_pixels` would
     with Image.open(io.BytesIO(data), formats=["BMP", "DIB", "TIFF", "JPEG2000"]) as image:
         pixels = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+        if image.mode == "P" and bool((pixels == pixels[..., :1]).all()):
+            pixels = pixels[..., 0]
         if pixels.dtype.itemsize > 1:
             raise ValueError(f"of a kind that no decoder reads here ({image.mode})")
-        said |= {"bits": min(8, _bits(data, 8)), "space": "CMYK" if image.mode == "CMYK" else "RGB"}
+        said |= {"bits": min(8, _bits(data, 8, said)), "space": "CMYK" if image.mode == "CMYK" else "RGB"}
+        said["bits"] = 8 if image.mode == "P" else said["bits"]
         return pixels if pixels.dtype == bool else pixels >> (8 - said["bits"])  # Pillow moves fewer bits up
 
 
-def _bits(data: bytes, otherwise: int) -> int:
-    """Bits of a sample of JPEG 2000 (ISO 15444-1, A.5.1) and JPEG XL (ISO 18181-1, D.3), which their decoders do not scale."""
+def _bits(data: bytes, otherwise: int, said: dict[str, Any]) -> int:
+    """Bits of a sample of JPEG 2000 (ISO 15444-1, A.5.1) and JPEG XL, which their decoders do not scale."""
     if (at := data.find(b"\xff\x4f\xff\x51")) in range(1 << 16):
         return (data[at + 42] & 127) + 1
-    if (start := re.search(rb"\A\xff\x0a|\A.{4}JXL .*?jxl[cp].{0,4}?\xff\x0a", data, re.DOTALL)) is None:
+    if (header := jpeg_xl.what_is_said(data)) is None:
         return otherwise
-    bits = iter(np.unpackbits(np.frombuffer(data[start.end() :][:64].ljust(64, b"\0"), np.uint8), bitorder="little").tolist())
-
-    def take(count: int) -> int:
-        return sum(next(bits) << place for place in range(count))
-
-    def skip_size() -> None:
-        is_small = take(1)
-        for side in range(2):
-            if side == 0 or take(3) == 0:
-                take(5 if is_small else (9, 13, 18, 30)[take(2)])
-
-    skip_size()
-    if take(1):  # all as by default
-        return 8
-    if take(1):
-        take(3)
-        if take(1):
-            skip_size()
-        if take(2):  # of a preview or an animation more would follow
-            return otherwise
-    is_float, width = take(1), take(2)
-    return otherwise if is_float else (8, 10, 12, 0)[width] or 1 + take(6)
+    if header.has_icc and header.is_xyb:  # its decoder gives colors of a space that it does not name
+        raise ValueError("a JPEG XL with a color profile in its lossy stream")
+    said |= {"is_sequence": header.is_sequence, "is_srgb": header.is_srgb}
+    return header.bits or otherwise
 
 
 def _pnm(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
@@ -204,6 +192,7 @@ def _pnm(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
         pixels = np.frombuffer(body, ">u2" if top > 255 else "u1", height * width * samples)
     else:
         body = re.sub(rb"#[^\n]*\n", b" ", body)
+        said["frames"] = 1 + bool(re.search(rb"\sP[1-6]\s", body))
         numbers = list(body.translate(None, b" \t\r\n").decode()) if count == 2 else body.split()
         pixels = np.array(numbers[: height * width * samples], np.uint16)
     if pixels.size and int(pixels.max()) > top:

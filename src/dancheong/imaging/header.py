@@ -5,9 +5,10 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Any
 
+from dancheong.imaging.containers import in_bmp, in_gif, in_jpeg, in_png, in_tiff
 from dancheong.imaging.foreign import decode_elsewhere, what_is_missing
 from dancheong.imaging.formats import Format, format_of
-from dancheong.imaging.metadata import Found, in_bmp, in_gif, in_jpeg, in_png, in_tiff
+from dancheong.imaging.metadata import Found
 from dancheong.imaging.opening import MAX_BYTES, Unreadable, check_ends, check_pixels, opened
 from dancheong.imaging.tiff import Directory, directories
 from dancheong.imaging.tiff_kinds import (
@@ -27,6 +28,10 @@ _OTHER_JPEG_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7)
 _COLORS = {"GRAY": 1, "RGB": 3, "LAB": 3, "CMYK": 4}
 # Where a size stands, before libvips sees it.
 _SIZES = {"PNG": re.compile(rb"\A.{16}(.{8})", re.DOTALL), "AVIF": re.compile(rb"ispe.{4}(.{8})", re.DOTALL)}
+_NCLX = re.compile(rb"colrnclx(..)(..)", re.DOTALL)
+_PREMULTIPLIED = re.compile(rb"\0\0\0[\x0e\x12]prem")  # a reference of the color to its transparency
+_LIKE_SRGB = ((1, 2, 5, 6), (1, 2, 6, 13, 14, 15))  # primaries and transfers of ITU-T H.273 that viewers take for sRGB
+_SEQUENCE = "it is a sequence of pictures, of which the first was read"
 _TOLD_BY_LIBVIPS = ("exif-data", "xmp-data", "icc-profile-data", "n-pages")
 _FINDERS = {"JPEG": in_jpeg, "JPEG-LS": in_jpeg, "PNG": in_png, "GIF": in_gif, "BMP": in_bmp}
 
@@ -41,7 +46,7 @@ class Header:
         space: what the samples are.
         bits: of a sample.
         decoder: as in `Format`.
-        extra: ExtraSamples of a TIFF: 0 no transparency, 1 premultiplied, 2 not; of others 2 where there is one.
+        extra: ExtraSamples of a TIFF: 0 no transparency, 1 premultiplied, 2 not; of others 2 or 1 where there is one.
         tiff: of a TIFF, the directory that is read.
     """
 
@@ -69,7 +74,7 @@ class Header:
     @property
     def photometric(self) -> int:
         """PhotometricInterpretation of a TIFF; -1 of others."""
-        return -1 if self.tiff is None else self.tiff.number(262, 1)
+        return -1 if self.tiff is None else self.tiff.photometric
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -136,6 +141,10 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
     frame, bits = found.frame
     if kind.name in ("AVIF", "HEIF"):
         _check_boxes(file)
+        file.seek(0)
+        head = file.read(1 << 16)
+        found.nclx = next((struct.unpack(">HH", one[0] + one[1]) for one in _NCLX.findall(head)), found.nclx)
+        found.extra = 1 if _PREMULTIPLIED.search(head) else 2
     file.seek(0)
     is_sequence = kind.name == "AVIF" and file.read(12)[8:] == b"avis"
     file.seek(0)
@@ -145,6 +154,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
         return _foreign_header(file, kind, found, "imagecodecs" if is_jpeg else decoder)
     options: dict[str, Any] = {"fail_on": "warning" if is_jpeg and not is_lenient else "error"}
     image = opened(file, decoder, **options)
+    if found.is_part and not image.hasalpha():  # libvips makes the rest black
+        raise Unreadable("the first picture of the GIF covers only a part of it; save the part that is wanted as PNG")
     if is_jpeg and longer_px:
         shrink = next((by for by in (8, 4, 2) if max(image.width, image.height) >= by * longer_px), 1)
         image = opened(file, decoder, shrink=shrink, **options)
@@ -153,16 +164,18 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
         found.exif, found.xmp = told.get("exif-data"), told.get("xmp-data", found.xmp)
         found.frames = told.get("n-pages", 1)
     if is_sequence and found.frames == 1:
-        found.note("it is a sequence of pictures, of which the first was read")
+        found.note(_SEQUENCE)
     found.icc = found.icc or told.get("icc-profile-data")
     space: Space = "CMYK" if image.interpretation == "cmyk" else "GRAY" if image.bands < 3 else "RGB"
     bits = 16 if image.format == "ushort" else 8
-    return Header(kind, image, image.width, image.height, space, bits, _settled(found, kind), decoder)
+    return Header(kind, image, image.width, image.height, space, bits, _settled(found, kind), decoder, found.extra)
 
 
 def _settled(found: Found, kind: Format) -> Found:
     """The decoders of the other formats turn the pixels upright."""
     found.settle()
+    if found.icc is None and not all(one in like for one, like in zip(found.nclx, _LIKE_SRGB, strict=True)):
+        found.note("its color space (nclx) is not sRGB and was left aside: the colors are approximate")
     if kind.name == "JP2" and found.orientation != 1:
         found.note(f"the orientation in its EXIF ({found.orientation}) was not applied: check that the picture stands upright")
     found.orientation = found.orientation if kind.name in ("JPEG", "PNG", "WEBP") else 1
@@ -175,13 +188,17 @@ def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -
     samples, parts, said = decode_elsewhere(file, decoder, "header")
     found.exif, found.xmp = parts.get("exif", found.exif), parts.get("xmp", found.xmp)
     found.icc, found.frames = parts.get("icc_profile", found.icc), said.get("frames", 1)
+    if said.get("is_sequence"):
+        found.note(_SEQUENCE)
+    if not said.get("is_srgb", True):
+        found.note("its color space or profile is not read from a JPEG XL and was left aside: the colors are approximate")
     found.iptc = parts.get("iptc", found.iptc)
     if "resolution" in parts:
         found.note("its resolution (res box of JPEG 2000) was left out")
     height, width, bands = (*samples.shape, 1)[:3]
     bits = found.frame[1] if found.frame[1] != 8 else said.get("bits", samples.dtype.itemsize * 8)
     space: Space = "GRAY" if bands < 3 else said.get("space", "RGB")
-    return Header(kind, None, width, height, space, bits, _settled(found, kind), decoder)
+    return Header(kind, None, width, height, space, bits, _settled(found, kind), decoder, found.extra)
 
 
 def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
@@ -194,7 +211,7 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     found.frames = len(pages)
     if (slices := directory.number(32997, 1)) > 1:
         found.note(f"the first of {slices} slices was read")
-    photometric, samples = directory.number(262, 1), directory.number(277, 1)
+    photometric, samples = directory.photometric, directory.number(277, 1)
     if unread := what_is_not_read(directory):
         raise Unreadable(f"a TIFF of a kind that is not read ({unread}); save it as 8 or 16 bit gray or RGB")
     decoder, image, space = "tifffile", None, SPACES[photometric]

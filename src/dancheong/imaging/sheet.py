@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from dancheong.imaging.color import as_rgb
 from dancheong.imaging.profiles import to_eight
@@ -68,6 +67,8 @@ def _fit(photo: Array, cell_px: int) -> Array:
 
 
 def _headings(captions: Sequence[str], width_px: int, cell_px: int) -> Array:
+    from PIL import Image, ImageDraw  # most predictions make no sheet
+
     size_px = max(10, min(18, cell_px // 12))
     strip = Image.new("RGB", (width_px, size_px + 2 * _GAP_PX + 2), (_PAPER,) * 3)
     draw = ImageDraw.Draw(strip)
@@ -81,8 +82,10 @@ def _headings(captions: Sequence[str], width_px: int, cell_px: int) -> Array:
     return np.asarray(strip)
 
 
-def _font(size_px: int, text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size_px: int, text: str) -> Any:
     """Pillow's own font, which has Latin letters; for others one of the system's, where there is one."""
+    from PIL import ImageFont
+
     if not text.isascii():
         for name in _FONTS:
             try:

@@ -19,6 +19,7 @@ _CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: 
 # 129: UTF-8 (EXIF 3.0).
 _TYPE_BYTES = {kind: struct.calcsize(code) for kind, code in _CODES.items()} | {2: 1, 5: 8, 7: 1, 10: 8, 129: 1}
 EXIF, GPS, INTEROPERABILITY, SUB_DIRECTORIES = 34665, 34853, 40965, 330
+FAX = (2, 3, 4, 32771)  # compressions of 1-bit pictures
 _USER_COMMENT, _UTF_16 = 37510, b"UNICODE\0"
 DAMAGED = (struct.error, OverflowError, ValueError, OSError)
 
@@ -91,6 +92,12 @@ class Directory:
         """The first number of a tag, where it is a whole one."""
         first = next(iter(self.numbers(tag)), default)
         return first if isinstance(first, int) else default
+
+    @property
+    def photometric(self) -> int:
+        """PhotometricInterpretation; where a file gives none, what libtiff takes it for."""
+        colors = self.number(277, 1) - len(self.numbers(338))
+        return self.number(262, 0 if self.number(259, 1) in FAX else 2 if colors == 3 else 1)
 
     def below(self, tag: int) -> list["Directory"]:
         """The directories that a tag points to; those that are damaged are left out."""

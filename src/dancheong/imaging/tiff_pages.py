@@ -74,7 +74,8 @@ def _is_unmarked_copy(file: IO[bytes], page: TiffPage, whole: list[TiffPage]) ->
 
 
 def _kind(page: TiffPage) -> tuple[int, ...]:
-    return tuple(page.directory.number(tag, otherwise) for tag, otherwise in ((262, 1), (258, 1), (277, 1), (339, 1)))
+    directory = page.directory
+    return (directory.photometric, *(directory.number(tag, 1) for tag in (258, 277, 339)))
 
 
 def _shows_the_same(file: IO[bytes], page: TiffPage, other: TiffPage) -> bool:
@@ -144,6 +145,6 @@ def opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
     data = file.read()
     data += bytes(len(data) % 2)
     order = page.directory.order
-    tree = page.directory.tree(order) | {262: value(3, 1)}
+    tree = page.directory.tree(order) | {262: value(3, page.directory.photometric)}
     data = data[:4] + struct.pack(order + "I", len(data)) + data[8:] + laid_out(order, tree, len(data))
     return pyvips.Image.tiffload_buffer(data, access="sequential", fail_on=fail_on)

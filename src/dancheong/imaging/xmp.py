@@ -158,6 +158,16 @@ def describes_what_is_gone(packet: bytes) -> list[str]:
     return list(dict.fromkeys(words + (["thumbnail"] if _properties(rdf, _XMP, "Thumbnails") else [])))
 
 
+def orientation_of(packet: bytes) -> int:
+    """What a packet (from `check_packet`) says of the orientation, 1 to 8; 1 where it says nothing."""
+    if b"Orientation" not in packet:
+        return 1
+    rdf = _rdf_of(minidom.parseString(packet))
+    assert rdf is not None
+    said = _take(rdf, "http://ns.adobe.com/tiff/1.0/", "Orientation")
+    return int(said) if said in set("12345678") else 1
+
+
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described

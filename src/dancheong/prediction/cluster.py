@@ -20,7 +20,8 @@ from dancheong.params import DancheongError, ExtraMissing
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.credentials import Signing
 from dancheong.prediction.memory import Budget
-from dancheong.prediction.plan import FolderOptions, Job, Tell
+from dancheong.prediction.options import FolderOptions, Tell
+from dancheong.prediction.plan import Job
 from dancheong.prediction.process_file import Numbered, failure, process_file
 from dancheong.prediction.processors import Processor, coloring
 from dancheong.prediction.result import FileResult

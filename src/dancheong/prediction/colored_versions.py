@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import has_color, mask_of, name_key
+from dancheong.data.photographs import mask_of, name_key
+from dancheong.data.same_view import has_color
 from dancheong.imaging.files import PhotoError, list_photos
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.names import COLORED

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO, Self
 from dancheong.imaging.files import LeftOut
 from dancheong.imaging.formats import WRITABLE_SUFFIXES
 from dancheong.params import DancheongError, ParamError
-from dancheong.prediction.plan import identity, is_there
 from dancheong.prediction.result import FileResult
+from dancheong.prediction.search import identity, is_there
 from dancheong.system.csv_text import csv_line, from_cell
 from dancheong.system.whole_file import whole_file
 

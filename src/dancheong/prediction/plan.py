@@ -3,98 +3,24 @@
 The names of the results depend on the inputs alone, so that a run that is started again finds its own results.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from dancheong.data.photographs import find_masks, mask_of
-from dancheong.imaging.files import LeftOut, PhotoError, count_pages, look_through
+from dancheong.imaging.files import LeftOut, PhotoError, count_pages
 from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
-from dancheong.imaging.strip import Strip
 from dancheong.params import ParamError, Params
 from dancheong.prediction.beside import results_among, why_not_beside
 from dancheong.prediction.colored_versions import match_versions
-from dancheong.prediction.credentials import Signing
 from dancheong.prediction.hints import find_hints
 from dancheong.prediction.looks import frames_around, look_names
 from dancheong.prediction.names import lasting_names, names_beside, page_name, result_names
-from dancheong.prediction.result import FileResult
-
-Identity = tuple[int, int] | str
-Progress = Callable[[FileResult, int, int], object]
-Tell = Callable[[str], None]
-T = TypeVar("T")
+from dancheong.prediction.options import FolderOptions, Tell
+from dancheong.prediction.search import Identity, find_photos, identity, of_shard, why_no_photographs
 
 _NAMES_SHOWN = 5
-
-
-def _ignore(*_: object) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class FolderOptions:
-    """What a folder run can be asked for beside its photographs and the folder of results.
-
-    Attributes:
-        overwrite: do again what is there already. An input is never overwritten.
-        suffix: format of all results, such as ".png"; None: that of the input.
-        mask_dir: each photograph's mask of light reflection is written here, 8-bit PNG of the same stem: 0 is untouched.
-        drawn_masks: folder of masks drawn by hand, PNG of the same (subfolder and) stem. The detector looks for light
-            reflection in all other photographs.
-        hints: folder of color hints (`dancheong.prediction.hints`), CSV or PNG of the same (subfolder and) stem.
-        sheet_path: a contact sheet of the first photographs is written here.
-        shard: (i, n): only the i-th of n parts, 1 <= i <= n.
-        progress: called with each result as it is done, how many are done and how many there are; True stops the run, after the
-            photographs that are under way. The same call goes on where it was stopped.
-        tell: called with a sentence where drawn masks are not used or belong to no photograph, and where memory ran out.
-            It may be called from any thread.
-        left_out: called with each file of the folders that is no photograph, and why it is left out.
-        confidence_dir: each photograph's map of confidence is written here, 8-bit gray PNG of the same stem: 255 is sure.
-        manifest: a CSV of what became of each photograph, written as the run goes; a run that is started again goes on
-            with it.
-        workers: photographs at a time, within MEMORY_GB; None: one more than there are cores, where the model was opened
-            with one thread, else one. The results do not depend on it.
-        cluster: address of a Dask scheduler, whose workers do the work; they see the same files.
-        strip: metadata that results are not to have: "gps", or "all" that the photograph brings.
-        sign: for Content Credentials in each result.
-        colors: a colored version of the photograph, or a folder of them, for `apply_color_files`.
-        looks: colorings of each photograph; the second and the following as `NAME_look2` and so on.
-        look: which of the looks the result itself is.
-        steady: photographs of a folder are frames of one subject, whose color is averaged over the frames around.
-        pages: "all": of a TIFF with several pages each becomes a result, `NAME_p2` and so on from the second.
-        only: photographs of the folders that are done now; None: all. Names and checks are those of all.
-        lasting_names: names of results do not depend on other photographs (`lasting_name`), because more may come.
-        ours: (photograph, result) -> whether that result of an earlier state of the photograph may be replaced.
-
-    `confidence_dir`, `hints`, `workers` and `cluster` are for coloring alone.
-    """
-
-    overwrite: bool = False
-    suffix: str | None = None
-    mask_dir: Path | None = None
-    drawn_masks: Path | None = None
-    sheet_path: Path | None = None
-    shard: tuple[int, int] | None = None
-    progress: Progress = _ignore
-    tell: Tell = _ignore
-    left_out: Callable[[Path, str], None] = _ignore
-    confidence_dir: Path | None = None
-    manifest: Path | None = None
-    workers: int | None = None
-    cluster: str | None = None
-    strip: Strip | None = None
-    sign: Signing | None = None
-    colors: Path | None = None
-    looks: int = 1
-    look: int = 1
-    steady: bool = False
-    pages: Literal["first", "all"] = "first"
-    only: Collection[Path] | None = None
-    lasting_names: bool = False
-    ours: Callable[[Path, Path], bool] | None = None
-    hints: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +76,7 @@ def plan_folder(
     _check_folders(out_dir, options)
     if options.sign is not None:
         options.sign.check()
+    # The photographs.
     folders = (
         out_dir, options.mask_dir, options.drawn_masks, options.confidence_dir, options.colors, options.hints
     )
@@ -158,6 +85,7 @@ def plan_folder(
         results = results_among(photos)
         photos = {photo: name for photo, name in photos.items() if photo not in results}
         left_out += [LeftOut(path, "dancheong has colored it; -o DIR colors it all the same") for path in results]
+    # What people have made for them, and what must not be done.
     drawn_masks: Mapping[Path, Path] = {}
     if options.drawn_masks is not None:
         masks = find_masks(options.drawn_masks)
@@ -169,9 +97,9 @@ def plan_folder(
     if options.hints is not None:
         hints = _matched("hints", find_hints(options.hints), options.hints, photos, options.tell)
     versions, unmatched = ({}, {}) if options.colors is None else match_versions(options.colors, photos, options.tell)
-    refusals = unmatched | {photo: reason for photo in map(Path, inputs) if (reason := _why_no_photographs(photo, photos))}
+    refusals = unmatched | {photo: reason for photo in map(Path, inputs) if (reason := why_no_photographs(photo, photos))}
     refusals |= {one.path: one.reason for one in left_out if one.failed}
-    # The names are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
+    # Names. They are those of the whole folder, so that they do not depend on the shard. A closed folder takes no name away.
     named = [photo for photo in photos if photo not in refusals or photo.suffix.lower() in READ_SUFFIXES]
     naming = lasting_names if options.lasting_names else result_names
     names, extras = (
@@ -182,6 +110,7 @@ def plan_folder(
         outputs = dict(zip(named, names_beside(named, options.suffix, options.lasting_names), strict=True))
     else:
         outputs = {photo: out_dir / name for photo, name in names.items()}
+    # A job for each photograph, page and look, and the files that each would write.
     jobs = [
         Job(
             photo, outputs.get(photo, photo),
@@ -199,6 +128,7 @@ def plan_folder(
     if options.steady:
         frames = frames_around([photo for photo in photos if photo not in refusals])
         jobs = [job if job.page else replace(job, frames=frames.get(job.photo, ())) for job in jobs]
+    # No file that was there before is replaced, by names or by links.
     originals = {identity(photo) for photo in photos}
     if options.sheet_path is not None:
         _check_sheet(options.sheet_path, jobs, originals, options)
@@ -250,75 +180,6 @@ def _each_named_once(jobs: list[Job]) -> list[Job]:
 
 def _below(folder: Path | None, name: Path | None) -> Path | None:
     return None if folder is None or name is None else folder / name
-
-
-def find_photos(inputs: Sequence[str | Path], results: Iterable[Path] = ()) -> tuple[dict[Path, Path], list[LeftOut]]:
-    """The photographs that `inputs` name, and each one's path below the folder that was named (of a named file: its name);
-    and everything else that is in these folders.
-
-    Folders are searched, and each real file is taken once. The folders `results`, where these lie inside a named folder, are
-    left out. An input that does not exist, a folder without photographs and what cannot be reached stay in the list, because
-    they fail with a clear message.
-    """
-    result_folders = [folder.resolve() for folder in results]
-    photos: dict[Identity, tuple[Path, Path]] = {}
-    left_out: dict[Path, LeftOut] = {}
-    for path in map(Path, inputs):
-        found = [path]
-        if _is_folder(path):
-            root = path.resolve()
-            inside, others = look_through(path, [one for one in result_folders if one != root and one.is_relative_to(root)])
-            unreached = [one.path for one in others if one.failed]
-            found = sorted([*inside, *unreached], key=lambda photo: photo.parts) or [path]
-            left_out |= {one.path: one for one in others}
-        for photo in found:
-            relative = Path(path.name) if photo == path else photo.relative_to(path)
-            first, _ = photos.setdefault(identity(photo), (photo, relative))
-            if first.absolute() != photo.absolute():
-                left_out[photo] = LeftOut(photo, f"the same file as {first}")
-    return dict(photos.values()), list(left_out.values())
-
-
-def _why_no_photographs(path: Path, photos: Collection[Path]) -> str:
-    """Why a named path stands among the photographs in its own place although it is none."""
-    if path not in photos or (is_there(path) and not _is_folder(path)):
-        return ""
-    return "no photographs are in this folder" if _is_folder(path) else "no such file or folder"
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # reading it will say why
-        return False
-
-
-def of_shard(items: list[T], shard: tuple[int, int] | None) -> list[T]:
-    """The i-th of n parts. It takes every n-th item, so that large photographs spread over the parts.
-
-    Raises:
-        ParamError: unless 1 <= i <= n.
-    """
-    if shard is None:
-        return items
-    index, count = shard
-    if not 1 <= index <= count:
-        raise ParamError(f"shard {index}/{count} came; i/n with 1 <= i <= n was expected, such as 2/8")
-    return items[index - 1 :: count]
-
-
-def identity(path: Path) -> Identity:
-    """The same for two paths that lead to one file, whether by links or by another letter case."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):  # ValueError: a name that no system has
-        return str(path.absolute())
-    return status.st_dev, status.st_ino
-
-
-def is_there(path: Path) -> bool:
-    """Whether a path leads to something that can be reached."""
-    return isinstance(identity(path), tuple)
 
 
 def why_masks_unused(params: Params, stage: Literal["train", "predict"]) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import looks_like_pair, split_halves
+from dancheong.data.photographs import split_halves
+from dancheong.data.same_view import looks_like_pair
 from dancheong.glare.control import control_glare
 from dancheong.imaging.color import gray_of, lightness_of
 from dancheong.imaging.files import ImageSpec, PhotoError, image_spec, read_photo
@@ -25,8 +26,9 @@ from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import read_hints
 from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
 from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
+from dancheong.prediction.options import FolderOptions
 from dancheong.prediction.origin import fingerprint, settings_digest
-from dancheong.prediction.plan import FolderOptions, Job
+from dancheong.prediction.plan import Job
 from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 
 Pixels = NDArray[Any]

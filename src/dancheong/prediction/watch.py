@@ -15,8 +15,9 @@ from dancheong.params import ParamError
 from dancheong.prediction.beside import colored_by
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import predict_files
-from dancheong.prediction.plan import FolderOptions, find_photos
+from dancheong.prediction.options import FolderOptions
 from dancheong.prediction.result import FileResult
+from dancheong.prediction.search import find_photos
 from dancheong.system.outputs import claimed
 from dancheong.upscaling.upscaler import Upscaler
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.cache import Cache, Record
-from dancheong.imaging.color import decode, float01, linear_to_srgb, luminance
 from dancheong.params import Params
 from dancheong.upscaling.degrade import degrade
+from dancheong.upscaling.upscaler import planes_of
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -49,15 +49,6 @@ def validation_pairs(
         top, left = ((size - side_px) // 2 for size in photo.shape[:2])
         truth = np.ascontiguousarray(photo[top : top + side_px, left : left + side_px])
         yield _pair(truth, params, np.random.default_rng((params.seed, int(index), 1)))
-
-
-def planes_of(pixels: Pixels, channels: int) -> FloatArray:
-    """A photograph as the upscaler takes it: (channels, h, w), sRGB-coded in [0, 1]; of one channel its gray, not rounded."""
-    if pixels.ndim == 2:
-        return np.repeat(float01(pixels)[None], channels, axis=0)
-    if channels == 1:
-        return linear_to_srgb(luminance(decode(pixels)))[None]
-    return np.ascontiguousarray(np.moveaxis(float01(pixels), -1, 0))
 
 
 def _pair(truth: Record, params: Params, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:

@@ -10,13 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
-from dancheong.imaging.color import check_photo, lab_to_pixels, lightness_of, rgb_to_lab, to_pixels
+from dancheong.imaging.color import (
+    check_photo,
+    decode,
+    float01,
+    lab_to_pixels,
+    lightness_of,
+    linear_to_srgb,
+    luminance,
+    rgb_to_lab,
+    to_pixels,
+)
 from dancheong.imaging.files import ImageSpec
 from dancheong.imaging.resize import guided_upsampler
 from dancheong.imaging.tiling import Strip, row_slices, strips
 from dancheong.params import ExtraMissing, ParamError
 from dancheong.runtime.network import Network, open_network
-from dancheong.upscaling.patches import planes_of
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -239,3 +248,12 @@ def _foreign(path: Path, threads: int | None) -> Upscaler:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Upscaler(network, digest, 3, scale, FOREIGN_REACH_PX, bytes_per_pixel * FOREIGN_BYTES)
+
+
+def planes_of(pixels: Pixels, channels: int) -> FloatArray:
+    """A photograph as the upscaler takes it: (channels, h, w), sRGB-coded in [0, 1]; of one channel its gray, not rounded."""
+    if pixels.ndim == 2:
+        return np.repeat(float01(pixels)[None], channels, axis=0)
+    if channels == 1:
+        return linear_to_srgb(luminance(decode(pixels)))[None]
+    return np.ascontiguousarray(np.moveaxis(float01(pixels), -1, 0))

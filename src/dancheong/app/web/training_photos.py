@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from dancheong.data.photographs import has_color
+from dancheong.data.same_view import has_color
 from dancheong.imaging.files import PhotoError, list_photos, read_size, read_small
 
 Pairing = Literal["derive", "folders", "side_by_side"]

@@ -5,7 +5,7 @@ import { ask, h, post, problemText, t, upload, visit } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
 const CHARTS = [
-  ["chart_delta", ["val_delta_e_2000", "val_gray_delta_e_2000"]], ["chart_l1", ["l1", "val_l1"]], ["chart_gan", ["d_real", "d_fake", "g_gan"]],
+  ["chart_delta", ["val_delta_e_2000", "val_gray_delta_e_2000", "val_input_delta_e_2000"]], ["chart_l1", ["l1", "val_l1"]], ["chart_gan", ["d_real", "d_fake", "g_gan"]],
 ];
 
 export class TrainTab {
