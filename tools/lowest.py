@@ -25,7 +25,7 @@ SMOKE = [
     "tests/imaging/test_tiff_kinds.py", "tests/imaging/test_metadata.py", "tests/params",
     "tests/prediction/test_folder.py", "tests/prediction/test_hints.py",
     "tests/prediction/test_cluster.py", "tests/prediction/test_credentials.py", "tests/report",
-    "tests/test_artifact.py", "tests/app/web/test_web_access.py", "tests/app/web/test_web_hints.py",
+    "tests/test_artifact.py", "tests/app/web/test_web_access.py",
     "tests/app/web/test_web_unpack.py",
 ]
 
