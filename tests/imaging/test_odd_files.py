@@ -275,6 +275,14 @@ def test_colors_of_an_avif_that_are_not_srgb_are_told(tmp_path: Path, palace: np
     assert notes == [False, True]
 
 
+def test_what_an_avif_holds_beside_its_picture_is_told(tmp_path: Path, palace: np.ndarray) -> None:
+    Image.fromarray(palace).save(tmp_path / "a.avif")
+    names = b"urn:com:apple:photo:2020:aux:hdrgainmap\0urn:mpeg:hevc:2015:auxid:2\0"
+    (tmp_path / "b.avif").write_bytes((tmp_path / "a.avif").read_bytes() + box(b"free", names))
+    assert read_photo(tmp_path / "a.avif").notes == ()
+    assert read_photo(tmp_path / "b.avif").notes == ("what it holds beside the picture was left out: depth map, gain map",)
+
+
 @pytest.mark.skipif(shutil.which("avifenc") is None, reason="needs avifenc")
 def test_an_avif_whose_color_is_multiplied_by_its_transparency_is_laid_over_white(tmp_path: Path, palace: np.ndarray) -> None:
     alpha = np.full(palace.shape[:2], 128, np.uint8)
