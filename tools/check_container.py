@@ -1,16 +1,16 @@
 """Run each step of deploy/Dockerfile in a clean root, where there is no Docker; then start it as it will be started.
 
-    python tools/check_container.py ROOT [--stage page] [--work DIR]
+    python tools/check_container.py ROOT [--stage page] [--work DIR] [--volume DIR:/scans --run "predict /scans -o /data/out"]
 
 ROOT is a folder with an unpacked base: Debian with python3 and python3-venv, as `debootstrap --variant=minbase
 --include=python3,python3-venv,ca-certificates bookworm ROOT` makes it. It stays as it is: each stage works on a copy. Needs
-root (chroot, unshare). At the end the entry point runs as the file's user on a read-only root, until its health check is met.
+root (chroot, unshare). At the end the entry point runs as the file's user on a read-only root, until its health check is met;
+then each further command does.
 What this cannot show: that the base image named in the file has what ROOT has, and Docker's own network and limits.
 """
 
 import argparse
 import json
-import os
 import re
 import shlex
 import shutil
@@ -19,6 +19,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from clean_root import Root
 
 SOURCE = Path(__file__).resolve().parent.parent
 DOCKERFILE = SOURCE / "deploy" / "Dockerfile"
@@ -52,13 +54,6 @@ def read_stages(text: str) -> dict[str, Stage]:
     return stages
 
 
-def chroot(root: Path, stage: Stage, command: str, before: str = "") -> list[str]:
-    """The words that run a command in a root as the stage's user."""
-    user, _, group = stage.user.partition(":")
-    inside = f"{before}exec chroot --userspec={user}:{group} {shlex.quote(str(root))} /bin/sh -c {shlex.quote(command)}"
-    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", inside]
-
-
 def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Path:
     """Make the root of a stage, and of those that it needs."""
     root = work / stage.name
@@ -68,16 +63,14 @@ def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Pat
     if stage.base in stages:
         stage.env, stage.folder, stage.user = {**stages[stage.base].env}, stages[stage.base].folder, stages[stage.base].user
     subprocess.run(["cp", "--archive", "--reflink=auto", below, root], check=True)
-    lent = lend(root)
+    inside = Root(root)
+    inside.lend()
     for word, rest in stage.steps:
         print(f"{stage.name}: {word} {rest[:90]}", flush=True)
         match word:
             case "RUN":
-                command = f"cd {stage.folder} && {rest}"
-                environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", **stage.env}
-                environment |= lent
                 began = time.monotonic()
-                subprocess.run(chroot(root, stage, command), env=environment, check=True, stdout=subprocess.DEVNULL)
+                inside.run(f"cd {stage.folder} && {rest}", stage.user, **stage.env)
                 print(f"    {time.monotonic() - began:.0f} s", flush=True)
             case "COPY":
                 copy(rest.split(), root, stage, base, stages, work)
@@ -91,20 +84,6 @@ def build(stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> Pat
             case _:
                 stage.last[word] = rest
     return root
-
-
-def lend(root: Path) -> dict[str, str]:
-    """What a root needs of this machine to reach packages, as Docker lends it: names, certificates, pip's settings."""
-    files = {"": "/etc/resolv.conf", "PIP_CONFIG_FILE": str(Path.home() / ".config/pip/pip.conf"),
-             "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE", "")}
-    lent = {}
-    for variable, name in files.items():
-        if name and Path(name).exists():
-            target = root / "etc" / Path(name).name
-            shutil.copy(name, target)
-            lent[variable] = f"/{target.relative_to(root)}"
-    lent.pop("", None)
-    return lent | ({"PIP_CERT": lent["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in lent else {})
 
 
 def copy(words: list[str], root: Path, stage: Stage, base: Path, stages: dict[str, Stage], work: Path) -> None:
@@ -122,27 +101,30 @@ def copy(words: list[str], root: Path, stage: Stage, base: Path, stages: dict[st
             shutil.copy(place, target)
 
 
-def start(root: Path, stage: Stage) -> bool:
-    """Start the stage on a read-only root with /tmp and /data to write to, and wait for its health check."""
+def read_only(root: Path, stage: Stage, volumes: dict[Path, str]) -> str:
+    """Shell commands that make a root read-only for a process to come, but for /tmp and volumes, and see that it is."""
+    place, user = shlex.quote(str(root)), shlex.quote(stage.user)
+    commands = [f"mount --bind {place} {place}", f"mount -t tmpfs -o mode=1777 tmpfs {place}/tmp"]
+    for outside, inside in volumes.items():
+        target = root / inside[1:]
+        target.mkdir(parents=True, exist_ok=True)
+        commands.append(f"mkdir -p {outside} && chown {user} {outside} && mount --bind {outside} {shlex.quote(str(target))}")
+    return " && ".join([*commands, f"mount -o remount,bind,ro {place}", f"! touch {place}/etc/written 2> /dev/null"])
+
+
+def start(root: Path, stage: Stage, before: str) -> bool:
+    """Start the stage and wait for its health check."""
     words = json.loads(stage.last["ENTRYPOINT"]) + json.loads(stage.last["CMD"])
     check = json.loads(stage.last["HEALTHCHECK"].partition(" CMD ")[2])
-    place = shlex.quote(str(root))
-    data = shlex.quote(str(root) + ".data")
-    user = stage.user.partition(":")[0]
-    # A bind mount can be made read-only; /proc, /tmp and /data are laid over it.
-    before = (
-        f"mkdir -p {data} && chown {user} {data} && mount --bind {place} {place} && mount -t tmpfs tmpfs {place}/tmp && "
-        f"chmod 1777 {place}/tmp && mount --bind {data} {place}/data && mount -t proc proc {place}/proc && "
-        f"mount -o remount,bind,ro {place} && ! touch {place}/etc/written 2> /dev/null && "
-    )
-    running = subprocess.Popen(
-        chroot(root, stage, f"cd {stage.folder} && exec {shlex.join(words)}", before), env=stage.env, stdout=subprocess.PIPE
-    )
+    inside = Root(root)
+    begin = inside.words(f"cd {stage.folder} && exec {shlex.join(words)}", stage.user, before)
+    running = subprocess.Popen(begin, env=stage.env, stdout=subprocess.PIPE)
     try:
         for _ in range(TRIES):
             if running.poll() is not None:
                 break
-            if subprocess.run(chroot(root, stage, shlex.join(check)), env=stage.env, stderr=subprocess.DEVNULL).returncode == 0:
+            met = subprocess.run(inside.words(shlex.join(check), stage.user), env=stage.env, stderr=subprocess.DEVNULL)
+            if met.returncode == 0:
                 return True
             time.sleep(2)
         return False
@@ -151,12 +133,20 @@ def start(root: Path, stage: Stage) -> bool:
         running.wait()
 
 
+def run(root: Path, stage: Stage, before: str, words: str) -> int:
+    """Run a command as `docker run IMAGE COMMAND` does, in place of the one that the file names; its exit code."""
+    command = f"cd {stage.folder} && exec {shlex.join(json.loads(stage.last['ENTRYPOINT']))} {words}"
+    return subprocess.run(Root(root).words(command, stage.user, before), env=stage.env).returncode
+
+
 def main() -> int:
     """The exit code: 0 where all steps ran and the health check was met."""
     parser = argparse.ArgumentParser(description="Run each step of deploy/Dockerfile in a clean root.")
     parser.add_argument("root", type=Path, help="an unpacked base: Debian with python3 and python3-venv")
     parser.add_argument("--stage", default="page")
     parser.add_argument("--work", type=Path, default=SOURCE / "build" / "container")
+    parser.add_argument("--volume", action="append", default=[], metavar="OUTSIDE:INSIDE")
+    parser.add_argument("--run", action="append", default=[], metavar="COMMAND", help="after the health check")
     words = parser.parse_args()
     shutil.rmtree(words.work, ignore_errors=True)
     words.work.mkdir(parents=True)
@@ -166,9 +156,17 @@ def main() -> int:
     if stage.user.partition(":")[0] in ("", "0", "root"):
         print("the stage runs as root")
         return 1
-    healthy = "HEALTHCHECK" not in stage.last or start(root, stage)
-    print("healthy, as user", stage.user, "on a read-only root" if healthy else ": NOT healthy")
-    return 0 if healthy else 1
+    volumes = {Path(f"{root}.data"): "/data"}
+    volumes |= {Path(outside).resolve(): inside for outside, _, inside in (one.partition(":") for one in words.volume)}
+    before = read_only(root, stage, volumes)
+    if "HEALTHCHECK" in stage.last:
+        healthy = start(root, stage, before)
+        print("healthy" if healthy else "NOT healthy", "as user", stage.user, "on a read-only root", flush=True)
+    else:
+        healthy = True
+    codes = [run(root, stage, before, command) for command in words.run]
+    print("exit codes of further commands:", codes)
+    return 0 if healthy and not any(codes) else 1
 
 
 if __name__ == "__main__":

@@ -16,6 +16,13 @@ mkdir -p "$CHECK"
 "$CHECK/tools/bin/python" -m build --outdir dist . > "$CHECK/build.txt"
 "$CHECK/tools/bin/twine" check --strict dist/*
 "$CHECK/tools/bin/check-wheel-contents" dist/*.whl
+# What the repository holds is in the sdist, and nothing else but what setuptools writes: no photograph that lies about.
+if git rev-parse --is-inside-work-tree > /dev/null 2>&1; then
+  git ls-files | sort > "$CHECK/repository.txt"
+  tar -tzf dist/*.tar.gz | sed 's|^[^/]*/||' | grep -v '/$' | grep -v -x -e '' -e PKG-INFO -e setup.cfg -e 'src/dancheong.egg-info/.*' \
+    | sort > "$CHECK/sdist.txt"
+  diff "$CHECK/repository.txt" "$CHECK/sdist.txt"
+fi
 
 WHEEL=$(echo "$PWD"/dist/*.whl)
 "$PYTHON" -m venv "$CHECK/fresh"

@@ -7,6 +7,7 @@ Versions are left out, so that the page changes when a package comes, goes or ch
 
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "dependencies.md"
 OWN = "dancheong"
+PROJECT = tomllib.loads((PAGE.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 HEAD = """\
 # What is installed: packages, licenses, sizes
 
@@ -23,19 +25,22 @@ with torch as built for processors alone; its build for NVIDIA cards takes some 
 section; each extra brings what is named there *more*.
 
 """
-# What a package states where its metadata have neither an expression nor a classifier, from its license file.
+# What is longer than a license's name is its text.
 _LONG = 60
 
 
 def license_of(name: str) -> str:
-    """The license that a package states: its SPDX expression, else its classifiers, else the first line of its text."""
+    """The license that a package states: its SPDX expression, else its classifiers, its words, or its license file's first."""
     data = metadata.metadata(name)
     if expression := data.get("License-Expression"):
         return str(expression)
     classified = [one.rpartition(" :: ")[2] for one in data.get_all("Classifier") or [] if one.startswith("License ::")]
     if named := [one for one in classified if one != "OSI Approved"]:
         return ", ".join(named)
-    text = str(data.get("License") or "not stated").strip().splitlines()[0]
+    text = str(data.get("License") or "UNKNOWN").strip().splitlines()[0]
+    if text == "UNKNOWN":
+        files = [one for one in metadata.files(name) or [] if re.match("LICEN[CS]E|COPYING", one.name)]
+        text = files[0].read_text().strip().splitlines()[0] if files else "not stated"
     return text if len(text) <= _LONG else text[:_LONG] + " ..."
 
 
@@ -45,9 +50,16 @@ def megabytes(name: str) -> float:
     return sum(path.stat().st_size for one in files if (path := Path(str(one.locate()))).is_file()) / 1e6
 
 
+def requirements(name: str, extra: str) -> list[str]:
+    """What a package states that it needs; of this program what pyproject.toml says now."""
+    if name != OWN:
+        return metadata.requires(name) or []
+    return list(PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"])
+
+
 def needed(name: str, extra: str = "") -> Iterator[tuple[str, frozenset[str]]]:
     """(package, its extras) that a package needs here, with one of its extras or without."""
-    for line in metadata.requires(name) or []:
+    for line in requirements(name, extra):
         requirement = Requirement(line)
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             yield re.sub(r"[-_.]+", "-", requirement.name).lower(), frozenset(requirement.extras)
@@ -75,14 +87,14 @@ def closure(extra: str) -> set[str]:
 def page() -> str:
     """docs/dependencies.md."""
     base = closure("")
-    extras = sorted(metadata.metadata(OWN).get_all("Provides-Extra") or [])
+    extras = sorted(PROJECT["optional-dependencies"])
     lines = [HEAD.rstrip() + "\n"]
     for extra in ["", *extras]:
         more = base if not extra else closure(extra) - base
         if extra == "all" or not more:
             continue
-        total = sum(megabytes(name) for name in more)
-        lines.append(f"## {f'`{extra}`' if extra else 'Without an extra'}: {len(more)} packages, {total:.0f} MB\n")
+        count, total = f"{len(more)} package{'s' if len(more) > 1 else ''}", sum(megabytes(name) for name in more)
+        lines.append(f"## {f'`{extra}`' if extra else 'Without an extra'}: {count}, {total:.0f} MB\n")
         lines.append("| package | license | MB |\n|---|---|---|")
         lines += [f"| {name} | {license_of(name).replace('|', '/')} | {megabytes(name):.1f} |" for name in sorted(more)]
         lines.append("")

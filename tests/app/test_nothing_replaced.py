@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -122,6 +123,22 @@ def test_after_divergence_the_kept_state_goes_on_with_a_lower_rate(photos, tmp_p
     lower = Params(**{**rows, "lr": 1e-4})
     done = train(photos, tmp_path / "m.h5", lower, resume=True)
     assert (done.images_seen, read_artifact(done.model).params.lr) == (8, 1e-4)
+
+
+def test_a_stopped_training_goes_on_with_a_lower_rate_only_and_tells_it(photos, tmp_path):
+    model, said = tmp_path / "m.h5", []
+    train(photos, model, Params(TINY), watch=lambda progress: progress.images_seen >= 2)
+    with pytest.raises(ResumeError, match=r"LR changed .*--init \S+m\.h5 -o NEW") as refused:
+        train(photos, model, Params(TINY, lr=1e-3), resume=True)
+    train(photos, model, Params(TINY, lr=1e-4, precision="32-true"), resume=True,
+          watch=lambda progress: bool(said.append(progress.message)))
+    assert "from image 2 on: LR=0.0001 (0.0003 before), PRECISION=32-true (auto before)" in said[0]
+    stored = read_artifact(model)
+    assert {"images": 2, "lr": 1e-4} in stored.history
+    assert '{"images": 2, "lr": 0.0001}' in (tmp_path / "m_log" / "losses.jsonl").read_text()
+    # What the refusal names begins another training.
+    begun = re.search(r"--init (\S+)", str(refused.value))[1]
+    assert train(photos, tmp_path / "n.h5", Params(TINY, lr=1e-3), init=begun).images_seen == 8
 
 
 def test_without_a_state_the_advice_is_to_train_anew(photos, tmp_path, monkeypatch):

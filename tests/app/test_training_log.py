@@ -75,3 +75,24 @@ def test_nothing_to_look_at_is_told_once_by_the_training(command, tmp_path):
     said = command("train", tmp_path, "-o", tmp_path / "m.h5", *SETTINGS, code=1)
     assert said.stderr.count("\n") == 1
     assert not (tmp_path / "m_log").exists()
+
+
+@pytest.mark.parametrize(("words", "reason"), [
+    (("-o", "m.txt"), "ends in .h5"), (("-o", "old.h5"), "a file is there already"),
+    (("-o", "m.h5", "--set", "BATCH_SIZE=3", "--set", "DEVICES=2"), "BATCH_SIZE=3"),
+    (("-o", "m.h5", "--val", "1.5"), "--val 1.5"),
+    (("-o", "m.h5", "--val", "gone"), "there is no gone"), (("-o", "m.h5", "--init", "gone.h5"), "gone.h5"),
+    (("-o", "m.h5", "--weights", "gone.csv"), "gone.csv"), (("-o", "m.h5", "--drawn-masks", "gone"), "no folder gone"),
+    (("-o", "m.h5", "--set", "STOP_AFTER=2"), "STOP_AFTER"), (("-o", "m.h5", "--log-dir", "old.h5"), "this is a file"),
+], ids=lambda words: " ".join(words) if isinstance(words, tuple) else "")
+def test_what_is_seen_at_once_is_refused_before_photographs_are_looked_at(
+    command, photos, tmp_path, monkeypatch, words, reason
+):
+    def look(*arguments, **options):
+        raise AssertionError("photographs were looked at")
+
+    monkeypatch.setattr("dancheong.data.doctor.diagnose", look)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.h5").write_bytes(b"a model")
+    said = command("train", photos, *SETTINGS, *words, code=2)
+    assert reason in said.stderr

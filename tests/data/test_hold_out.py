@@ -62,9 +62,10 @@ def test_one_view_cannot_be_split(tmp_path):
 
 def test_a_share_is_told_from_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [share_of(val) for val in (None, "0.1", 0.25, ".5", tmp_path, "val")] == [0, 0.1, 0.25, 0.5, 0, 0]
+    assert [share_of(val) for val in (None, "0.1", 0.25, ".5", "10%", "0,1", tmp_path, "val")] == [
+        0, 0.1, 0.25, 0.5, 0.1, 0.1, 0, 0]
     (tmp_path / "0.1").mkdir()
     assert share_of("0.1") == 0
-    for wrong in ("0", "1", "10", "-0.2", "nan"):
+    for wrong in ("0", "1", "10", "-0.2", "nan", "100%"):
         with pytest.raises(ParamError, match=f"--val {wrong}: a share above 0 and below 1"):
             share_of(wrong)

@@ -20,6 +20,7 @@ from dancheong.data.photographs import (
 )
 from dancheong.data.same_view import has_color, looks_like_pair, mismatch
 from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.scenes import scene, write_scenes
 
@@ -207,7 +208,9 @@ def test_a_folder_of_masks_must_be_there_and_hold_some(tmp_path):
         find_masks(tmp_path)
 
 
-@pytest.mark.parametrize("names", [("A", "B"), ("trainA", "trainB"), ("train/A", "train/B"), ("A/train", "B/train")])
+@pytest.mark.parametrize("names", [
+    ("A", "B"), ("a", "b"), ("trainA", "trainB"), ("train/a", "train/b"), ("A/train", "B/train"),
+])
 def test_the_pairs_of_other_programs_are_not_taken_for_single_photographs(tmp_path, names):
     for seed, name in enumerate(names):
         write_scenes(tmp_path / "p" / name, 2, 1 + 10 * seed, 48, 36)
@@ -215,6 +218,7 @@ def test_the_pairs_of_other_programs_are_not_taken_for_single_photographs(tmp_pa
             file.rename(file.with_name(f"{number}.png"))
     with pytest.raises(NoPhotographs, match="rename the input's folder to gray/"):
         find_pairs(tmp_path / "p", Params(resol=16))
+    assert len(find_pairs(tmp_path / "p", Params(resol=16, pairing="derive"))[0]) == 4
     # Categories may be called A and B as long as they are not pairs.
     for file in (tmp_path / "p" / names[1]).iterdir():
         file.rename(file.with_name(f"other {file.name}"))
@@ -223,6 +227,23 @@ def test_the_pairs_of_other_programs_are_not_taken_for_single_photographs(tmp_pa
             find_pairs(tmp_path / "p", Params(resol=16))
     else:
         assert len(find_pairs(tmp_path / "p", Params(resol=16))[0]) == 4
+
+
+@pytest.mark.parametrize(("gray", "color"), [("input", "Target"), ("gray", "gt"), ("source", "target"), ("BW", "rgb")])
+def test_folders_that_say_which_is_the_input_are_pairs_where_they_hold_the_same_stems(tmp_path, gray, color):
+    write_scenes(tmp_path / "p" / color, 2, 1, 48, 36)
+    (tmp_path / "p" / gray).mkdir()
+    for file in (tmp_path / "p" / color).iterdir():
+        write_photo(tmp_path / "p" / gray / file.name, gray_of(read_photo(file).pixels))
+    pairs, _ = find_pairs(tmp_path / "p", Params(resol=16))
+    assert [(one.color.parent.name, one.gray and one.gray.parent.name) for one in pairs] == [(color, gray)] * 2
+    (tmp_path / "p").rename(tmp_path / "train")
+    with pytest.raises(NoPhotographs, match=r"pairs lie in .*train"):
+        find_pairs(tmp_path, Params(resol=16))
+    for file in (tmp_path / "train" / gray).iterdir():
+        file.unlink()
+    write_scenes(tmp_path / "train" / gray, 2, 50, 48, 36)
+    assert all(one.gray is None for one in find_pairs(tmp_path / "train", Params(resol=16))[0])
 
 
 def drawing(seed, size=64):

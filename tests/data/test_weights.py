@@ -15,7 +15,7 @@ def test_what_is_nearest_to_a_photograph_counts():
     assert times_shown(NAMES, weights) == [3, 0, 2, 1]
 
 
-@pytest.mark.parametrize("sign", [",", ";", "\t", " , "])
+@pytest.mark.parametrize("sign", [",", ";", "\t", " , ", "|"])
 def test_any_separator_with_a_header_or_without(tmp_path, sign):
     table = tmp_path / "w.csv"
     table.write_text(f'name{sign}times\n"a,b/c d.png"{sign}"2"\n\n궁{sign}3\n', "utf-8")
@@ -30,12 +30,18 @@ def test_a_line_that_says_nothing_is_named(tmp_path, line):
         read_weights(table)
 
 
-@pytest.mark.parametrize("text", ["궁,1.5\n", "궁,-1\n", "궁\n", "\n", ""])
+@pytest.mark.parametrize("text", ["궁,1.5\n", "궁,-1\n", "궁\n", "\n", "", "궁,three\n"])
 def test_a_first_line_that_is_no_header_is_no_header(tmp_path, text):
     table = tmp_path / "w.csv"
     table.write_text(text, "utf-8")
     with pytest.raises(ParamError, match="GOGUNG,3"):
         read_weights(table)
+
+
+@pytest.mark.parametrize("times", [1.5, "3", -1, True, None])
+def test_a_mapping_is_held_to_the_same(times):
+    with pytest.raises(ParamError, match=r"궁.*GOGUNG,3"):
+        read_weights({"궁": times})
 
 
 def test_names_of_nothing_and_nothing_left_are_refused(tmp_path):

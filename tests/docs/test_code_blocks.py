@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -22,7 +23,11 @@ PAGES = {
     "docs/tutorial.md": ("사진/train", "사진/val", "사진/test", "사진/old"),
     "docs/ko.md": ("사진/train", "사진/val", "사진/test", "사진/old"),
     "docs/tables.md": ("photos", "photos", "photos", "scans"),
+    "docs/ko-tutorial.md": ("사진/train", "사진/val", "사진/test", "사진/old"),
+    "docs/hints.md": ("photos", "photos", "photos", "scans"),
 }
+# The places of hints in the documents lie within it.
+SCAN_PX = 1640, 240
 
 
 def place(folders):
@@ -31,8 +36,8 @@ def place(folders):
         write_scenes(Path(folder), 3, 10 * number, 60, 44)
     scans = Path(folders[3])
     scans.mkdir(parents=True, exist_ok=True)
-    for path in (scans / "gate.jpg", Path("old.jpg")):
-        write_photo(path, gray_of(scene(7, 60, 44)))
+    write_photo(Path("old.jpg"), gray_of(scene(7, 60, 44)))
+    write_photo(scans / "gate.jpg", cv2.resize(gray_of(scene(7, 60, 44)), SCAN_PX))
 
 
 def run(line):
@@ -50,14 +55,21 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     place(PAGES[page])
-    blocks = re.findall(r"```(sh|python)\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
-    assert blocks
-    for language, code in blocks:
+    table = None
+    # A table stands below the name of its file.
+    found = re.findall(r"(?<!`)`([^`\n]+\.csv)`|```(sh|python|csv)\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    assert any(language for _, language, _ in found)
+    for name, language, code in found:
+        table = Path(name) if name else table
         if language == "python":
-            names = {"gray_hw": np.linspace(0, 65535, 30 * 50).reshape(30, 50).astype(np.uint16)}
+            width, height = SCAN_PX
+            names = {"gray_hw": np.linspace(0, 65535, width * height).reshape(height, width).astype(np.uint16)}
             exec(compile(code, page, "exec"), names)
             if "color_hwc" in names:
-                assert (names["color_hwc"].shape, names["color_hwc"].dtype) == ((30, 50, 3), np.uint16)
-        else:
+                assert (names["color_hwc"].shape, names["color_hwc"].dtype) == ((height, width, 3), np.uint16)
+        elif language == "csv":
+            table.parent.mkdir(exist_ok=True)
+            table.write_text(code, "utf-8")
+        elif language == "sh":
             for line in code.splitlines():
                 run(line)

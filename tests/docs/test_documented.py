@@ -87,9 +87,3 @@ def test_both_readmes_tell_the_same_all_commands():
     english, korean = ([line.split()[1] for line in typed(ROOT / name)] for name in ("README.md", "README.ko.md"))
     assert set(korean) <= set(english)
     assert {"train", "predict", "evaluate", "doctor", "params"} <= set(korean)
-
-
-@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "CHANGELOG.md"])
-def test_links_of_the_readmes_lead_somewhere(name):
-    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text("utf-8")):
-        assert (ROOT / link).exists(), link

@@ -35,7 +35,7 @@ def log(tmp_path):
     folder.mkdir()
     (folder / "losses.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in LOSSES) + '{"images": 3', "utf-8")
     color = scene(3, 60, 40)
-    preview = sheet([[gray_of(color), color, color]], ["gray", "predicted", "truth"])
+    preview = sheet([[gray_of(color), color, color]])
     for images in (16, 24, 999):
         write_photo(folder / f"preview_{images:08d}.png", preview)
     return folder
@@ -132,7 +132,7 @@ def test_the_page_of_an_upscaler_shows_its_own_columns_and_scores(log):
         '{"images": 16, "seconds": 1, "l1": 0.1}\n{"images": 16, "val_psnr": 31.25, "val_psnr_bicubic": 29.5}\n', "utf-8"
     )
     color = scene(3, 60, 40)
-    write_photo(log / "preview_00000016.png", sheet([[color] * 4], ["given", "bicubic", "network", "truth"]))
+    write_photo(log / "preview_00000016.png", sheet([[color] * 4]))
     state = TrainingState("up.h5", "Finished.", columns=("given", "bicubic", "network", "truth"))
     shown = text_of(write_training_page(log, resolve(), state))
     assert shown.count("data:image/") == 4

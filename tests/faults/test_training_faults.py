@@ -91,6 +91,18 @@ def test_the_folder_of_the_log_removed_while_training(place, whole, tmp_path):
     assert weights(tmp_path / "m.h5") == whole
 
 
+def test_whoever_watches_fails_and_nothing_is_lost(place, whole, tmp_path):
+    def fail(progress: Progress) -> bool:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(place, tmp_path / "m.h5", watch=fail)
+    seen = []
+    run(place, tmp_path / "m.h5", watch=lambda progress: bool(seen.append(progress.images_seen)), resume=True)
+    assert seen[0] == 4
+    assert weights(tmp_path / "m.h5") == whole
+
+
 def test_photographs_removed_while_training(place, whole, tmp_path):
     """Each is read once, at the beginning."""
     shutil.copytree(place / "train", tmp_path / "train")

@@ -181,6 +181,7 @@ def bomb(side_px: int = 40000) -> bytes:
         (b"", "empty"),
         (b"not an image at all", "not a JPEG, PNG, TIFF or WebP"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a JPEG, PNG, TIFF or WebP"),
+        (b"%PDF-1.7\n", "take its pictures out first, as by `pdfimages -all FILE.pdf page`"),
         (b"\xff\xd8\xff\xe0", "damaged"),
         (b"II*\0\xff\xff\xff\xff", "damaged|no pixels"),
         (bomb(), "40000 x 40000 pixels are more than 500 megapixels"),

@@ -44,13 +44,34 @@ def test_mistakes_name_the_row(tmp_path, text, words):
     assert all(word in str(error.value) for word in words), error.value
 
 
+@pytest.mark.parametrize(("name", "encoding", "sign"), [
+    ("t.txt", "utf-16", "\t"), ("t.csv", "utf-8", "|"), ("t.tsv", "cp949", "\t"),
+])
+def test_what_else_programs_write_is_read_and_written(tmp_path, name, encoding, sign):
+    rows = [["CATEGORY", "PARAM_NAME", "PARAM_VALUE", "USE_YN"], ["궁", "LR", "0,0005", "Y"], ["궁", "RESOL", "64,0", "Y"]]
+    (tmp_path / name).write_text("\n".join(map(sign.join, rows)), encoding)
+    params = Params.load(tmp_path / name, category="궁")
+    assert (params.lr, params.resol) == (0.0005, 64)
+    write_table(tmp_path / name, read_table(tmp_path / name))
+    assert Params.load(tmp_path / name, category="궁") == params
+
+
+@pytest.mark.parametrize(("value", "words"), [
+    ("0,5", "if the value is 0.5, write it with a point"), ("1;000", "expected"), ('"1,000"', "nothing between thousands"),
+])
+def test_a_comma_that_may_mean_two_things_is_told(tmp_path, value, words):
+    table(tmp_path, f"CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\nCOMMON,FLIP,{value},Y\n")
+    with pytest.raises(ParamError, match=words):
+        Params.load(tmp_path / "파라미터 표.csv")
+
+
 def test_neither_a_table_nor_there(tmp_path):
     with pytest.raises(ParamError, match=r"cannot be read"):
         read_table(tmp_path / "missing.csv")
     with pytest.raises(ParamError, match=r"\.csv"):
         read_table(tmp_path / "table.doc")
     with pytest.raises(ParamError, match="UTF-8"):
-        read_table(table(tmp_path, "\xff\xfe\x81\xfd", "latin-1"))
+        read_table(table(tmp_path, "\xff\x81\xfd", "latin-1"))
 
 
 cell = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip).filter(bool)

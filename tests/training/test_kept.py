@@ -1,5 +1,6 @@
 """Where a training ends early, which of its models stay, and how often it shows a photograph."""
 
+import numpy as np
 import pytest
 
 from dancheong.artifact import read_artifact
@@ -55,7 +56,7 @@ def test_a_training_ends_where_nothing_gets_better_and_stores_the_best(sets, tmp
 
 
 def test_the_best_models_and_each_nth_are_kept_also_over_a_stop(sets, tmp_path):
-    params = tiny(EPOCHS=6, KEEP_BEST=2, KEEP_EACH=8)
+    params = tiny(EPOCHS=6, KEEP_BEST=2, KEEP_EACH=6)
     train(sets / "photos", tmp_path / "whole.h5", params, val=sets / "val")
     train(sets / "photos", tmp_path / "parts.h5", params, val=sets / "val", watch=lambda progress: progress.images_seen >= 10)
     train(sets / "photos", tmp_path / "parts.h5", params, val=sets / "val", resume=True)
@@ -63,7 +64,9 @@ def test_the_best_models_and_each_nth_are_kept_also_over_a_stop(sets, tmp_path):
     best = kept(tmp_path / "whole_log", "best")
     assert set(best) == set(sorted(errors, key=errors.get)[:2])
     assert {images: one.scores["val_delta_e_2000"] for images, one in best.items()} == {one: errors[one] for one in best}
-    assert set(kept(tmp_path / "whole_log", "model")) == {8, 16, 24}
+    # Wherever it is validated: those that were not have no scores.
+    each = kept(tmp_path / "whole_log", "model")
+    assert {images: bool(one.scores) for images, one in each.items()} == {6: False, 12: True, 18: False, 24: True}
     for name in ("best", "model"):
         whole, parts = kept(tmp_path / "whole_log", name), kept(tmp_path / "parts_log", name)
         assert {images: one.digest for images, one in whole.items()} == {images: one.digest for images, one in parts.items()}
@@ -113,3 +116,19 @@ def test_a_weight_of_what_is_held_out_is_no_mistake(sets, tmp_path):
     held_out = sorted(hold_out(sets / "photos", tiny(), 0.5).names)[0]
     result = train(sets / "photos", tmp_path / "m.h5", tiny(EPOCHS=1), val=0.5, weights={held_out: 5})
     assert result.images_seen == 2
+
+
+def test_of_pairs_the_inputs_own_score_stands_beside(tmp_path):
+    from dancheong.imaging.files import write_photo
+    from dancheong.imaging.metrics import mean_delta_e_2000
+    from dancheong.scenes import scene
+
+    left, right = scene(1, 32, 32), scene(2, 32, 32)
+    for place in ("photos", "val"):
+        (tmp_path / place).mkdir()
+        for number in range(2):
+            write_photo(tmp_path / place / f"{number}.png", np.hstack([np.roll(left, number, 0), np.roll(right, number, 0)]))
+    pairs = tiny(RESOL=32, PAIRING="side_by_side", COLOR_SPACE="RGB", EPOCHS=1)
+    result = train(tmp_path / "photos", tmp_path / "m.h5", pairs, val=tmp_path / "val")
+    assert result.val["val_input_delta_e_2000"] == pytest.approx(mean_delta_e_2000(left, right), abs=0.3)
+    assert "of the inputs" in result.page.read_text("utf-8")

@@ -7,7 +7,6 @@ from dancheong.data.photographs import UnusablePhoto
 from dancheong.params import resolve
 from dancheong.report.training_page import read_losses
 from dancheong.scenes import write_scenes
-from dancheong.training.engine import is_first_process
 from dancheong.training.loop import TrainingDiverged, train
 from dancheong.training.session import Progress, TrainingSession, refusal_remarks
 
@@ -101,13 +100,6 @@ def test_only_the_first_of_several_processes_writes(tmp_path):
         one.progress(progress(2))
         one.finish(2, False, [])
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID"])
-def test_the_first_process_is_known_before_the_engine_starts(monkeypatch, name):
-    assert is_first_process()
-    monkeypatch.setenv(name, "1")
-    assert not is_first_process()
 
 
 def test_what_was_left_out_is_counted_by_kind(tmp_path):

@@ -8,7 +8,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import emit, progress_bar, say
-from dancheong.app.train_commands import progress_shown
+from dancheong.app.train_commands import shown_on
 from dancheong.params import COMMON, ParamError
 from dancheong.system.outputs import check_folder, check_free
 
@@ -121,10 +121,10 @@ def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool)
     if resume and model.exists() and not is_unfinished:
         say(f"{kind.name}: {model} is there", quiet)
     else:
-        with progress_shown(kind.name, quiet) as watch:
+        with progress_bar(kind.name, 1.0, quiet) as bar:
             result = train(
                 kind.photos, model, kind.resolved.params, category=kind.name, origins=kind.resolved.origins,
-                val=kind.val, resume=resume, overwrite=overwrite, watch=watch,
+                val=kind.val, resume=resume, overwrite=overwrite, watch=shown_on(bar, quiet),
             )
         refusals, stopped, written = result.refusals, result.stopped, result.model
     data = read_artifact(written).data

@@ -1,25 +1,25 @@
 """`dancheong train`."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.console import Bar, emit, progress_bar, say
 
 if TYPE_CHECKING:
     from dancheong.params import Params
     from dancheong.training.session import Progress, Remark, TrainResult
 
-WORSE_THAN_GRAY = """\
-WORSE THAN NOTHING: on the validation photographs the colors have Delta E 2000 {error:.2f}, the gray ones {gray:.2f}.
+WORSE_THAN_NOTHING = """\
+WORSE THAN NOTHING: on the validation photographs the results have Delta E 2000 {error:.2f}, the inputs as they are {input:.2f}.
 Likely reasons: too few photographs, or learned by heart (train fewer EPOCHS, or with more INIT_SHARE of a model that you
-begin with); validation photographs of another kind than those trained on; gray and color that do not lie on each other
-(`dancheong doctor` finds these)."""
+begin with); validation photographs of another kind than those trained on; input and truth that do not lie on each other
+(`dancheong doctor` finds these). A training that ran away, to be seen in its losses, needs a lower LR."""
 
 
 def train(
@@ -68,49 +68,46 @@ def train(
     """
     resolved, _ = options.effective(table, category, settings, preset, quiet)
     from dancheong.data.hold_out import share_of
-    from dancheong.system.outputs import check_name
-    from dancheong.training.engine import is_first_process, require_extra
-    from dancheong.training.loop import check_training
+    from dancheong.training.engine import require_extra
     from dancheong.training.loop import train as run
     from dancheong.training.session import tensorboard_installed
 
     require_extra()
-    check_training(resolved.params)
-    share_of(val)
-    check_name(output, ".h5", "a model file")
     say_if_nothing_to_resume(output, resume, quiet)
-    counts: dict[str, int] | None = None
-    remarks: list[Remark] = []
-    if doctor and not resume and is_first_process():
-        counts, remarks = _diagnosis(photos, Path(val) if val and not share_of(val) else None, resolved.params, quiet)
+    found: list[Remark] | None = None
     events = tensorboard_installed() and log_dir is not None if tensorboard is None else tensorboard
-    with progress_shown("training", quiet) as watch:
+    with progress_bar("training", 1.0, quiet) as bar:
+
+        def look() -> "list[Remark]":
+            nonlocal found
+            found = _diagnosis(photos, Path(val) if val and not share_of(val) else None, resolved.params, bar, quiet)
+            return found or []
+
         result = run(
             photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, overwrite=overwrite,
-            category=resolved.category, origins=resolved.origins, drawn_masks=drawn_masks, weights=weights, watch=watch,
-            tensorboard=events, remarks=remarks,
+            category=resolved.category, origins=resolved.origins, drawn_masks=drawn_masks, weights=weights,
+            watch=shown_on(bar, quiet), tensorboard=events, remarks=look if doctor and not resume else (),
         )
+    counts = None if found is None else {kind: count for kind, count, _ in found}
     emit_result(result, "images", as_json, quiet, {"doctor": counts})
 
 
-@contextmanager
-def progress_shown(title: str, quiet: bool) -> Iterator[Callable[["Progress"], bool]]:
+def shown_on(bar: Bar, quiet: bool) -> Callable[["Progress"], bool]:
     """A `watch` for a training that shows losses and speed beside a bar, and never stops it."""
     shown = {"D": ("d_real", "d_fake"), "G": ("g_gan",), "L1": ("l1",), "dE": ("val_delta_e_2000",), "PSNR": ("val_psnr",)}
-    with progress_bar(title, 1.0, quiet) as bar:
 
-        def watch(progress: "Progress") -> bool:
-            losses = progress.losses
-            text = " ".join(
-                f"{label} {'/'.join(f'{losses[name]:.3g}' for name in names)}"
-                for label, names in shown.items() if names[0] in losses
-            )
-            bar(progress.images_seen / progress.images_total, f"{text} {progress.images_per_second:.0f}/s")
-            if progress.message:
-                say(progress.message, quiet)
-            return False
+    def watch(progress: "Progress") -> bool:
+        losses = progress.losses
+        text = " ".join(
+            f"{label} {'/'.join(f'{losses[name]:.3g}' for name in names)}"
+            for label, names in shown.items() if names[0] in losses
+        )
+        bar(progress.images_seen / progress.images_total, f"{text} {progress.images_per_second:.0f}/s")
+        if progress.message:
+            say(progress.message, quiet)
+        return False
 
-        yield watch
+    return watch
 
 
 def emit_result(result: "TrainResult", unit: str, as_json: bool, quiet: bool, more: dict[str, Any] | None = None) -> None:
@@ -145,9 +142,10 @@ def emit_result(result: "TrainResult", unit: str, as_json: bool, quiet: bool, mo
         *(f"{name}: {value:.4f}" for name, value in {**result.losses, **result.val}.items()),
         f"curves and previews: {result.page} (open it in a browser)",
     ])
-    error, gray = result.val.get("val_delta_e_2000", 0), result.val.get("val_gray_delta_e_2000", math.inf)
-    if error >= gray:
-        say(WORSE_THAN_GRAY.format(error=error, gray=gray))
+    error = result.val.get("val_delta_e_2000", 0)
+    baseline = min(result.val.get(f"val_{name}_delta_e_2000", math.inf) for name in ("gray", "input"))
+    if error >= baseline:
+        say(WORSE_THAN_NOTHING.format(error=error, input=baseline))
     raise typer.Exit(130 if result.stopped else 0)
 
 
@@ -160,23 +158,22 @@ def say_if_nothing_to_resume(model: Path, resume: bool, quiet: bool) -> None:
 
 
 def _diagnosis(
-    photos: Path, val: Path | None, params: "Params", quiet: bool
-) -> tuple[dict[str, int] | None, "list[Remark]"]:
-    """What the doctor finds, as counts by kind and as lines for the page.
-
-    None where there is nothing to look at, which the training says better.
-    """
+    photos: Path, val: Path | None, params: "Params", bar: Bar, quiet: bool
+) -> "list[Remark] | None":
+    """What the doctor finds, by kind; None where there is nothing to look at, which the training says better."""
     from dancheong.data.doctor import ADVICE, count_photographs, diagnose
     from dancheong.data.photographs import NoPhotographs
 
-    with suppress(NoPhotographs), progress_bar("looking", count_photographs(photos, val), quiet) as bar:
+    with suppress(NoPhotographs):
+        total = max(count_photographs(photos, val), 1)
         # Light reflection is looked for by the training itself, photograph by photograph.
-        diagnosis = diagnose(photos, params, val, progress=bar, glare=False)
+        diagnosis = diagnose(photos, params, val, progress=lambda done: bar(done / total, "looking"), glare=False)
+        bar(0)
         counts = diagnosis.counts()
         if counts:
             command = f"dancheong doctor {photos}" + (f" --test {val}" if val else "")
             say(f"doctor: {diagnosis.photographs} photographs; `{command}` names the files", quiet)
             for kind, count in counts.items():
                 say(f"  {kind}: {count} -> {ADVICE[kind]}", quiet)
-        return counts, [(kind, count, ADVICE[kind]) for kind, count in counts.items()]
-    return None, []
+        return [(kind, count, ADVICE[kind]) for kind, count in counts.items()]
+    return None

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from dancheong.app import options
+from dancheong.app.console import progress_bar
 from dancheong.app.predict_commands import Inputs, Overwrite, Pages, Strip, run_over_files
-from dancheong.app.train_commands import emit_result, progress_shown, say_if_nothing_to_resume
+from dancheong.app.train_commands import emit_result, say_if_nothing_to_resume, shown_on
 
 Scale = Annotated[Literal["2", "4"] | None, typer.Option(help="Enlargement; as --set SR_SCALE.")]
 
@@ -75,9 +76,9 @@ def train_upscaler(
     from dancheong.upscaling.training import train_upscaler as run
 
     say_if_nothing_to_resume(output, resume, quiet)
-    with progress_shown("training", quiet) as watch:
+    with progress_bar("training", 1.0, quiet) as bar:
         result = run(
             photos, output, resolved.params, val=val, init=init, log_dir=log_dir, resume=resume, overwrite=overwrite,
-            category=resolved.category, origins=resolved.origins, watch=watch,
+            category=resolved.category, origins=resolved.origins, watch=shown_on(bar, quiet),
         )
     emit_result(result, "patches", as_json, quiet)

@@ -7,9 +7,12 @@ apart.
 
 import math
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing.context import BaseContext
+from types import ModuleType
 from typing import NamedTuple
 
 import cv2
@@ -73,7 +76,8 @@ def sample_batches(
         # one alone, on which dropout and resuming depend.
         generator=torch.Generator(),
     )  # fmt: skip
-    return iter(loader)
+    with _without_script():
+        return iter(loader)
 
 
 def steps_of(params: Params, start_image: int, stop_image: int, rank: int, world: int) -> list[list[int]]:
@@ -201,6 +205,20 @@ def _worker_context() -> BaseContext:
     # Imported once by the server and not again by each worker.
     context.set_forkserver_preload([__name__])
     return context
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Workers that start in the block import no script: one that asks for nothing would train again in each of them.
+
+    They need none of it, and `multiprocessing` finds it by the module __main__.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _start_worker(worker: int) -> None:

@@ -1,5 +1,6 @@
 """A share of the photographs held out to validate with: pictures of one view, and if it can be of one source, stay together."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,15 +24,17 @@ class Split(NamedTuple):
 
 
 def share_of(val: object) -> float:
-    """The share that `--val` asks to hold out; 0 where it names photographs. Raises ParamError: a share of 0, or 1 and more."""
-    try:
-        share = float(str(val))
-    except ValueError:
+    """The share that `--val` asks to hold out, as 0.1, 0,1 or 10%; 0 where it names photographs.
+
+    Raises:
+        ParamError: a share of 0, or 1 and more.
+    """
+    found = re.fullmatch(r"\s*(-?\d*[.,]?\d+(?:e-?\d+)?|nan)\s*(%?)\s*", str(val))
+    if not found or Path(str(val)).exists():
         return 0.0
-    if Path(str(val)).exists():
-        return 0.0
+    share = float(found[1].replace(",", ".")) / (100 if found[2] else 1)
     if not 0 < share < 1:
-        raise ParamError(f"--val {val}: a share above 0 and below 1 was expected, such as --val 0.1, or photographs")
+        raise ParamError(f"--val {val}: a share above 0 and below 1 was expected, such as --val 0.1 or 10%, or photographs")
     return share
 
 

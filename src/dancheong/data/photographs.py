@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -22,8 +23,11 @@ T = TypeVar("T")
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
-# Where pix2pix and its followers keep pairs.
-_FOREIGN_LAYOUTS = (("A", "B"), ("trainA", "trainB"), ("train/A", "train/B"), ("A/train", "B/train"))
+# Where pix2pix and its followers keep pairs, in lower case, and names of folders that say which is the input.
+_FOREIGN_LAYOUTS = (("a", "b"), ("traina", "trainb"), ("train/a", "train/b"), ("a/train", "b/train"))
+_PLAIN = {"gray", "grey", "color", "colour"}
+_GRAYS = ("gray", "grey", "grayscale", "greyscale", "bw", "input", "inputs", "source")
+_COLORS = ("color", "colour", "rgb", "gt", "ground_truth", "target", "targets")
 
 
 class NoPhotographs(DancheongError, ValueError):
@@ -64,12 +68,21 @@ class PhotographRefused(ValueError):
         self.refusal = refusal
 
 
-def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusablePhoto]]:
+def photos_path(given: str | Path) -> Path:
+    """PHOTOS, a folder or file that is there. Raises NoSuchPhotographs."""
+    photos = Path(given)
+    if not photos.exists():
+        raise NoSuchPhotographs(f"there is no {photos}; give a folder of photographs")
+    return photos
+
+
+def find_pairs(photos: str | Path, params: Params) -> tuple[list[Pair], list[UnusablePhoto]]:
     """Find the photographs of PHOTOS by names, headers and bytes, without decoding them.
 
     Args:
         photos: a folder of color photographs (searched recursively; a single file will do), a folder with `gray/` and
-            `color/` holding the same stems, or a folder of side-by-side halves (PAIRING=side_by_side).
+            `color/` (or `input/` and `target/` and the like) holding the same stems, or a folder of side-by-side halves
+            (PAIRING=side_by_side).
 
     Returns:
         Pairs in the order of their names, and the files that are left out.
@@ -77,9 +90,7 @@ def find_pairs(photos: Path, params: Params) -> tuple[list[Pair], list[UnusableP
     Raises:
         NoPhotographs: if there is no such folder or nothing usable in it.
     """
-    photos = Path(photos)
-    if not photos.exists():
-        raise NoSuchPhotographs(f"there is no {photos}; give a folder of photographs")
+    photos = photos_path(photos)
     _refuse_foreign_layout(photos, params)
     folders = _gray_and_color(photos)
     if params.pairing == "folders" and folders is None:
@@ -190,13 +201,28 @@ def nothing_left(refusals: Iterable[UnusablePhoto], photos: Path | None = None) 
     )
 
 
+def _subfolders(photos: Path) -> dict[str, Path]:
+    """The subfolders by their names in lower case, and theirs as ``train/a`` where the first names a part of a set."""
+    found = {entry.name.lower(): entry for entry in sorted(photos.iterdir()) if entry.is_dir()} if photos.is_dir() else {}
+    for outer in found.keys() & {"train", "a", "b"}:
+        found |= {f"{outer}/{one.name.lower()}": one for one in sorted(found[outer].iterdir()) if one.is_dir()}
+    return found
+
+
 def _gray_and_color(photos: Path) -> tuple[Path, Path] | None:
-    """The two subfolders, in either spelling and any case."""
-    if not photos.is_dir():
-        return None
-    folders = {entry.name.lower(): entry for entry in sorted(photos.iterdir()) if entry.is_dir()}
-    gray, color = folders.get("gray") or folders.get("grey"), folders.get("color") or folders.get("colour")
-    return (gray, color) if gray and color else None
+    """The folders of inputs and of truths, in any case and by the names that say which is which.
+
+    Only gray/ and color/ are taken by name alone; under others, which a kind of place may have too, the same stems must lie.
+    """
+    folders = _subfolders(photos)
+    for gray, color in product(_GRAYS, _COLORS):
+        if {gray, color} <= folders.keys() and ({gray, color} <= _PLAIN or _share_stems(folders[gray], folders[color])):
+            return folders[gray], folders[color]
+    return None
+
+
+def _share_stems(one: Path, other: Path) -> bool:
+    return bool(_stems(one, []).keys() & _stems(other, []).keys())
 
 
 def _refuse_foreign_layout(photos: Path, params: Params) -> None:
@@ -204,14 +230,18 @@ def _refuse_foreign_layout(photos: Path, params: Params) -> None:
 
     Which of both is the input is not to be seen, so they are not guessed at. Raises NoPhotographs.
     """
+    folders = {} if params.pairing == "derive" else _subfolders(photos)
+    if "train" in folders and _gray_and_color(folders["train"]):
+        raise NoPhotographs(f"pairs lie in {folders['train']}: give that folder; if they are no pairs, set PAIRING=derive")
     for names in _FOREIGN_LAYOUTS:
-        one, other = (photos / name for name in names)
-        if not (one.is_dir() and other.is_dir()):
+        if not folders.keys() >= set(names):
             continue
-        if _stems(one, []).keys() & _stems(other, []).keys():
+        one, other = (folders[name] for name in names)
+        if _share_stems(one, other):
             raise NoPhotographs(
                 f"{one} and {other} hold the same names, as pairs of other programs do; rename the input's folder to gray/ and "
-                "the target's to color/ in one folder, or put both pictures side by side and set PAIRING=side_by_side"
+                "the target's to color/ in one folder, or put both pictures side by side and set PAIRING=side_by_side; if they "
+                "are no pairs, set PAIRING=derive"
             )
         if names[0].startswith("train"):
             raise NoPhotographs(

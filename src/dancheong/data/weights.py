@@ -6,37 +6,50 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from dancheong.params import ParamError
+from dancheong.system.csv_text import decoded
 
 # A name, a separator of any spreadsheet, a number; either may stand in quotes.
-_LINE = re.compile(r'"?(.+?)"?\s*[,;\t]\s*"?([^,;\t"]+?)"?\s*')
+_LINE = re.compile(r'"?(.+?)"?\s*[,;|\t]\s*"?([^,;|\t"]+?)"?\s*')
 MOST_TIMES = 1000
+_HEADER = ("NAME", "FILE", "FILENAME", "PATH", "FOLDER", "SUBFOLDER", "PHOTO", "PHOTOGRAPH", "IMAGE", "CATEGORY", "KIND",
+           "이름", "파일", "폴더", "사진", "범주")
 
 
-def read_weights(table: Path) -> dict[str, int]:
-    """The lines `NAME,TIMES` of a table: a photograph's path below PHOTOS or a subfolder, and how often an epoch shows it.
+def read_weights(given: str | Path | Mapping[str, int] | None) -> dict[str, int]:
+    """How often an epoch shows what: of a mapping, or of the lines `NAME,TIMES` of a table; of None nothing.
 
-    A first line that gives no number is a header.
+    A name is a photograph's path below PHOTOS or a subfolder. The first line of a table may be a header such as NAME,TIMES.
 
     Raises:
-        ParamError: no such table, an empty one, or a line that is none of these.
+        ParamError: no such table, an empty one, or an entry that is none of these.
     """
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {str(name): _times(times, f"weights: {name}") for name, times in given.items()}
+    table = Path(given)
     try:
-        lines = table.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParamError(f"--weights {table}: cannot be read as UTF-8 text: {error}") from error
+        lines = decoded(table.read_bytes(), table).splitlines()
+    except OSError as error:
+        raise ParamError(f"--weights {table}: cannot be read: {error}") from error
     weights: dict[str, int] = {}
     if not any(map(str.strip, lines)):
         raise ParamError(f"--weights {table}: nothing stands in it; lines such as GOGUNG,3 were expected")
     for number, line in enumerate(lines, 1):
         found = _LINE.fullmatch(line.strip())
-        if found and found[2].isdecimal() and int(found[2]) <= MOST_TIMES:
-            weights[found[1]] = int(found[2])
-        elif line.strip() and not (number == 1 and found and not re.search(r"\d", found[2])):
-            raise ParamError(
-                f"{table} line {number}: {line.strip()!r}: the path of a photograph or subfolder was expected, a comma, and "
-                f"how often an epoch shows it (a whole number up to {MOST_TIMES}), such as GOGUNG,3"
-            )
+        if line.strip() and not (number == 1 and found and found[1].strip().upper() in _HEADER):
+            name, times = (found[1], found[2]) if found else (line, "")
+            weights[name] = _times(int(times) if times.isdecimal() else times, f"{table} line {number}: {line.strip()!r}")
     return weights
+
+
+def _times(times: object, where: str) -> int:
+    if isinstance(times, int) and not isinstance(times, bool) and 0 <= times <= MOST_TIMES:
+        return times
+    raise ParamError(
+        f"{where}: the path of a photograph or subfolder was expected, and how often an epoch shows it (a whole number up to "
+        f"{MOST_TIMES}), such as GOGUNG,3"
+    )
 
 
 def times_shown(names: Sequence[str], weights: Mapping[str, int], others: Iterable[str] = ()) -> list[int]:

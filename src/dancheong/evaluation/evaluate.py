@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.cache import fingerprint_of, pixels_digest
-from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, find_pairs, nothing_left, read_pair
+from dancheong.data.photographs import (
+    Pair,
+    PhotographRefused,
+    UnusablePhoto,
+    find_pairs,
+    nothing_left,
+    photos_path,
+    read_pair,
+)
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
@@ -22,6 +30,7 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.names import result_names
 from dancheong.prediction.result import error_message
 from dancheong.prediction.search import identity
+from dancheong.system.arguments import checked
 from dancheong.system.csv_text import to_cell
 from dancheong.system.outputs import check_folder, check_free, claimed
 from dancheong.system.whole_file import write_text
@@ -77,6 +86,7 @@ class Evaluation:
         }
 
 
+@checked
 def evaluate(
     model: str | Path | Colorizer | None,
     photos: str | Path,
@@ -105,15 +115,16 @@ def evaluate(
             f"{', '.join(settings)}: an open Colorizer has its settings already: give them to Colorizer.open, or give "
             "evaluate the model file"
         )
+    photos = photos_path(photos)
     colorizer = model if isinstance(model, Colorizer) else Colorizer.open(model, **settings)
     began = time.monotonic()
-    pairs, refusals = find_pairs(Path(photos), colorizer.params)
+    pairs, refusals = find_pairs(photos, colorizer.params)
     pictures: Sequence[Path | None] = [None] * len(pairs)
     scores_file = None if out_dir is None else Path(out_dir) / "scores.csv"
     if scores_file is not None:
         check_folder(scores_file.parent)
         folder = scores_file.with_name("photographs")
-        if folder.resolve().is_relative_to(Path(photos).resolve()):
+        if folder.resolve().is_relative_to(photos.resolve()):
             raise ParamError(
                 f"{scores_file.parent}: results here would be photographs of the next evaluation or training; "
                 f"choose another -o, outside of {photos}"
@@ -125,7 +136,7 @@ def evaluate(
     with nullcontext() if scores_file is None else claimed(scores_file):
         rows = _evaluate_all(colorizer, list(zip(pairs, pictures, strict=True)), refusals, failures, watch)
         if not rows and not failures:
-            raise nothing_left(refusals, Path(photos))
+            raise nothing_left(refusals, photos)
         if scores_file is not None:
             write_csv(scores_file, rows)
     return Evaluation(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.light import Float32, Pixels, linear_enlarge
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 
 TAIL = 0.4  # of an area's radius
 REFERENCE_PX = 512  # the FIX rows are in pixels of a picture whose longer side is this
@@ -40,13 +40,13 @@ def mask_from_drawing(mask_u8: Pixels, pixels: Pixels, params: Params) -> GlareM
         pixels: the photograph, for the clip map.
 
     Raises:
-        ValueError: the mask has another size than the photograph, or another type.
+        ParamError: the mask has another size than the photograph, or another type.
     """
     if mask_u8.dtype not in (np.uint8, np.uint16, np.bool_) or mask_u8.ndim not in (2, 3):
-        raise ValueError(f"a mask (h, w) of uint8 was expected, not {mask_u8.dtype} of shape {mask_u8.shape}")
+        raise ParamError(f"a mask (h, w) of uint8 was expected, not {mask_u8.dtype} of shape {mask_u8.shape}")
     drawn = mask_u8.max(axis=-1) if mask_u8.ndim == 3 else mask_u8
     if drawn.shape != pixels.shape[:2]:
-        raise ValueError(
+        raise ParamError(
             f"the mask is {drawn.shape[1]} x {drawn.shape[0]} px, its photograph {pixels.shape[1]} x {pixels.shape[0]}: "
             "draw it on the photograph itself, or resize it"
         )

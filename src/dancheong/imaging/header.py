@@ -103,6 +103,8 @@ def read_header(file: IO[bytes], page: int | None = None, longer_px: int = 0, is
     kind = format_of(head := file.read(64))
     if not head:
         raise Unreadable("the file is empty")
+    if head.startswith(b"%PDF"):
+        raise Unreadable("a PDF, which is not read; take its pictures out first, as by `pdfimages -all FILE.pdf page`")
     if kind is None:
         raise Unreadable("not a JPEG, PNG, TIFF or WebP image, nor another that is read; convert it to one of these")
     file_bytes = file.seek(0, 2)

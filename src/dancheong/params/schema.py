@@ -8,36 +8,20 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from dancheong.params.glare_rows import CorrectionRows, DetectorRows, GlareRows
+from dancheong.params.row import Rows, row
 
 PIX2PIX = "Isola et al. 2017"
 SOURCE_PAPER = "source paper"
-GLARE = "docs/glare.md"
 COMPACT = "Wang et al. 2021"
 
 
-def row(
-    default: Any, meaning: str, *, unit: str = "", source: str = "",
-    ge: float | None = None, le: float | None = None, gt: float | None = None,
-) -> Any:  # fmt: skip
-    """One row of the table as a pydantic field; `meaning` is what the generated documentation and forms show.
-
-    `source`: the section's own if not given.
-    """
-    return Field(default, description=meaning, json_schema_extra={"unit": unit, "source": source}, ge=ge, le=le, gt=gt)
-
-
-class _Rows(BaseModel):
-    """A section of the table. Its validator is never built, because only `Params`, which has all sections, is instantiated."""
-
-    model_config = ConfigDict(defer_build=True)
-    SOURCE: ClassVar[str] = "this project"
-
-
-class NetworkRows(_Rows):
+class NetworkRows(Rows):
     """The two networks."""
 
     resol: int = row(
@@ -72,7 +56,7 @@ class NetworkRows(_Rows):
     )
 
 
-class TrainingRows(_Rows):
+class TrainingRows(Rows):
     """Optimization."""
 
     batch_size: int = row(8, "photographs a step", unit="images", ge=1, le=1024)
@@ -108,7 +92,7 @@ class TrainingRows(_Rows):
     ema: float = row(0.99, "decay a step of the averaged generator that is stored; 0: the last weights", ge=0, le=0.99999)
     seed: int = row(1, "seed of weights, order, augmentation and dropout", ge=0, le=2**31 - 1)
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = row(
-        "auto", "arithmetic of the training step; auto: bf16-mixed where the device multiplies it in hardware, else 32-true"
+        "auto", "arithmetic of the training step; auto: bf16-mixed where that is quicker on the device, else 32-true"
     )
     compile: bool = row(
         False, "compile both networks (torch.compile), which takes half a minute first: meant for CUDA with Triton; on a "
@@ -133,7 +117,7 @@ class TrainingRows(_Rows):
     workers: int = row(0, "processes that prepare batches; the result does not depend on it", ge=0, le=64)
 
 
-class DataRows(_Rows):
+class DataRows(Rows):
     """Photographs and their variation."""
 
     pairing: Literal["auto", "derive", "folders", "side_by_side"] = row(
@@ -157,7 +141,7 @@ class DataRows(_Rows):
     )
 
 
-class PredictionRows(_Rows):
+class PredictionRows(Rows):
     """Prediction."""
 
     vivid: float = row(
@@ -184,7 +168,7 @@ class PredictionRows(_Rows):
     sr_scale: Literal["1", "2", "4"] = row("1", "enlargement after prediction", source=SOURCE_PAPER)
 
 
-class UpscalerRows(_Rows):
+class UpscalerRows(Rows):
     """The upscaler: what `train-upscaler` trains."""
 
     sr_planes: Literal["luma", "rgb"] = row(
@@ -202,93 +186,11 @@ class UpscalerRows(_Rows):
     )
 
 
-class GlareRows(_Rows):
-    """Light reflection: what to do, where, and the homomorphic filter."""
-
-    SOURCE = GLARE
-
-    glare_mode: Literal["off", "global", "region", "lossmask", "region+lossmask"] = row(
-        "region+lossmask", "global: filter the whole picture (the source paper); region: correct the damaged part; lossmask: "
-        "keep it out of the loss"
-    )
-    glare_stage: Literal["train", "predict", "both"] = row("both", "where light reflection is treated")
-    hf_transfer: Literal["gaussian", "butterworth", "dog"] = row("gaussian", "transfer function")
-    hf_cutoff: float = row(1.0, "cutoff frequency", unit="cycles/longer side", ge=0.25, le=64)
-    hf_order: float = row(1.0, "order of the butterworth filter", ge=0.5, le=4)
-    hf_dog_ratio: float = row(8.0, "ratio of the two widths of the difference of Gaussians", ge=1.5, le=32)
-    hf_gamma_low: float = row(0.5, "gain of the light (low frequencies)", ge=0, le=1)
-    hf_gamma_high: float = row(1.0, "gain of detail (high frequencies)", ge=1, le=2)
-    hf_dc_keep: bool = row(True, "keep the mean of the log light")
-    hf_channel: Literal["luma", "value", "lstar", "rgb"] = row("luma", "plane that is filtered; rgb mimics the paper")
-    hf_space: Literal["linear", "coded"] = row("linear", "light values filtered: linear, or sRGB-coded")
-    hf_epsilon: float = row(1 / 1024, "added before the logarithm", ge=1e-6, le=0.05)
-    hf_border: Literal["symmetric", "none"] = row("symmetric", "border handling; none wraps around")
-    hf_backend: Literal["auto", "dct", "rfft", "pyramid"] = row("auto", "how the filter is computed")
-    hf_max_gain: float = row(2.0, "largest brightening by the global filter, before HF_RENORM; the region's is 1", ge=1, le=8)
-    hf_strength: float = row(1.0, "blend between the input (0) and the filtered picture (1)", ge=0, le=1)
-    hf_renorm: Literal["geomean", "mean", "p50", "p99", "minmax"] = row("geomean", "what the global filter keeps equal")
-
-
-class DetectorRows(_Rows):
-    """Light reflection: where it is."""
-
-    SOURCE = GLARE
-
-    det_method: Literal["learned", "threshold"] = row("learned", "how glare is found")
-    det_confidence: float = row(
-        0.95, "learned detector only: an area of glare is at least this certain somewhere", ge=0.05, le=0.99
-    )
-    det_source: Literal["auto", "min_rgb", "gray"] = row(
-        "auto", "threshold detector only: plane that is searched; but `gray` has the learned one look at the gray, too"
-    )
-    det_core_level: float = row(0.88, "threshold detector only: a glint's core is at least this bright", ge=0.5, le=1)
-    det_core_prominence: float = row(0.15, "threshold detector only: and it stands out by this much", ge=0.05, le=0.5)
-    det_flank_floor: float = row(0.35, "threshold detector only: a glint's flank is at least this bright", ge=0, le=0.8)
-    det_flank_prominence: float = row(0.10, "threshold detector only: and it stands out by this much", ge=0.03, le=0.3)
-    det_max_area: float = row(
-        0.03, "threshold detector only: larger bright areas are no glints", unit="share of the picture", ge=0.001, le=0.2
-    )
-    det_min_area_px: int = row(4, "smaller areas are noise", unit="px", ge=0, le=400)
-    det_max_total: float = row(
-        0.15, "with more than this the detector abstains and says so", unit="share of the picture", ge=0.01, le=0.5
-    )
-    det_clip_level: int = row(250, "a channel at or above holds no information", unit="code", ge=230, le=255)
-    det_levels: int = row(24, "threshold detector only: thresholds tried", ge=8, le=64)
-    det_work_size: int = row(512, "longer side at which glare is searched", unit="px", ge=128, le=1024)
-
-
-class CorrectionRows(_Rows):
-    """Light reflection: what is done about it."""
-
-    SOURCE = GLARE
-
-    fix_method: Literal["hybrid", "masked_homo", "attenuate", "inpaint_ns", "inpaint_telea", "none"] = row(
-        "hybrid", "correction inside the mask (hybrid is masked_homo on gray)"
-    )
-    fix_detail_sigma: float = row(1.25, "texture finer than this survives", unit="px at 512", ge=0.5, le=8)
-    fix_grow: float = row(1.0, "the mask grows by", unit="px at 512", ge=0, le=16)
-    fix_feather: float = row(1.0, "and fades over", unit="px at 512", ge=0, le=32)
-    fix_inpaint_radius: float = row(3.0, "neighborhood of the inpainting", unit="px at 512", ge=1, le=15)
-    fix_strength: float = row(1.0, "share of the correction that is applied", ge=0, le=1)
-    fix_illuminant: str = row("1 1 1", "color of the reflected light: three numbers above 0")
-    veil_k: float = row(0.0, "share of the veil that is subtracted; 0: none", ge=0, le=1)
-    veil_window: float = row(0.05, "window of the local minimum", unit="share of longer side", ge=0.01, le=0.2)
-    veil_smooth: float = row(0.08, "smoothing of the veil", unit="share of longer side", ge=0.01, le=0.2)
-    veil_gate: float = row(0.03, "a veil below this is left alone", unit="linear light", ge=0, le=0.3)
-    loss_mask: Literal["off", "l1", "l1+gan"] = row("l1+gan", "losses that leave damaged pixels out")
-    loss_mask_weight: float = row(0.0, "weight of a fully damaged pixel in the loss", ge=0, le=1)
-    loss_min_kept: float = row(
-        0.5, "photographs with less undamaged area are left out", unit="share of the picture", ge=0, le=1
-    )
-    aug_glare_p: float = row(0.0, "share of training inputs given synthetic glare (the target stays clean)", ge=0, le=1)
-    aug_glare_make: Literal["lobes", "optics", "both"] = row("both", "how it is drawn, there and in the experiment")
-
-
 class AllRows(CorrectionRows, DetectorRows, GlareRows, UpscalerRows, PredictionRows, DataRows, TrainingRows, NetworkRows):
     """All sections; in a model fields of the last base come first."""
 
 
-SECTIONS: tuple[type[_Rows], ...] = (
+SECTIONS: tuple[type[Rows], ...] = (
     NetworkRows, TrainingRows, DataRows, PredictionRows, UpscalerRows, GlareRows, DetectorRows, CorrectionRows,
 )
 
@@ -371,7 +273,7 @@ class RowInfo:
         return words + low + ("" if self.high is None else f" to {self.high:.10g}")
 
 
-def _info(section: type[_Rows], name: str, field: FieldInfo) -> RowInfo:
+def _info(section: type[Rows], name: str, field: FieldInfo) -> RowInfo:
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     kind: Any = str if choices else field.annotation
     bounds = {bound: getattr(item, bound) for item in field.metadata for bound in ("ge", "gt", "le") if hasattr(item, bound)}

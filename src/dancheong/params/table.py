@@ -1,5 +1,6 @@
 """From rows of a table to effective parameters, every problem reported with its row and the nearest valid name."""
 
+import re
 import unicodedata
 import warnings
 from collections import Counter
@@ -8,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, ValidationError, field_validator
 
 from dancheong.params import COMMON
 from dancheong.params.schema import REMOVED, ROWS, AllRows, by_level, format_value, nearest
 from dancheong.params.sources import TableRow, read_table
 from dancheong.params.sources.layout import plain_category
+from dancheong.system.arguments import checked
 from dancheong.system.errors import ParamError
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -38,33 +40,39 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+# Of 1,000 nobody knows whether it is one or a thousand.
+_DECIMAL_COMMA = re.compile(r"-?(0*,\d+|\d+,(\d{1,2}|\d{4,}))")
+
+
 class Params(AllRows):
     """Effective parameters: immutable, validated, complete. Make them with `Params.load` or `dancheong.params.resolve`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    def __init__(self, **values: Any) -> None:
-        """Of rows by their names, in upper or lower case.
+    def __init__(self, rows: Mapping[str, Any] | None = None, /, **values: Any) -> None:
+        """Of rows by their names, in upper or lower case, or a mapping of such.
 
         Raises:
-            ParamError: a line for each row that cannot be used.
+            ParamError: a line for each row that cannot be used; no mapping, such as the name of a table.
         """
+        if not isinstance(rows, Mapping | None):
+            raise ParamError(f"Params takes rows by name, as RESOL=64, not {rows!r:.80}; Params.load(TABLE) reads a table")
+        given = [*(rows or {}).items(), *values.items()]
+        named = {str(name).lower(): value for name, value in given}
+        if len(named) < len(given):
+            raise ParamError(f"{', '.join(str(name) for name, _ in given)}: one of these is set twice; keep one")
         try:
-            super().__init__(**values)
+            super().__init__(**named)
         except ValidationError as error:
             raise ParamError("\n".join(_in_words(one) for one in error.errors())) from error
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_in_any_case(cls, values: Any) -> Any:
-        """`RESOL`, as the table has it, is `resol`."""
-        return {str(name).lower(): value for name, value in values.items()} if isinstance(values, dict) else values
 
     @field_validator("*", mode="before")
     @classmethod
     def _choice_in_any_case(cls, value: Any, info: Any) -> Any:
         """A spreadsheet writes `lab`, `Batch` or `Y`, and a column of real numbers 70.0; a choice is recognized in all."""
         choices = ROWS[info.field_name].choices
+        if isinstance(value, str) and info.field_name != "fix_illuminant" and _DECIMAL_COMMA.fullmatch(value.strip()):
+            value = value.strip().replace(",", ".")
         if choices or ROWS[info.field_name].kind is bool:
             text = str(value).strip()
             value = text.removesuffix(".0") if text.removesuffix(".0").isdecimal() else value
@@ -84,6 +92,7 @@ class Params(AllRows):
         return value
 
     @classmethod
+    @checked
     def load(cls, table: str | Path | None = None, category: str | None = None, **settings: Any) -> "Params":
         """Effective parameters from a table (none: the defaults) and settings, such as ``RESOL=512``.
 
@@ -246,6 +255,8 @@ def _in_words(error: Any) -> str:
     expected = f"{'one of ' if ROWS[name].choices else ''}{ROWS[name].range_text} was expected"
     if error["type"] == "value_error":
         expected = error["msg"].removeprefix("Value error, ")
+    if ROWS[name].kind in (int, float) and "," in str(error["input"]):
+        expected += "; write a point before decimals, and nothing between thousands"
     return f"{name.upper()} = {error['input']!r}: {expected}"
 
 

@@ -24,6 +24,7 @@ from dancheong.prediction.hints import as_hints
 from dancheong.prediction.memory import uses_detector
 from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
+from dancheong.system.arguments import checked
 
 Pixels = NDArray[Any]
 
@@ -45,12 +46,13 @@ class Colorizer:
 
     opened: tuple[Path, str, dict[str, Any]] | None = None
 
+    @checked
     def __init__(
         self, artifact: Artifact, runtime: str = "auto", threads: int | None = None, device: str = "auto"
     ) -> None:
         if artifact.kind != "colorizer":
             raise ArtifactError(f"a colorizer was expected, the model is of kind {artifact.kind!r}: give another file")
-        if threads is not None and not (isinstance(threads, int) and threads > 0):
+        if threads is not None and threads < 1:
             raise ParamError(f"threads={threads!r}: a whole number above 0, or None was expected")
         check_together(artifact.params)
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
@@ -67,6 +69,7 @@ class Colorizer:
             )
 
     @classmethod
+    @checked
     def open(
         cls, path: str | Path | None = None, runtime: str = "auto", *, threads: int | None = None, **settings: Any
     ) -> "Colorizer":
@@ -113,10 +116,12 @@ class Colorizer:
         copied.__dict__.update(self.__dict__)
         return copied
 
+    @checked
     def batch(self, photos: Iterable[Any]) -> list[Pixels]:
         """Each photograph in color, in order; sizes and types may differ."""
         return [self(photo) for photo in photos]
 
+    @checked
     def __call__(self, photo: Any, drawn_mask: Pixels | None = None, hints: Any = None) -> Pixels:
         """Color a photograph.
 
@@ -141,6 +146,7 @@ class Colorizer:
             return self.session(pixels, drawn_mask)(hints)
         return self.colorize_with_mask(pixels, drawn_mask)[0]
 
+    @checked
     def session(self, photo: Any, drawn_mask: Pixels | None = None) -> "HintSession":
         """A photograph to be colored again and again, with ever more hints: the network is asked once.
 

@@ -1,6 +1,6 @@
 """Whole folders: every photograph is processed once, errors are reported in the results, originals are never changed."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -24,6 +24,7 @@ from dancheong.prediction.plan import Job, Plan, plan_folder, why_coloring_uses_
 from dancheong.prediction.process_file import Numbered, run_jobs
 from dancheong.prediction.processors import Processor, coloring, enlarging, filtering, recoloring
 from dancheong.prediction.result import FileResult
+from dancheong.system.arguments import checked
 from dancheong.system.cores import cores
 from dancheong.upscaling.upscaler import Upscaler
 
@@ -36,9 +37,10 @@ SHEET_ROWS = 24
 DEFAULTS = FolderOptions()
 
 
+@checked
 def predict_files(
     colorizer: Colorizer | str | Path,
-    inputs: Sequence[str | Path],
+    inputs: str | Path | Iterable[str | Path],
     out_dir: str | Path | None,
     options: FolderOptions = DEFAULTS,
     upscaler: Upscaler | None = None,
@@ -47,7 +49,7 @@ def predict_files(
 
     Args:
         colorizer: a Colorizer, or a model file.
-        inputs: photographs, and folders that are searched; subfolders are kept in `out_dir`.
+        inputs: photographs, and folders that are searched, or one of them; subfolders are kept in `out_dir`.
         out_dir: None: `NAME_colored` beside each photograph (`dancheong.prediction.names.names_beside`).
         options: what else is wanted.
         upscaler: for SR_SCALE above 1; None: the one that comes with the program; with a cluster there is no other.
@@ -73,6 +75,7 @@ def predict_files(
     if options.steady:
         refuse_without_chroma(model.params, "--steady")
     folder = None if out_dir is None else Path(out_dir)
+    inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))
     processor = coloring(model, options, upscaler)
     trained_px, px = model.params.resol, model.params.predict_px

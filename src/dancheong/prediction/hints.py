@@ -75,6 +75,8 @@ def as_hints(given: Any, size_hw: tuple[int, int]) -> Hints:
         return given
     if isinstance(given, str | Path):
         return read_hints(Path(given), size_hw)
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        raise ParamError(f"hints of type {type(given).__name__} came; (x, y, color) for each place, or a file was expected")
     return _hints([(f"hint {number}", *row) for number, row in enumerate(given, 1)], size_hw)
 
 

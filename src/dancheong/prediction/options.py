@@ -8,6 +8,7 @@ from typing import Literal
 from dancheong.imaging.strip import Strip
 from dancheong.prediction.credentials import Signing
 from dancheong.prediction.result import FileResult
+from dancheong.system.arguments import check_types
 
 Progress = Callable[[FileResult, int, int], object]
 Tell = Callable[[str], None]
@@ -79,3 +80,10 @@ class FolderOptions:
     lasting_names: bool = False
     ours: Callable[[Path, Path], bool] | None = None
     hints: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Paths may be text. Raises ParamError: a value of another type."""
+        check_types(type(self), vars(self))
+        for name in ("mask_dir", "drawn_masks", "sheet_path", "confidence_dir", "manifest", "colors", "hints"):
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, Path(value))

@@ -32,7 +32,7 @@ _LOSSES = {
     "adversarial": ("adversarial loss", ("d_real", "d_fake", "g_gan")),
 }
 _VALIDATION = {
-    "error": ("Delta E 2000", ("val_delta_e_2000", "val_gray_delta_e_2000")),
+    "error": ("Delta E 2000", ("val_delta_e_2000", "val_gray_delta_e_2000", "val_input_delta_e_2000")),
     "colorfulness": ("colorfulness", ("val_colorfulness", "val_colorfulness_truth")),
     "psnr": ("PSNR (dB)", ("val_psnr", "val_psnr_bicubic")),
 }
@@ -145,8 +145,9 @@ def _facts(entries: Sequence[Mapping[str, float]], params: Params, state: Traini
     if scores:
         best = min(scores, key=lambda entry: entry["val_delta_e_2000"])
         facts.append(("best Delta E 2000", best["val_delta_e_2000"], f"on validation, after {int(best['images']):,} images"))
-        if "val_gray_delta_e_2000" in best:
-            facts.append(("of the gray photographs", best["val_gray_delta_e_2000"], "as they are, on the same photographs"))
+        for name, what in (("val_gray_delta_e_2000", "gray photographs"), ("val_input_delta_e_2000", "inputs")):
+            if name in best:
+                facts.append((f"of the {what}", best[name], "as they are, on the same photographs"))
     if "gray" in state.columns:
         facts.append(("working size", f"{params.resol} px", f"{params.encoder}, NGF {params.ngf}, {params.color_space}"))
     return Facts(facts)
@@ -174,7 +175,7 @@ def _cells(preview: Path, count: int) -> list[NDArray[Any]]:
 def _parameters(resolved: Resolved) -> Table:
     rows = [
         (name.upper(), format_value(getattr(resolved.params, name)), origin, str(Params.model_fields[name].description))
-        for name, origin in resolved.origins.items()
+        for name, origin in resolved.origins.items() if name in Params.model_fields
     ]
     return Table(("name", "value", "from", "meaning"), rows, strong_rows=[
         index for index, row in enumerate(rows) if row[2] != "default"

@@ -7,13 +7,28 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import unquote
+
+from dancheong.system.errors import ParamError
 
 # What ends a line somewhere, controls, bytes that are no UTF-8, what looks encoded; and first letters of formulas.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-Fa-f]{2})"
     "|^(?P<blank> *)(?P<sign>[=+\\-@\uff1d\uff0b\uff0d\uff20])"
 )
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """The text of a table as spreadsheets save it: UTF-8, UTF-16 with a mark, or the Korean code page. Raises ParamError."""
+    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp949"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise ParamError(f"{path}: the table is neither UTF-8, UTF-16 with a mark nor CP949 text; save it as CSV UTF-8")
 
 
 def csv_line(cells: Iterable[str]) -> bytes:

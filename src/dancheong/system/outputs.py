@@ -28,7 +28,7 @@ def check_name(path: Path, suffix: str, what: str) -> None:
         OutputTaken: the name does not end in `suffix`.
     """
     if path.suffix.lower() != suffix:
-        raise OutputTaken(f"{path}: {what} has a name that ends in {suffix}: {path.with_suffix(suffix)} would be one")
+        raise OutputTaken(f"{path}: {what} has a name that ends in {suffix}: {path.parent / (path.stem + suffix)} would be one")
 
 
 def check_free(paths: Iterable[Path], overwrite: bool, mend: str = "--overwrite replaces it, or choose another name") -> None:

@@ -19,7 +19,8 @@ _NOT_OF_TRAINING = {
     "colorizer": _AT_PREDICTION_ALONE | {"sr_scale", *UpscalerRows.model_fields},
     "upscaler": _AT_PREDICTION_ALONE | {"encoder", "ksize", "ngf", "depth", "dropout", "upsample", "color_space"},
 }
-_AGAINST_DIVERGENCE = {"lr", "lr_encoder", "precision"}
+# What helps a training that runs away; nothing else of its course may change where it goes on.
+_LOWER_IS_CALMER = ("lr", "lr_encoder")
 # What makes a longer or another training of the same network, which --init begins.
 _ANOTHER_SCHEDULE = {"epochs", "lr", "lr_encoder", "lr_decay_start", "lambda_l1", "lambda_gan", "gan_start", "ema"}
 
@@ -39,6 +40,11 @@ class ResumeError(DancheongError):
 def checkpoint_path(model_path: Path) -> Path:
     """Where the checkpoint of a model file lies."""
     return model_path.with_name(model_path.name + ".resume")
+
+
+def unfinished_path(model_path: Path) -> Path:
+    """Where the model of a stopped training lies while a finished one of its name stands."""
+    return model_path.with_name(model_path.stem + ".unfinished.h5")
 
 
 def save_checkpoint(
@@ -68,10 +74,13 @@ def save_checkpoint(
 
 def load_checkpoint(
     path: Path, modules: Mapping[str, Stateful], params: Params, fingerprints: tuple[str, str], kind: str = "colorizer"
-) -> dict[str, Any]:
-    """Bring `modules` and the random numbers back to the checkpoint's state, and return its counters.
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Bring `modules` and the random numbers back to the checkpoint's state.
 
     Only tensors and plain values are read: no code of the file runs.
+
+    Returns:
+        The counters, and rows that are calmer now, with their values before: a lower LR or LR_ENCODER, PRECISION=32-true.
 
     Raises:
         ResumeError: the checkpoint is damaged, or parameters or photographs have changed since.
@@ -79,23 +88,13 @@ def load_checkpoint(
     import torch
 
     checkpoint = _read(path)
-    _check_same_training(path, checkpoint, params, fingerprints, kind)
+    calmer = _check_same_training(path, checkpoint, params, fingerprints, kind)
     for name, module in modules.items():
         module.load_state_dict(checkpoint["modules"][name])
     torch.set_rng_state(checkpoint["rng"])
     if checkpoint["rng_cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(checkpoint["rng_cuda"])
-    counters: dict[str, Any] = checkpoint["counters"]
-    return counters
-
-
-def mark_diverged(path: Path) -> None:
-    """Note in a checkpoint that what came after it diverged, so that the rows which may help can be changed."""
-    import torch
-
-    checkpoint = _read(path)
-    with whole_file(path) as temporary:
-        torch.save({**checkpoint, "diverged": True}, temporary)
+    return checkpoint["counters"], calmer
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -114,22 +113,26 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check_same_training(
     path: Path, checkpoint: dict[str, Any], params: Params, fingerprints: tuple[str, str], kind: str
-) -> None:
-    """Refuse a checkpoint of other parameters or photographs: going on would be neither of the two trainings."""
+) -> dict[str, Any]:
+    """Refuse a checkpoint of other parameters or photographs: going on would be neither of the two trainings.
+
+    Returns the rows that are calmer now, with their values before.
+    """
     before, now = checkpoint["params"], params.model_dump(mode="json")
     # These change how fast a training goes, where it ends or what it leaves, not its course (devices of another kind round
     # differently).
     free = {"workers", "devices", "device", "stop_after", "keep_best", "keep_each", *_NOT_OF_TRAINING[kind]}
-    if checkpoint.get("diverged"):
-        free |= _AGAINST_DIVERGENCE
+    calmer = {name for name in _LOWER_IS_CALMER if now[name] < before[name]}
+    if now["precision"] == "32-true" != before["precision"]:
+        calmer.add("precision")
     if "device" not in (params.cache, before.get("cache")):
         free.add("cache")
     if not fingerprints[1]:
         # Without validation photographs it only says when to draw previews; with them, which weights are kept.
         free.add("val_images")
-    differing = [name.upper() for name, value in before.items() if name not in free and now.get(name) != value]
+    differing = [name.upper() for name, value in before.items() if name not in free | calmer and now.get(name) != value]
     if differing:
-        raise ResumeError(f"{path}: {', '.join(differing)} changed since the run began; {_mend(differing, before)}")
+        raise ResumeError(f"{path}: {', '.join(differing)} changed since the run began; {_mend(path, differing, before)}")
     if checkpoint["fingerprints"][0] != fingerprints[0]:
         raise ResumeError(
             f"{path}: the photographs changed since the run began, or their masks or weights; restore them, or train "
@@ -140,11 +143,22 @@ def _check_same_training(
             f"{path}: the photographs for validation changed since the run began; give the same as --val, or "
             "train anew with --overwrite"
         )
+    return {name: before[name] for name in sorted(calmer)}
 
 
-def _mend(differing: list[str], before: dict[str, Any]) -> str:
+def _mend(path: Path, differing: list[str], before: dict[str, Any]) -> str:
     was = ", ".join(f"{name}={before[name.lower()]}" for name in differing)
     mend = f"set as before ({was}), or train anew with --overwrite"
     if _ANOTHER_SCHEDULE.isdisjoint(map(str.lower, differing)):
         return mend
-    return f"{mend}; --init MODEL.h5 begins another training with what a finished one has learned"
+    model = stopped_model(path)
+    if not model.exists():
+        return f"{mend}; as before, --resume and Ctrl-C leave a model with which --init begins another training"
+    return f"{mend}; --init {model} -o NEW.h5 begins another training with the best that this one has learned"
+
+
+def stopped_model(checkpoint: Path) -> Path:
+    """The model file that a stopped training has left beside its checkpoint, with the best of its weights."""
+    model = checkpoint.with_name(checkpoint.name.removesuffix(".resume"))
+    unfinished = unfinished_path(model)
+    return unfinished if unfinished.exists() else model

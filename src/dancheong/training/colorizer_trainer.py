@@ -136,12 +136,11 @@ def score(
         predicted = from_network(input_chw, output_chw, params)
         truth = from_network(input_chw, target_chw, params)
         given = np.rint((np.moveaxis(input_chw, 0, -1) + 1) * 127.5).astype(np.uint8)
-        gray = {}
-        if given.shape[2] == 1:
-            nothing = np.zeros_like(output_chw) if params.color_space == "LAB" else np.repeat(input_chw, 3, 0)
-            gray = {"val_gray_delta_e_2000": mean_delta_e_2000(from_network(input_chw, nothing, params), truth)}
+        # The baseline: the input as it is.
+        nothing = np.zeros_like(output_chw) if params.color_space == "LAB" else np.broadcast_to(input_chw, output_chw.shape)
+        baseline = "val_gray_delta_e_2000" if len(input_chw) == 1 else "val_input_delta_e_2000"
         found.append({
-            **gray,
+            baseline: mean_delta_e_2000(from_network(input_chw, nothing, params), truth),
             "val_l1": float(np.abs(output_chw - target_chw).mean()),
             "val_delta_e_2000": mean_delta_e_2000(predicted, truth),
             "val_colorfulness": colorfulness(predicted),

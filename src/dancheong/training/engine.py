@@ -9,9 +9,6 @@ from typing import Any, Literal, NamedTuple
 
 from dancheong.params import ExtraMissing, ParamError, Params
 
-# What the launchers of several processes number them with.
-_RANKS = ("LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID")
-
 
 def require_extra() -> None:
     """See that all of the extra `train` is there, before a training and not only where it would write its model.
@@ -50,11 +47,6 @@ def launcher(environment: Mapping[str, str] = os.environ) -> Launcher | None:
             raise ParamError(f"srun started {tasks} tasks on {machines} machines: give --ntasks-per-node, as many on each")
         return Launcher("srun", tasks // machines, machines)
     return None
-
-
-def is_first_process() -> bool:
-    """Whether this process speaks for a training of several, on one machine or more; to ask before `launch`."""
-    return all(os.environ.get(name, "0") == "0" for name in _RANKS)
 
 
 def as_launched(params: Params) -> Params:

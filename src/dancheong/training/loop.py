@@ -3,21 +3,22 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from dancheong.artifact import SHIPPED_COLORIZER, Artifact, read_artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
 from dancheong.data.hold_out import hold_out, share_of
-from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of
+from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of, photos_path
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.data.weights import read_weights, times_shown
 from dancheong.params import COMMON, DancheongError, ParamError, Params, Resolved
 from dancheong.params.schema import DESCRIBES_NETWORK
+from dancheong.system.arguments import checked
 from dancheong.system.signals import stop_requests
-from dancheong.training.checkpoint import load_checkpoint, mark_diverged, save_checkpoint
+from dancheong.training.checkpoint import load_checkpoint, save_checkpoint, stopped_model
 from dancheong.training.engine import as_launched, launch, require_extra
 from dancheong.training.session import Progress, Remark, TrainingSession, TrainResult
 
@@ -37,10 +38,11 @@ class TrainingDiverged(DancheongError):
     """A loss is no longer a number."""
 
 
+@checked
 def train(
     photos: str | Path,
     model: str | Path,
-    params: Params | None = None,
+    params: Params | Mapping[str, Any] | None = None,
     *,
     val: str | Path | float | None = None,
     init: str | Path | None = None,
@@ -53,12 +55,13 @@ def train(
     origins: dict[str, str] | None = None,
     watch: Callable[[Progress], bool] | None = None,
     tensorboard: bool = False,
-    remarks: Sequence[Remark] = (),
+    remarks: Sequence[Remark] | Callable[[], Sequence[Remark]] = (),
 ) -> TrainResult:
     """Train a colorizer on PHOTOS and write one model file, whole or not at all.
 
     Args:
         photos: one of the three layouts of docs/data.md.
+        params: rows of the table; a mapping, such as ``{"RESOL": 64}``, will do.
         val: photographs that are never trained on; the weights that do best on them are kept. A share, such as .1: so
             many of PHOTOS, chosen by SEED, near duplicates and if it can be subfolders on one side.
         init: a model file whose network and weights this training begins with. Rows that describe the network are then those
@@ -76,39 +79,45 @@ def train(
             `dancheong.params` gives them; the model file tells them.
         watch: called at each log interval; True stops the training after the current step, resumable.
         tensorboard: also write TensorBoard events into `log_dir`.
-        remarks: lines on the photographs for the page: (kind, count, advice).
+        remarks: lines on the photographs for the page: (kind, count, advice), or a function that gives them, which is called
+            when nothing that is quickly seen stands in the way.
 
     Raises:
         NoPhotographs: when nothing usable is left; OutputTaken; ResumeError; TrainingDiverged; ExtraMissing.
         ParamError: rows that do not go together, a device that is not there, or a folder of masks without any that fits.
     """
     require_extra()
-    start, params, notice = _start(init, params or Params())
+    photos, share = photos_path(photos), share_of(val)
+    val_photos = None if val is None or share else photos_path(str(val))
+    start, params, notice = _start(init, params if isinstance(params, Params) else Params(params))
+    check_training(params, val is not None)
     params = as_launched(params)
-    check_training(params)
-    shown = read_weights(Path(weights)) if isinstance(weights, str | Path) else weights
+    shown = read_weights(weights)
+    masks = {} if drawn_masks is None else find_masks(Path(drawn_masks))
     fabric = launch(params)
     from dancheong.training.colorizer_trainer import ColorizerTrainer  # torch is there: it was required
 
     session = TrainingSession(
-        Path(model), log_dir, Resolved(params, category, origins or {}), resume=resume, writes=fabric.is_global_zero,
-        overwrite=overwrite, watch=watch, tensorboard=tensorboard, remarks=remarks, notice=notice,
+        Path(model), log_dir, Resolved(params, category, origins or {}), resume=resume,
+        writes=fabric.is_global_zero, overwrite=overwrite, watch=watch, tensorboard=tensorboard, notice=notice,
     )
     with ExitStack() as stack:
         stack.enter_context(session.claim())
-        split = hold_out(Path(photos), params, share) if (share := share_of(val)) else None
+        if fabric.is_global_zero:
+            session.remark(remarks() if callable(remarks) else remarks)
+        split = hold_out(photos, params, share) if share else None
         held_out = split.names if split else frozenset()
-        cache, refusals = prepare_photographs(Path(photos), params, "train", drawn_masks, lambda name: name not in held_out)
+        cache, refusals = prepare_photographs(photos, params, "train", masks, lambda name: name not in held_out)
         stack.enter_context(cache)
         if shown:
-            cache.show(times_shown(cache.names, shown, [*held_out, *_names(Path(photos), refusals)]))
+            cache.show(times_shown(cache.names, shown, [*held_out, *_names(photos, refusals)]))
         val_cache = None
         if split:
-            val_cache, more = prepare_photographs(Path(photos), params, "predict", wanted=held_out.__contains__)
+            val_cache, more = prepare_photographs(photos, params, "predict", wanted=held_out.__contains__)
             refusals += [one for one in more if one not in refusals]
             session.held_out(len(split.names), split.note)
-        elif val is not None:
-            val_cache, _ = prepare_photographs(Path(str(val)), params, "predict")
+        elif val_photos is not None:
+            val_cache, _ = prepare_photographs(val_photos, params, "predict")
         if val_cache is not None:
             stack.enter_context(val_cache)
         return run_training(ColorizerTrainer(fabric, params, cache, val_cache, start), session, refusals)
@@ -168,19 +177,19 @@ def run_training(trainer: "Trainer", session: TrainingSession, refusals: list[Un
     """Take a training to its end, or to where it is asked to stop, and write its model file; see `train`."""
     from torch import OutOfMemoryError  # as above
 
-    asked = [row.upper() for row in ("stop_after", "keep_best") if getattr(trainer.params, row)]
-    if asked and (trainer.val_cache is None or not trainer.is_better({}, None)):
-        raise ParamError(
-            f"{', '.join(asked)}: nothing says which weights are better: name photographs to validate with (--val)"
-            + ("" if trainer.val_cache is None else ", and train without an adversarial part (SR_LAMBDA_GAN=0)")
-        )
     session.left_out = len(refusals)
     # Go on from the checkpoint, or begin.
+    calmer: dict[str, Any] = {}
     if session.goes_on:
-        counters = load_checkpoint(session.checkpoint, trainer.modules, trainer.params, trainer.fingerprints, trainer.kind)
+        counters, calmer = load_checkpoint(
+            session.checkpoint, trainer.modules, trainer.params, trainer.fingerprints, trainer.kind
+        )
         trainer.restore_counters(counters)
+        session.notice = _calmer_notice(trainer, session, calmer)
     with session:
         session.begin(trainer.history, trainer.columns)
+        if rates := {name: getattr(trainer.params, name) for name in calmer if name != "precision"}:
+            session.record(trainer.add_to_history(rates))
         try:
             stopped = _loop(trainer, session)
         except OutOfMemoryError as error:
@@ -212,7 +221,7 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
     if trainer.images_total == 0:
         _validate(trainer, session)
     began, seconds_before, images_before = time.monotonic(), trainer.seconds, trainer.images_seen
-    notice = "" if session.goes_on else session.notice
+    notice = session.notice
     with stop_requests() as stop_asked:
         for step, batch in enumerate(trainer.batches()):
             # Execute one step of the optimizers.
@@ -225,14 +234,19 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
 
             # Log, and validate and save where it is due; before a stop, too: a resumed training must log and validate
             # where the unbroken one does.
-            if trainer.time_to_log():
+            logs, ends = trainer.time_to_log(), False
+            if logs:
                 losses = trainer.mean_losses()
                 session.record(trainer.add_to_history({"seconds": round(trainer.seconds, 2), **losses}))
                 _check_finite(losses, trainer, session)
                 message, notice = _advice(trainer, losses) or notice, ""
-                ends = False
-                if trainer.time_to_validate():
-                    _validate(trainer, session)
+            validates = logs and trainer.time_to_validate()
+            if validates:
+                _validate(trainer, session)
+            if trainer.time_to_keep():
+                _keep(trainer, session, "model")
+            if logs:
+                if validates:
                     _save(trainer, session)
                     if ends := trainer.agreed(trainer.has_stalled()) and not trainer.finished:
                         best = trainer.best["images"] if trainer.best else 0
@@ -244,7 +258,14 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
                 progress = Progress(
                     trainer.images_seen, trainer.images_total, trainer.seconds, rate, shown, message, validated,
                 )
-                stop = stop or trainer.agreed(session.progress(progress))
+                try:
+                    wants_stop = session.progress(progress)
+                except BaseException:
+                    # Whoever watches failed, not the training: --resume goes on from here.
+                    with suppress(Exception):
+                        _save(trainer, session)
+                    raise
+                stop = stop or trainer.agreed(wants_stop)
                 if ends:
                     return False
 
@@ -252,6 +273,16 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
             if stop and not trainer.finished:
                 return True
     return False
+
+
+def _calmer_notice(trainer: "Trainer", session: TrainingSession, calmer: Mapping[str, Any]) -> str:
+    """What a training that goes on does otherwise than before, and what else could be done."""
+    if not calmer:
+        return ""
+    rows = ", ".join(f"{name.upper()}={getattr(trainer.params, name)} ({before} before)" for name, before in calmer.items())
+    model = stopped_model(session.checkpoint)
+    begin = f"; --init {model} -o NEW.h5 would begin with its best weights instead" if model.exists() else ""
+    return f"from image {trainer.images_seen} on: {rows}{begin}"
 
 
 def device_is_full(params: Params, has_state: bool) -> str:
@@ -268,7 +299,7 @@ def device_is_full(params: Params, has_state: bool) -> str:
 
 def _validate(trainer: "Trainer", session: TrainingSession) -> None:
     """Score the network that would be stored now, draw a preview, remember the best weights; the first process does it."""
-    before, trainer.validated_at = trainer.validated_at, trainer.images_seen
+    trainer.validated_at = trainer.images_seen
     if trainer.fabric.is_global_zero:
         scores, preview_hwc, network = trainer.validate()
         session.write_preview(trainer.images_seen, preview_hwc)
@@ -276,11 +307,16 @@ def _validate(trainer: "Trainer", session: TrainingSession) -> None:
             session.record(trainer.add_to_history(scores))
         validated = [int(entry["images"]) for entry in trainer.validations()]
         best, worse = validated[: trainer.params.keep_best], validated[trainer.params.keep_best :]
-        each = trainer.params.keep_each
-        is_due = each > 0 and trainer.images_seen // each > before // each
-        names = [name for name, wanted in (("best", trainer.images_seen in best), ("model", is_due)) if wanted]
-        artifact = trainer.artifact(session.resolved, session.left_out, network) if names else None
-        session.keep(trainer.images_seen, names, artifact, worse)
+        if trainer.images_seen in best:
+            _keep(trainer, session, "best", network)
+        session.drop(worse)
+
+
+def _keep(trainer: "Trainer", session: TrainingSession, name: Literal["best", "model"], network: Any = None) -> None:
+    """Keep the model of now in the log folder; `network`: that was validated just now."""
+    if trainer.fabric.is_global_zero:
+        artifact = trainer.artifact(session.resolved, session.left_out, network or trainer.averaged())
+        session.keep(name, trainer.images_seen, artifact)
 
 
 def _save(trainer: "Trainer", session: TrainingSession) -> None:
@@ -295,8 +331,6 @@ def _check_finite(losses: dict[str, float], trainer: "Trainer", session: Trainin
     mend = "train anew with a lower LR, or with PRECISION=32-true; no state had been saved yet"
     if session.checkpoint.exists():
         mend = "the last good state is kept: --resume with a lower LR, or with PRECISION=32-true, goes on from it"
-        if trainer.fabric.is_global_zero:
-            mark_diverged(session.checkpoint)
     raise TrainingDiverged(f"a loss is no longer a number after {trainer.images_seen} images ({named}); {mend}")
 
 
@@ -310,31 +344,41 @@ def _advice(trainer: "Trainer", losses: dict[str, float]) -> str:
     return ""
 
 
-def check_training(params: Params) -> None:
+def check_training(params: Params, validated: bool = True) -> None:
     """Refuse rows that cannot be trained with, before any process is started and any photograph read.
 
     Raises:
-        ParamError: see `dancheong.data.prepare.check_together`; PATCH_SIZE does not fit RESOL; see `as_launched`.
+        ParamError: see `dancheong.data.prepare.check_together`; PATCH_SIZE does not fit RESOL; see `as_launched` and
+            `check_validated`.
     """
     check_together(params)
     as_launched(params)
+    check_validated(params, validated)
     if params.lambda_gan > 0:
         from dancheong.models.discriminator import discriminator_rows
 
         discriminator_rows(params, sum(channels(params)))
 
 
+def check_validated(params: Params, validated: bool, more: str = "") -> None:
+    """Refuse STOP_AFTER and KEEP_BEST where nothing says which weights are better (ParamError); `more`: what else to do."""
+    asked = [row.upper() for row in ("stop_after", "keep_best") if getattr(params, row)]
+    if asked and not validated:
+        mend = f"name photographs to validate with (--val){more}"
+        raise ParamError(f"{', '.join(asked)}: nothing says which weights are better: {mend}")
+
+
 def prepare_photographs(
-    photos: Path, params: Params, stage: Stage = "train", drawn_masks: str | Path | None = None,
+    photos: Path, params: Params, stage: Stage = "train", masks: Mapping[str, Path] | None = None,
     wanted: Callable[[str], bool] | None = None,
 ) -> tuple[Cache, list[UnusablePhoto]]:
     """The photographs of a folder whose names are `wanted`, ready for batches, and those that cannot be used; see `train`."""
-    masks = {} if drawn_masks is None else find_masks(Path(drawn_masks))
+    masks = masks or {}
     pairs, refusals = find_pairs(photos, params)
     pairs = [pair for pair in pairs if wanted is None or wanted(pair.name)]
     if masks and not any(mask_of(masks, pair.name) for pair in pairs):
         raise ParamError(
-            f"none of the {len(masks)} masks in {drawn_masks} has the name of a photograph in {photos}: "
+            f"none of the {len(masks)} masks beside {next(iter(masks.values()))} has the name of a photograph in {photos}: "
             f"the mask of {pairs[0].name} is {Path(pairs[0].name).with_suffix('.png').name}"
         )
     cache, more = build_cache(pairs, params, stage=stage, masks=masks)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ from dancheong.params import ExtraMissing, Params, Resolved
 from dancheong.report.card import CARD, model_card
 from dancheong.report.training_page import LOSSES, PAGE, TrainingState, preview_times, read_losses, write_training_page
 from dancheong.system.outputs import check_folder, check_free, check_name, claimed
-from dancheong.training.checkpoint import ResumeError, checkpoint_path
+from dancheong.training.checkpoint import ResumeError, checkpoint_path, unfinished_path
 
 # A line for the page: the kind of photograph, how many there are, what to do about them.
 Remark = tuple[str, int, str]
@@ -74,26 +74,27 @@ class TrainingSession:
         writes: False in all but the first of several processes: nothing is written there.
         watch: called with each `Progress`; True asks the training to stop.
         tensorboard: write events into `log_dir`.
-        remarks: lines for the page. `notice`: told with the first progress of a training that begins.
+        notice: told with the first progress of a training that begins.
 
     Raises:
-        ExtraMissing: events are asked for and TensorBoard is not installed.
+        ExtraMissing: events are asked for and TensorBoard is not installed. OutputTaken: no name of a model file.
     """
 
     def __init__(
         self, model: Path, log_dir: str | Path | None, resolved: Resolved, *, resume: bool = False, writes: bool = True,
         overwrite: bool = False, watch: Callable[[Progress], bool] | None = None, tensorboard: bool = False,
-        remarks: Sequence[Remark] = (), notice: str = "",
+        notice: str = "",
     ) -> None:
         if tensorboard and not tensorboard_installed():
             raise ExtraMissing("TensorBoard events need tensorboard: pip install 'dancheong[board]'")
+        check_name(model, ".h5", "a model file")
         self.model, self.checkpoint = model, checkpoint_path(model)
         self.log_dir = _log_beside(model) if log_dir is None else Path(log_dir)
         self.resolved, self.resume, self.overwrite, self.notice = resolved, resume, overwrite, notice
         self._watch, self._writes = watch, writes
         self._tensorboard = tensorboard
         self._events: Any = None
-        self._remarks = list(remarks)
+        self._remarks: list[Remark] = []
         self.left_out = 0
         self.split: dict[str, str | int] = {}
         self._columns: tuple[str, ...] = ()
@@ -102,6 +103,10 @@ class TrainingSession:
         self._has_progress = False
         self._new_preview: Path | None = None
         self._claims = ExitStack()
+
+    def remark(self, remarks: Iterable[Remark]) -> None:
+        """Tell on the page what is to be known of the photographs."""
+        self._remarks += remarks
 
     def held_out(self, count: int, note: str) -> None:
         """Tell on the page and in the model file that photographs of the training's folder were held out."""
@@ -124,7 +129,6 @@ class TrainingSession:
         if not self._writes:
             yield
             return
-        check_name(self.model, ".h5", "a model file")
         check_folder(self.log_dir)
         with claimed(self.model):
             self._check_free()
@@ -155,16 +159,12 @@ class TrainingSession:
 
     def target(self, stopped: bool) -> Path:
         """Where the model file goes: that of a stopped training beside a finished one, which stands until there is another."""
-        return self._unfinished if stopped and _is_finished(self.model) else self.model
+        return unfinished_path(self.model) if stopped and _is_finished(self.model) else self.model
 
     def clean(self) -> None:
         """Remove what only an unfinished training needs."""
         self.checkpoint.unlink(missing_ok=True)
-        self._unfinished.unlink(missing_ok=True)
-
-    @property
-    def _unfinished(self) -> Path:
-        return self.model.with_name(self.model.stem + ".unfinished.h5")
+        unfinished_path(self.model).unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -210,11 +210,12 @@ class TrainingSession:
         self._new_preview = self.log_dir / f"preview_{images_seen:08d}.png"
         write_photo(self._new_preview, sheet_hwc)
 
-    def keep(self, images_seen: int, names: Sequence[str], artifact: Artifact | None, worse: Sequence[int]) -> None:
-        """Keep the model of a validation under `names` in the log folder; there are better ones than those of `worse`."""
-        for name in names:
-            assert artifact is not None
-            write_artifact(self._kept(name, images_seen), artifact)
+    def keep(self, name: str, images_seen: int, artifact: Artifact) -> None:
+        """Keep a model of the way in the log folder."""
+        write_artifact(self._kept(name, images_seen), artifact)
+
+    def drop(self, worse: Sequence[int]) -> None:
+        """Remove the models that were kept as the best, where there are enough better ones."""
         for images in worse:
             self._kept("best", images).unlink(missing_ok=True)
 

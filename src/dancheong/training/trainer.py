@@ -152,6 +152,11 @@ class Trainer(ABC):
         """Each `validation_interval`, and at the end."""
         return self.images_seen - self.validated_at >= self.validation_interval or self.finished
 
+    def time_to_keep(self) -> bool:
+        """At the step that sees the image of KEEP_EACH, of twice that, and so on, however often it was stopped."""
+        each, before = self.params.keep_each, self.images_seen - self.params.batch_size
+        return each > 0 and self.images_seen // each > before // each
+
     def mean_losses(self) -> dict[str, float]:
         """Mean losses since the last call, over all processes."""
         sums = self.fabric.all_reduce(torch.stack(list(self.loss_sums.values())), reduce_op="mean").tolist()
@@ -173,7 +178,7 @@ class Trainer(ABC):
         """
         network = self.averaged()
         scores, rows = self.score(network)
-        preview_hwc = sheet(rows, self.columns)
+        preview_hwc = sheet(rows)  # whoever shows it names the columns, in the reader's language
         if self.val_cache is None:
             return {}, preview_hwc, network
         if self.is_better(scores, self.best and self.best["scores"]):
@@ -210,19 +215,20 @@ class Trainer(ABC):
         Args:
             resolved: category and origins of the parameters.
             left_out: photographs that could not be used.
-            network: that was validated just now; None: the best on validation, else the current one.
+            network: of now; None: the best on validation, else the current one.
         """
+        scores = self.val if self.validated_at == self.images_seen else {}
         if network is None:
             network = self.averaged()
             if self.best is not None:
                 network.load_state_dict(self.best["weights"])
-                self.val = {**self.best["scores"], "val_images": float(self.best["images"])}
+                scores = self.val = {**self.best["scores"], "val_images": float(self.best["images"])}
         history = [{name: value for name, value in entry.items() if name != "seconds"} for entry in self.history]
         return Artifact(
             kind=self.kind, params=self.params, origins=resolved.origins, category=resolved.category, history=history,
             data={"photographs": len(set(self.cache.names)), "left_out": left_out, "fingerprint": self.cache.fingerprint,
                   "images_seen": self.images_seen, **self.initial_digests()},
-            scores=dict(self.val), **self.export(network),
+            scores=dict(scores), **self.export(network),
         )
 
     # -- stop and resume ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dancheong.data.cache import CROP_ASPECT
 from dancheong.params import COMMON, ParamError, Params, Resolved
 from dancheong.training.engine import as_launched, launch, require_extra
-from dancheong.training.loop import prepare_photographs, run_training
+from dancheong.training.loop import check_validated, prepare_photographs, run_training
 from dancheong.training.session import Progress, TrainingSession, TrainResult
 from dancheong.upscaling.patches import PATCH_PX
 
@@ -50,6 +50,9 @@ def train_upscaler(
     params = as_launched(params or Params())
     if params.sr_scale == "1":
         params = params.model_copy(update={"sr_scale": "2"})
+    adversarial = bool(params.sr_lambda_gan)
+    more = ", and train without an adversarial part (SR_LAMBDA_GAN=0)" if adversarial else ""
+    check_validated(params, val is not None and not adversarial, more)
     network, params = _initial_network(init, params)
     fabric = launch(params)
     from dancheong.upscaling.trainer import UpscalerTrainer  # torch is there: it was required

@@ -12,6 +12,7 @@ from dancheong.imaging.color import gray_of, rgb_to_lab
 from dancheong.imaging.files import read_photo, read_provenance, write_photo
 from dancheong.imaging.resize import resize
 from dancheong.params import Params
+from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.hints import named_colors, parse_color
 from dancheong.prediction.origin import settings_digest
 from dancheong.scenes import scene
@@ -89,6 +90,28 @@ def test_a_hint_that_cannot_be_is_refused_and_nothing_changes(client, photograph
     answer = client.put(f"{photograph}/hints", json=[RED, hint])
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert shown(client)["hints"] == [RED]
+
+
+@pytest.mark.parametrize("colors", [["석간주"], ["석간주", "#9db8d8", "14 2"]], ids=["mean", "palette"])
+def test_colors_without_a_place_are_those_of_the_table_that_predict_reads(client, photograph, trained, tmp_path, colors):
+    plain = pixels(client.get(f"{photograph}/preview"), tmp_path)
+    answer = client.put(f"{photograph}/hints", json=[{"color": one} for one in colors])
+    assert answer.json()["hints"] == [{"x": None, "y": None, "color": one} for one in colors]
+    preview = pixels(client.get(f"{photograph}/preview"), tmp_path)
+    assert np.abs(preview.astype(int) - plain).mean() > 1
+    color(client)
+    assert settled(client)["photographs"][0]["used_hints"] == answer.json()["hints"]
+    result = read_photo(save(client, photograph, tmp_path)).pixels
+    (source,) = (client.keep / "visits" / client.headers["visit"]).glob("*/in/*")
+    wanted = Colorizer.open(trained / "model.h5")(read_photo(source).pixels, hints=[(None, None, one) for one in colors])
+    assert np.abs(result.astype(int) - wanted).mean() < 1
+    assert np.abs(resize(result, preview.shape[:2]).astype(int) - preview).mean() < 4
+
+
+def test_half_a_place_is_refused_in_words(client, photograph):
+    answer = client.put(f"{photograph}/hints", json=[{"x": 0.5, "color": "황"}])
+    assert answer.status_code == 422
+    assert "give x and y, or neither of them" in answer.json()["message"]
 
 
 def test_colors_that_are_likely_at_a_place_begin_with_the_one_it_has(client, photograph, tmp_path):

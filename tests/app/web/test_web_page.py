@@ -493,6 +493,39 @@ def test_hints_by_click_are_previewed_undone_kept_and_used(visit, photographs, p
     assert np.abs(np.array(middle_of(page)) - [red, green, blue]).max() < 12  # what was seen
 
 
+def test_a_palette_is_previewed_undone_kept_and_used(visit, photographs):
+    page = visit("ko-KR")
+    colored(page, photographs / "경복궁 근정전.png")
+    page.click("[data-mode=hints]")
+    before = middle_of(page)
+    for number, color in enumerate(("장단", "군청"), 1):
+        page.click(f".swatch[data-color={color}]")
+        page.click("#hint-anywhere")
+        assert page.locator(".tools .palette .swatch:not([data-color])").count() == number
+        assert page.locator(".likely:visible .hint:last-child").inner_text().startswith(("하나뿐이면", "저마다")[number - 1])
+    until(page, f"{HISTORY}.unsaved === 0")
+    until(page, "document.querySelector('.rightframe img').src.includes(encodeURIComponent('군청'))")
+    seen = middle_of(page)
+    assert seen != before
+    assert page.locator(".pin:visible").count() == 0
+    page.focus("#viewer .stage")
+    page.keyboard.press("Control+z")
+    assert page.evaluate(f"{HISTORY}.items") == [{"x": None, "y": None, "color": "장단"}]
+    page.keyboard.press("Control+Shift+z")
+    page.click(".swatch:not([data-color]) >> nth=0")  # chosen, it is removed or given another color
+    page.click(".swatch[data-color=석간주]")
+    page.click("#hint-undo")
+    until(page, f"{HISTORY}.unsaved === 0")
+    page.reload()
+    ready(page)
+    page.click("[data-mode=hints]")
+    assert page.locator(".swatch:not([data-color])").count() == 2
+    page.click("#apply")
+    until(page, "document.querySelector('#facts').textContent.includes('알려 준 색 2개')")
+    until(page, "document.querySelector('.rightframe img').src.includes('pictures/after')")
+    assert np.abs(np.array(middle_of(page)) - seen).max() < 12  # what was seen
+
+
 def middle_of(page):
     """The color in the middle of the right picture."""
     return page.evaluate("""async () => {
@@ -713,11 +746,14 @@ def test_train_stop_reload_go_on_and_compare(visit, trained, tmp_path, served):
     page.keyboard.press("Tab")
     page.eval_on_selector_all("#panel-train .rows details", "all => all.forEach(one => { one.open = true; })")
     page.fill("#training-depth", "3")
+    page.fill("#training-val_images", "200")
     page.select_option("#training-encoder", "unet") if page.locator("#training-encoder").count() else None
     page.keyboard.press("Tab")
     page.click("#train-start")
     page.wait_for_selector("#train-status:has-text('images')")
     page.wait_for_selector(".chart svg")
+    page.wait_for_selector(".previews img")  # its columns are named by the page, in its language
+    assert page.locator(".previews .columns span").all_inner_texts() == ["gray input", "predicted", "truth"]
     page.click("#train-stop")
     page.wait_for_selector("#train-resume:visible")
     assert "새 모델: stopped" in page.inner_text("#train-status")

@@ -9,6 +9,7 @@ import pytest
 
 from dancheong.app import web
 from dancheong.app.web.problems import _PATTERNS, problem_of
+from dancheong.app.web.services import COLORING_ROWS, TRAINING_ROWS
 from dancheong.app.web.translations import LANGUAGES, catalogue, language_of, meaning, problem_text
 from dancheong.imaging.files import ImageSpec, PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, Params
@@ -44,6 +45,16 @@ def test_no_text_is_empty(language):
     for part in catalogue(language).values():
         for text in part.values():
             assert all(one.strip() for one in (text.values() if isinstance(text, dict) else [text]))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_parameter_that_the_page_shows_has_a_short_name_of_its_own(language):
+    labels = catalogue(language)["labels"]
+    assert labels.keys() == COLORING_ROWS | TRAINING_ROWS
+    assert len(set(labels.values())) == len(labels)
+    assert max(map(len, labels.values())) <= 32
+    if language == "ko":
+        assert all(any("가" <= sign <= "힣" for sign in label) for label in labels.values())
 
 
 def test_choices_with_words_of_their_own_exist():
@@ -110,6 +121,7 @@ def test_each_photograph_that_fails_says_why_and_what_to_do(language, tmp_path):
         write_photo(tmp_path / name, gray)
     made = {
         "empty.jpg": (b"", "empty_file"), "text.jpg": (b"no picture at all, but long enough", "no_photograph"),
+        "pages.pdf": (b"%PDF-1.7\n%a scanner's", "pdf"), "pdf.jpg": (b"%PDF-1.4\n", "pdf"),
         "cut.jpg": ((tmp_path / "a.jpg").read_bytes()[:200], "damaged"),
         "cut.tif": ((tmp_path / "a.tif").read_bytes()[:60], "damaged"),
     }

@@ -41,7 +41,7 @@ def list_pigments(language: Literal["en", "ko"] = "en") -> list[Pigment]:
 def give_hints(
     services: Served, visit: Current, number: Number, hints: Annotated[list[Hint], Field(max_length=MAX_HINTS)]
 ) -> PhotographView:
-    """Replace the hints: colors at places. The preview has them at once, the result from the next coloring on."""
+    """Replace the hints: colors at places, or that occur. The preview has them at once, a result from the next coloring on."""
     for hint in hints:
         try:
             parse_color(hint.color)

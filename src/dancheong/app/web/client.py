@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 POLL_SECONDS = 0.3
-Place = tuple[float, float, str]
+Place = tuple[float | None, float | None, str]
 
 
 class PageError(Exception):
@@ -67,7 +67,10 @@ class Page:
         return int(added["number"])
 
     def hint(self, photograph: int, hints: Iterable[Place]) -> None:
-        """Say what colors are known: (x, y, color) with x and y in shares of width and height; they replace earlier ones."""
+        """Say what colors are known, in place of what was said before.
+
+        Each is (x, y, color): x and y in shares of width and height, or None where the color occurs somewhere.
+        """
         given = [dict(zip(("x", "y", "color"), hint, strict=True)) for hint in hints]
         self._send("PUT", f"/photographs/{photograph}/hints", given)
 

@@ -25,7 +25,7 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import confidence_map
 from dancheong.prediction.full_resolution import Predicted
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
-from dancheong.prediction.hints import Hints, parse_color
+from dancheong.prediction.hints import as_hints
 from dancheong.prediction.looks import LIKELIHOODS, look
 
 Pixels = NDArray[Any]
@@ -55,13 +55,13 @@ class Draft:
 
     def preview(self, hints: Sequence[Hint], number: int, longer_px: int) -> Pixels:
         """The photograph (h, w, 3) in look `number`, with hints. Raises ParamError for a model that repaints."""
-        predicted = self._canvas(number).hinted(_as_hints(hints))
+        predicted = self._canvas(number).hinted(as_hints([hint.row for hint in hints], self._input_hwc.shape[:2]))
         height, width = self._input_hwc.shape[:2]
         return self._model.color(resize(self._input_hwc, fit_size(height, width, longer_px)), predicted=predicted)
 
     def colors(self, hints: Sequence[Hint], number: int, x: float, y: float) -> list[str]:
         """Colors that are likely at a place, as `#rrggbb`: the one it has, a stronger one, those of the other looks."""
-        shown = [self._canvas(number).hinted(_as_hints(hints))]
+        shown = [self._canvas(number).hinted(as_hints([hint.row for hint in hints], self._input_hwc.shape[:2]))]
         shown += [self._canvas(one).predicted for one in range(1, LOOKS + 1) if one != number]
         answers = [_chroma_at(one, x, y) for one in shown]
         answers.insert(1, answers[0] * _STRONGER)
@@ -106,12 +106,6 @@ class Drafts:
                 for old in list(self._kept)[:-KEPT]:
                     del self._kept[old]
             yield known
-
-
-def _as_hints(hints: Sequence[Hint]) -> Hints:
-    given = [(hint.x, hint.y, *parse_color(hint.color)) for hint in hints]
-    values = np.array(given, np.float32).reshape(-1, 4)
-    return Hints(values[:, :2], values[:, 2:])
 
 
 def _at(plane: NDArray[Any], x: float, y: float) -> Any:

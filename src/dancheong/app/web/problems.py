@@ -24,6 +24,7 @@ _PATTERNS = (
     (r"not enough memory", "out_of_memory"),
     (r"this model repaints|changes chroma alone|a map of confidence is of", "model_repaints"),
     (r"the file is empty", "empty_file"),
+    (r"a PDF, which is not read", "pdf"),
     (r"not a JPEG, PNG, TIFF or WebP", "no_photograph"),
     (r"TIFF of a kind|signed samples|samples of type", "tiff_kind"),
     (r"damaged|cut off|truncated|cannot be read", "damaged"),

@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dancheong.app.web.problems import Problem, Refused
 from dancheong.system.whole_file import whole_file
@@ -49,15 +49,28 @@ class Stroke(BaseModel):
 
 
 class Hint(BaseModel):
-    """A color that is known at a place.
+    """A color that is known at a place, or that is known to occur.
 
-    `x` and `y` are shares of width and height; `color`: a name or `#rrggbb`, as in `docs/hints.md`.
+    `x` and `y` are shares of width and height. Without them a hint alone gives the mean color of the photograph, several
+    give its palette. `color`: a name or `#rrggbb`, as in `docs/hints.md`.
     """
 
     model_config = ConfigDict(frozen=True)
-    x: float = Field(ge=0, le=1, allow_inf_nan=False)
-    y: float = Field(ge=0, le=1, allow_inf_nan=False)
+    x: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    y: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     color: str = Field(min_length=1, max_length=40)
+
+    @model_validator(mode="after")
+    def _has_a_whole_place(self) -> Self:
+        if (self.x is None) != (self.y is None):
+            raise ValueError("give x and y, or neither of them")
+        return self
+
+    @property
+    def row(self) -> tuple[float | None, float | None, str]:
+        """As a row of a table of hints, where 0 and 1 could be pixels."""
+        x, y = (share if share is None else min(max(share, 1e-5), 1 - 1e-5) for share in (self.x, self.y))
+        return x, y, self.color
 
 
 class Recipe(BaseModel):

@@ -7,11 +7,8 @@ import csv
 import shutil
 import threading
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
-
-import numpy as np
 
 from dancheong.app.web.model_store import ModelStore
 from dancheong.app.web.pictures import draw_mask
@@ -150,7 +147,5 @@ def _hints(photograph: Photograph) -> Path | None:
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("x", "y", "color"))
-        # 0 and 1 could be pixels.
-        inside = partial(np.clip, a_min=1e-5, a_max=1 - 1e-5)
-        writer.writerows((inside(hint.x), inside(hint.y), hint.color) for hint in photograph.hints)
+        writer.writerows(hint.row for hint in photograph.hints)
     return target

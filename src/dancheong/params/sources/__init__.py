@@ -13,8 +13,8 @@ __all__ = ["TableRow", "read_table", "redact_password", "table_exists", "write_t
 
 # Two letters at least: C:// is a drive.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+_.-]+://")
-_LOCATIONS = "a parameter table is a .csv or .xlsx file, or a database URL such as sqlite:///params.db"
-_HINTS = dict.fromkeys((".xls", ".ods"), "save it as .xlsx") | {".tsv": "save it as .csv"}
+_LOCATIONS = "a parameter table is a .csv, .tsv, .txt or .xlsx file, or a database URL such as sqlite:///params.db"
+_HINTS = dict.fromkeys((".xls", ".ods"), "save it as .xlsx")
 _HINTS |= dict.fromkeys((".db", ".sqlite", ".sqlite3"), "write a database as sqlite:///FILE")
 _MAX_BYTES = 64 << 20
 
@@ -23,8 +23,8 @@ def read_table(location: str | Path) -> list[TableRow]:
     """The rows of a parameter table.
 
     Args:
-        location: a .csv file (UTF-8, or the Korean code page that spreadsheets write), an .xlsx workbook, or a SQLAlchemy
-            URL, in which ``?table=NAME`` names a table or view of one's own.
+        location: a .csv, .tsv or .txt file (see `dancheong.system.csv_text.decoded`), an .xlsx workbook, or a SQLAlchemy URL,
+            in which ``?table=NAME`` names a table or view of one's own.
 
     Raises:
         ParamError: if the location cannot be read, or naming each row or cell that is not of the table's form.
@@ -79,7 +79,7 @@ def _source(location: str | Path) -> tuple[ModuleType, str | Path]:
         from dancheong.params.sources import xlsx
 
         return xlsx, path
-    if suffix != ".csv":
+    if suffix not in (".csv", ".tsv", ".txt"):
         hint = f"; {_HINTS[suffix]}" if suffix in _HINTS else ""
         raise ParamError(f"{location}: {_LOCATIONS}; this is {path.suffix or 'a file without suffix'}{hint}")
     return csv_file, path

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 from dancheong.params.sources.layout import ALL_COLUMNS, COLUMNS, Line, TableRow, check_columns, recognize
+from dancheong.system.csv_text import decoded
 from dancheong.system.errors import ParamError
 
 
 def read_lines(data: bytes, path: Path) -> list[Line]:
-    """The lines of a .csv file: UTF-8, or the Korean code page that spreadsheets write. Raises ParamError."""
-    lines = _lines(_decode(data, path), path.name)
+    """The lines of a table in text, in any encoding and with any separator of spreadsheets. Raises ParamError."""
+    lines = _lines(decoded(data, path), path.name)
     if not lines:
         raise ParamError(f"{path.name}: the table is empty; columns {', '.join(COLUMNS)} were expected")
     number, header = lines[0]
@@ -25,20 +26,11 @@ def read_lines(data: bytes, path: Path) -> list[Line]:
 
 
 def to_bytes(rows: list[TableRow], path: Path) -> bytes:
-    """A .csv file."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([ALL_COLUMNS, *(row.cells for row in rows)])
+    """A .csv file; of another suffix with tabs."""
+    text, separator = io.StringIO(), "," if path.suffix.lower() == ".csv" else "\t"
+    csv.writer(text, lineterminator="\n", delimiter=separator).writerows([ALL_COLUMNS, *(row.cells for row in rows)])
     # The byte order mark lets spreadsheets recognize UTF-8, so that Korean comments stay readable.
     return text.getvalue().encode("utf-8-sig")
-
-
-def _decode(data: bytes, path: Path) -> str:
-    for encoding in ("utf-8-sig", "cp949"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise ParamError(f"{path}: the table is neither UTF-8 nor CP949 text; save it as CSV UTF-8")
 
 
 def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
@@ -54,10 +46,10 @@ def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
 def _separator(text: str) -> tuple[int, str, str]:
     """Lines before the header that only name the separator, as `sep=;` of spreadsheets; the separator; the other lines.
 
-    Without such a line it is the sign that separates most of the header's columns: a comma, a semicolon or a tab.
+    Without such a line it is the sign that separates most of the header's columns: a comma, a semicolon, a tab or a bar.
     """
     first, _, rest = text.partition("\n")
     if named := re.fullmatch(r'"?sep=(.)"?[,;]*\s*', first, re.IGNORECASE):
         return 1, named[1], rest
     header = next((line for line in text.splitlines() if line.strip()), "")
-    return 0, max((",", ";", "\t"), key=lambda sign: len(recognize(header.replace('"', "").split(sign)))), text
+    return 0, max((",", ";", "\t", "|"), key=lambda sign: len(recognize(header.replace('"', "").split(sign)))), text

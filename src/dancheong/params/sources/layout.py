@@ -92,7 +92,9 @@ def _row(cells: Mapping[str, str], places: Mapping[str, str]) -> TableRow:
         raise ParamError(f"{places[lacking[0]]}: {', '.join(lacking)} is empty")
     use = cells["USE_YN"].strip().upper()
     if use not in ("Y", "N"):
-        raise ParamError(f"{places['USE_YN']}: USE_YN is {cells['USE_YN']!r}; Y or N was expected")
+        number = f"{cells['PARAM_VALUE'].strip()}.{use}"
+        comma = f"; if the value is {number}, write it with a point" if number.replace(".", "", 1).isdecimal() else ""
+        raise ParamError(f"{places['USE_YN']}: USE_YN is {cells['USE_YN']!r}; Y or N was expected{comma}")
     category, name, value = (unicodedata.normalize("NFC", cells[column].strip()) for column in COLUMNS[:3])
     category = "COMMON" if plain_category(category) == "COMMON" else category
     # A problem with a row is a problem with its name if there is no such parameter, else with its value.

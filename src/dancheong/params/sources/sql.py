@@ -178,6 +178,9 @@ def _engine(url: URL, writing: bool) -> Engine:
         arguments = {"timeout": _LOCK_SECONDS}
     elif url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
         arguments = {"connect_timeout": _CONNECT_SECONDS}
+    elif url.get_driver_name() == "pymysql" and url.password:
+        # As text it would be sent in Latin-1, which no server expects and many words do not fit.
+        arguments = {"password": url.password.encode()}
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=arguments, hide_parameters=True)
     if is_sqlite:
         # Python's driver would commit each CREATE TABLE on its own (SQLAlchemy, "Transactions with SQLite"). A writer
@@ -229,7 +232,8 @@ def _made(connection: Connection, at: Location) -> Found:
     table = sa.Table(
         at.name, sa.MetaData(schema=at.schema), sa.Column(_ID, sa.Integer, primary_key=True), *texts,
         sa.Column("use_yn", sa.String(1), is_yn, nullable=False, server_default="Y"),
-        sa.Column("comments", sa.Text, nullable=False, server_default=""),
+        sa.Column("comments", sa.Text, nullable=False, server_default=sa.text("('')")),  # as MySQL wants it
+        mysql_charset="utf8mb4",  # whatever that of the database is
     )
     table.create(connection)
     return Found(table, False, {column: column.lower() for column in ALL_COLUMNS})

@@ -25,6 +25,7 @@ export class HintTool {
     this.palette = h("div.palette", { role: "group", "aria-label": t("pigments") });
     this.likely = h("div.palette", { role: "group", "aria-label": t("likely_colors") });
     this.picker = h("input", { type: "color", id: "hint-color", oninput: () => this.#draw(), onchange: () => this.#use(this.picker.value) });
+    this.anywhere = h("div.palette", { role: "group", "aria-label": t("hints_anywhere") });
     this.undo = button("hint-undo", () => this.history.undo(), t("undo"));
     this.redo = button("hint-redo", () => this.history.redo(), t("redo"));
     this.drop = button("hint-remove", () => this.#remove(), t("hint_remove"));
@@ -32,6 +33,8 @@ export class HintTool {
     this.said = h("span.said", { role: "status", id: "hint-said" });
     this.row = h("div.tools", { hidden: true }, this.help, this.palette, h("label.check", { for: "hint-color" }, t("hint_color"), this.picker),
       this.likelyBox = h("div.likely", { hidden: true }, h("span.hint", {}, t("likely_colors")), this.likely),
+      button("hint-anywhere", () => this.#add(), t("hint_anywhere")),
+      this.anywhereBox = h("div.likely", { hidden: true }, h("span.hint", {}, t("hints_anywhere")), this.anywhere, this.anywhereSaid = h("span.hint", { role: "status" })),
       this.said, this.undo, this.redo, this.drop, this.clear);
     this.#pigments();
     return this.row;
@@ -101,6 +104,7 @@ export class HintTool {
   place() {
     for (const pin of this.element.children) {
       const number = Number(pin.dataset.number), { x, y } = number === this.held && this.moved ? this.moved : this.history.items[number];
+      pin.hidden = x === null;
       const [left, top] = this.viewer.spot([x, y]);
       pin.style.transform = `translate(${left}px,${top}px)`;
     }
@@ -108,11 +112,13 @@ export class HintTool {
 
   // -- hints ----------------------------------------------------------------------------------------------------------------
 
-  #add([x, y]) {
-    if (!this.photograph.has_result || x < 0 || y < 0 || x > 1 || y > 1) return;
-    this.chosen = this.history.items.length;
-    this.history.change([...this.history.items, { x: Number(x.toFixed(5)), y: Number(y.toFixed(5)), color: this.color }]);
-    this.#choose(this.chosen);
+  // A color without a place occurs somewhere; what is chosen next is the next one's color, not this one's.
+  #add(at) {
+    if (!this.photograph.has_result || at?.some((share) => share < 0 || share > 1)) return;
+    const [x, y] = at?.map((share) => Number(share.toFixed(5))) ?? [null, null];
+    this.chosen = at ? this.history.items.length : null;
+    this.history.change([...this.history.items, { x, y, color: this.color }]);
+    if (at) this.#choose(this.chosen);
   }
 
   #place(at) {
@@ -144,6 +150,7 @@ export class HintTool {
     this.color = color;
     this.likely.replaceChildren();
     this.#draw();
+    if (x === null) return;
     const colors = await ask(`/photographs/${photograph.number}/colors?${new URLSearchParams({ x, y })}`).catch(() => []);
     if (this.chosen !== number || this.photograph.number !== photograph.number) return;
     this.likely.replaceChildren(...colors.map((one) => this.#swatch(one, one, one)));
@@ -177,12 +184,18 @@ export class HintTool {
       pin.setAttribute("aria-label", t("hint_at", { number: at + 1, color: this.#name(hint.color) }));
       pin.firstChild.style.background = this.#hex(hint.color);
     });
-    for (const swatch of this.row.querySelectorAll(".swatch")) swatch.setAttribute("aria-pressed", String(swatch.dataset.color === this.color));
+    for (const swatch of this.row.querySelectorAll(".swatch[data-color]")) swatch.setAttribute("aria-pressed", String(swatch.dataset.color === this.color));
     const hex = this.#hex(this.color);
     if (/^#[0-9a-f]{6}$/i.test(hex) && document.activeElement !== this.picker) this.picker.value = hex.toLowerCase();
     this.undo.disabled = !this.history.past.length;
     this.redo.disabled = !this.history.future.length;
     this.drop.disabled = this.clear.disabled = !hints.length;
+    const somewhere = hints.flatMap((hint, at) => (hint.x === null ? [at] : []));
+    this.anywhere.replaceChildren(...somewhere.map((at) => h("button.swatch", {
+      type: "button", "aria-pressed": String(at === this.chosen), "aria-label": t("hint_at", { number: at + 1, color: this.#name(hints[at].color) }),
+      onclick: () => this.#choose(at) }, h("i", { style: `background:${this.#hex(hints[at].color)}` }))));
+    this.anywhereBox.hidden = !somewhere.length;
+    this.anywhereSaid.textContent = t(somewhere.length === 1 ? "anywhere_one" : "anywhere_many");
     this.likelyBox.hidden = number === null || !this.likely.children.length;
     this.said.textContent = number ? t("hint_chosen", { number, count: hints.length, color: this.#name(this.color) }) : hints.length ? t("hint_count", { count: hints.length }) : "";
     if (this.viewer.size) this.place();

@@ -5,7 +5,7 @@ import { ask, h, post, problemText, t, upload, visit } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
 const CHARTS = [
-  ["chart_delta", ["val_delta_e_2000", "val_gray_delta_e_2000"]], ["chart_l1", ["l1", "val_l1"]], ["chart_gan", ["d_real", "d_fake", "g_gan"]],
+  ["chart_delta", ["val_delta_e_2000", "val_gray_delta_e_2000", "val_input_delta_e_2000"]], ["chart_l1", ["l1", "val_l1"]], ["chart_gan", ["d_real", "d_fake", "g_gan"]],
 ];
 
 export class TrainTab {
@@ -172,7 +172,8 @@ export class TrainTab {
       return series.length ? [chart(t(title), t("chart_x"), series)] : [];
     }));
     if (previews.length) {
-      const last = previews.length - 1, image = h("img.preview", { alt: t("previews") }), text = h("span");
+      const columns = [t("score_gray"), t("preview_predicted"), t("truth")];
+      const last = previews.length - 1, image = h("img", { alt: columns.join(" | ") }), text = h("span");
       const range = h("input", { type: "range", min: 0, max: last, step: 1, id: "preview", "aria-label": t("previews") });
       range.oninput = () => {
         const one = previews[Number(range.value)];
@@ -181,7 +182,7 @@ export class TrainTab {
       };
       range.value = last;
       range.oninput();
-      this.previews.replaceChildren(h("h2", {}, t("previews")), image, h("p.row", {}, range, text));
+      this.previews.replaceChildren(h("h2", {}, t("previews")), h("div.preview", {}, h("p.columns", {}, ...columns.map((one) => h("span", {}, one))), image), h("p.row", {}, range, text));
     }
   }
 }
