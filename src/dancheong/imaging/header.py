@@ -193,6 +193,8 @@ def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -
     samples, parts, said = decode_elsewhere(file, decoder, "header")
     found.exif, found.xmp = parts.get("exif", found.exif), parts.get("xmp", found.xmp)
     found.icc, found.frames = parts.get("icc_profile", found.icc), said.get("frames", 1)
+    if said.get("is_nameless"):
+        raise Unreadable("a lossy JPEG XL with a color profile, which no decoder here reads; save it as PNG or TIFF")
     if said.get("is_sequence"):
         found.note(_SEQUENCE)
     if not said.get("is_srgb", True):
