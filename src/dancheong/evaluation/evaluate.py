@@ -13,15 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.cache import fingerprint_of, pixels_digest
-from dancheong.data.photographs import (
-    Pair,
-    PhotographRefused,
-    UnusablePhoto,
-    find_pairs,
-    nothing_left,
-    photos_path,
-    read_pair,
-)
+from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, find_pairs, nothing_left, read_pair
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
@@ -115,7 +107,7 @@ def evaluate(
             f"{', '.join(settings)}: an open Colorizer has its settings already: give them to Colorizer.open, or give "
             "evaluate the model file"
         )
-    photos = photos_path(photos)
+    photos = Path(photos)
     colorizer = model if isinstance(model, Colorizer) else Colorizer.open(model, **settings)
     began = time.monotonic()
     pairs, refusals = find_pairs(photos, colorizer.params)

@@ -259,13 +259,12 @@ def _loop(trainer: "Trainer", session: TrainingSession) -> bool:
                     trainer.images_seen, trainer.images_total, trainer.seconds, rate, shown, message, validated,
                 )
                 try:
-                    wants_stop = session.progress(progress)
+                    stop = stop or trainer.agreed(session.progress(progress))
                 except BaseException:
                     # Whoever watches failed, not the training: --resume goes on from here.
                     with suppress(Exception):
                         _save(trainer, session)
                     raise
-                stop = stop or trainer.agreed(wants_stop)
                 if ends:
                     return False
 
