@@ -248,7 +248,7 @@ def test_a_color_profile_in_the_stream_of_a_jpeg_xl_is_told_or_refused(
     whole = read_photo(tmp_path / "0.jxl")
     assert np.array_equal(whole.pixels, palace)
     assert any("color space or profile is not read from a JPEG XL" in note for note in whole.notes)
-    with pytest.raises(PhotoError, match="color profile in its lossy stream"):
+    with pytest.raises(PhotoError, match="a lossy JPEG XL with a color profile"):
         read_photo(tmp_path / "1.jxl")
 
 
@@ -273,6 +273,14 @@ def test_colors_of_an_avif_that_are_not_srgb_are_told(tmp_path: Path, palace: np
     (tmp_path / "b.avif").write_bytes(data[:at] + struct.pack(">HH", 9, 16) + data[at + 4 :])
     notes = [any("(nclx) is not sRGB" in note for note in read_photo(tmp_path / name).notes) for name in ("a.avif", "b.avif")]
     assert notes == [False, True]
+
+
+def test_what_an_avif_holds_beside_its_picture_is_told(tmp_path: Path, palace: np.ndarray) -> None:
+    Image.fromarray(palace).save(tmp_path / "a.avif")
+    names = b"urn:com:apple:photo:2020:aux:hdrgainmap\0urn:mpeg:hevc:2015:auxid:2\0"
+    (tmp_path / "b.avif").write_bytes((tmp_path / "a.avif").read_bytes() + box(b"free", names))
+    assert read_photo(tmp_path / "a.avif").notes == ()
+    assert read_photo(tmp_path / "b.avif").notes == ("what it holds beside the picture was left out: depth map, gain map",)
 
 
 @pytest.mark.skipif(shutil.which("avifenc") is None, reason="needs avifenc")

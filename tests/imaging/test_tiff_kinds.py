@@ -142,6 +142,13 @@ def test_where_no_photometric_interpretation_is_given_it_is_as_libtiff_takes_it(
     assert np.array_equal(read_photo(tmp_path / "fax.tif").pixels, whole if is_white_zero else 255 - whole)
 
 
+@pytest.mark.parametrize("orientation", [0, 9])
+def test_an_orientation_that_cannot_be_counts_as_upright(tmp_path: Path, orientation: int) -> None:
+    samples = noise((20, 30))
+    photo = read(tmp_path, samples, extratags=[(274, 3, 1, orientation, True)])
+    assert np.array_equal(photo.pixels, samples)
+
+
 def test_ycbcr_whose_numbers_cannot_be_is_refused(tmp_path: Path, palace: Samples) -> None:
     tags = ycbcr_tags(REC_601, (0, 255, 128, 255, 128, 255))
     deep = palace.astype(np.uint16) * 257

@@ -169,9 +169,8 @@ def _bits(data: bytes, otherwise: int, said: dict[str, Any]) -> int:
         return (data[at + 42] & 127) + 1
     if (header := jpeg_xl.what_is_said(data)) is None:
         return otherwise
-    if header.has_icc and header.is_xyb:  # its decoder gives colors of a space that it does not name
-        raise ValueError("a JPEG XL with a color profile in its lossy stream")
-    said |= {"is_sequence": header.is_sequence, "is_srgb": header.is_srgb}
+    # The decoder then gives colors of a space that it does not name.
+    said |= {"is_sequence": header.is_sequence, "is_srgb": header.is_srgb, "is_nameless": header.has_icc and header.is_xyb}
     return header.bits or otherwise
 
 

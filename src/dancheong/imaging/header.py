@@ -29,6 +29,9 @@ _COLORS = {"GRAY": 1, "RGB": 3, "LAB": 3, "CMYK": 4}
 # Where a size stands, before libvips sees it.
 _SIZES = {"PNG": re.compile(rb"\A.{16}(.{8})", re.DOTALL), "AVIF": re.compile(rb"ispe.{4}(.{8})", re.DOTALL)}
 _NCLX = re.compile(rb"colrnclx(..)(..)", re.DOTALL)
+# How an AVIF or HEIF names what belongs to its picture.
+_BESIDE = {b"hdrgainmap": "gain map", b"tmap": "gain map", b"auxid:2\0": "depth map", b"auxiliary:depth": "depth map",
+           b"matte\0": "mattes"}
 _PREMULTIPLIED = re.compile(rb"\0\0\0[\x0e\x12]prem")  # a reference of the color to its transparency
 _LIKE_SRGB = ((1, 2, 5, 6), (1, 2, 6, 13, 14, 15))  # primaries and transfers of ITU-T H.273 that viewers take for sRGB
 _SEQUENCE = "it is a sequence of pictures, of which the first was read"
@@ -144,6 +147,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
         file.seek(0)
         head = file.read(1 << 16)
         found.nclx = next((struct.unpack(">HH", one[0] + one[1]) for one in _NCLX.findall(head)), found.nclx)
+        if beside := sorted({words for name, words in _BESIDE.items() if name in head}):
+            found.note(f"what it holds beside the picture was left out: {', '.join(beside)}")
         found.extra = 1 if _PREMULTIPLIED.search(head) else 2
     file.seek(0)
     is_sequence = kind.name == "AVIF" and file.read(12)[8:] == b"avis"
@@ -188,6 +193,8 @@ def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -
     samples, parts, said = decode_elsewhere(file, decoder, "header")
     found.exif, found.xmp = parts.get("exif", found.exif), parts.get("xmp", found.xmp)
     found.icc, found.frames = parts.get("icc_profile", found.icc), said.get("frames", 1)
+    if said.get("is_nameless"):
+        raise Unreadable("a lossy JPEG XL with a color profile, which no decoder here reads; save it as PNG or TIFF")
     if said.get("is_sequence"):
         found.note(_SEQUENCE)
     if not said.get("is_srgb", True):

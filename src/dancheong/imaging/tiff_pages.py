@@ -9,6 +9,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere
+from dancheong.imaging.metadata import ORIENTATION
 from dancheong.imaging.opening import Unreadable, check_pixels, opened
 from dancheong.imaging.tiff import SUB_DIRECTORIES, Directory, directories, laid_out, value
 from dancheong.imaging.tiff_kinds import is_for_libvips
@@ -138,13 +139,15 @@ def opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
     where = {"page": page.number} | ({"subifd": page.sub} if page.sub >= 0 else {})
     # Of tiles that are damaged or missing libvips tells nothing otherwise.
     fail_on = "warning" if 322 in page.directory else "error"
-    if 262 in page.directory:
+    is_odd = page.directory.number(ORIENTATION, 1) not in range(1, 9)
+    if 262 in page.directory and not is_odd:
         return opened(file, "tiffload_source", **where, fail_on=fail_on)
-    # libvips asks for a photometric interpretation: the directory is written anew with it, behind the file.
+    # libvips asks for a photometric interpretation, and refuses orientations that cannot be: the directory is written anew
+    # with the one and without the other, behind the file.
     file.seek(0)
     data = file.read()
     data += bytes(len(data) % 2)
     order = page.directory.order
-    tree = page.directory.tree(order) | {262: value(3, page.directory.photometric)}
+    tree = page.directory.tree(order, (ORIENTATION,)) | {262: value(3, page.directory.photometric)}
     data = data[:4] + struct.pack(order + "I", len(data)) + data[8:] + laid_out(order, tree, len(data))
     return pyvips.Image.tiffload_buffer(data, access="sequential", fail_on=fail_on)
