@@ -15,7 +15,7 @@ from dancheong.imaging.files import read_photo, read_provenance, write_photo
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files
-from dancheong.prediction.hints import named_colors, parse_color, read_hints
+from dancheong.prediction.hints import as_hints, named_colors, parse_color, read_hints
 from dancheong.prediction.manifest import read_manifests
 from dancheong.scenes import scene
 
@@ -127,6 +127,9 @@ def test_a_table_in_pixels_one_in_shares_and_a_painted_picture_agree(tmp_path):
     ([(10, "left", "red")], ["line 2", "y", "left"]),
     ([(0, 1, "red")], ["pixels or in shares"]),
     ([(412, 233, "red"), (0.81, 0.12, "red")], ["line 3", "share", "alike"]),
+    ([(1.2, 0.5, "red")], ["line 2", "neither a share"]),
+    ([(5, 5, "red"), (9, 9, "red"), (5, 5, "blue")], ["line 4", "line 2", "same place"]),
+    ([], ["no hint"]),
 ])
 def test_what_cannot_be_is_told_with_its_row(tmp_path, rows, words):
     path = write_csv(tmp_path / "a.csv", rows)
@@ -135,11 +138,26 @@ def test_what_cannot_be_is_told_with_its_row(tmp_path, rows, words):
     assert all(word in str(error.value) for word in (str(path), *words))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp949", "utf-16"])
+def test_a_table_is_read_as_a_spreadsheet_saves_it(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes("x,y,color\n5,5,석간주\n".encode(encoding))
+    np.testing.assert_array_equal(read_hints(tmp_path / "a.csv", (400, 600)).colors, [parse_color("석간주")])
+
+
+def test_a_color_of_shares_is_not_taken_for_eight_bits():
+    with pytest.raises(ParamError, match=r"0\.7"):
+        as_hints([(5, 5, (0.7, 0.1, 0.1))], (400, 600))
+
+
 def test_pictures_that_are_no_hints_are_told(tmp_path):
     Image.new("RGB", (30, 20), "red").save(tmp_path / "opaque.png")
+    Image.new("RGBA", (30, 20), "red").save(tmp_path / "flat.png")
+    Image.new("RGBA", (30, 20), (255, 0, 0, 90)).save(tmp_path / "faint.png")
     Image.new("RGBA", (20, 20)).save(tmp_path / "square.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    for name, word in (("opaque", "transparent"), ("square", "proportions"), ("broken", "cannot be read")):
+    told = [("opaque", "transparent"), ("flat", "transparent"), ("faint", "opacity"),
+            ("square", "proportions"), ("broken", "cannot be read")]
+    for name, word in told:
         with pytest.raises(ParamError, match=word):
             read_hints(tmp_path / f"{name}.png", (400, 600))
 

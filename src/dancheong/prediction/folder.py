@@ -74,6 +74,8 @@ def predict_files(
         refuse_without_chroma(model.params, "--looks")
     if options.steady:
         refuse_without_chroma(model.params, "--steady")
+        if options.hints is not None:
+            options.tell("--steady with --hints: hints change the frames that they are given for, and no other")
     folder = None if out_dir is None else Path(out_dir)
     inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     plan = plan_folder(inputs, folder, options, why_coloring_uses_no_mask(model.params))

@@ -20,6 +20,7 @@ from dancheong.data.photographs import by_stem
 from dancheong.imaging.color import rgb_to_lab
 from dancheong.imaging.resize import scaled_size
 from dancheong.params import ParamError
+from dancheong.system.csv_text import decoded
 
 FloatArray = NDArray[np.float32]
 
@@ -65,8 +66,8 @@ def read_hints(path: Path, size_hw: tuple[int, int]) -> Hints:
     """
     try:
         return _read_table(path, size_hw) if path.suffix.lower() == ".csv" else _read_painted(path, size_hw)
-    except (OSError, UnicodeDecodeError, csv.Error, SyntaxError) as error:  # SyntaxError: what Pillow says of damage
-        raise ParamError(f"{path}: these hints cannot be read ({error}); a CSV in UTF-8 or a PNG was expected") from error
+    except (OSError, csv.Error, SyntaxError) as error:  # SyntaxError: what Pillow says of damage
+        raise ParamError(f"{path}: these hints cannot be read ({error}); a CSV or a PNG was expected") from error
 
 
 def as_hints(given: Any, size_hw: tuple[int, int]) -> Hints:
@@ -114,6 +115,8 @@ def parse_color(color: Any) -> tuple[float, float]:
 def _lab_of(color: Any) -> tuple[float, float, float]:
     """As `parse_color`, with L*, which is nan where the color is given by a* and b* alone."""
     if not isinstance(color, str):
+        if len(color) == 3 and any(part != int(part) for part in color):
+            raise ValueError(f"red, green and blue of 8 bits came as {color}")
         color = " ".join(map(str, color)) if len(color) == 2 else "rgb({}, {}, {})".format(*map(int, color))
     text = color.strip().lower()
     numbers = text.split()
@@ -145,7 +148,7 @@ def pigments() -> list[dict[str, str]]:
 
 
 def _read_table(path: Path, size_hw: tuple[int, int]) -> Hints:
-    text = path.read_text(encoding="utf-8-sig")
+    text = decoded(path.read_bytes(), path)
     head = text.partition("\n")[0]
     separator = next((sign for sign in ";\t" if sign in head), ",")
     rows = csv.reader(text.splitlines(), delimiter=separator)
@@ -158,6 +161,8 @@ def _read_table(path: Path, size_hw: tuple[int, int]) -> Hints:
         if any(cell.strip() for cell in row):
             cells = [row[index].strip() if index < len(row) else "" for index in wanted]
             given.append((f"{path}, line {rows.line_num}", *cells))
+    if not given:
+        raise ParamError(f"{path}: no hint is in this table; take it out of the folder if none is meant")
     return _hints(given, size_hw)
 
 
@@ -179,6 +184,11 @@ def _hints(rows: Iterable[Sequence[Any]], size_hw: tuple[int, int]) -> Hints:
         if len(colors) + len(anywhere) > MAX_HINTS:
             raise ParamError(f"{where}: more than {MAX_HINTS} hints came: leave some out")
     known = _shares(places, size_hw), np.array(colors, np.float32).reshape(-1, 2)
+    there: dict[tuple[float, float], tuple[str, tuple[float, float]]] = {}
+    for (where, *place), color in zip(places, colors, strict=True):
+        first, before = there.setdefault((place[0], place[1]), (where, color))
+        if before != color:
+            raise ParamError(f"{where}: another color than that of {first} at the same place; leave one of them")
     if len(anywhere) == 1:
         return Hints(*known, cast=np.array(anywhere[0][1:], np.float32))
     return Hints(*known, palette=np.array(anywhere, np.float32).reshape(-1, 3))
@@ -208,6 +218,8 @@ def _shares(places: Sequence[tuple[str, float, float]], size_hw: tuple[int, int]
     if is_share and len(places) and all(x in (0, 1) and y in (0, 1) for _, x, y in places):
         raise ParamError(f"{places[0][0]}: all x and y are 0 or 1, in pixels or in shares? Shares such as 0.01 tell")
     for where, x, y in places:
+        if not is_share and min(x, y) <= 1 < max(x, y) < 2 and not (x.is_integer() and y.is_integer()):
+            raise ParamError(f"{where}: ({x:g}, {y:g}) is neither a share, which ends at 1, nor a whole pixel")
         if not is_share and max(x, y) <= 1 and not (x.is_integer() and y.is_integer()):
             raise ParamError(f"{where}: ({x:g}, {y:g}) is a share, other places are in pixels: give all of them alike")
         if min(x, y) < 0 or (not is_share and (x > width - 0.5 or y > height - 0.5)):
@@ -224,9 +236,9 @@ def _read_painted(path: Path, size_hw: tuple[int, int]) -> Hints:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ParamError(f"{path}: this picture is too large; paint on a smaller copy of the photograph") from error
     with picture:
-        if not picture.has_transparency_data:
-            raise ParamError(f"{path}: nothing in it is transparent; paint colors where they are known, on an empty layer")
         rgba_hwc = np.asarray(picture.convert("RGBA"))
+    if rgba_hwc[..., 3].min() == 255:
+        raise ParamError(f"{path}: nothing in it is transparent; paint colors where they are known, on an empty layer")
     height, width = size_hw
     fitting = scaled_size(height, width, rgba_hwc.shape[1] / width)[0]
     if abs(rgba_hwc.shape[0] - fitting) > 0.01 * fitting + 1:
@@ -237,7 +249,7 @@ def _read_painted(path: Path, size_hw: tuple[int, int]) -> Hints:
     painted = rgba_hwc[..., 3] >= _PAINTED_ALPHA
     rows, columns = np.nonzero(painted)
     if not len(rows):
-        return _hints([], size_hw)
+        raise ParamError(f"{path}: nothing is painted in it, or at less than half opacity; paint colors where they are known")
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(painted.astype(np.uint8))
     strokes, rgb = labels[rows, columns], rgba_hwc[rows, columns, :3]
     # Cells are counted from the corner of a stroke, so that a dot is one hint wherever it lies.

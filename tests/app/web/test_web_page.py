@@ -572,6 +572,12 @@ def test_a_hint_is_set_moved_between_and_removed_by_keys(visit, photographs):
     assert page.evaluate(f"{HISTORY}.items[1].x > {HISTORY}.items[0].x")
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+Shift+z")
+    page.click("#hint-undo")
+    page.keyboard.press("Control+z")  # from beside the picture, too
+    assert page.locator(".pin").count() == 0
+    page.keyboard.press("Control+Shift+z")
+    page.keyboard.press("Control+Shift+z")
+    assert page.locator(".pin").count() == 2
     page.locator(".pin").first.focus()
     assert page.inner_text("#hint-said").startswith("Hint 1 of 2: ")
     page.keyboard.press("Delete")

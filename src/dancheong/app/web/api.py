@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from dancheong.app.web import pictures
@@ -131,8 +133,13 @@ async def upload(
 def sample(services: Served, visit: Current) -> PhotographView:
     """Add a built-in gray picture of a palace."""
     path = services.visits.incoming(".png")
-    write_photo(path, gray_of(scene(*_SAMPLE)))
+    write_photo(path, _sample())
     return add_photograph(services.visits, visit, path, "sample.png")
+
+
+@cache
+def _sample() -> NDArray[Any]:
+    return gray_of(scene(*_SAMPLE))
 
 
 @router.patch("/photographs/{number}", tags=["photographs"])

@@ -78,9 +78,9 @@ export class ColorTab {
   }
 
   async sample(button) {
-    button.disabled = true;
+    Object.assign(button, { disabled: true, textContent: t("sample_comes") });
     const sample = await this.attempt(() => post("/photographs/sample"));
-    button.disabled = false;
+    Object.assign(button, { disabled: false, textContent: t("sample") });
     await visit.refresh();
     if (sample) await this.color([sample.number]);
   }

@@ -116,6 +116,8 @@ export class HintTool {
   #add(at) {
     if (!this.photograph.has_result || at?.some((share) => share < 0 || share > 1)) return;
     const [x, y] = at?.map((share) => Number(share.toFixed(5))) ?? [null, null];
+    const there = at ? this.history.items.findIndex((hint) => hint.x === x && hint.y === y) : -1;
+    if (there >= 0) { this.#choose(there); return; }
     this.chosen = at ? this.history.items.length : null;
     this.history.change([...this.history.items, { x, y, color: this.color }]);
     if (at) this.#choose(this.chosen);
@@ -159,6 +161,7 @@ export class HintTool {
 
   #changed() {
     if (this.chosen !== null && this.chosen >= this.history.items.length) this.chosen = null;
+    if (this.chosen !== null) this.color = this.history.items[this.chosen].color;
     this.#draw();
   }
 

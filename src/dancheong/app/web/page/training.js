@@ -72,13 +72,14 @@ export class TrainTab {
 
   async #upload(file) {
     if (!file) return;
+    this.start.disabled = this.isUploading = true;
     await this.#try(async () => {
       const found = await upload("/trainings/photographs", file, (share) => {
         this.found.textContent = share === null ? t("upload_waits") : t("uploading", { name: file.name, percent: Math.round(100 * share) });
       });
       this.folder.value = "";
       this.#use(found);
-    });
+    }, () => { this.isUploading = false; });
   }
 
   async #lookAt() {
@@ -111,10 +112,10 @@ export class TrainTab {
     if (confirm(t("train_stop_ask", { name: this.view?.current.name ?? "" }))) await this.#try(() => post("/trainings/current/stop"));
   }
 
-  async #try(act) {
+  async #try(act, whenDone = () => {}) {
     this.note.hidden = true;
     try {
-      await act();
+      await act().finally(whenDone);
     } catch (problem) {
       if (problem.code === undefined) throw problem;
       this.note.textContent = problemText(problem);
@@ -135,7 +136,7 @@ export class TrainTab {
     this.bar.value = now.images_seen / Math.max(1, now.images_total);
     this.stop.hidden = now.state !== "running";
     this.resume.hidden = now.state !== "stopped" || !view.available;
-    if (this.start) this.start.disabled = active;
+    if (this.start) this.start.disabled = active || this.isUploading;
     this.facts.replaceChildren(...this.#facts(now, view).map((fact) => h("li", {}, fact)));
     await this.#pictures(now);
   }

@@ -39,6 +39,11 @@ class PhotoViewer extends HTMLElement {
     for (const name of ["pointerup", "pointercancel"]) this.stage.addEventListener(name, (event) => this.#up(event));
     this.stage.addEventListener("dblclick", (event) => this.#double(event));
     this.stage.addEventListener("keydown", (event) => this.#key(event));
+    // Undo and redo are meant wherever the focus is, but in a field that has its own.
+    document.addEventListener("keydown", (event) => {
+      const isElsewhere = this.stage.offsetParent && !this.stage.contains(event.target) && !event.target.closest?.("input[type=text], textarea, dialog");
+      if (isElsewhere && this.tool?.history?.key(event)) event.preventDefault();
+    });
     this.handle.addEventListener("keydown", (event) => this.#handleKey(event));
     new ResizeObserver(() => this.#resized()).observe(this.stage);
   }
