@@ -128,7 +128,6 @@ def test_a_table_in_pixels_one_in_shares_and_a_painted_picture_agree(tmp_path):
     ([(0, 1, "red")], ["pixels or in shares"]),
     ([(412, 233, "red"), (0.81, 0.12, "red")], ["line 3", "share", "alike"]),
     ([(1.2, 0.5, "red")], ["line 2", "neither a share"]),
-    ([(5, 5, "red"), (9, 9, "red"), (5, 5, "blue")], ["line 4", "line 2", "same place"]),
     ([], ["no hint"]),
 ])
 def test_what_cannot_be_is_told_with_its_row(tmp_path, rows, words):

@@ -184,11 +184,6 @@ def _hints(rows: Iterable[Sequence[Any]], size_hw: tuple[int, int]) -> Hints:
         if len(colors) + len(anywhere) > MAX_HINTS:
             raise ParamError(f"{where}: more than {MAX_HINTS} hints came: leave some out")
     known = _shares(places, size_hw), np.array(colors, np.float32).reshape(-1, 2)
-    there: dict[tuple[float, float], tuple[str, tuple[float, float]]] = {}
-    for (where, *place), color in zip(places, colors, strict=True):
-        first, before = there.setdefault((place[0], place[1]), (where, color))
-        if before != color:
-            raise ParamError(f"{where}: another color than that of {first} at the same place; leave one of them")
     if len(anywhere) == 1:
         return Hints(*known, cast=np.array(anywhere[0][1:], np.float32))
     return Hints(*known, palette=np.array(anywhere, np.float32).reshape(-1, 3))
