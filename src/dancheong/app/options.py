@@ -129,7 +129,7 @@ def at_prediction(
         return given
     table_of = table_rows(table, quiet) or []
     own = COMMON if model is None else _category_of(model)
-    if category is None and own.upper() in {row.category.upper() for row in table_of if row.use}:
+    if category is None and plain_category(own) in {plain_category(row.category) for row in table_of if row.use}:
         category = own
     elif category is not None and own != COMMON and plain_category(category) != plain_category(own):
         say(f"dancheong: --category {category} counts, and not {own}, for which {model} was trained", quiet)
