@@ -34,7 +34,8 @@ def run(*arguments):
 
 def test_each_category_has_its_rows_its_photographs_and_its_scores(tree):
     table = tree / "params.csv"
-    table.write_text("CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\nCOMMON,SEED,7,Y\nGOGUNG,SEED,8,Y\n사찰,SEED,9,Y\n", encoding="utf-8")
+    rows = "COMMON,SEED,7,Y\nGOGUNG,SEED,8,Y\n사찰,SEED,9,Y\n"
+    table.write_text("CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\n" + rows, encoding="utf-8")
     code, told = run(tree / "train", "-o", tree / "models", "--test", tree / "test", "--params", table)
     assert code == 0
     assert [(one["category"], one["photographs"]) for one in told["models"]] == [("GOGUNG", 4), ("사찰", 3), ("COMMON", 7)]

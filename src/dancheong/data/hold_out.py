@@ -72,7 +72,7 @@ def named_to_validate(photos: Path, val: Path, params: Params) -> Split | None:
     """
     inner, outer = val.resolve(), photos.resolve()
     if outer.is_relative_to(inner):
-        raise ParamError(f"--val {val}: there lie the photographs that are to be trained on: name others, or a share such as .1")
+        raise ParamError(f"--val {val}: the photographs that are to be trained on lie there: name others, or a share, as .1")
     if not inner.is_relative_to(outer):
         return None
     names = frozenset(pair.name for pair in find_pairs(photos, params)[0] if pair.color.resolve().is_relative_to(inner))

@@ -256,8 +256,8 @@ def _refuse_foreign_layout(photos: Path) -> None:
         )
     if "train" in folders and (parts := sorted(folders.keys() & _HELD_OUT)):
         raise ForeignLayout(
-            f"{photos} holds a whole set, train/ and {parts[0]}/: give {folders['train']}, and {folders[parts[0]]} to validate or "
-            "test with; if all of it is meant, set PAIRING=derive"
+            f"{photos} holds a whole set, train/ and {parts[0]}/: give {folders['train']}, and {folders[parts[0]]} to validate "
+            "or test with; if all of it is meant, set PAIRING=derive"
         )
 
 

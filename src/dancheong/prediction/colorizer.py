@@ -220,7 +220,7 @@ def as_pixels(photo: Any) -> Pixels:
             if not isinstance(data, bytes):
                 raise ParamError("a file that gives text came: open it in binary mode, as open(path, 'rb')")
             if not data:
-                raise ParamError("an open file came that has nothing left to read, a photograph was expected: seek(0) goes back")
+                raise ParamError("an open file came that has nothing left to read; a photograph was expected: seek(0)?")
             path.write_bytes(data)
             return read_photo(path).pixels
     kind = type(photo).__module__.partition(".")[0]
