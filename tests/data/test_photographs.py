@@ -142,7 +142,7 @@ def test_pairs_that_do_not_match_are_named(tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("degrees", "scale"), [(1, 1), (-1, 1), (0, 1.02), (0, 0.98), (0.6, 1.01)])
+@pytest.mark.parametrize(("degrees", "scale"), [(1, 1), (0, 1.02), (0, 0.98), (0.6, 1.01), (-3, 1.05)])
 def test_a_turned_or_scaled_pair_is_named_with_its_amount(degrees, scale):
     color = scene(5, 320, 240)
     turn = cv2.getRotationMatrix2D((160, 120), degrees, scale)
@@ -150,7 +150,7 @@ def test_a_turned_or_scaled_pair_is_named_with_its_amount(degrees, scale):
     assert not mismatch(gray_of(color), color)
     found = re.search(r"turned by ([\d.]+) degrees and scaled by ([\d.]+)", mismatch(turned, color))
     assert float(found[1]) == pytest.approx(abs(degrees), abs=0.15)
-    assert float(found[2]) == pytest.approx(1 / scale, abs=0.005)
+    assert float(found[2]) == pytest.approx(1 / scale, abs=0.008)
 
 
 def test_another_emulsion_noise_and_a_tone_curve_are_not_taken_for_misalignment():
