@@ -105,7 +105,9 @@ def train(
         stack.enter_context(session.claim())
         if fabric.is_global_zero:
             session.remark(remarks() if callable(remarks) else remarks)
-        split = hold_out(photos, params, share) if share else val_photos and named_to_validate(photos, val_photos, params)
+        split = hold_out(photos, params, share) if share else None
+        if val_photos is not None:
+            split = named_to_validate(photos, val_photos, params)
         held_out = split.names if split else frozenset()
         cache, refusals = prepare_photographs(photos, params, "train", masks, lambda name: name not in held_out)
         stack.enter_context(cache)
