@@ -3,7 +3,7 @@
 import pytest
 
 from dancheong.artifact import write_artifact
-from dancheong.evaluation.hint_curve import hint_curve
+from dancheong.evaluation.curves import hint_curve
 from dancheong.imaging.files import write_photo
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer

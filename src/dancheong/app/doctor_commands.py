@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.console import Console
 
 if TYPE_CHECKING:
     from dancheong.data.doctor import Diagnosis
@@ -21,18 +21,14 @@ def doctor(
     test: Annotated[
         Path | None, typer.Option(metavar="PHOTOS", help="Photographs to test on: searched for what is in both.")
     ] = None,
-    table: options.Table = None,
-    category: options.Category = None,
-    settings: options.Settings = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *, chosen: options.ParamOptions, console: Console,
 ) -> None:
     """Say what is wrong or risky in a set of photographs, and what to do. Exit code 1 only if something cannot be looked at."""
-    params = options.effective(table, category, settings)[0].params
+    params = chosen.resolve(console).params
     from dancheong.data.doctor import count_photographs, diagnose
 
     began = time.monotonic()
-    with progress_bar("looking", count_photographs(photos, test), quiet) as bar:
+    with console.bar("looking", count_photographs(photos, test)) as bar:
         diagnosis = diagnose(photos, params, test, progress=bar)
     result = {
         "findings": [vars(finding) for finding in diagnosis.findings],
@@ -45,8 +41,8 @@ def doctor(
         "seconds": round(time.monotonic() - began, 2),
     }
     for reason in diagnosis.unreadable:
-        say(f"dancheong: {reason}")
-    emit(result, as_json, _lines(diagnosis, test is not None))
+        console.warn(f"dancheong: {reason}")
+    console.emit(result, _lines(diagnosis, test is not None))
     raise typer.Exit(1 if diagnosis.unreadable else 0)
 
 

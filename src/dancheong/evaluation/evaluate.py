@@ -17,7 +17,7 @@ from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, f
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
-from dancheong.params import ParamError
+from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.names import result_names
 from dancheong.prediction.result import error_message
@@ -169,6 +169,12 @@ def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> Pho
         picture.parent.mkdir(parents=True, exist_ok=True)
         write_photo(picture, result)
     return row
+
+
+def gray_and_truth(pair: Pair, params: Params) -> tuple[Pixels, Pixels]:
+    """The gray photograph that a model is given, and its true colors. Raises as `read_pair`."""
+    gray, truth = read_pair(pair, params)
+    return gray_of(truth) if gray is None else gray, truth
 
 
 def _pictures(pairs: list[Pair], refusals: list[UnusablePhoto], folder: Path) -> list[Path]:

@@ -150,7 +150,6 @@ def _gray_scores(pictures: Pictures) -> dict[str, list[float]]:
 
 
 def _record(material: Material, out: Path, seconds: float) -> dict[str, Any]:
-    """The JSON object of `dancheong compare`."""
     findings = material.findings
     return {
         "arms": {name: {metric: of.record() for metric, of in levels.items()} for name, levels in findings.levels.items()},

@@ -209,7 +209,6 @@ class _Grid:
         self._tell(what)
 
     def _tell(self, ended: str = "") -> None:
-        """Tell the watcher."""
         shares = list(self._shares.values())
         gone, left = sum(shares), len(self._left)
         done = self._before + sum(share >= 1 for share in shares)

@@ -151,6 +151,7 @@ def _facts(findings: Findings) -> Facts:
 # --- Scores -------------------------------------------------------------------------------------------------------------
 
 def _levels_table(findings: Findings) -> Table:
+    """``9.36 ± 0.69``."""
     levels = findings.levels
     rows = [[arm, *(_level(of[name], metric.digits) for name, metric in METRICS.items())] for arm, of in levels.items()]
     rows.append(["gray input", *(_minus(f"{findings.gray[name]:.{metric.digits}f}") for name, metric in METRICS.items())])
@@ -323,7 +324,6 @@ def _versions_table(material: Material) -> Table:
 
 
 def _write_scores(path: Path, material: Material) -> None:
-    """A line a run and photograph."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arm", "dose", "seed", "photograph", *METRICS, "run"])
@@ -339,7 +339,6 @@ def _write_scores(path: Path, material: Material) -> None:
 # --- Numbers as people write them ---------------------------------------------------------------------------------------
 
 def _level(interval: Interval, digits: int = 2) -> str:
-    """``9.36 ± 0.69``."""
     return _minus(f"{interval.mean:.{digits}f}" + (f" ± {interval.half:.{digits}f}" if interval.known else ""))
 
 
@@ -351,7 +350,6 @@ def _range(interval: Interval, digits: int = 2, form: str = "") -> str:
 
 
 def _minus(text: str) -> str:
-    """Hyphens of numbers as minus signs."""
     return text.replace("-", "−")
 
 

@@ -166,7 +166,6 @@ def _previews(previews: Sequence[tuple[int, Path]], columns: Sequence[str]) -> C
 
 
 def _cells(preview: Path, count: int) -> list[NDArray[Any]]:
-    """The `count` columns of a preview."""
     pixels_hwc = read_photo(preview).pixels
     width = pixels_hwc.shape[1] // count
     return [pixels_hwc[:, column * width : (column + 1) * width] for column in range(count)]

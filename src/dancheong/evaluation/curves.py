@@ -1,11 +1,8 @@
-"""What hints are worth: the error that is left after some hints of a simulated person, who knows the truth at each place.
+"""What more color, and what hints, are worth: the error of one model at several values of VIVID, and after some hints."""
 
-One person gives colors at places by chance. The other looks at the result after each hint and gives the next one where the
-largest region is wrong: at the maximum of the error, averaged over a neighborhood.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +10,37 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.photographs import find_pairs, read_pair
-from dancheong.imaging.color import gray_of, rgb_to_lab
+from dancheong.data.photographs import Pair, find_pairs
+from dancheong.evaluation.evaluate import gray_and_truth
+from dancheong.imaging.color import rgb_to_lab
 from dancheong.imaging.difference import delta_e_2000
+from dancheong.imaging.metrics import chroma_wasserstein, colorfulness, mean_delta_e_2000
 from dancheong.imaging.resize import resize
+from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import MAX_HINTS, Hints
 
 Pixels = NDArray[Any]
 FloatArray = NDArray[np.float32]
+Watch = Callable[[int, int], None]
+VIVIDS = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 2.0)
+# Enough for means; each is colored once for each VIVID.
+PHOTOGRAPHS = 60
 COUNTS = (0, 1, 3, 5, 10, 20)
 # Of the longer side: the neighborhood over which a person sees an error.
 _NEIGHBORHOOD = 0.03
+
+
+@dataclass(frozen=True)
+class TradePoint:
+    """Means over photographs at one VIVID; `chroma_wasserstein` is the distance of the histograms of a* and b*, in Lab."""
+
+    vivid: float
+    delta_e_2000: float
+    colorfulness: float
+    colorfulness_truth: float
+    chroma_wasserstein: float
 
 
 @dataclass(frozen=True)
@@ -37,11 +52,37 @@ class HintPoint:
     where_wrong: float
 
 
+def trade(
+    colorizer: Colorizer, photos: str | Path, vivids: Sequence[float] = VIVIDS, watch: Watch | None = None
+) -> list[TradePoint]:
+    """Scores at each VIVID, over at most PHOTOGRAPHS photographs spread evenly over the folder.
+
+    A network that is unsure of a color answers between the candidates: the error is small and the color washed out. VIVID
+    multiplies the predicted chroma. More of it costs error; the curve says how much, and where a model's color is as strong,
+    or spread as widely, as the truth's.
+
+    Raises:
+        ParamError: the model repaints everything (COLOR_SPACE=RGB), so that VIVID does nothing.
+        NoPhotographs, PhotographRefused: nothing usable is left, or one of them is not.
+    """
+    if colorizer.params.color_space != "LAB":
+        raise ParamError("COLOR_SPACE=RGB: such a model repaints everything, and VIVID does nothing")
+    pairs, _ = find_pairs(Path(photos), colorizer.params)
+    chosen = pairs[:: -(-len(pairs) // PHOTOGRAPHS)]
+    scores = np.zeros((len(vivids), len(fields(TradePoint)) - 1))
+    for gray, truth in _each(colorizer, chosen, watch):
+        scores += _at_vivids(colorizer, gray, truth, vivids)
+    return [TradePoint(vivid, *map(float, row / len(chosen))) for vivid, row in zip(vivids, scores, strict=True)]
+
+
 def hint_curve(
-    colorizer: Colorizer, photos: str | Path, counts: Sequence[int] = COUNTS, seed: int = 1,
-    watch: Callable[[int, int], None] | None = None,
+    colorizer: Colorizer, photos: str | Path, counts: Sequence[int] = COUNTS, seed: int = 1, watch: Watch | None = None
 ) -> list[HintPoint]:
     """The error after each of `counts` hints, at the size at which hints are spread (shorter side 256 px).
+
+    The hints are those of two simulated persons, who know the truth at each place. One gives colors at places by chance. The
+    other looks at the result after each hint and gives the next one where the largest region is wrong: at the maximum of
+    the error, averaged over a neighborhood.
 
     Raises:
         ParamError: the model does not predict chroma alone.
@@ -53,15 +94,34 @@ def hint_curve(
         raise ValueError(f"numbers of hints from 0 to {MAX_HINTS} were expected, not {list(counts)}")
     pairs, _ = find_pairs(Path(photos), colorizer.params)
     errors = np.zeros((len(counts), 2))
-    for number, pair in enumerate(pairs, 1):
-        given, truth = read_pair(pair, colorizer.params)
-        person = _Person(colorizer, gray_of(truth) if given is None else given, truth)
+    for number, (gray, truth) in enumerate(_each(colorizer, pairs, watch), 1):
+        person = _Person(colorizer, gray, truth)
         by_chance = np.random.default_rng((seed, number)).random((max(counts), 2), np.float32)
         where_wrong = person.where_wrong(max(counts))
         errors += [[person.error_after(places[:count]) for places in (by_chance, where_wrong)] for count in counts]
+    return [HintPoint(count, *map(float, row / len(pairs))) for count, row in zip(counts, errors, strict=True)]
+
+
+def _each(colorizer: Colorizer, pairs: Sequence[Pair], watch: Watch | None) -> Iterator[tuple[Pixels, Pixels]]:
+    for number, pair in enumerate(pairs, 1):
+        yield gray_and_truth(pair, colorizer.params)
         if watch:
             watch(number, len(pairs))
-    return [HintPoint(count, *map(float, row / len(pairs))) for count, row in zip(counts, errors, strict=True)]
+
+
+def _at_vivids(colorizer: Colorizer, gray: Pixels, truth_hwc: Pixels, vivids: Sequence[float]) -> NDArray[np.float64]:
+    input_hwc = colorizer.prepare(gray).input_hwc
+    rows = []
+    for vivid in vivids:
+        # The network itself is shared.
+        other = copy.copy(colorizer)
+        other.params = colorizer.params.model_copy(update={"vivid": vivid})
+        result_hwc = other.color(input_hwc)
+        rows.append([
+            mean_delta_e_2000(result_hwc, truth_hwc), colorfulness(result_hwc), colorfulness(truth_hwc),
+            chroma_wasserstein(result_hwc, truth_hwc),
+        ])
+    return np.array(rows)
 
 
 class _Person:
