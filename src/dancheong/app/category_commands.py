@@ -78,11 +78,7 @@ def train_categories(
 def _kinds(
     photos: Path, val: str | None, test: Path | None, rows: "list[TableRow] | None", settings: dict[str, Any], preset: str
 ) -> list[_Kind]:
-    """Each subfolder with its parameters, and all of them together as COMMON.
-
-    Raises:
-        ParamError: there is no subfolder, or a category of the table has none.
-    """
+    """Each subfolder with its parameters, and all of them together as COMMON."""
     from dancheong.data.hold_out import share_of
     from dancheong.params import resolve
 

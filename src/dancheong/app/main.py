@@ -12,13 +12,12 @@ from dancheong.app import options, table_commands
 from dancheong.app.category_commands import train_categories
 from dancheong.app.compare_commands import compare
 from dancheong.app.console import Console
-from dancheong.app.doctor_commands import doctor
 from dancheong.app.evaluate_commands import demo, evaluate
 from dancheong.app.file_commands import apply_color, filter_, manifest, upscale
 from dancheong.app.model_commands import export, import_model, inspect, models_app
 from dancheong.app.predict_commands import predict
 from dancheong.app.serve_commands import serve
-from dancheong.app.train_commands import train, train_upscaler
+from dancheong.app.train_commands import doctor, train, train_upscaler
 from dancheong.params import DancheongError
 
 app = typer.Typer(

@@ -27,7 +27,7 @@ Watch = Callable[[int, int], None]
 VIVIDS = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 2.0)
 # Enough for means; each is colored once for each VIVID.
 PHOTOGRAPHS = 60
-COUNTS = (0, 1, 3, 5, 10, 20)
+_SEED = 1
 # Of the longer side: the neighborhood over which a person sees an error.
 _NEIGHBORHOOD = 0.03
 
@@ -76,7 +76,7 @@ def trade(
 
 
 def hint_curve(
-    colorizer: Colorizer, photos: str | Path, counts: Sequence[int] = COUNTS, seed: int = 1, watch: Watch | None = None
+    colorizer: Colorizer, photos: str | Path, counts: Sequence[int], watch: Watch | None = None
 ) -> list[HintPoint]:
     """The error after each of `counts` hints, at the size at which hints are spread (shorter side 256 px).
 
@@ -96,7 +96,7 @@ def hint_curve(
     errors = np.zeros((len(counts), 2))
     for number, (gray, truth) in enumerate(_each(colorizer, pairs, watch), 1):
         person = _Person(colorizer, gray, truth)
-        by_chance = np.random.default_rng((seed, number)).random((max(counts), 2), np.float32)
+        by_chance = np.random.default_rng((_SEED, number)).random((max(counts), 2), np.float32)
         where_wrong = person.where_wrong(max(counts))
         errors += [[person.error_after(places[:count]) for places in (by_chance, where_wrong)] for count in counts]
     return [HintPoint(count, *map(float, row / len(pairs))) for count, row in zip(counts, errors, strict=True)]

@@ -59,7 +59,7 @@ def plan_runs(
     """
     by_name = {arm.name: arm for arm in arms}
     built_in = {arm.name: arm for arm in ARMS}
-    cells = [(arm, dose if arm.dose is None else arm.dose) for arm in arms]
+    cells = [(arm, arm.at(dose)) for arm in arms]
     cells += [(by_name[name], other) for other in sorted(set(curve) - {dose}) for name in DOSE_ARMS if name in by_name]
     runs: list[Run] = []
     for seed in seeds:

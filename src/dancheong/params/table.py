@@ -261,12 +261,12 @@ def _in_words(error: Any) -> str:
     return f"{name.upper()} = {error['input']!r}: {expected}"
 
 
-def complete_rows(preset: str = "default", category: str = COMMON) -> list[TableRow]:
+def complete_rows(preset: str = "default") -> list[TableRow]:
     """A row for every parameter, the basic ones first, with the preset's value and a comment that says what it is."""
     params = resolve(preset=preset).params
     rows = []
     for name in by_level():
         info = ROWS[name]
         comment = f"{info.level}: {info.meaning} ({info.range_text})" + (f" [{info.unit}]" if info.unit else "")
-        rows.append(TableRow(category, name.upper(), format_value(getattr(params, name)), True, comment))
+        rows.append(TableRow(COMMON, name.upper(), format_value(getattr(params, name)), True, comment))
     return rows
