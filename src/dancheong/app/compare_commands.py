@@ -62,8 +62,8 @@ def compare(
     """
     base = chosen.resolve(console, QUICK_SETTINGS if quick else {}, "quick")
     from dancheong.experiment.arms import chosen_arms, own_arm
-    from dancheong.experiment.experiment import Plan
     from dancheong.experiment.experiment import compare as run
+    from dancheong.experiment.grid import Plan
 
     own_arms = [
         own_arm(name, options.table_rows(place, console) or [], chosen.category)

@@ -53,11 +53,10 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**given: Any) -> None:
         for name, group in groups.items():
-            given[name] = group(**{option.name: given.pop(option.name) for option in options[name]})
+            given[name] = group(**{option.name: given.pop(option.name, option.default) for option in options[name]})
         command(**given)
 
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
