@@ -12,7 +12,7 @@ from dancheong.params import Params
 from dancheong.report.chart import Curves
 from dancheong.report.page import Comparison, Facts, Part, Table, compose, write_report
 from dancheong.report.templating import shrunk
-from dancheong.report.training_page import loss_curves
+from dancheong.report.training_page import curves_of
 
 SCORE_NAMES = {
     "delta_e_2000": "Delta E 2000", "psnr": "PSNR (dB)", "ssim": "SSIM", "colorfulness": "colorfulness",
@@ -70,7 +70,7 @@ def write_evaluation_page(
     parts = {
         "facts": _facts(evaluation), "scores": score_table(evaluation), "spread": _spread(ordered), **_trade_parts(points),
         "best": comparison(best, params), "worst": comparison(worst, params) if worst else None,
-        "missing": Table(("file", "kind", "reason"), missing) if missing else None, **loss_curves([]),
+        "missing": Table(("file", "kind", "reason"), missing) if missing else None, **curves_of([]),
     }
     colorfulness = evaluation.mean.colorfulness_truth if not points else points[0].colorfulness_truth
     lead = "Each photograph was turned gray, colored again, and compared with its own true colors at full size."
@@ -84,7 +84,7 @@ def write_demo_page(
     """The page that `dancheong demo` leaves: what was made, how well, how."""
     parts = {
         "facts": Facts(facts), "scores": score_table(evaluation), "spread": None, **_trade_parts(()),
-        "best": comparison(best_first(evaluation), params), "worst": None, "missing": None, **loss_curves(entries),
+        "best": comparison(best_first(evaluation), params), "worst": None, "missing": None, **curves_of(entries),
     }
     sections = compose(_WORDS, parts, demo=True, colorfulness=evaluation.mean.colorfulness_truth)
     write_report(path, "dancheong: the demo", sections, "Gray pictures of palaces back in color.", notice)
