@@ -103,6 +103,7 @@ def test_evaluate_inspect_and_export_take_it_too(command, comes_along, photo, tm
 
 def test_models_are_listed_with_what_they_learned_from_and_their_cards_printed(command):
     said = command("models", "list", "--json").stdout["models"]
+    assert command("models").stdout == command("models", "list").stdout
     assert {"upscaler", "glare-detector"} <= {one["name"] for one in said}
     for one in said:
         assert one["bytes"] > 10_000

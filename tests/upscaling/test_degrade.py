@@ -9,8 +9,7 @@ from dancheong.imaging.metrics import mean_delta_e_2000, psnr
 from dancheong.imaging.resize import resize
 from dancheong.params import Params
 from dancheong.scenes import scene
-from dancheong.upscaling.degrade import blur_kernel, degrade
-from dancheong.upscaling.patches import patch_pair, planes_of, validation_pairs
+from dancheong.upscaling.patches import blur_kernel, degrade, patch_pair, planes_of, validation_pairs
 
 
 @pytest.fixture(scope="module")
