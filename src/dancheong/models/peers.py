@@ -180,11 +180,7 @@ def _with_statistics(
 
 
 def _only(config: Any, layer: str, names: Iterable[str], default: float) -> float:
-    """The value that all layers of a kind have in a Keras configuration.
-
-    Raises:
-        ValueError: they differ.
-    """
+    """The value that all layers of a kind have in a Keras configuration. Raises ValueError: they differ."""
     found = {float(one) for one in _values(config, layer, tuple(names))}
     if len(found) > 1:
         raise ValueError(f"the {layer} layers differ ({', '.join(map(str, sorted(found)))}); all alike were expected")

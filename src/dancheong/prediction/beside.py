@@ -24,11 +24,7 @@ def colored_by(path: Path) -> Provenance | None:
 
 
 def results_among(photos: Collection[Path]) -> set[Path]:
-    """Those that this program has colored, which a second run does not color again.
-
-    Raises:
-        ParamError: all are.
-    """
+    """Those that this program has colored, which a second run does not color again. Raises ParamError: all are."""
     results = {photo for photo in photos if photo.is_file() and colored_by(photo) is not None}
     if results and len(results) == len(photos):
         named = ", ".join(sorted(path.name for path in results)[:_NAMES_SHOWN])

@@ -244,11 +244,7 @@ class HintSession:
     """One photograph and what the network says of it, which is kept between hints. Made by `Colorizer.session`."""
 
     def __init__(self, model: Colorizer, input_hwc: Pixels) -> None:
-        """A prepared photograph (`Prepared.input_hwc`).
-
-        Raises:
-            ParamError: the model does not predict chroma alone.
-        """
+        """A prepared photograph (`Prepared.input_hwc`). Raises ParamError: the model does not predict chroma alone."""
         refuse_repainting(model.params)
         self._model, self._input_hwc = model, input_hwc
         self._canvas = Canvas.of(input_hwc, model.predict(input_hwc), model.params)

@@ -270,11 +270,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Hold the file until it is closed; False where another process holds it.
-
-    Raises:
-        OSError: the file system has no locks.
-    """
+    """Hold the file until it is closed; False where another process holds it. Raises OSError: the file system has no locks."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -26,11 +26,7 @@ def settings_digest(params: Params, **more: Any) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """sha256 of a file.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """sha256 of a file. Raises OSError: it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -45,11 +45,7 @@ def shipped_models() -> list[ShippedModel]:
 
 
 def shipped_model_path() -> Path:
-    """The colorizer that comes along.
-
-    Raises:
-        ArtifactError: this installation has none.
-    """
+    """The colorizer that comes along. Raises ArtifactError: this installation has none."""
     if not COLORIZER.exists():
         raise ArtifactError(
             f"{COLORIZER}: the colorizer that comes along is not in this installation; give a model file, which "
