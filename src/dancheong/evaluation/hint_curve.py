@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dancheong.data.photographs import find_pairs, read_pair
 from dancheong.imaging.color import gray_of, rgb_to_lab
-from dancheong.imaging.difference import delta_e_2000
+from dancheong.imaging.metrics import delta_e_2000
 from dancheong.imaging.resize import resize
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
