@@ -105,7 +105,7 @@ def test_a_photograph_smaller_than_the_patch_is_mirrored():
 
 def test_validation_does_not_vary(photo):
     params = Params(sr_scale="2", sr_degradation="realistic")
-    cache = Cache([photo, photo[:60, :50], photo[:, ::-1]], ["a", "b", "c"], [0.0] * 3, "", None)
+    cache = Cache([photo, photo[:60, :50], photo[:, ::-1]], ["a", "b", "c"], "", None)
     first, second = (list(validation_pairs(cache, params)) for _ in range(2))
     assert [truth.shape for _, truth in first] == [(1, 96, 96), (1, 50, 50), (1, 96, 96)]
     for (small, truth), (other, _) in zip(first, second, strict=True):

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from dancheong.data.photographs import Pair, find_pairs
 from dancheong.evaluation.evaluate import gray_and_truth
 from dancheong.imaging.color import rgb_to_lab
-from dancheong.imaging.difference import delta_e_2000
-from dancheong.imaging.metrics import chroma_wasserstein, colorfulness, mean_delta_e_2000
+from dancheong.imaging.metrics import chroma_wasserstein, colorfulness, delta_e_2000, mean_delta_e_2000
 from dancheong.imaging.resize import resize
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer

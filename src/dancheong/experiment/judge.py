@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging.color import as_rgb, gray_of, rgb_to_lab
-from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import read_photo, write_photo
-from dancheong.imaging.metrics import colorfulness, psnr, ssim
+from dancheong.imaging.metrics import colorfulness, delta_e_2000, psnr, ssim
 
 Pixels = NDArray[Any]
 Scores = dict[str, list[float]]
