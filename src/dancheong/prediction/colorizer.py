@@ -8,7 +8,6 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
@@ -25,8 +24,7 @@ from dancheong.prediction.memory import uses_detector
 from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
 from dancheong.system.arguments import checked
-
-Pixels = NDArray[Any]
+from dancheong.system.arrays import Pixels
 
 
 class Colorizer:
@@ -254,11 +252,7 @@ class HintSession:
     """One photograph and what the network says of it, which is kept between hints. Made by `Colorizer.session`."""
 
     def __init__(self, model: Colorizer, input_hwc: Pixels) -> None:
-        """A prepared photograph (`Prepared.input_hwc`).
-
-        Raises:
-            ParamError: the model does not predict chroma alone.
-        """
+        """A prepared photograph (`Prepared.input_hwc`). Raises ParamError: the model does not predict chroma alone."""
         refuse_repainting(model.params)
         self._model, self._input_hwc = model, input_hwc
         self._canvas = Canvas.of(input_hwc, model.predict(input_hwc), model.params)
