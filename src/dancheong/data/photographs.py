@@ -92,7 +92,7 @@ def find_pairs(photos: str | Path, params: Params) -> tuple[list[Pair], list[Unu
     """
     photos = photos_path(photos)
     _refuse_foreign_layout(photos, params)
-    folders = _gray_and_color(photos)
+    folders = gray_and_color(photos)
     if params.pairing == "folders" and folders is None:
         raise NoPhotographs(
             f"PAIRING=folders needs the folders gray/ and color/ in {photos}; "
@@ -209,7 +209,7 @@ def _subfolders(photos: Path) -> dict[str, Path]:
     return found
 
 
-def _gray_and_color(photos: Path) -> tuple[Path, Path] | None:
+def gray_and_color(photos: Path) -> tuple[Path, Path] | None:
     """The folders of inputs and of truths, in any case and by the names that say which is which.
 
     Only gray/ and color/ are taken by name alone; under others, which a kind of place may have too, the same stems must lie.
@@ -231,7 +231,7 @@ def _refuse_foreign_layout(photos: Path, params: Params) -> None:
     Which of both is the input is not to be seen, so they are not guessed at. Raises NoPhotographs.
     """
     folders = {} if params.pairing == "derive" else _subfolders(photos)
-    if "train" in folders and _gray_and_color(folders["train"]):
+    if "train" in folders and gray_and_color(folders["train"]):
         raise NoPhotographs(f"pairs lie in {folders['train']}: give that folder; if they are no pairs, set PAIRING=derive")
     for names in _FOREIGN_LAYOUTS:
         if not folders.keys() >= set(names):

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dancheong.data.photographs import mask_of, name_key
 from dancheong.data.same_view import has_color
-from dancheong.imaging.files import PhotoError, list_photos
+from dancheong.imaging.files import PhotoError, list_photos, read_alpha, read_photo
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.names import COLORED
-from dancheong.prediction.registration import Fit, chroma_at, register
+from dancheong.prediction.registration import Fit, chroma_at, fit_of_layer, register
 
 Pixels = NDArray[Any]
 
@@ -77,22 +77,33 @@ def match_versions(
     return found, refusals
 
 
-def fitted_chroma(gray_hw: Pixels, colored: Pixels, path: Path) -> tuple[NDArray[np.float32], Fit, tuple[str, ...]]:
+def fitted_chroma(gray_hw: Pixels, path: Path) -> tuple[NDArray[np.float32], Fit, tuple[str, ...]]:
     """The color of a version, where it belongs on its photograph.
+
+    A layer that is clear where nothing is painted, in the proportions of the photograph, lies as it is: paint has no detail
+    by which its place could be found.
 
     Args:
         gray_hw: the photograph, uint8 or uint16.
-        colored: (h, w, 3), any size.
-        path: of the version, for messages.
+        path: of the version, of any size.
 
     Returns:
         a* and b* (h, w, 2), no finer than the photograph; where the version lies; and what is to be told.
 
     Raises:
-        PhotoError: the version holds no color. Misfit: it shows something else.
+        PhotoError: the version holds no color, or cannot be read. Misfit: it shows something else.
     """
-    if not has_color(colored):
+    colored, alpha_hw = read_photo(path).pixels, read_alpha(path)
+    painted_hw = np.ones(colored.shape[:2], bool) if alpha_hw is None else alpha_hw > 0
+    if not painted_hw.any():
+        raise PhotoError(path, "nothing is painted on this layer; color was expected on it")
+    if not (colored.ndim == 3 and has_color(colored[painted_hw][None])):
         raise PhotoError(path, "it is gray, a colored version of the photograph was expected")
+    layer = None if painted_hw.all() else fit_of_layer(gray_hw, colored, painted_hw)
+    if layer is not None and not layer.misfit > TOLD_MISFIT:
+        # What is clear was laid over white, which has no chroma: soft edges are right, too.
+        chroma_hwc = chroma_at(layer, colored, gray_hw.shape)[0]
+        return chroma_hwc, layer, (f"{path.name} is a layer, painted on {painted_hw.mean():.0%} of it; the rest stays gray",)
     fit = register(gray_hw, colored)
     if fit.misfit > REFUSED_MISFIT:
         raise Misfit(
