@@ -21,6 +21,7 @@ Pixels = NDArray[Any]
 TOLD_MISFIT, REFUSED_MISFIT = 0.3, 0.5
 _NAMES_SHOWN = 5
 _TOLD_SHARE = 0.99
+_ENOUGH = 10_000_000  # samples of a layer in which color is looked for
 
 
 class Misfit(DancheongError):
@@ -94,13 +95,15 @@ def fitted_chroma(gray_hw: Pixels, path: Path) -> tuple[NDArray[np.float32], Fit
         PhotoError: the version holds no color, or cannot be read. Misfit: it shows something else.
     """
     colored, alpha_hw = read_photo(path).pixels, read_alpha(path)
-    painted_hw = np.ones(colored.shape[:2], bool) if alpha_hw is None else alpha_hw > 0
-    if not painted_hw.any():
+    painted_hw = None if alpha_hw is None or alpha_hw.all() else alpha_hw > 0
+    if painted_hw is not None and not painted_hw.any():
         raise PhotoError(path, "nothing is painted on this layer; color was expected on it")
-    if not (colored.ndim == 3 and has_color(colored[painted_hw][None])):
+    # Of a layer its paint alone, and of that enough.
+    seen = colored if painted_hw is None else colored[painted_hw][None, :: 1 + colored.size // _ENOUGH]
+    if colored.ndim == 2 or not has_color(seen):
         raise PhotoError(path, "it is gray, a colored version of the photograph was expected")
-    layer = None if painted_hw.all() else fit_of_layer(gray_hw, colored, painted_hw)
-    if layer is not None and not layer.misfit > TOLD_MISFIT:
+    layer = None if painted_hw is None else fit_of_layer(gray_hw, colored, painted_hw)
+    if painted_hw is not None and layer is not None and not layer.misfit > TOLD_MISFIT:
         # What is clear was laid over white, which has no chroma: soft edges are right, too.
         chroma_hwc = chroma_at(layer, colored, gray_hw.shape)[0]
         return chroma_hwc, layer, (f"{path.name} is a layer, painted on {painted_hw.mean():.0%} of it; the rest stays gray",)
