@@ -202,3 +202,14 @@ def test_of_a_volume_the_first_slice_is_read_and_told(tmp_path: Path) -> None:
         read(tmp_path, volume, volumetric=True, tile=(2, 32, 32))
     path = one_strip(tmp_path, bytes(range(48)), {258: (8,), 262: (1,), 32997: (2,)})
     assert np.array_equal(read_photo(path).pixels, np.arange(24).reshape(4, 6))
+
+
+def test_directories_that_run_in_a_circle_are_read_once(tmp_path: Path) -> None:
+    lab = noise((4, 6, 3))
+    path = one_strip(tmp_path, lab.tobytes(), {258: (8, 8, 8), 262: (8,), 277: (3,), 284: (1,)})
+    straight = read_photo(path).pixels
+    data = bytearray(path.read_bytes())
+    end = 8 + 2 + 12 * struct.unpack_from("<H", data, 8)[0]
+    data[end : end + 4] = struct.pack("<I", 8)
+    path.write_bytes(data)
+    assert np.array_equal(read_photo(path).pixels, straight)

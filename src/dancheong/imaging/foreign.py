@@ -119,8 +119,9 @@ def _tiff(data: bytes, what: str, offset: int) -> NDArray[Any]:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = [one for page in file.pages for one in (page.aspage(), *(page.aspage().pages or ()))]
-        page = next(page.aspage() for page in pages if page.offset == offset)
+        # The wanted directory alone: what the others point to may be damaged, and take forever.
+        file.filehandle.seek(offset)
+        page = tifffile.TiffPage(file, index=0)
         if what == "header":
             return np.broadcast_to(np.zeros((), page.dtype), page.shape)
         samples = page.asarray()
