@@ -86,7 +86,7 @@ export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
 // As the server's `problem_text`.
 export function problemText({ code, details = {} }) {
   if (code === "offline") return t("offline");
-  const reason = words.reasons[details.kind] ?? words.reasons.other ?? "{reason}";
+  const reason = details.reason ? words.reasons[details.kind] ?? words.reasons.other ?? "{reason}" : "";
   const text = fill(words.errors[code] ?? code, { ...details, reason: fill(reason, details) });
   return details.near ? `${text} ${t("did_you_mean", details)}` : text;
 }

@@ -76,9 +76,9 @@ def meaning(language: str, name: str) -> str:
 def problem_text(language: str, code: str, details: Mapping[str, Any]) -> str:
     """What went wrong, in words. A reason that the program has in English alone says so in other languages."""
     words = catalogue(language)
-    reasons, reason = words.get("reasons", {}), str(details.get("reason", ""))
-    framed = reasons.get(details.get("kind"), reasons.get("other", "{reason}")).format_map({**details, "reason": reason})
-    text = str(words["errors"][code]).format(**{**details, "reason": framed})
+    reasons = words.get("reasons", {})
+    frame = reasons.get(details.get("kind"), reasons.get("other", "{reason}")) if details.get("reason") else ""
+    text = str(words["errors"][code]).format(**{**details, "reason": frame.format(**details)})
     return f"{text} {words['texts']['did_you_mean'].format(**details)}" if details.get("near") else text
 
 
