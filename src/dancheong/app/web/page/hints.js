@@ -144,7 +144,7 @@ export class HintTool {
 
   #remove() {
     const gone = this.chosen;
-    if (gone === null) { this.said.textContent = t("hint_choose"); return; }
+    if (gone === null) { this.isAsking = true; this.#draw(); return; }
     this.chosen = null;
     this.history.change(this.history.items.filter((_, at) => at !== gone));
     this.viewer.stage.focus({ preventScroll: true });
@@ -152,6 +152,7 @@ export class HintTool {
 
   async #choose(number) {
     this.chosen = number;
+    this.isAsking = false;
     const { x, y, color } = this.history.items[number], photograph = this.photograph;
     this.color = color;
     this.likely.replaceChildren();
@@ -164,6 +165,7 @@ export class HintTool {
   }
 
   #changed() {
+    this.isAsking = false;
     if (this.chosen !== null && this.chosen >= this.history.items.length) this.chosen = null;
     if (this.chosen !== null) this.color = this.history.items[this.chosen].color;
     this.#draw();
@@ -204,7 +206,7 @@ export class HintTool {
     this.anywhereBox.hidden = !somewhere.length;
     this.anywhereSaid.textContent = t(somewhere.length === 1 ? "anywhere_one" : "anywhere_many");
     this.likelyBox.hidden = number === null || !this.likely.children.length;
-    this.said.textContent = number ? t("hint_chosen", { number, count: hints.length, color: this.#name(this.color) }) : hints.length ? t("hint_count", { count: hints.length }) : "";
+    this.said.textContent = number ? t("hint_chosen", { number, count: hints.length, color: this.#name(this.color) }) : this.isAsking ? t("hint_choose") : hints.length ? t("hint_count", { count: hints.length }) : "";
     if (hints.some((one, at) => hints.slice(0, at).some((other) => isSamePlace(one, other) && one.color !== other.color))) this.said.textContent += ` ${t("hints_averaged")}`;
     if (this.viewer.size) this.place();
   }

@@ -22,7 +22,13 @@ export class ResultView {
     this.mask = new MaskTool(this.viewer);
     this.hints = new HintTool(this.viewer);
     this.looks = new Looks();
-    for (const { history } of [this.mask, this.hints]) history.addEventListener("refused", ({ detail }) => tab.attempt(() => { throw detail; }));
+    for (const { history } of [this.mask, this.hints]) {
+      history.addEventListener("refused", async ({ detail }) => {
+        await history.saving;
+        await tab.attempt(() => { throw detail; });
+        tab.update();  // with what the server has
+      });
+    }
   }
 
   // In the language of now; `zip` is the link to all results.
