@@ -100,6 +100,7 @@ def _kinds(
 
 
 def _part(photos: str | Path | None, name: str) -> Path | None:
+    """The subfolder of a category, where photographs are named and have one."""
     return None if photos is None else _subfolders(Path(photos)).get(name)
 
 

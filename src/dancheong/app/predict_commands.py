@@ -57,8 +57,8 @@ def predict(
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
     hints: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Colors that you know: NAME.csv or NAME.png for a photograph NAME "
-                                  "(docs/hints.md).")
+        Path | None, typer.Option(metavar="DIR", help="Colors that you know: NAME.csv or NAME.png for a photograph NAME; for "
+                                  "a single one its file will do (docs/hints.md).")
     ] = None,
     confidence: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each photograph's map of confidence here: 255 is sure.")
@@ -74,6 +74,9 @@ def predict(
     pages: Pages = "first",
     looks: Annotated[
         int, typer.Option(min=1, max=5, metavar="N", help="Plausible colorings of each, the likeliest first: NAME_look2, ...")
+    ] = 1,
+    look: Annotated[
+        int, typer.Option("--look", min=1, max=5, metavar="N", help="Only this one of the looks, as the result itself.")
     ] = 1,
     steady: Annotated[
         bool, typer.Option("--steady", help="A folder holds frames of one subject in the order of their names: one color.")
@@ -92,6 +95,8 @@ def predict(
     given, inputs = options.split_model(words, "photographs or folders of them were expected")
     if (sign is None) != (key is None):
         raise ParamError("--sign and --key go together: the certificates, and the private key of the first of them")
+    if looks > 1 and look > 1:
+        raise ParamError(f"--looks {looks} asks for several looks, and --look {look} for that one alone: give one of the two")
     is_stream = _check_stream(inputs, output, console)
     if (watch and steady) or (is_stream and (looks > 1 or steady)):
         what = "--watch" if watch else "-"
@@ -132,8 +137,8 @@ def predict(
         "coloring", work, console, listed, model,
         overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
         confidence_dir=confidence, workers=jobs, cluster=cluster, strip=strip,
-        sign=None if sign is None or key is None else Signing(sign, key), pages=pages, looks=looks, steady=steady,
-        hints=hints,
+        sign=None if sign is None or key is None else Signing(sign, key), pages=pages, looks=looks, look=look,
+        steady=steady, hints=hints,
     )
 
 

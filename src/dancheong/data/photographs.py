@@ -96,7 +96,7 @@ def find_pairs(photos: str | Path, params: Params) -> tuple[list[Pair], list[Unu
         NoPhotographs: if there is no such folder or nothing usable in it.
     """
     photos = photos_path(photos)
-    folders = _gray_and_color(photos)
+    folders = gray_and_color(photos)
     if folders is None and params.pairing != "derive":
         _refuse_foreign_layout(photos)
     if params.pairing == "folders" and folders is None:
@@ -215,7 +215,7 @@ def _subfolders(photos: Path) -> dict[str, Path]:
     return found
 
 
-def _gray_and_color(photos: Path) -> tuple[Path, Path] | None:
+def gray_and_color(photos: Path) -> tuple[Path, Path] | None:
     """The folders of inputs and of truths, in any case and by the names that say which is which.
 
     Only gray/ and color/ are taken by name alone; under others, which a kind of place may have too, the same stems must lie.
@@ -237,7 +237,7 @@ def _refuse_foreign_layout(photos: Path) -> None:
     Which of two folders is the input is not to be seen, so they are not guessed at. Raises ForeignLayout.
     """
     folders = _subfolders(photos)
-    if "train" in folders and _gray_and_color(folders["train"]):
+    if "train" in folders and gray_and_color(folders["train"]):
         raise ForeignLayout(f"pairs lie in {folders['train']}: give that folder; if they are no pairs, set PAIRING=derive")
     halves = {name: folder for name, folder in folders.items() if re.sub(r"[\W_]|train", "", name) in _HALVES}
     for one, other in combinations(halves.values(), 2):

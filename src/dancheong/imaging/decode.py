@@ -43,6 +43,12 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     return np.ascontiguousarray(turn_upright(pixels, header.metadata.orientation)), tuple(notes)
 
 
+def decode_alpha(file: IO[bytes], header: Header) -> Array | None:
+    """Transparency of the file, upright, (h, w) uint8 or uint16; None where it has none. Raises as `decode`."""
+    alpha = _parts(_image(file, header, []), header, [])[1]
+    return None if alpha is None else turn_upright(as_pixels(alpha), header.metadata.orientation)
+
+
 def turn_upright(pixels: Array, orientation: int) -> Array:
     """Apply the EXIF orientation 1 to 8; others count as 1."""
     pixels = pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels

@@ -19,7 +19,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from dancheong.imaging.color import check_photo
-from dancheong.imaging.decode import decode
+from dancheong.imaging.decode import decode, decode_alpha
 from dancheong.imaging.encode import encode, fitting
 from dancheong.imaging.foreign import DecoderFailed
 from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXES
@@ -137,6 +137,16 @@ def read_small(path: str | Path, longer_px: int) -> tuple[NDArray[Any], tuple[in
     with _reading(Path(path), longer_px=longer_px) as (file, header):
         pixels, notes = decode(file, header)
         return pixels, size, notes
+
+
+def read_alpha(path: str | Path) -> NDArray[Any] | None:
+    """How opaque each pixel of `read_photo` is, (h, w), 0 where it is clear; None where nothing is transparent.
+
+    Raises:
+        PhotoError: as `read_photo`.
+    """
+    with _reading(Path(path)) as (file, header):
+        return decode_alpha(file, header)
 
 
 def read_size(path: str | Path) -> tuple[int, int]:

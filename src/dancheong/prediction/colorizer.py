@@ -251,11 +251,15 @@ def as_pixels(photo: Any) -> Pixels:
 class HintSession:
     """One photograph and what the network says of it, which is kept between hints. Made by `Colorizer.session`."""
 
-    def __init__(self, model: Colorizer, input_hwc: Pixels) -> None:
-        """A prepared photograph (`Prepared.input_hwc`). Raises ParamError: the model does not predict chroma alone."""
+    def __init__(self, model: Colorizer, input_hwc: Pixels, answer: Predicted | None = None) -> None:
+        """A prepared photograph (`Prepared.input_hwc`); `answer`: the network's, None: the network is asked.
+
+        Raises:
+            ParamError: the model does not predict chroma alone.
+        """
         refuse_repainting(model.params)
         self._model, self._input_hwc = model, input_hwc
-        self._canvas = Canvas.of(input_hwc, model.predict(input_hwc), model.params)
+        self._canvas = Canvas.of(input_hwc, answer or model.predict(input_hwc), model.params)
         self._smaller: dict[int, Pixels] = {}
 
     def __call__(self, hints: Any, rows: int = 0, threads: int = 1) -> Pixels:
@@ -264,16 +268,17 @@ class HintSession:
         Raises:
             ParamError: hints that cannot be.
         """
-        return self._model.color(self._input_hwc, rows, threads, self._predicted(hints))
+        return self._model.color(self._input_hwc, rows, threads, self.predicted(hints))
 
     def preview(self, hints: Any, longer_px: int = 1024) -> Pixels:
         """As calling it, with the longer side shrunk to at most `longer_px`."""
         if longer_px not in self._smaller:
             height, width = self._input_hwc.shape[:2]
             self._smaller = {longer_px: resize(self._input_hwc, fit_size(height, width, longer_px))}
-        return self._model.color(self._smaller[longer_px], predicted=self._predicted(hints))
+        return self._model.color(self._smaller[longer_px], predicted=self.predicted(hints))
 
-    def _predicted(self, hints: Any) -> Predicted:
+    def predicted(self, hints: Any) -> Predicted:
+        """The network's answer with the hints in it."""
         height, width = self._input_hwc.shape[:2]
         return self._canvas.hinted(as_hints(hints, (height, width)))
 

@@ -132,7 +132,8 @@ class Manifest:
         """
         output = self._name_of(result.output) if result.is_photograph else ""
         made = self._made.get(output)
-        looks = [f"look {number}: {path.name} ({likelihood:.2f})" for number, (path, likelihood) in enumerate(result.looks, 2)]
+        several = [(result.output, round(1 - sum(one for _, one in result.looks), 2)), *result.looks] if result.looks else []
+        looks = [f"look {number}: {path.name} ({likelihood:.2f})" for number, (path, likelihood) in enumerate(several, 1)]
         now = identity(result.input), result.sha256
         if result.status == "skipped" and made is not None and (identity(Path(made.file)), made.sha256) == now:
             return

@@ -41,9 +41,12 @@ def why_not_ours(result: Path, now: Provenance) -> str:
         return f"{result}: a file is there of which nothing says that this program made it; move it, or {_ELSEWHERE}"
     if made.original != now.original:
         return f"{result}: is the result of another photograph of this name; {_ELSEWHERE}"
-    if (made.model, made.params) != (now.model, now.params):
-        return f"{result}: is the result of another model or other settings; {_ELSEWHERE}"
-    return ""
+    # The first of several looks is what one alone would be.
+    shaped = [(one.model, (one.params or "").removesuffix(" look 1")) for one in (made, now)]
+    other = "another model or other settings" if shaped[0] != shaped[1] else (
+        "other color hints" if made.hints != now.hints else "another colored version" if made.color != now.color else ""
+    )
+    return f"{result}: is the result of {other}; {_ELSEWHERE}" if other else ""
 
 
 def colored_by(path: Path) -> Provenance | None:

@@ -95,7 +95,7 @@ def plan_folder(
             drawn_masks = _matched("drawn masks", masks, options.drawn_masks, photos, options.tell)
     hints: Mapping[Path, Path] = {}
     if options.hints is not None:
-        hints = _matched("hints", find_hints(options.hints), options.hints, photos, options.tell)
+        hints = _hints(options.hints, photos, options.tell)
     versions, unmatched = ({}, {}) if options.colors is None else match_versions(options.colors, photos, options.tell)
     refusals = unmatched | {photo: reason for photo in map(Path, inputs) if (reason := why_no_photographs(photo, photos))}
     refusals |= {one.path: one.reason for one in left_out if one.failed}
@@ -209,6 +209,15 @@ def _matched(
         more = ", ..." if unmatched[_NAMES_SHOWN:] else ""
         tell(f"{what} without a photograph of the same stem: {len(unmatched)} ({names}{more})")
     return matched
+
+
+def _hints(given: Path, photos: Mapping[Path, Path], tell: Tell) -> Mapping[Path, Path]:
+    """The hints of each photograph: of a folder by name; a file is for the only photograph."""
+    if not given.is_file():
+        return _matched("hints", find_hints(given), given, photos, tell)
+    if len(photos) != 1:
+        raise ParamError(f"{given}: one file of hints came for {len(photos)} photographs; give a folder with one for each")
+    return dict.fromkeys(photos, given)
 
 
 def _checked(job: Job, originals: set[Identity]) -> Job:

@@ -38,7 +38,8 @@ class Fit:
 
     Attributes:
         matrix: (2, 3), from the photograph's coordinates to the colored version's; both run from 0 to 1 in x and in y.
-        misfit: 0 where both show the same at every place, 1 where nothing agrees: 1 - the correlation of local lightness.
+        misfit: 0 where both show the same at every place, 1 where nothing agrees: 1 - the correlation of local lightness;
+            nan where it cannot be measured.
     """
 
     matrix: NDArray[np.float64]
@@ -61,6 +62,28 @@ def register(gray_hw: Pixels, colored: Pixels) -> Fit:
         if best.misfit < _GOOD:
             break
     return best
+
+
+def fit_of_layer(gray_hw: Pixels, colored: Pixels, painted_hw: NDArray[np.bool_]) -> Fit | None:
+    """Where a layer lies that is painted on in part: just over the photograph. None where its proportions are others.
+
+    The misfit is that of the painted part, and nan where this is paint, whose lightness has no detail that could agree.
+    """
+    h, w = gray_hw.shape
+    if abs(painted_hw.shape[0] - painted_hw.shape[1] * h / w) > 0.01 * painted_hw.shape[0] + 1:
+        return None
+    photo = _compared(gray_hw)
+    is_painted = resize(painted_hw * np.uint8(255), photo.shape) == 255
+    layer = np.where(is_painted, lightness_of(resize(gray_of(colored), photo.shape)), photo)
+    # Its edges are not the photograph's.
+    reach = np.ones((2 * round(_FINE_PX) + 1,) * 2, np.uint8)
+    within = cv2.erode(is_painted.astype(np.uint8), reach) > 0
+    detail = cv2.GaussianBlur(layer, (0, 0), 1.0) - cv2.GaussianBlur(layer, (0, 0), _FINE_PX)
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _FINE_PX))[within]
+    if not within.any() or np.median(contrast) < _CONTRAST_FLOOR:
+        return Fit(np.eye(2, 3), float("nan"))
+    correlation = np.corrcoef(_local(photo, _FINE_PX)[within], _local(layer, _FINE_PX)[within])[0, 1]
+    return Fit(np.eye(2, 3), float(np.clip(1 - correlation, 0, 1)))
 
 
 def chroma_at(fit: Fit, colored: Pixels, size_hw: tuple[int, int]) -> tuple[Float32, Float32]:
