@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of, lab_to_rgb, rgb_to_lab, to_pixels
-from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import read_photo, read_provenance, write_photo
+from dancheong.imaging.metrics import delta_e_2000
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files

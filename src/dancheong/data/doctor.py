@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.data.near_duplicates import Likeness, find_alike, likeness
 from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, read_pair
@@ -19,9 +18,9 @@ from dancheong.imaging.color import rgb_to_lab
 from dancheong.imaging.files import PhotoError, list_photos, look_through, read_small
 from dancheong.imaging.resize import LONGEST, fit_size, resize, scaled_size
 from dancheong.params import Params
+from dancheong.system.arrays import Pixels
 from dancheong.system.cores import cores
 
-Pixels = NDArray[Any]
 Set = Literal["train", "test"]
 _Fault = tuple[str, str, str]  # file, kind, detail
 

@@ -1,24 +1,22 @@
 """PHOTOS on disk: three layouts in, pairs out; what cannot be used is named with a reason and left out."""
 
-import hashlib
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
-
-from numpy.typing import NDArray
+from typing import Literal, TypeVar, get_args
 
 from dancheong.data.same_view import has_color, mismatch, sizes_differ
 from dancheong.imaging.color import as_rgb
 from dancheong.imaging.files import PhotoError, list_photos, look_through, read_photo, read_size
 from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.params import DancheongError, NotThere, ParamError, Params
+from dancheong.system.arrays import Pixels
 from dancheong.system.csv_text import valid_text
+from dancheong.system.whole_file import fingerprint
 
-Pixels = NDArray[Any]
 T = TypeVar("T")
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -304,9 +302,7 @@ def _fault_of_header(pair: Pair, params: Params) -> UnusablePhoto | None:
 
 
 def _unreadable(file: Path, error: Exception) -> UnusablePhoto:
-    if isinstance(error, PhotoError):
-        return UnusablePhoto(error.path, "corrupt", error.reason)
-    return UnusablePhoto(file, "corrupt", str(error))
+    return UnusablePhoto(file, "corrupt", error.reason if isinstance(error, PhotoError) else str(error))
 
 
 def _read(file: Path) -> Pixels:
@@ -323,19 +319,14 @@ def _without_copies(pairs: list[Pair], refusals: list[UnusablePhoto]) -> list[Pa
         lengths[tuple(file.stat().st_size for file in (pair.color, pair.gray) if file)].append(pair)
     copies: set[str] = set()
     for same_length in lengths.values():
-        first_with: dict[bytes, Pair] = {}
+        first_with: dict[str, Pair] = {}
         for pair in same_length if len(same_length) > 1 else ():
-            content = b"".join(_file_digest(file) for file in (pair.color, pair.gray) if file)
+            content = "".join(fingerprint(file) for file in (pair.color, pair.gray) if file)
             first = first_with.setdefault(content, pair)
             if first is not pair:
                 copies.add(pair.name)
                 refusals.append(UnusablePhoto(pair.color, "duplicate", f"it is the same file as {first.name}"))
     return [pair for pair in pairs if pair.name not in copies]
-
-
-def _file_digest(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def split_halves(pixels: Pixels, params: Params) -> tuple[Pixels, Pixels]:

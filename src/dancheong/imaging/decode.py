@@ -6,17 +6,14 @@ libvips decodes and converts in strips, so that of a large photograph only the p
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere
 from dancheong.imaging.header import Header
-from dancheong.imaging.opening import Unreadable
 from dancheong.imaging.profiles import ProfileError, adobe_rgb, from_gamma, lab_to_srgb, to_srgb
 from dancheong.imaging.tiff import Directory
 from dancheong.imaging.tiff_kinds import is_raw_ycbcr
-from dancheong.imaging.vips import as_image, as_pixels
-
-Array = NDArray[Any]
+from dancheong.imaging.vips import Unreadable, as_image, as_pixels
+from dancheong.system.arrays import Array
 
 
 def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:

@@ -25,9 +25,8 @@ from dancheong.imaging.foreign import DecoderFailed
 from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.header import Header, read_header
 from dancheong.imaging.metadata import Metadata
-from dancheong.imaging.opening import Unreadable
 from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
-from dancheong.imaging.vips import ForkedProcess, as_image
+from dancheong.imaging.vips import ForkedProcess, Unreadable, as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.errors import DancheongError
 from dancheong.system.whole_file import whole_file

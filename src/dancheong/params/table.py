@@ -153,8 +153,10 @@ def resolve(
     category: str | None = None,
     settings: Mapping[str, Any] | None = None,
     preset: str = "default",
+    own: Mapping[str, Any] | None = None,
+    command: str = "",
 ) -> Resolved:
-    """The effective parameters. Force: `settings` > rows of `category` > rows of COMMON > `preset`.
+    """The effective parameters. Force: `settings` > rows of `category` > rows of COMMON > `own` of a `command` > `preset`.
 
     Rows of the table that were parameters of an earlier version count for nothing; `removed_notes` tells of them.
 
@@ -167,8 +169,9 @@ def resolve(
     category = COMMON if plain_category(category) == COMMON else category
     used = _used_rows(rows, category)
     problems = _doubled(used)
-    values: dict[str, Any] = dict(PRESETS[preset])
-    origins = {name: f"preset {preset}" if name in values else "default" for name in ROWS}
+    own = {name.lower(): value for name, value in (own or {}).items()}
+    values: dict[str, Any] = {**PRESETS[preset], **own}
+    origins = {name: command if name in own else f"preset {preset}" if name in values else "default" for name in ROWS}
     # Rows of other categories are checked too: a mistake there should not wait for the day that category is used.
     by_force = {COMMON: 0, category.upper(): 1}
     for row in sorted(used, key=lambda row: by_force.get(row.category.upper(), -1)):
@@ -237,7 +240,6 @@ def _doubled(rows: Iterable[TableRow]) -> list[str]:
 
 
 def _problem(name: str, value: Any) -> str:
-    """What is wrong with one row by itself; empty if nothing is."""
     try:
         Params(**{name: value})
     except ParamError as error:
@@ -246,7 +248,6 @@ def _problem(name: str, value: Any) -> str:
 
 
 def _in_words(error: Any) -> str:
-    """What pydantic has found wrong with one row."""
     name = str(error["loc"][0]).lower()
     if name in REMOVED:
         return f"{name.upper()} is no parameter any more: {REMOVED[name]}; leave it out"
@@ -260,12 +261,12 @@ def _in_words(error: Any) -> str:
     return f"{name.upper()} = {error['input']!r}: {expected}"
 
 
-def complete_rows(preset: str = "default", category: str = COMMON) -> list[TableRow]:
+def complete_rows(preset: str = "default") -> list[TableRow]:
     """A row for every parameter, the basic ones first, with the preset's value and a comment that says what it is."""
     params = resolve(preset=preset).params
     rows = []
     for name in by_level():
         info = ROWS[name]
         comment = f"{info.level}: {info.meaning} ({info.range_text})" + (f" [{info.unit}]" if info.unit else "")
-        rows.append(TableRow(category, name.upper(), format_value(getattr(params, name)), True, comment))
+        rows.append(TableRow(COMMON, name.upper(), format_value(getattr(params, name)), True, comment))
     return rows

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,7 @@ from dancheong.imaging.files import PhotoError, list_photos, read_alpha, read_ph
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.names import COLORED
 from dancheong.prediction.registration import Fit, chroma_at, fit_of_layer, register
-
-Pixels = NDArray[Any]
+from dancheong.system.arrays import Pixels
 
 # Measured (docs/log.md): versions that are blurred, noisy, cut, framed or of other tones have .22 at most, others .68 at least.
 TOLD_MISFIT, REFUSED_MISFIT = 0.3, 0.5

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
@@ -25,8 +25,7 @@ from dancheong.prediction.memory import uses_detector
 from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
 from dancheong.system.arguments import checked
-
-Pixels = NDArray[Any]
+from dancheong.system.arrays import Pixels
 
 
 class Colorizer:
@@ -108,7 +107,8 @@ class Colorizer:
         if self.opened is None:
             raise ParamError("only a Colorizer that Colorizer.open gave can be pickled: open the model file where it is needed")
         path, runtime, settings = self.opened
-        return _reopen, (path.resolve(), runtime, self.threads, settings), {"params": self.params}
+        reopen = partial(Colorizer.open, path.resolve(), runtime, threads=self.threads, **settings)
+        return reopen, (), {"params": self.params}
 
     def __copy__(self) -> "Colorizer":
         """A copy that shares the network, such as one for other settings of prediction."""
@@ -196,10 +196,6 @@ class Colorizer:
         # One photograph a call, so that no other can change the result.
         output_hwc = np.moveaxis(self._network(input_chw[None])[0], 0, -1)[:h, :w]
         return Predicted(output_hwc, (input_chw[0, :h, :w] + 1) * 50)
-
-
-def _reopen(path: Path, runtime: str, threads: int | None, settings: dict[str, Any]) -> Colorizer:
-    return Colorizer.open(path, runtime, threads=threads, **settings)
 
 
 def as_pixels(photo: Any) -> Pixels:

@@ -12,12 +12,12 @@ from dancheong.data.photographs import find_masks, mask_of
 from dancheong.imaging.files import LeftOut, PhotoError, count_pages
 from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.params import ParamError, Params
-from dancheong.prediction.beside import results_among, why_not_beside
 from dancheong.prediction.colored_versions import match_versions
 from dancheong.prediction.hints import find_hints
 from dancheong.prediction.looks import frames_around, look_names
 from dancheong.prediction.names import lasting_names, names_beside, page_name, result_names
 from dancheong.prediction.options import FolderOptions, Tell
+from dancheong.prediction.origin import results_among, why_not_beside
 from dancheong.prediction.search import Identity, find_photos, identity, of_shard, why_no_photographs
 
 _NAMES_SHOWN = 5

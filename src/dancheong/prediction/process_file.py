@@ -102,7 +102,7 @@ def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Bud
     # The error and the arrays that its traceback held are gone here.
     processor.options.tell(f"{job.photo}: out of memory; tried again with nothing beside it, in the smallest strips")
     gc.collect()
-    with budget.alone():
+    with budget.share(budget.total_bytes):
         return _process(processor, job, Resources(rows=1), made)
 
 

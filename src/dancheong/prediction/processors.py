@@ -27,11 +27,11 @@ from dancheong.prediction.hints import read_hints
 from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
 from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
 from dancheong.prediction.options import FolderOptions
-from dancheong.prediction.origin import fingerprint, settings_digest
+from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import Job
+from dancheong.system.arrays import Pixels
+from dancheong.system.whole_file import fingerprint
 from dancheong.upscaling.upscaler import Upscaler, upscaler_for
-
-Pixels = NDArray[Any]
 
 BILEVEL = "it holds black and white alone: without grays the model hardly finds colors; scan it in gray"
 

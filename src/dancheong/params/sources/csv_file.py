@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from dancheong.params.sources.layout import ALL_COLUMNS, COLUMNS, Line, TableRow, check_columns, recognize
-from dancheong.system.csv_text import decoded
+from dancheong.system.csv_text import csv_table, decoded
 from dancheong.system.errors import ParamError
 
 
@@ -27,10 +27,9 @@ def read_lines(data: bytes, path: Path) -> list[Line]:
 
 def to_bytes(rows: list[TableRow], path: Path) -> bytes:
     """A .csv file; of another suffix with tabs."""
-    text, separator = io.StringIO(), "," if path.suffix.lower() == ".csv" else "\t"
-    csv.writer(text, lineterminator="\n", delimiter=separator).writerows([ALL_COLUMNS, *(row.cells for row in rows)])
+    text = csv_table([ALL_COLUMNS, *(row.cells for row in rows)], "," if path.suffix.lower() == ".csv" else "\t")
     # The byte order mark lets spreadsheets recognize UTF-8, so that Korean comments stay readable.
-    return text.getvalue().encode("utf-8-sig")
+    return text.encode("utf-8-sig")
 
 
 def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
