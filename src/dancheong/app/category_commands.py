@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import normalize
 
 import typer
 
@@ -82,8 +83,7 @@ def _kinds(
     from dancheong.data.hold_out import share_of
     from dancheong.params import resolve
 
-    folders = {path.name: path for path in sorted(photos.iterdir()) if path.is_dir() and not path.name.startswith(".")} \
-        if photos.is_dir() else {}
+    folders = {name: folder for name, folder in _subfolders(photos).items() if not name.startswith(".")}
     if not folders or {"gray", "color"} <= folders.keys():
         raise ParamError(f"{photos}: a subfolder for each category was expected, such as {photos / 'GOGUNG'}")
     in_table = {row.category.upper() for row in rows or () if row.use} - {COMMON}
@@ -100,7 +100,14 @@ def _kinds(
 
 
 def _part(photos: str | Path | None, name: str) -> Path | None:
-    return None if photos is None or not (Path(photos) / name).is_dir() else Path(photos) / name
+    """The subfolder of a category, where photographs are named and have one."""
+    return None if photos is None else _subfolders(Path(photos)).get(name)
+
+
+def _subfolders(photos: Path) -> dict[str, Path]:
+    """By their composed names, as a table has them; macOS decomposes Korean."""
+    folders = sorted(path for path in photos.iterdir() if path.is_dir()) if photos.is_dir() else []
+    return {normalize("NFC", folder.name): folder for folder in folders}
 
 
 def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, console: Console) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class ParamOptions:
             return given
         rows = table_rows(self.table, console) or []
         own = COMMON if model is None else read_artifact(model).category
-        if category is None and own.upper() in {row.category.upper() for row in rows if row.use}:
+        if category is None and plain_category(own) in {plain_category(row.category) for row in rows if row.use}:
             category = own
         elif category is not None and own != COMMON and plain_category(category) != plain_category(own):
             console.say(f"dancheong: --category {category} counts, and not {own}, for which {model} was trained")

@@ -1,10 +1,11 @@
 """PHOTOS on disk: three layouts in, pairs out; what cannot be used is named with a reason and left out."""
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
@@ -21,11 +22,13 @@ T = TypeVar("T")
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
-# Where pix2pix and its followers keep pairs, in lower case, and names of folders that say which is the input.
-_FOREIGN_LAYOUTS = (("a", "b"), ("traina", "trainb"), ("train/a", "train/b"), ("a/train", "b/train"))
+# What pix2pix and its followers call the folders of inputs and targets, and names of folders that say which is the input.
+_HALVES = {"a", "b", "x", "y", "gt", "lq", "hq", "lr", "hr", "img", "imgs", "image", "images", "photo", "photos", "label",
+           "labels", "map", "maps", "edge", "edges", "sketch", "sketches", "output", "outputs"}
+_HELD_OUT = {"val", "valid", "validation", "test", "testing"}
 _PLAIN = {"gray", "grey", "color", "colour"}
-_GRAYS = ("gray", "grey", "grayscale", "greyscale", "bw", "input", "inputs", "source")
-_COLORS = ("color", "colour", "rgb", "gt", "ground_truth", "target", "targets")
+_GRAYS = ("gray", "grey", "grayscale", "greyscale", "bw", "bandw", "input", "inputs", "source")
+_COLORS = ("color", "colour", "rgb", "gt", "ground_truth", "target", "targets", "output", "outputs")
 
 
 class NoPhotographs(DancheongError, ValueError):
@@ -34,6 +37,10 @@ class NoPhotographs(DancheongError, ValueError):
 
 class NoSuchPhotographs(NotThere, NoPhotographs):
     """There is no such folder or file."""
+
+
+class ForeignLayout(NoPhotographs):
+    """The folder holds a set as another program lays it out; the message says what was found and what is expected."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +96,9 @@ def find_pairs(photos: str | Path, params: Params) -> tuple[list[Pair], list[Unu
         NoPhotographs: if there is no such folder or nothing usable in it.
     """
     photos = photos_path(photos)
-    _refuse_foreign_layout(photos, params)
     folders = gray_and_color(photos)
+    if folders is None and params.pairing != "derive":
+        _refuse_foreign_layout(photos)
     if params.pairing == "folders" and folders is None:
         raise NoPhotographs(
             f"PAIRING=folders needs the folders gray/ and color/ in {photos}; "
@@ -223,29 +231,32 @@ def _share_stems(one: Path, other: Path) -> bool:
     return bool(_stems(one, []).keys() & _stems(other, []).keys())
 
 
-def _refuse_foreign_layout(photos: Path, params: Params) -> None:
-    """Pairs in A/ and B/ of other programs, or two sets without pairs, would count as twice as many photographs.
+def _refuse_foreign_layout(photos: Path) -> None:
+    """Pairs in folders of other programs, or all parts of a set, would count as single photographs to be trained on.
 
-    Which of both is the input is not to be seen, so they are not guessed at. Raises NoPhotographs.
+    Which of two folders is the input is not to be seen, so they are not guessed at. Raises ForeignLayout.
     """
-    folders = {} if params.pairing == "derive" else _subfolders(photos)
+    folders = _subfolders(photos)
     if "train" in folders and gray_and_color(folders["train"]):
-        raise NoPhotographs(f"pairs lie in {folders['train']}: give that folder; if they are no pairs, set PAIRING=derive")
-    for names in _FOREIGN_LAYOUTS:
-        if not folders.keys() >= set(names):
-            continue
-        one, other = (folders[name] for name in names)
+        raise ForeignLayout(f"pairs lie in {folders['train']}: give that folder; if they are no pairs, set PAIRING=derive")
+    halves = {name: folder for name, folder in folders.items() if re.sub(r"[\W_]|train", "", name) in _HALVES}
+    for one, other in combinations(halves.values(), 2):
         if _share_stems(one, other):
-            raise NoPhotographs(
+            raise ForeignLayout(
                 f"{one} and {other} hold the same names, as pairs of other programs do; rename the input's folder to gray/ and "
                 "the target's to color/ in one folder, or put both pictures side by side and set PAIRING=side_by_side; if they "
                 "are no pairs, set PAIRING=derive"
             )
-        if names[0].startswith("train"):
-            raise NoPhotographs(
-                f"{one} and {other} are two sets without pairs, for unpaired training; this program learns from color "
-                "photographs, whose gray it derives, or from pairs: give one of the two folders, or pairs (docs/data.md)"
-            )
+    if sets := [folder for name, folder in halves.items() if re.fullmatch(r"train\W?_?[ab]", name)][1:2]:
+        raise ForeignLayout(
+            f"{sets[0]} is one of two sets without pairs, for unpaired training; this program learns from color photographs, "
+            "whose gray it derives, or from pairs: give one of the two folders, or pairs (docs/data.md)"
+        )
+    if "train" in folders and (parts := sorted(folders.keys() & _HELD_OUT)):
+        raise ForeignLayout(
+            f"{photos} holds a whole set, train/ and {parts[0]}/: give {folders['train']}, and {folders[parts[0]]} to validate "
+            "or test with; if all of it is meant, set PAIRING=derive"
+        )
 
 
 def _by_stem(photos: Path, gray: Path, color: Path, refusals: list[UnusablePhoto]) -> list[Pair]:

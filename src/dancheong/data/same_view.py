@@ -54,7 +54,8 @@ def mismatch(gray: Pixels, color: Pixels) -> str:
     scores = cv2.matchTemplate(first, inner, cv2.TM_CCOEFF_NORMED)
     _, best, _, (column, row) = cv2.minMaxLoc(scores)
     if best < SAME_SCENE_CORRELATION:
-        return f"gray and color do not show the same view (their detail correlates by {best:.2f})"
+        further = _turned_or_scaled(first, second)
+        return further or f"gray and color do not show the same view (their detail correlates by {best:.2f})"
     shift_px = np.hypot(row - margin, column - margin) * max(1.0, max(gray.shape[:2]) / ALIGN_LONGER_PX)
     if max(abs(row - margin), abs(column - margin)) > 1:
         return f"gray and color are shifted against each other by about {shift_px:.0f} px; align them first"

@@ -66,6 +66,9 @@ class Params(AllRows):
         except ValidationError as error:
             raise ParamError("\n".join(_in_words(one) for one in error.errors())) from error
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ParamError(f"Params are frozen: Params(...) or Params.load(...) with {name.upper()}={value!r:.40} makes others")
+
     @field_validator("*", mode="before")
     @classmethod
     def _choice_in_any_case(cls, value: Any, info: Any) -> Any:
@@ -96,13 +99,13 @@ class Params(AllRows):
     def load(cls, table: str | Path | None = None, category: str | None = None, **settings: Any) -> "Params":
         """Effective parameters from a table (none: the defaults) and settings, such as ``RESOL=512``.
 
-        Warns of rows that were parameters of an earlier version.
+        Warns of rows that were parameters of an earlier version, and without `category` of rows that are of one.
 
         Raises:
             ParamError: naming the row and the nearest valid name.
         """
         rows = None if table is None else read_table(table)
-        for note in removed_notes(rows or ()):
+        for note in [*removed_notes(rows or ()), *([] if category else unused_notes(rows or ()))]:
             warnings.warn(note, stacklevel=2)
         return resolve(rows, category, settings).params
 
@@ -133,6 +136,11 @@ class Resolved:
     params: Params
     category: str
     origins: dict[str, str]
+
+    def __post_init__(self) -> None:
+        # Composed, and COMMON in one word, whoever writes it.
+        category = unicodedata.normalize("NFC", self.category.strip())
+        object.__setattr__(self, "category", COMMON if plain_category(category) == COMMON else category)
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
@@ -186,7 +194,9 @@ def resolve(
     for setting, value in (settings or {}).items():
         name = setting.strip().lower()
         problem = _problem(name, value)
-        if problem:
+        if origins.get(name) == "--set":
+            problems.append(f"--set: {name.upper()} is set twice; keep one")
+        elif problem:
             problems.append(f"--set: {problem}")
         else:
             values[name], origins[name] = value, "--set"

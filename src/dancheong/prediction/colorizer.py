@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -107,8 +106,7 @@ class Colorizer:
         if self.opened is None:
             raise ParamError("only a Colorizer that Colorizer.open gave can be pickled: open the model file where it is needed")
         path, runtime, settings = self.opened
-        reopen = partial(Colorizer.open, path.resolve(), runtime, threads=self.threads, **settings)
-        return reopen, (), {"params": self.params}
+        return _reopen, (path.resolve(), runtime, self.threads, settings, self.digest), {"params": self.params}
 
     def __copy__(self) -> "Colorizer":
         """A copy that shares the network, such as one for other settings of prediction."""
@@ -198,6 +196,13 @@ class Colorizer:
         return Predicted(output_hwc, (input_chw[0, :h, :w] + 1) * 50)
 
 
+def _reopen(path: Path, runtime: str, threads: int | None, settings: dict[str, Any], digest: str) -> Colorizer:
+    colorizer = Colorizer.open(path, runtime, threads=threads, **settings)
+    if colorizer.digest != digest:
+        raise ArtifactError(f"{path}: another model lies here now than the one that was sent: open it anew and send that")
+    return colorizer
+
+
 def as_pixels(photo: Any) -> Pixels:
     """A photograph as an array: of a path, an open binary file, a picture of Pillow, a tensor or an array.
 
@@ -212,6 +217,8 @@ def as_pixels(photo: Any) -> Pixels:
             data = photo.read()
             if not isinstance(data, bytes):
                 raise ParamError("a file that gives text came: open it in binary mode, as open(path, 'rb')")
+            if not data:
+                raise ParamError("an open file came that has nothing left to read; a photograph was expected: seek(0)?")
             path.write_bytes(data)
             return read_photo(path).pixels
     kind = type(photo).__module__.partition(".")[0]
@@ -220,9 +227,14 @@ def as_pixels(photo: Any) -> Pixels:
             return np.asarray(photo)
         if photo.mode in ("I", "F"):
             raise ParamError(f"a picture of mode {photo.mode} came, which says not what is white: give uint8 or uint16 of it")
+        if photo.has_transparency_data:  # over white, as in files
+            from PIL import Image
+
+            photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo.convert("RGBA"))
         return np.asarray(photo if photo.mode in ("L", "RGB") else photo.convert("RGB"))
     if kind == "torch":
-        photo = photo.detach().cpu().numpy()
+        photo = photo.detach().cpu()
+        photo = (photo.float() if photo.is_floating_point() else photo).numpy()  # numpy has no bfloat16
         if photo.ndim == 3 and photo.shape[0] in (1, 3):
             photo = photo[0] if photo.shape[0] == 1 else np.moveaxis(photo, 0, -1)
     if isinstance(photo, list | tuple):

@@ -17,6 +17,11 @@ def read_lines(data: bytes, path: Path) -> list[Line]:
         raise ParamError(f"{path.name}: the table is empty; columns {', '.join(COLUMNS)} were expected")
     number, header = lines[0]
     found = recognize(header)
+    if len(header) == 1 and all(column in header[0].upper() for column in COLUMNS):
+        raise ParamError(
+            f"{path.name} row {number}: {header[0].strip()!r} is one column: part columns by commas, semicolons, tabs or bars, "
+            "or name the sign that does in a first line such as sep=:"
+        )
     check_columns(found, header, f"{path.name} row {number}")
     return [
         ({column: cells[at] for column, at in found.items() if at < len(cells)},
