@@ -138,7 +138,8 @@ def _described(name: str, thing: Any, is_signed: bool = True) -> list[str]:
         return ["```text", said, "```", ""]
     shown = [_plain(one) for one in inspect.signature(thing).parameters.values() if one.name != "self"]
     call = "\n".join(wrap(f"{name}({', '.join(shown)})", 100, subsequent_indent="    "))
-    return ["```python", call, "```", "", "```text", said, "```", ""]
+    # `py`, not `python`: a signature is no code to run.
+    return ["```py", call, "```", "", "```text", said, "```", ""]
 
 
 def _plain(parameter: inspect.Parameter) -> str:
