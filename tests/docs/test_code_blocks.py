@@ -88,7 +88,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
         if language == "python":
             width, height = SCAN_PX
             gray_hw = np.linspace(0, 65535, width * height).reshape(height, width).astype(np.uint16)
-            names = {"gray_hw": gray_hw, "stop_button": SimpleNamespace(is_pressed=False)}
+            names = {"gray_hw": gray_hw, "stop_button": SimpleNamespace(is_pressed=lambda: False)}
             exec(compile(code, page, "exec"), names)
             if "color_hwc" in names:
                 assert (names["color_hwc"].shape, names["color_hwc"].dtype) == ((height, width, 3), np.uint16)
