@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from dancheong import Colorizer
 from dancheong.imaging.color import gray_of, rgb_to_lab
-from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import list_photos, read_photo
+from dancheong.imaging.metrics import delta_e_2000
 from dancheong.prediction.confidence import confidence_map
 
 Values = NDArray[np.floating]

@@ -34,8 +34,8 @@ from dancheong.glare.light import area
 from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
 from dancheong.glare.simulate import VISIBLE_RISE, add_glare
 from dancheong.imaging.color import decode, gray_of, linear_to_srgb, rgb_to_lab, to_pixels
-from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import list_photos, read_photo
+from dancheong.imaging.metrics import delta_e_2000
 from dancheong.imaging.resize import fit_size
 from dancheong.params import Params, parse_settings
 from real_light import add_real_light, find_sources

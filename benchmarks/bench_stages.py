@@ -24,8 +24,8 @@ from dancheong.imaging.color import gray_of, lab_to_pixels, lightness_of
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.resize import guided_upsampler, resize, working_shape
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.prediction.origin import fingerprint
 from dancheong.prediction.shipped import shipped_model_path
+from dancheong.system.whole_file import fingerprint
 from material import gray_scenes, machine, predict_words, run_measured
 
 _PREDICTION = "from dancheong.prediction.folder import predict_files; from dancheong.prediction.colorizer import Colorizer"

@@ -21,7 +21,7 @@ import numpy as np
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.prediction.colorizer import Colorizer
-from dancheong.upscaling.degrade import Degradation, degrade
+from dancheong.upscaling.patches import Degradation, degrade
 from dancheong.upscaling.upscaler import Upscaler
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))

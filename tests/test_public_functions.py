@@ -33,7 +33,7 @@ def place(tmp_path, new_artifact, monkeypatch):
     (lambda: train("photos", "n.h5", TINY, val=[0.1]), "val is of type list; a path or a number or None"),
     (lambda: train("photos", "n.h5", TINY, watch=True), "watch is of type bool; a function or None"),
     (lambda: train("photos", "", TINY), "ends in .h5"), (lambda: train("photos"), "missing a required argument: 'model'"),
-    (lambda: train("photos", "n.h5", modell="m.h5"), "unexpected keyword argument 'modell'"),
+    (lambda: train("photos", "n.h5", EPOCHS=1), "argument 'EPOCHS'; rows of the table go into params"),
     (lambda: evaluate("m.h5", [GRAY]), "photos is of type list"), (lambda: evaluate("m.h5", "gone"), "there is no gone"),
     (lambda: evaluate("m.h5", "photos", 5), "out_dir is of type int"), (lambda: Params("t.csv"), "Params.load"),
     (lambda: Params(RESOL=64, resol=32), "set twice"), (lambda: Params.load(["t.csv"]), "table is of type list"),

@@ -55,7 +55,7 @@ def colored(page: Any) -> None:
     """The sample, colored, with its picture on the screen."""
     page.click("#sample")
     page.wait_for_selector("#status.good")
-    until(page, "document.querySelector('.rightframe img')?.naturalWidth === 1200")
+    until(page, "document.querySelector('.rightframe img')?.src.includes('pictures/after')")
 
 
 def press(page: Any, x: float, y: float) -> None:

@@ -14,7 +14,7 @@ from dancheong.imaging.color import as_rgb, float01, gray_of, to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.metrics import mean_delta_e_2000, psnr, ssim
 from dancheong.imaging.sheet import sheet
-from dancheong.upscaling.degrade import BICUBIC, LANCZOS, Degradation, degrade, resampled
+from dancheong.upscaling.patches import BICUBIC, LANCZOS, Degradation, degrade, resampled
 
 Pixels = NDArray[Any]
 Enlarge = Callable[[Pixels], Pixels]

@@ -26,8 +26,8 @@ import numpy as np
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_provenance, write_photo
 from dancheong.prediction.manifest import LEFTOVER, read_manifests
-from dancheong.prediction.origin import fingerprint
 from dancheong.scenes import scene
+from dancheong.system.whole_file import fingerprint
 
 CARRIERS = 4
 PATIENCE_S = 1800

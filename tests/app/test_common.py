@@ -9,7 +9,7 @@ import pytest
 from make_docs import all_commands
 
 from dancheong.app import options
-from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.console import Console
 from dancheong.imaging.files import PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, TableRow, complete_rows, write_table
 
@@ -30,15 +30,16 @@ def test_every_command_has_the_common_options(name):
 
 
 def test_json_is_ascii_and_knows_no_nan(capsys):
-    emit({"psnr": float("inf"), "경복궁": [float("nan"), 1.5, (float("-inf"),)], "path": {"n": np.float64("nan")}}, True, [])
+    result = {"psnr": float("inf"), "경복궁": [float("nan"), 1.5, (float("-inf"),)], "path": {"n": np.float64("nan")}}
+    Console(as_json=True).emit(result, [])
     line = capsys.readouterr().out
     assert line.isascii()
     assert json.loads(line) == {"psnr": None, "경복궁": [None, 1.5, [None]], "path": {"n": None}}
 
 
 def test_a_terminal_obeys_no_name_of_a_file(capsys):
-    say("failed: \x1b[2J\x9b1m가\r.png: 없음\nmore")
-    emit({}, False, ["ok: \x07a.png"])
+    Console().say("failed: \x1b[2J\x9b1m가\r.png: 없음\nmore")
+    Console().emit({}, ["ok: \x07a.png"])
     shown = capsys.readouterr()
     assert shown.err == "failed: \\x1b[2J\\x9b1m가\\r.png: 없음\\nmore\n"
     assert shown.out == "ok: \\x07a.png\n"
@@ -50,7 +51,7 @@ def test_a_name_that_looks_like_markup_does_not_stop_the_bar(monkeypatch):
             return True
 
     monkeypatch.setattr("sys.stderr", Terminal())
-    with progress_bar("coloring", 1.0, quiet=False) as bar:
+    with Console().bar("coloring") as bar:
         bar(1.0, "a[/b] [red]\x1b[2J.png")
 
 
@@ -158,8 +159,8 @@ def test_of_a_table_only_what_prediction_may_change_is_taken(command, trained, t
         TableRow("COMMON", "RESOL", "512"), TableRow("COMMON", "GLARE_MODE", "region"),
         TableRow("GOGUNG", "GLARE_MODE", "OFF"), TableRow("GOGUNG", "MEMORY_GB", "3"),
     ])
-    assert options.at_prediction(str(table), None, None) == {"glare_mode": "region"}
-    given = options.at_prediction(str(table), "gogung", ["memory_gb=4"])
+    assert options.PredictionOptions(str(table), None, None).at_prediction(Console()) == {"glare_mode": "region"}
+    given = options.PredictionOptions(str(table), "gogung", ["memory_gb=4"]).at_prediction(Console())
     assert given == {"glare_mode": "off", "memory_gb": "4"}
     words = (trained / "model.h5", trained / "test", "--params", table, "--category", "GOGUNG")
     said = command("predict", *words, "-o", tmp_path / "out", "--json").stdout
@@ -167,7 +168,7 @@ def test_of_a_table_only_what_prediction_may_change_is_taken(command, trained, t
     assert command("evaluate", *words, "--json").stdout["images"] == 2
     assert "NGF" in command("predict", *words, "--set", "NGF=64", "-o", tmp_path / "out", code=2).stderr
     with pytest.raises(ParamError, match="--params"):
-        options.at_prediction(None, "GOGUNG", None)
+        options.PredictionOptions(None, "GOGUNG", None).at_prediction(Console())
 
 
 def test_a_preset_under_a_complete_table_is_not_ignored_in_silence(command, tmp_path):

@@ -3,8 +3,7 @@
 import pytest
 
 from dancheong.app.demo import DEMO_SETTINGS, run_demo
-from dancheong.app.options import with_own
-from dancheong.params import ParamError, TableRow
+from dancheong.params import ParamError, TableRow, resolve
 
 TINY = {
     "RESOL": "32", "NGF": "4", "NDF": "4",
@@ -16,8 +15,7 @@ TINY = {
 @pytest.fixture
 def run():
     def call(folder, **settings):
-        given = [f"{name}={value}" for name, value in {**TINY, **settings}.items()]
-        resolved = with_own(DEMO_SETTINGS, "demo", None, "DEMO", given)
+        resolved = resolve(None, "DEMO", {**TINY, **settings}, own=DEMO_SETTINGS, command="demo")
         return run_demo(folder, resolved, lambda text: None, lambda done, text="": None, scenes=(4, 2))
 
     return call
@@ -41,9 +39,9 @@ def test_the_demo_leaves_a_model_scores_and_a_page_and_no_file_of_the_users_is_l
 
 def test_a_table_counts_more_than_the_demos_own_settings():
     rows = [TableRow("COMMON", "RESOL", "64"), TableRow("GOGUNG", "NGF", "8")]
-    resolved = with_own(DEMO_SETTINGS, "demo", rows, "gogung", ["EPOCHS=3"])
+    resolved = resolve(rows, "gogung", {"EPOCHS": "3"}, own=DEMO_SETTINGS, command="demo")
     assert (resolved.params.resol, resolved.params.ngf, resolved.params.epochs) == (64, 8, 3)
     assert resolved.params.lr == DEMO_SETTINGS["LR"]
     assert resolved.origins["lr"] == "demo"
     with pytest.raises(ParamError, match="GOGONG"):
-        with_own(DEMO_SETTINGS, "demo", rows, "GOGONG", None)
+        resolve(rows, "GOGONG", own=DEMO_SETTINGS, command="demo")

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dancheong.app import doctor_commands
+from dancheong.app import options, train_commands
 from dancheong.scenes import write_scenes
 
 
@@ -14,7 +14,7 @@ from dancheong.scenes import write_scenes
 def run():
     app = typer.Typer()
     app.callback()(lambda: None)
-    app.command()(doctor_commands.doctor)
+    app.command()(options.with_groups(train_commands.doctor))
 
     def call(*words, code=0):
         done = CliRunner().invoke(app, ["doctor", *map(str, words)])

@@ -103,6 +103,7 @@ def test_evaluate_inspect_and_export_take_it_too(command, comes_along, photo, tm
 
 def test_models_are_listed_with_what_they_learned_from_and_their_cards_printed(command):
     said = command("models", "list", "--json").stdout["models"]
+    assert command("models").stdout == command("models", "list").stdout
     assert {"upscaler", "glare-detector"} <= {one["name"] for one in said}
     for one in said:
         assert one["bytes"] > 10_000
@@ -119,5 +120,5 @@ def test_models_are_listed_with_what_they_learned_from_and_their_cards_printed(c
 @pytest.mark.parametrize("model", shipped.shipped_models(), ids=lambda model: model.name)
 def test_a_card_is_of_the_file_beside_it(model):
     if model.path.suffix == ".h5":
-        assert model.facts["digest"] == read_artifact(model.path).digest
+        assert shipped.facts_of(model.card)["digest"] == read_artifact(model.path).digest
     assert model.path.stat().st_size <= 12_000_000

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dancheong.app import options
+from dancheong.app.console import Console
 from dancheong.app.main import main
 from dancheong.artifact import read_artifact, write_artifact
 from dancheong.params import TableRow, read_table, write_table
@@ -98,12 +99,12 @@ def test_the_models_own_category_counts_at_prediction_and_another_is_told(traine
     write_artifact(model, replace(read_artifact(trained / "model.h5"), category="GOGUNG"))
     rows = [("COMMON", "1.5"), ("GOGUNG", "0"), ("SACHAL", "2")]
     write_table(table, [TableRow(name, "VIVID", value) for name, value in rows])
-    assert options.at_prediction(str(table), None, None, model) == {"vivid": 0.0}
+    assert options.PredictionOptions(str(table), None, None).at_prediction(Console(), model) == {"vivid": 0.0}
     assert "SACHAL" in capsys.readouterr().err
-    assert options.at_prediction(str(table), "sachal", None, model) == {"vivid": 2.0}
+    assert options.PredictionOptions(str(table), "sachal", None).at_prediction(Console(), model) == {"vivid": 2.0}
     assert "--category sachal counts, and not GOGUNG" in capsys.readouterr().err
     write_table(table, [TableRow("COMMON", "VIVID", "1.5")])
-    assert options.at_prediction(str(table), None, None, model) == {"vivid": 1.5}
+    assert options.PredictionOptions(str(table), None, None).at_prediction(Console(), model) == {"vivid": 1.5}
 
 
 def test_check_tells_rows_that_never_count(command, tmp_path):

@@ -28,7 +28,7 @@ def record(seed, height=22, width=30, alpha=None):
 
 
 def cache_of(*records):
-    return Cache(list(records), [f"{index}.png" for index in range(len(records))], [0.0] * len(records), "0" * 64, None)
+    return Cache(list(records), [f"{index}.png" for index in range(len(records))], "0" * 64, None)
 
 
 FIVE = cache_of(*(record(seed) for seed in range(5)))

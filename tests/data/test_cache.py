@@ -94,11 +94,9 @@ def test_each_photograph_is_decoded_and_prepared_once(photos, monkeypatch):
     decoded = []
     read = cache_module.read_pair
     monkeypatch.setattr(cache_module, "read_pair", lambda pair, params: decoded.append(pair.name) or read(pair, params))
-    lines = []
-    cache, refusals = build_cache(pairs_of(photos), FIXED, lines.append)
+    cache, refusals = build_cache(pairs_of(photos), FIXED)
     assert sorted(decoded) == ["a.png", "b.png", "c.png"]
     assert refusals == []
-    assert lines[-1].startswith("3 photographs prepared in")
     for index in range(3):
         prepared = prepare(view(index), FIXED, "train")
         assert cache[index].shape[2] == 4
@@ -136,7 +134,6 @@ def test_too_little_undamaged_area_is_left_out_and_the_rest_keeps_its_alpha(phot
     cache, refusals = build_cache(pairs_of(photos), params)
     assert [refusal.kind for refusal in refusals] == ["glare"]
     assert len(cache) == 2
-    assert cache.glare_shares == (0.25, 0.25)
     assert np.array_equal(np.unique(cache[0][..., 4]), [0, 255])
     assert cache[0][..., 4].mean() == pytest.approx(255 / 4)
     cache.close()
@@ -178,7 +175,6 @@ def test_drawn_masks_are_used_and_told_by_the_fingerprint(photos, tmp_path):
     assert [(refusal.file.name, refusal.kind) for refusal in refusals] == [("c.png", "misaligned")]
     assert cache.names == ("a.png", "b.png")
     assert np.array_equal(cache[1][..., 4], drawn)
-    assert cache.glare_shares[1] == pytest.approx(drawn.mean() / 255)
     without = build_cache(pairs[:2], params)[0]
     assert without.fingerprint != cache.fingerprint
     assert without[1].shape[2] == 4 or not np.array_equal(without[1][..., 4], drawn)

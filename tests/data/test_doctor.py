@@ -131,6 +131,14 @@ def test_pairs_and_single_pictures_that_are_trained_on_as_the_other_are_told(tmp
     assert of_halves == [("wide.png", "one_picture")]
 
 
+def test_what_training_refuses_as_a_whole_is_told_first(tmp_path):
+    for folder in ("train_A", "train_B"):
+        write(tmp_path / "p" / folder, {"a.png": photo(1), "b.png": photo(2)})
+    first = diagnose(tmp_path / "p", PARAMS).findings[0]
+    assert (first.file, first.kind) == (str(tmp_path / "p"), "layout")
+    assert "hold the same names" in first.detail
+
+
 def test_large_turned_jpegs_are_decoded_small_and_told_whole(tmp_path):
     large = cv2.resize(photo(1), (2400, 1200))
     for name, pixels in {"color.jpg": large, "gray.jpg": np.repeat(gray_of(large)[..., None], 3, axis=2)}.items():

@@ -26,7 +26,7 @@ def record(seed, damaged=False):
 
 
 def cache_of(*records):
-    return Cache(list(records), [f"{index}.png" for index in range(len(records))], [0.0] * len(records), "0" * 64, None)
+    return Cache(list(records), [f"{index}.png" for index in range(len(records))], "0" * 64, None)
 
 
 FIVE = cache_of(*(record(seed, damaged=seed == 2) for seed in range(5)))

@@ -142,7 +142,7 @@ def test_pairs_that_do_not_match_are_named(tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("degrees", "scale"), [(1, 1), (-1, 1), (0, 1.02), (0, 0.98), (0.6, 1.01)])
+@pytest.mark.parametrize(("degrees", "scale"), [(1, 1), (0, 1.02), (0, 0.98), (0.6, 1.01), (-3, 1.05)])
 def test_a_turned_or_scaled_pair_is_named_with_its_amount(degrees, scale):
     color = scene(5, 320, 240)
     turn = cv2.getRotationMatrix2D((160, 120), degrees, scale)
@@ -150,7 +150,7 @@ def test_a_turned_or_scaled_pair_is_named_with_its_amount(degrees, scale):
     assert not mismatch(gray_of(color), color)
     found = re.search(r"turned by ([\d.]+) degrees and scaled by ([\d.]+)", mismatch(turned, color))
     assert float(found[1]) == pytest.approx(abs(degrees), abs=0.15)
-    assert float(found[2]) == pytest.approx(1 / scale, abs=0.005)
+    assert float(found[2]) == pytest.approx(1 / scale, abs=0.008)
 
 
 def test_another_emulsion_noise_and_a_tone_curve_are_not_taken_for_misalignment():
@@ -209,7 +209,8 @@ def test_a_folder_of_masks_must_be_there_and_hold_some(tmp_path):
 
 
 @pytest.mark.parametrize("names", [
-    ("A", "B"), ("a", "b"), ("trainA", "trainB"), ("train/a", "train/b"), ("A/train", "B/train"),
+    ("A", "B"), ("trainA", "trainB"), ("train/a", "train/b"), ("A/train", "B/train"), ("train_A", "train_B"),
+    ("train_img", "train_label"), ("LR", "HR"),
 ])
 def test_the_pairs_of_other_programs_are_not_taken_for_single_photographs(tmp_path, names):
     for seed, name in enumerate(names):
@@ -222,14 +223,14 @@ def test_the_pairs_of_other_programs_are_not_taken_for_single_photographs(tmp_pa
     # Categories may be called A and B as long as they are not pairs.
     for file in (tmp_path / "p" / names[1]).iterdir():
         file.rename(file.with_name(f"other {file.name}"))
-    if names[0].startswith("train"):
+    if names[0].startswith("train") and names[1][-1] in "bB":
         with pytest.raises(NoPhotographs, match="two sets without pairs"):
             find_pairs(tmp_path / "p", Params(resol=16))
     else:
         assert len(find_pairs(tmp_path / "p", Params(resol=16))[0]) == 4
 
 
-@pytest.mark.parametrize(("gray", "color"), [("input", "Target"), ("gray", "gt"), ("source", "target"), ("BW", "rgb")])
+@pytest.mark.parametrize(("gray", "color"), [("input", "Target"), ("gray", "gt"), ("input", "output"), ("BW", "rgb")])
 def test_folders_that_say_which_is_the_input_are_pairs_where_they_hold_the_same_stems(tmp_path, gray, color):
     write_scenes(tmp_path / "p" / color, 2, 1, 48, 36)
     (tmp_path / "p" / gray).mkdir()
@@ -244,6 +245,15 @@ def test_folders_that_say_which_is_the_input_are_pairs_where_they_hold_the_same_
         file.unlink()
     write_scenes(tmp_path / "train" / gray, 2, 50, 48, 36)
     assert all(one.gray is None for one in find_pairs(tmp_path / "train", Params(resol=16))[0])
+
+
+def test_the_parts_of_a_set_are_not_trained_on_together(tmp_path):
+    for part, seed in (("train", 1), ("test", 9)):
+        write_scenes(tmp_path / part, 2, seed, 48, 36)
+    with pytest.raises(NoPhotographs, match=r"give .*train, and .*test"):
+        find_pairs(tmp_path, Params(resol=16))
+    assert len(find_pairs(tmp_path, Params(resol=16, pairing="derive"))[0]) == 4
+    assert len(find_pairs(tmp_path / "train", Params(resol=16))[0]) == 2
 
 
 def drawing(seed, size=64):

@@ -14,7 +14,7 @@ from shipped_credits import LICENSES, choose, credits_page
 
 from dancheong.artifact import read_artifact
 from dancheong.models.efficientnet import ENCODERS
-from dancheong.prediction.shipped import COLORIZER, ShippedModel
+from dancheong.prediction.shipped import COLORIZER, ShippedModel, facts_of
 from dancheong.scenes import write_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,11 +125,11 @@ def test_the_whole_script_trains_scores_and_writes_the_card(table, tmp_path, mon
     said, model, shipped = capsys.readouterr(), read_artifact(out), ShippedModel("colorizer", out)
     assert "left out: 1: license CC BY-SA 4.0" in said.err
     assert model.data["photographs"] == 5
-    assert shipped.facts["digest"] == model.digest
-    assert shipped.facts["learned from"].startswith("4 photographs")
-    assert shipped.facts["scores"] in said.out
-    assert "NGF=4" in shipped.facts["trained with"]
-    assert "DEVICE" not in shipped.facts["trained with"]
+    assert facts_of(shipped.card)["digest"] == model.digest
+    assert facts_of(shipped.card)["learned from"].startswith("4 photographs")
+    assert facts_of(shipped.card)["scores"] in said.out
+    assert "NGF=4" in facts_of(shipped.card)["trained with"]
+    assert "DEVICE" not in facts_of(shipped.card)["trained with"]
     (row,) = [line for line in shipped.card.splitlines() if line.startswith("| two scenes | 2 | ")]
     assert row.count("|") == 9
     # Nothing in the package tells of this machine.

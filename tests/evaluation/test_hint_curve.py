@@ -3,7 +3,7 @@
 import pytest
 
 from dancheong.artifact import write_artifact
-from dancheong.evaluation.hint_curve import hint_curve
+from dancheong.evaluation.curves import hint_curve
 from dancheong.imaging.files import write_photo
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
@@ -25,4 +25,4 @@ def test_each_hint_leaves_less_error_and_none_is_the_model_itself(tmp_path):
 def test_a_model_that_repaints_has_no_curve(tmp_path, new_artifact):
     write_artifact(tmp_path / "rgb.h5", new_artifact(color_space="RGB"))
     with pytest.raises(ParamError, match="COLOR_SPACE"):
-        hint_curve(Colorizer.open(tmp_path / "rgb.h5"), tmp_path)
+        hint_curve(Colorizer.open(tmp_path / "rgb.h5"), tmp_path, (0, 3))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dancheong.data.photographs import Pair
+from dancheong.evaluation.curves import TradePoint
 from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
 from dancheong.evaluation.pages import SHOWN, write_evaluation_page
-from dancheong.evaluation.trade import TradePoint
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.sheet import sheet

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dancheong.evaluation.trade import PHOTOGRAPHS, trade
+from dancheong.evaluation.curves import PHOTOGRAPHS, trade
 from dancheong.imaging.files import write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer, Predicted
@@ -45,7 +45,7 @@ def test_the_curve_runs_from_gray_to_too_much(photos):
 
 
 def test_a_large_folder_is_looked_at_in_part(photos, monkeypatch):
-    monkeypatch.setattr("dancheong.evaluation.trade.PHOTOGRAPHS", 2)
+    monkeypatch.setattr("dancheong.evaluation.curves.PHOTOGRAPHS", 2)
     seen = []
     trade(Warm(), photos, (1.0,), lambda done, total: seen.append((done, total)))
     assert seen == [(1, 2), (2, 2)]

@@ -9,10 +9,11 @@ import pytest
 
 from dancheong.experiment import grid
 from dancheong.experiment.arms import ARMS, own_arm
-from dancheong.experiment.grid import GridError, check_same_start, plan_runs, run_grid
+from dancheong.experiment.grid import GridError, Plan, check_same_start, plan_runs, run_grid
 from dancheong.experiment.one_run import Result, finished
-from dancheong.params import DancheongError, Params, TableRow
+from dancheong.params import COMMON, DancheongError, Params, Resolved, TableRow
 
+HERE = Plan(Resolved(Params(), COMMON, {}), (), dose=50)
 BY_NAME = {arm.name: arm for arm in ARMS}
 
 
@@ -25,7 +26,9 @@ def planned(tmp_path, monkeypatch):
 
     def plan(*names, seeds=(1, 2), base=Params(resol=32), curve=(0, 50), digest="photographs"):  # noqa: B008
         pictures.digest = digest
-        return plan_runs([BY_NAME[name] for name in names], base, seeds, 50, curve, pictures, tmp_path, ["0.png"])
+        arms = [BY_NAME[name] for name in names]
+        wanted = replace(HERE, arms=arms, base=Resolved(base, COMMON, {}), seeds=len(seeds), curve=curve)
+        return plan_runs(wanted, pictures, tmp_path, ["0.png"])
 
     return plan
 
@@ -67,22 +70,22 @@ def test_every_cell_is_planned_once_and_equal_runs_are_one(planned):
 
 
 def test_a_finished_run_is_never_repeated(planned, done):
-    assert not run_grid(planned("B", "C"), 1, lambda progress: None).failures
+    assert not run_grid(planned("B", "C"), HERE, lambda progress: None).failures
     assert len(done.titles) == 6
-    run_grid(planned("B", "C"), 1, lambda progress: pytest.fail("not at once") if progress.done < progress.total else None)
+    run_grid(planned("B", "C"), HERE, lambda progress: pytest.fail("not at once") if progress.done < progress.total else None)
     assert len(done.titles) == 6
-    run_grid(planned("B", "C", seeds=(1, 2, 3)), 1, lambda progress: None)
+    run_grid(planned("B", "C", seeds=(1, 2, 3)), HERE, lambda progress: None)
     assert done.titles[6:] == ["B at 50 %, seed 3", "C at 50 %, seed 3", "B at 0 %, seed 3"]
     # Whatever the arm is called: trained on clean photographs is what was just done.
-    run_grid(planned("A", "B", "C", seeds=(1, 2, 3)), 1, lambda progress: None)
+    run_grid(planned("A", "B", "C", seeds=(1, 2, 3)), HERE, lambda progress: None)
     assert len(done.titles) == 9
 
 
 @pytest.mark.parametrize("change", [{"base": Params(resol=32, lr=1e-3)}, {"digest": "others"}])
 def test_other_rows_or_photographs_are_other_runs(planned, done, change):
-    run_grid(planned("B"), 1, lambda progress: None)
+    run_grid(planned("B"), HERE, lambda progress: None)
     before = len(done.titles)
-    run_grid(planned("B", **change), 1, lambda progress: None)
+    run_grid(planned("B", **change), HERE, lambda progress: None)
     assert len(done.titles) == 2 * before
 
 
@@ -103,37 +106,37 @@ def test_a_row_that_only_a_later_version_has_changes_no_run_by_its_default(plann
 
 def test_other_code_repeats_a_run_unless_it_is_said_otherwise(planned, done):
     runs = planned("B", curve=())
-    run_grid(runs, 1, lambda progress: None)
+    run_grid(runs, HERE, lambda progress: None)
     newer = [replace(run, version="newer") for run in runs]
     assert finished(newer[0]) is None
     assert finished(newer[0], any_version=True) is not None
-    assert run_grid(newer, 1, lambda progress: None, any_version=True).results.keys() == {run.key for run in runs}
+    assert run_grid(newer, replace(HERE, any_version=True), lambda progress: None).results.keys() == {run.key for run in runs}
     assert len(done.titles) == 2
-    run_grid(newer, 1, lambda progress: None)
+    run_grid(newer, HERE, lambda progress: None)
     assert len(done.titles) == 4
 
 
 def test_a_run_that_fails_is_named_and_the_others_are_done(planned, done):
     done.fails = {"B at 50 %, seed 1"}
-    outcome = run_grid(planned("B", "C", curve=()), 1, lambda progress: None)
+    outcome = run_grid(planned("B", "C", curve=()), HERE, lambda progress: None)
     assert outcome.failures == [("B at 50 %, seed 1", "a loss is no longer a number")]
     assert len(outcome.results) == 3
 
 
 def test_a_stop_stops_the_grid_and_it_goes_on_later(planned, done):
     done.stops = {"C at 50 %, seed 1"}
-    outcome = run_grid(planned("B", "C", curve=()), 1, lambda progress: None)
+    outcome = run_grid(planned("B", "C", curve=()), HERE, lambda progress: None)
     assert outcome.stopped
     assert done.titles == ["B at 50 %, seed 1", "C at 50 %, seed 1"]
     done.stops = set()
-    assert not run_grid(planned("B", "C", curve=()), 1, lambda progress: None).stopped
+    assert not run_grid(planned("B", "C", curve=()), HERE, lambda progress: None).stopped
     assert done.titles.count("B at 50 %, seed 1") == 1
 
 
 def test_progress_counts_what_was_there_before_and_tells_the_time_left(planned, done):
-    run_grid(planned("B", curve=(), seeds=(1,)), 1, lambda progress: None)
+    run_grid(planned("B", curve=(), seeds=(1,)), HERE, lambda progress: None)
     seen = []
-    run_grid(planned("B", curve=(), seeds=(1, 2)), 1, seen.append)
+    run_grid(planned("B", curve=(), seeds=(1, 2)), HERE, seen.append)
     assert (seen[0].done, seen[0].total, seen[0].share) == (1, 2, 0.5)
     assert seen[1].share == pytest.approx(0.75)
     assert seen[1].seconds_left >= 0
@@ -143,7 +146,7 @@ def test_progress_counts_what_was_there_before_and_tells_the_time_left(planned, 
 
 def test_only_what_began_alike_is_compared(planned, done):
     runs = planned("B", "C", curve=())
-    results = run_grid(runs, 1, lambda progress: None).results
+    results = run_grid(runs, HERE, lambda progress: None).results
     assert check_same_start(runs, results) == []
     odd = next(run for run in runs if run.title == "C at 50 %, seed 2")
     for change in ({"start": {**results[odd.key].start, "order": "another"}}, {"images_seen": 16}):
@@ -156,7 +159,7 @@ def test_only_what_began_alike_is_compared(planned, done):
 
 def test_an_own_arm_is_planned_as_any_other(planned, done, monkeypatch):
     monkeypatch.setitem(BY_NAME, "MINE", own_arm("MINE", [TableRow("COMMON", "GLARE_MODE", "region")]))
-    outcome = run_grid(planned("B", "MINE", "D", curve=()), 1, lambda progress: None)
+    outcome = run_grid(planned("B", "MINE", "D", curve=()), HERE, lambda progress: None)
     # The same rows as D, hence the same runs.
     assert len(outcome.results) == 4
 
@@ -183,13 +186,13 @@ def test_a_stop_lets_every_process_save_and_starts_no_other(planned, monkeypatch
             stopped.append(progress)
             raise KeyboardInterrupt
 
-    outcome = run_grid(planned("B", "C", curve=()), 2, watch)
+    outcome = run_grid(planned("B", "C", curve=()), replace(HERE, jobs=2), watch)
     assert (outcome.stopped, outcome.failures, outcome.results) == (True, [], {})
 
 
 def test_a_process_that_fails_is_named_and_the_others_go_on(planned, monkeypatch):
     monkeypatch.setattr(grid, "execute_apart", fails)
-    outcome = run_grid(planned("B", "C", curve=(), seeds=(1,)), 2, lambda progress: None)
+    outcome = run_grid(planned("B", "C", curve=(), seeds=(1,)), replace(HERE, jobs=2), lambda progress: None)
     errors = dict(outcome.failures)
     assert errors["B at 50 %, seed 1"] == "a loss is no longer a number"
     assert "ended with code 9, perhaps for lack of memory" in errors["C at 50 %, seed 1"]

@@ -7,8 +7,8 @@ import pytest
 
 from dancheong.experiment.judge import METRICS, judge_gray, score_one, shown_photographs
 from dancheong.imaging.color import as_rgb, gray_of, rgb_to_lab
-from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import write_photo
+from dancheong.imaging.metrics import delta_e_2000
 
 RNG = np.random.default_rng(3)
 TRUTH = RNG.integers(40, 200, (24, 36, 3), np.uint8)

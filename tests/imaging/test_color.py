@@ -21,7 +21,7 @@ from dancheong.imaging.color import (
     srgb_to_linear,
     to_pixels,
 )
-from dancheong.imaging.difference import delta_e_2000
+from dancheong.imaging.metrics import delta_e_2000
 
 # Sharma, Wu and Dalal 2005, table 1: two colors and their difference.
 SHARMA = np.array(

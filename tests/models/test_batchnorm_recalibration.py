@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dancheong.models.batchnorm_recalibration import recalibrate
-from dancheong.models.blocks import initialize
+from dancheong.models.blocks import initialize, recalibrate
 from dancheong.models.network import Network
 from dancheong.models.table import unet_table
 from dancheong.params import Params

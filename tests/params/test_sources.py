@@ -32,6 +32,7 @@ def test_reads_what_spreadsheets_write(tmp_path, encoding):
     [
         ("", ["empty"]),
         ("CATEGORY,PARAM_NAM,PARAM_VALUE,USE_YN\n", ["row 1", "PARAM_NAME", "PARAM_NAM"]),
+        ("CATEGORY:PARAM_NAME:PARAM_VALUE:USE_YN\n", ["row 1", "is one column", "sep=:"]),
         (HEADER + "COMMON,RESOL,,Y,\n", ["row 2", "PARAM_VALUE is empty"]),
         (HEADER + "COMMON,RESOL\n", ["row 2", "USE_YN"]),
         (HEADER + "COMMON,RESOL,128,yes,\n", ["row 2", "USE_YN", "'yes'"]),
@@ -90,9 +91,12 @@ def test_load_is_the_short_way(tmp_path):
     assert Params.load(path, category="GOGUNG", KSIZE=5) == Params(resol=128, ngf=16, ksize=5)
 
 
-def test_load_warns_of_rows_of_earlier_versions(tmp_path):
+def test_load_warns_of_rows_that_count_for_nothing(tmp_path):
     path = table(tmp_path, HEADER + "COMMON,SR_LR,.1,Y,\n")
     with pytest.warns(UserWarning, match="row 2: SR_LR is no parameter any more"):
+        assert Params.load(path) == Params()
+    path = table(tmp_path, HEADER + "GOGUNG,RESOL,1024,Y,\n")
+    with pytest.warns(UserWarning, match=r"rows of GOGUNG \(1\) count for nothing"):
         assert Params.load(path) == Params()
 
 

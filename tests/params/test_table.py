@@ -1,5 +1,7 @@
 """The parameter table: order of force, and that every mistake is named with its row and the nearest valid name."""
 
+from unicodedata import normalize
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.params import ParamError, Params, TableRow, complete_rows, parse_settings, resolve
 from dancheong.params.schema import BASIC, EXPERT, MEANT, REMOVED, ROWS, format_value
-from dancheong.params.table import removed_notes, unused_notes
+from dancheong.params.table import Resolved, removed_notes, unused_notes
 
 
 def row(name, value, category="COMMON", use=True, where="table row 2"):
@@ -146,8 +148,10 @@ def test_levels_follow_from_resol_where_depth_is_zero():
 
 
 def test_parameters_cannot_be_changed():
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(ParamError, match="frozen"):
         Params().resol = 64
+    with pytest.raises(ParamError, match="VIVID is set twice"):
+        resolve(settings={"VIVID": 0, "vivid": 1})
 
 
 def test_levels_name_rows_once_and_at_most_twenty_are_basic():
@@ -176,6 +180,7 @@ def test_rows_of_a_category_that_is_not_used_are_told_with_what_would_use_them()
     assert "--category GOGUNG" in note
     assert unused_notes(paper, "gogung") == []
     assert unused_notes([row("KSIZE", "4", "all")]) == []
+    assert Resolved(Params(), normalize("NFD", "궁"), {}).category == normalize("NFC", "궁")
 
 
 @pytest.mark.parametrize(("name", "meant"), [("LEARNING_RATE", "LR"), ("n_epochs", "EPOCHS"), ("load size", "RESOL")])

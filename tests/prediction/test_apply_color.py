@@ -108,11 +108,35 @@ def test_a_folder_is_matched_by_stem_and_each_failure_named(scenes, tmp_path):
     assert again["a"] == again["b"] == "skipped"
     write_photo(versions / "b.png", resize(scenes[1], (100, 150)))
     changed = {one.input.stem: one for one in apply_color_files(OFF, [photos], versions, tmp_path / "out", options)}
-    assert "other settings" in changed["b"].error
+    assert "another colored version" in changed["b"].error
     with pytest.raises(ParamError, match="in one folder"):
         apply_color_files(OFF, [versions], versions, tmp_path / "out")
     with pytest.raises(ParamError, match="for 5 photographs"):
         apply_color_files(OFF, [photos], versions / "b.png", tmp_path / "out")
+
+
+def test_a_painters_layer_colors_what_is_painted_and_leaves_the_rest_gray(scenes, tmp_path):
+    rgb = scenes[0]
+    write_photo(tmp_path / "a.png", gray_of(rgb))
+    alpha = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.ellipse(alpha, (110, 120), (80, 50), 0, 0, 360, 255, -1)
+    layers = {"paint": np.full_like(rgb, (150, 60, 50)), "erased": rgb, "another": scenes[1]}
+    for name, pixels in layers.items():
+        Image.fromarray(np.dstack([pixels, alpha])).save(tmp_path / f"{name}.png")
+        (result,) = apply_color_files(OFF, [tmp_path / "a.png"], tmp_path / f"{name}.png", tmp_path / name)
+        if name == "another":
+            assert "another photograph" in (result.error or "")
+            continue
+        assert result.status == "ok", result.error
+        assert (result.misfit is None) == (name == "paint")  # paint has no detail that could agree
+        assert "painted on 21% of it; the rest stays gray" in result.notes[-1]
+        chroma = np.hypot(*np.moveaxis(rgb_to_lab(read_photo(result.output).pixels)[..., 1:], -1, 0))
+        assert chroma[cv2.dilate(alpha, np.ones((9, 9))) == 0].max() < 1
+        wanted = rgb_to_lab(pixels)[100:140, 80:140, 1:]
+        assert np.abs(rgb_to_lab(read_photo(result.output).pixels)[100:140, 80:140, 1:] - wanted).mean() < 6
+    Image.fromarray(np.dstack([rgb, 0 * alpha])).save(tmp_path / "empty.png")
+    (result,) = apply_color_files(OFF, [tmp_path / "a.png"], tmp_path / "empty.png", tmp_path / "empty")
+    assert "nothing is painted" in (result.error or "")
 
 
 def test_the_command(scenes, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dancheong.artifact import write_artifact
+from dancheong.artifact import ArtifactError, write_artifact
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.params import ParamError
@@ -43,6 +43,9 @@ def test_a_picture_may_come_in_any_form_that_says_what_it_is(colorizer, gray, tm
             picture.convert("P"), torch.from_numpy(gray.copy()), torch.from_numpy(gray.copy())[None]]
     assert all(np.array_equal(one, wanted) for one in colorizer.batch(same))
     assert np.array_equal(colorizer(Image.fromarray(gray.astype(np.uint16) * 257)), deep)
+    clear = Image.merge("LA", [picture, Image.new("L", picture.size, 0)])
+    assert (colorizer(clear) == colorizer(np.full_like(gray, 255))).all()
+    assert (colorizer(torch.full((9, 9), 0.5, dtype=torch.bfloat16)) == colorizer(np.full((9, 9), 0.5))).all()
     of_floats = colorizer(gray / np.float32(255))
     assert of_floats.dtype == np.float32
     assert np.abs(of_floats * 65535 - deep).max() <= 1
@@ -51,7 +54,7 @@ def test_a_picture_may_come_in_any_form_that_says_what_it_is(colorizer, gray, tm
 @pytest.mark.parametrize(
     "photo", [
         [np.zeros((9, 9), np.uint8)], [[1, 2], [3, 4]], None, b"bytes", np.full((9, 9), 255.0), np.full((9, 9), np.nan),
-        np.zeros((9, 9), np.int64), io.StringIO("text"), Image.fromarray(np.full((9, 9), 40000, np.int32)),
+        np.zeros((9, 9), np.int64), io.StringIO("text"), io.BytesIO(), Image.fromarray(np.full((9, 9), 40000, np.int32)),
     ],
 )
 def test_what_may_mean_several_things_is_refused_in_words(colorizer, photo):
@@ -59,11 +62,15 @@ def test_what_may_mean_several_things_is_refused_in_words(colorizer, photo):
         colorizer(photo)
 
 
-def test_a_colorizer_goes_into_threads_and_processes(colorizer, gray):
+def test_a_colorizer_goes_into_threads_and_processes(colorizer, gray, new_artifact):
     wanted = colorizer(gray)
-    assert np.array_equal(pickle.loads(pickle.dumps(colorizer))(gray), wanted)
+    sent = pickle.dumps(colorizer)
+    assert np.array_equal(pickle.loads(sent)(gray), wanted)
     with ThreadPoolExecutor(4) as pool:
         assert all(np.array_equal(one, wanted) for one in pool.map(colorizer, [gray] * 8))
+    write_artifact(colorizer.opened[0], new_artifact(vivid=1.5))
+    with pytest.raises(ArtifactError, match="another model lies here now"):
+        pickle.loads(sent)
 
 
 @pytest.mark.slow

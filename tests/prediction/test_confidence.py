@@ -5,8 +5,8 @@ import pytest
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of, lab_to_rgb, rgb_to_lab
-from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import read_photo, write_photo
+from dancheong.imaging.metrics import delta_e_2000
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import ROOM, confidence_map

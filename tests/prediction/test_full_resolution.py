@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dancheong.imaging.color import lightness_of, rgb_to_lab
-from dancheong.imaging.difference import delta_e_2000
+from dancheong.imaging.metrics import delta_e_2000
 from dancheong.imaging.resize import resize
 from dancheong.prediction.full_resolution import STRIP_PIXELS, color_from_chroma, enlarged_color, strip_rows
 

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of, lab_to_rgb, rgb_to_lab, to_pixels
-from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import read_photo, read_provenance, write_photo
+from dancheong.imaging.metrics import delta_e_2000
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files
@@ -192,3 +192,29 @@ def test_a_folder_takes_hints_by_stem_and_records_them(colorize, gray, tmp_path)
     write_csv(hints / "하나.csv", [])
     again = predict_files(colorize, [photos], tmp_path / "out", options)
     assert [result.status for result in again if result.input.stem == "하나"] == ["failed"]
+    write_csv(hints / "하나.csv", [(5, 5, "red"), (5, 5, "blue"), (90, 90, "red")])
+    changed = predict_files(colorize, [photos / "하나.png"], tmp_path / "out", FolderOptions(hints=hints / "하나.csv"))
+    assert "the result of other color hints" in (changed[0].error or "")
+    (alone,) = predict_files(colorize, photos / "하나.png", tmp_path / "alone", FolderOptions(hints=hints / "하나.csv"))
+    assert alone.notes == ("several colors were given at one place, and were averaged there",)
+    with pytest.raises(ParamError, match="one file of hints came for 3 photographs"):
+        predict_files(colorize, photos, tmp_path / "alone", FolderOptions(hints=hints / "하나.csv"))
+
+
+def test_each_look_has_the_colors_of_the_hints(colorize, gray, tmp_path):
+    write_photo(tmp_path / "a.png", gray)
+    write_csv(tmp_path / "h.csv", [(x, y, "#" + bytes(color).hex()) for x, y, color in PLACES])
+    options = FolderOptions(hints=tmp_path / "h.csv", looks=3)
+    (result,) = predict_files(colorize, tmp_path / "a.png", tmp_path / "out", options)
+    looks = [read_photo(path).pixels for path in (result.output, *(path for path, _ in result.looks))]
+    for x, y, color in PLACES:
+        assert max(np.linalg.norm(chroma_at(rgb, x, y) - parse_color(color)) for rgb in looks) < 6
+    assert np.abs(looks[1].astype(int) - looks[2]).mean() > 4
+
+
+@pytest.mark.parametrize(("written", "meant"), [
+    ("석간쥬", "석간주 seokganju"), ("seokgangju", "석간주 seokganju"), ("turqoise", "turquoise"), ("뇌녹색", "뇌록 noerok"),
+])
+def test_a_misspelt_color_is_answered_with_the_nearest_names(written, meant):
+    with pytest.raises(ParamError, match=f"did you mean [^?]*{meant}"):
+        as_hints([(5, 5, written)], (400, 600))

@@ -33,7 +33,13 @@ def test_looks_differ_in_color_alone_and_the_first_is_the_ordinary_one(colorizer
     names = [f"{photo.stem}_look{number}{photo.suffix}" for number in (2, 3)]
     assert [path.name for path, _ in result.looks] == names
     (plain,) = predict_files(colorizer, [photo], tmp_path / "plain")
-    assert result.output.read_bytes() == plain.output.read_bytes()
+    assert np.array_equal(read_photo(result.output).pixels, read_photo(plain.output).pixels)
+    assert read_provenance(result.output).params == f"{read_provenance(plain.output).params} look 1"
+    (same,) = predict_files(colorizer, [photo], tmp_path / "plain", FolderOptions(looks=2))
+    assert same.status == "ok"  # the second look; the first is what was there
+    (third,) = predict_files(colorizer, [photo], tmp_path / "third", FolderOptions(look=3))
+    assert third.output.read_bytes() == result.looks[1][0].read_bytes()
+    assert third.notes == ("it is look 3 alone",)
     pictures = [read_photo(path).pixels for path in (result.output, *(path for path, _ in result.looks))]
     lightness = [rgb_to_lab(pixels)[..., 0] for pixels in pictures]
     assert max(np.abs(one - lightness[0]).mean() for one in lightness) < 0.5
@@ -41,7 +47,7 @@ def test_looks_differ_in_color_alone_and_the_first_is_the_ordinary_one(colorizer
     assert min(apart) > 3
     assert result.record()["looks"][0]["likelihood"] >= result.record()["looks"][1]["likelihood"]
     (row,) = read_manifests([manifest])
-    assert names[0] in row.notes
+    assert row.notes == f"look 1: {photo.name} (0.71); look 2: {names[0]} (0.15); look 3: {names[1]} (0.14)"
     assert read_provenance(result.looks[1][0]).params.endswith("look 3")
     assert read_photo(sheet).pixels.shape[1] > 4 * 200
     # A look is no photograph of the next run, and none is made twice.
@@ -81,7 +87,7 @@ def pan(rng, frames):
 def test_a_steady_sequence_flickers_less_and_stays_where_it_was():
     frames, truths = zip(*pan(np.random.default_rng(1), 9), strict=True)
     middle = slice(3, 6)
-    steady = [steadied(one, [other for other in frames if other is not one]) for one in frames]
+    steady = [steadied(one, [other for other in frames if other is not one])[0] for one in frames]
 
     def flicker(answers):
         casts = [(one.output_hwc - truth).mean((0, 1)) for one, truth in zip(answers, truths, strict=True)]
@@ -93,7 +99,9 @@ def test_a_steady_sequence_flickers_less_and_stays_where_it_was():
     # A frame of another subject changes nothing.
     noise_hw = np.random.default_rng(2).uniform(0, 100, frames[0].lightness_hw.shape).astype(np.float32)
     other = Predicted(frames[0].output_hwc[::-1] + 1, noise_hw)
-    assert np.array_equal(steadied(frames[0], [other]).output_hwc, frames[0].output_hwc)
+    same, count = steadied(frames[0], [other])
+    assert count == 0
+    assert np.array_equal(same.output_hwc, frames[0].output_hwc)
 
 
 def test_a_steady_run_does_not_depend_on_where_it_was_stopped(colorizer, photo, tmp_path):
@@ -106,6 +114,8 @@ def test_a_steady_run_does_not_depend_on_where_it_was_stopped(colorizer, photo, 
     options = FolderOptions(steady=True)
     at_once = predict_files(colorizer, [tmp_path / "film"], tmp_path / "a", options)
     assert {one.status for one in at_once} == {"ok"}
+    assert at_once[1].notes == ("steady: its color is averaged with that of 3 of 3 frames around",)
+    assert read_provenance(at_once[1].output).params.endswith(" steady over 4 frames")
     predict_files(colorizer, [tmp_path / "film"], tmp_path / "b", options)
     (tmp_path / "b" / "f10.png").unlink()
     again = predict_files(colorizer, [tmp_path / "film"], tmp_path / "b", options)

@@ -115,7 +115,7 @@ def test_shares_that_fit_are_held_at_the_same_time():
 
 def test_a_budget_is_given_back_after_an_error():
     budget = Budget(10)
-    with pytest.raises(KeyError), budget.alone():
+    with pytest.raises(KeyError), budget.share(budget.total_bytes):
         raise KeyError
     with budget.share(10):
         pass

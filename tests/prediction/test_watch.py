@@ -23,9 +23,9 @@ from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.manifest import LEFTOVER, read_manifests
 from dancheong.prediction.names import lasting_names, names_beside
 from dancheong.prediction.options import FolderOptions
-from dancheong.prediction.origin import fingerprint
 from dancheong.prediction.watch import FolderWatch, watch_folders
 from dancheong.system.outputs import OutputTaken, claimed
+from dancheong.system.whole_file import fingerprint
 
 
 class Clock:

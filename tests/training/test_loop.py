@@ -76,6 +76,18 @@ def test_a_share_is_held_out_told_and_written_down(photos, tmp_path):
     assert train(photos, tmp_path / "again.h5", tiny(), val="0.34").digest == result.digest
 
 
+def test_photographs_to_validate_with_are_not_trained_on_where_they_lie_among_the_others(photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "p")
+    (tmp_path / "p" / "val").mkdir()
+    for file in sorted((tmp_path / "p").glob("*.*"))[:2]:
+        file.rename(tmp_path / "p" / "val" / file.name)
+    result = train(tmp_path / "p", tmp_path / "m.h5", tiny(), val=tmp_path / "p" / "val")
+    assert "2 photographs in" in result.split
+    assert read_artifact(tmp_path / "m.h5").data["photographs"] == 4
+    with pytest.raises(ParamError, match="that are to be trained on"):
+        train(photos, tmp_path / "n.h5", tiny(), val=photos)
+
+
 @pytest.mark.parametrize("dropout", ["N", "Y"])
 def test_the_validation_scores_are_those_of_the_predictions(photos, tmp_path, dropout):
     # At full size = working size; with PREDICT_DROPOUT a frozen network would score otherwise.

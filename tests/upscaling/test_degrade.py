@@ -9,8 +9,7 @@ from dancheong.imaging.metrics import mean_delta_e_2000, psnr
 from dancheong.imaging.resize import resize
 from dancheong.params import Params
 from dancheong.scenes import scene
-from dancheong.upscaling.degrade import blur_kernel, degrade
-from dancheong.upscaling.patches import patch_pair, planes_of, validation_pairs
+from dancheong.upscaling.patches import blur_kernel, degrade, patch_pair, planes_of, validation_pairs
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +105,7 @@ def test_a_photograph_smaller_than_the_patch_is_mirrored():
 
 def test_validation_does_not_vary(photo):
     params = Params(sr_scale="2", sr_degradation="realistic")
-    cache = Cache([photo, photo[:60, :50], photo[:, ::-1]], ["a", "b", "c"], [0.0] * 3, "", None)
+    cache = Cache([photo, photo[:60, :50], photo[:, ::-1]], ["a", "b", "c"], "", None)
     first, second = (list(validation_pairs(cache, params)) for _ in range(2))
     assert [truth.shape for _, truth in first] == [(1, 96, 96), (1, 50, 50), (1, 96, 96)]
     for (small, truth), (other, _) in zip(first, second, strict=True):

@@ -9,7 +9,7 @@ import pytest
 
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.scenes import scene, write_scenes
-from dancheong.upscaling.degrade import degrade
+from dancheong.upscaling.patches import degrade
 
 TOOL = Path(__file__).parents[2] / "tools" / "upscale_scores.py"
 

@@ -16,10 +16,10 @@ from dancheong.imaging.metrics import mean_delta_e_2000, psnr
 from dancheong.models.table import Row, Table, compact_table, unet_table
 from dancheong.params import Params
 from dancheong.scenes import scene
+from dancheong.training.trainer import network_fields
 from dancheong.upscaling import upscaler as module
-from dancheong.upscaling.degrade import BICUBIC, LANCZOS, degrade, resampled
 from dancheong.upscaling.network import Compact, initialize_compact
-from dancheong.upscaling.trainer import export_network
+from dancheong.upscaling.patches import BICUBIC, LANCZOS, degrade, resampled
 from dancheong.upscaling.upscaler import Upscaler, open_artifact, shipped
 
 
@@ -28,7 +28,7 @@ def made(channels=1, scale=2, layers=2, seed=1):
     initialize_compact(network, seed)
     return Artifact(
         kind="upscaler", params=Params(sr_scale=str(scale)), origins={}, category="COMMON", history=[], data={}, scores={},
-        **export_network(network),
+        **network_fields(network, 24, 0),
     )
 
 

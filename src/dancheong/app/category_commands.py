@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import normalize
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, progress_bar, say
+from dancheong.app.console import Console
 from dancheong.app.train_commands import shown_on
 from dancheong.params import COMMON, ParamError
 from dancheong.system.outputs import check_folder, check_free
@@ -45,8 +46,7 @@ def train_categories(
     table: options.Table = None,
     settings: options.Settings = None,
     preset: options.Preset = "default",
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *, console: Console,
 ) -> None:
     """Train a model for each subfolder of PHOTOS, with the rows that the table has for its name, and one over all.
 
@@ -57,7 +57,7 @@ def train_categories(
     from dancheong.training.loop import check_training
 
     require_extra()
-    rows = options.table_rows(table, quiet)
+    rows = options.table_rows(table, console)
     kinds = _kinds(photos, val, test, rows, parse_settings(settings or []), preset)
     for kind in kinds:
         check_training(kind.resolved.params)
@@ -67,28 +67,23 @@ def train_categories(
     output.mkdir(parents=True, exist_ok=True)
     models: list[dict[str, Any]] = []
     for kind in kinds:
-        models.append(_train(kind, output / f"{kind.name}.h5", resume, overwrite, quiet))
+        models.append(_train(kind, output / f"{kind.name}.h5", resume, overwrite, console))
         if models[-1]["stopped"]:
-            say("stopped; the same command with --resume goes on", quiet)
-            emit({"models": models, "scores": None}, as_json, _model_lines(models))
+            console.say("stopped; the same command with --resume goes on")
+            console.emit({"models": models, "scores": None}, _model_lines(models))
             raise typer.Exit(130)
-    scores = [_score(kind, output, quiet) for kind in kinds if kind.name != COMMON and kind.test is not None]
-    emit({"models": models, "scores": scores or None}, as_json, [*_model_lines(models), *_score_lines(scores)])
+    scores = [_score(kind, output, console) for kind in kinds if kind.name != COMMON and kind.test is not None]
+    console.emit({"models": models, "scores": scores or None}, [*_model_lines(models), *_score_lines(scores)])
 
 
 def _kinds(
     photos: Path, val: str | None, test: Path | None, rows: "list[TableRow] | None", settings: dict[str, Any], preset: str
 ) -> list[_Kind]:
-    """Each subfolder with its parameters, and all of them together as COMMON.
-
-    Raises:
-        ParamError: there is no subfolder, or a category of the table has none.
-    """
+    """Each subfolder with its parameters, and all of them together as COMMON."""
     from dancheong.data.hold_out import share_of
     from dancheong.params import resolve
 
-    folders = {path.name: path for path in sorted(photos.iterdir()) if path.is_dir() and not path.name.startswith(".")} \
-        if photos.is_dir() else {}
+    folders = {name: folder for name, folder in _subfolders(photos).items() if not name.startswith(".")}
     if not folders or {"gray", "color"} <= folders.keys():
         raise ParamError(f"{photos}: a subfolder for each category was expected, such as {photos / 'GOGUNG'}")
     in_table = {row.category.upper() for row in rows or () if row.use} - {COMMON}
@@ -106,10 +101,16 @@ def _kinds(
 
 def _part(photos: str | Path | None, name: str) -> Path | None:
     """The subfolder of a category, where photographs are named and have one."""
-    return None if photos is None or not (Path(photos) / name).is_dir() else Path(photos) / name
+    return None if photos is None else _subfolders(Path(photos)).get(name)
 
 
-def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool) -> dict[str, Any]:
+def _subfolders(photos: Path) -> dict[str, Path]:
+    """By their composed names, as a table has them; macOS decomposes Korean."""
+    folders = sorted(path for path in photos.iterdir() if path.is_dir()) if photos.is_dir() else []
+    return {normalize("NFC", folder.name): folder for folder in folders}
+
+
+def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, console: Console) -> dict[str, Any]:
     from dancheong.artifact import read_artifact
     from dancheong.report.training_page import trained_seconds
     from dancheong.training.checkpoint import checkpoint_path
@@ -119,12 +120,12 @@ def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool)
     refusals: list[UnusablePhoto] = []
     stopped, written = False, model
     if resume and model.exists() and not is_unfinished:
-        say(f"{kind.name}: {model} is there", quiet)
+        console.say(f"{kind.name}: {model} is there")
     else:
-        with progress_bar(kind.name, 1.0, quiet) as bar:
+        with console.bar(kind.name) as bar:
             result = train(
                 kind.photos, model, kind.resolved.params, category=kind.name, origins=kind.resolved.origins,
-                val=kind.val, resume=resume, overwrite=overwrite, watch=shown_on(bar, quiet),
+                val=kind.val, resume=resume, overwrite=overwrite, watch=shown_on(bar, console),
             )
         refusals, stopped, written = result.refusals, result.stopped, result.model
     data = read_artifact(written).data
@@ -135,14 +136,14 @@ def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, quiet: bool)
     }
 
 
-def _score(kind: _Kind, output: Path, quiet: bool) -> dict[str, Any]:
+def _score(kind: _Kind, output: Path, console: Console) -> dict[str, Any]:
     """The category's photographs, colored by its own model and by the one over all."""
     from dancheong.evaluation.evaluate import evaluate
 
     assert kind.test is not None
     found: dict[str, Any] = {"category": kind.name}
     for column, name in (("own", kind.name), (COMMON.lower(), COMMON)):
-        with progress_bar(f"{kind.name} by {name}", 1.0, quiet) as bar:
+        with console.bar(f"{kind.name} by {name}") as bar:
             scored = evaluate(output / f"{name}.h5", kind.test, watch=lambda done, total: bar(done / total))
         found[column] = vars(scored.mean)
         found |= {"images": scored.images, "gray": vars(scored.gray)}

@@ -1,13 +1,13 @@
 """`dancheong compare`."""
 
-from collections.abc import Callable
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import Bar, emit, progress_bar, say
+from dancheong.app.console import Bar, Console
 from dancheong.params import ParamError
 from dancheong.system.outputs import check_folder, check_free, claimed
 
@@ -53,27 +53,21 @@ def compare(
     ] = False,
     drop_models: Annotated[bool, typer.Option("--drop-models", help="Remove each model once it is judged.")] = False,
     overwrite: options.Overwrite = False,
-    table: options.Table = None,
-    category: options.Category = None,
-    settings: options.Settings = None,
-    preset: options.Preset = "default",
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *, chosen: options.TrainingOptions, console: Console,
 ) -> None:
     """The experiment with and without glare control: figures, tables, a report with a verdict.
 
     Glare is simulated on PHOTOS; arms that differ in nothing but their glare control are trained on them and judged against
     the clean truth. Ctrl-C saves and exits with code 130; the same command goes on. Finished runs are never repeated.
     """
-    base, rows = options.effective(table, category, settings, preset, quiet)
-    if quick:
-        base = options.with_own(QUICK_SETTINGS, "quick", rows, category, settings, preset)
+    base = chosen.resolve(console, QUICK_SETTINGS if quick else {}, "quick")
     from dancheong.experiment.arms import chosen_arms, own_arm
-    from dancheong.experiment.experiment import Plan
     from dancheong.experiment.experiment import compare as run
+    from dancheong.experiment.grid import Plan
 
     own_arms = [
-        own_arm(name, options.table_rows(place, quiet) or [], category) for name, place in map(_name_and_table, own or [])
+        own_arm(name, options.table_rows(place, console) or [], chosen.category)
+        for name, place in map(_name_and_table, own or [])
     ]
     curve = _numbers(doses or ("0,50" if quick else "0,25,50,100"))
     plan = Plan(
@@ -86,23 +80,20 @@ def compare(
         # No experiment has been there, so a report is of something else.
         reports = [output / name for name in ("report.html", "report.md", "scores.csv", "compare.json")]
         check_free(reports, overwrite, "--overwrite replaces it, or choose another -o")
-    photos, test = _quick_scenes(output, photos, test) if quick else _given(photos, test)
-    with claimed(output / "compare.json"), progress_bar("comparing", 1.0, quiet) as bar:
-        result = run(photos, test, output, plan, _watch(bar, quiet), lambda line: say(line, quiet))
-    for title, error in result.failures:
-        say(f"failed: {title}: {error}")
-    if result.stopped:
-        say("stopped; the same command goes on", quiet)
-        emit(result.record, as_json, [])
-        raise typer.Exit(130)
-    emit(result.record, as_json, [*result.verdict, f"report: {result.record['report']}"])
-    raise typer.Exit(1 if result.failures else 0)
-
-
-def _given(photos: Path | None, test: Path | None) -> tuple[Path, Path]:
-    if photos is None or test is None:
+    if quick:
+        photos, test = _quick_scenes(output, photos, test)
+    elif photos is None or test is None:
         raise ParamError("give PHOTOS to train on and --test PHOTOS to judge with, or --quick for the built-in scenes")
-    return photos, test
+    with claimed(output / "compare.json"), console.bar("comparing") as bar:
+        result = run(photos, test, output, plan, lambda progress: _tell(progress, bar, console), console.say)
+    for title, error in result.failures:
+        console.warn(f"failed: {title}: {error}")
+    if result.stopped:
+        console.say("stopped; the same command goes on")
+        console.emit(result.record, [])
+        raise typer.Exit(130)
+    console.emit(result.record, [*result.verdict, f"report: {result.record['report']}"])
+    raise typer.Exit(1 if result.failures else 0)
 
 
 def _quick_scenes(output: Path, photos: Path | None, test: Path | None) -> tuple[Path, Path]:
@@ -145,14 +136,12 @@ def _devices(jobs: int) -> int:
     return accelerators()
 
 
-def _watch(bar: Bar, quiet: bool) -> "Callable[[Progress], None]":
-    def watch(progress: "Progress") -> None:
-        left = f"{_duration(progress.seconds_left)} left" if progress.seconds_left == progress.seconds_left else ""
-        bar(progress.share, f"{progress.done} of {progress.total} runs")
-        if progress.ended:
-            say(f"{progress.done} of {progress.total} runs; {progress.ended}{'; ' + left if left else ''}", quiet)
-
-    return watch
+def _tell(progress: "Progress", bar: Bar, console: Console) -> None:
+    done = f"{progress.done} of {progress.total} runs"
+    left = "" if math.isnan(progress.seconds_left) else f"; {_duration(progress.seconds_left)} left"
+    bar(progress.share, done)
+    if progress.ended:
+        console.say(f"{done}; {progress.ended}{left}")
 
 
 def _duration(seconds: float) -> str:

@@ -1,13 +1,13 @@
 """`dancheong evaluate` and `dancheong demo`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, photographs, progress_bar, say
-from dancheong.app.model_argument import model_path, split_model
+from dancheong.app.console import Console, photographs
 from dancheong.params import ParamError
 from dancheong.system.outputs import check_free
 
@@ -37,42 +37,37 @@ def evaluate(
     ] = None,
     overwrite: options.Overwrite = False,
     runtime: options.Runtime = "auto",
-    table: options.PredictionTable = None,
-    category: options.Category = None,
-    settings: options.Settings = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *, chosen: options.PredictionOptions, console: Console,
 ) -> None:
     """Gray the photographs, predict, and score against the truth. A damaged photograph is a failure: exit code 1."""
-    model, photos = _model_and_photos(words, quiet)
+    model, photos = _model_and_photos(words, console)
     counts = [] if hints is None else _counts(hints)
-    given = options.at_prediction(table, category, settings, model, quiet)
+    given = chosen.at_prediction(console, model)
+    from dancheong.evaluation.curves import hint_curve, trade
     from dancheong.evaluation.evaluate import evaluate as run
-    from dancheong.evaluation.hint_curve import hint_curve
     from dancheong.evaluation.pages import write_evaluation_page
-    from dancheong.evaluation.trade import trade
     from dancheong.prediction.colorizer import Colorizer
 
     report = None if output is None else output / "report.html"
     if report is not None:
         check_free([report], overwrite)
     colorizer = Colorizer.open(model, runtime=runtime, **given)
-    with progress_bar("evaluating", 1.0, quiet) as bar:
+    with console.bar("evaluating") as bar:
         result = run(colorizer, photos, output, lambda done, total: bar(done / total), overwrite=overwrite)
     points = []
     if with_trade:
-        with progress_bar("trying VIVID", 1.0, quiet) as bar:
+        with console.bar("trying VIVID") as bar:
             points = trade(colorizer, photos, watch=lambda done, total: bar(done / total))
     curve = []
     if counts:
-        with progress_bar("giving hints", 1.0, quiet) as bar:
+        with console.bar("giving hints") as bar:
             curve = hint_curve(colorizer, photos, counts, watch=lambda done, total: bar(done / total))
     if report is not None:
         write_evaluation_page(report, result, colorizer.params, f"{model.name} on {photos.name}", points)
     for refusal in result.refusals:
-        say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}", quiet)
+        console.say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}")
     for name, error in result.failures:
-        say(f"failed: {name}: {error}")
+        console.warn(f"failed: {name}: {error}")
     scores = result.record()
     names = ("delta_e_2000", "psnr", "ssim", "colorfulness", "colorfulness_truth")
     lines = [photographs(result.images)]
@@ -93,7 +88,7 @@ def evaluate(
         lines += [f"{point.hints:>6}{point.by_chance:>12.3f}{point.where_wrong:>14.3f}" for point in curve]
         scores["hints"] = [vars(point) for point in curve]
     record = {**scores, "model": str(model), "report": None if report is None else str(report)}
-    emit(record, as_json, lines)
+    console.emit(record, lines)
     raise typer.Exit(1 if result.failures else 0)
 
 
@@ -106,31 +101,28 @@ def _counts(text: str) -> list[int]:
     return sorted({int(word) for word in words})
 
 
-def _model_and_photos(words: list[Path], quiet: bool) -> tuple[Path, Path]:
-    given, photos = split_model(words, "a folder of color photographs was expected")
+def _model_and_photos(words: list[Path], console: Console) -> tuple[Path, Path]:
+    given, photos = options.split_model(words, "a folder of color photographs was expected")
     if len(photos) > 1:
         raise ParamError(f"{photos[1]}: one folder of color photographs was expected, and before it a model file (.h5) or none")
-    return model_path(given, quiet), photos[0]
+    return options.model_path(given, console), photos[0]
 
 
 def demo(
     output: options.OutputDir = Path("demo"),
     overwrite: options.Overwrite = False,
-    table: options.Table = None,
-    category: options.Category = None,
-    settings: options.Settings = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *, chosen: options.ParamOptions, console: Console,
 ) -> None:
     """The main job on built-in scenes: train, predict unseen ones, evaluate, report. Minutes on two cores."""
     from dancheong.app.demo import DEMO_SETTINGS, run_demo
 
     check_free([output / "demo.h5", output / "report.html"], overwrite)
-    rows = options.table_rows(table, quiet)
-    resolved = options.with_own(DEMO_SETTINGS, "demo", rows, category or (None if rows is not None else "DEMO"), settings)
-    with progress_bar("demo", 1.0, quiet) as bar:
-        result = run_demo(output, resolved, lambda text: say(text, quiet), bar)
-    emit(result, as_json, [
+    if not (chosen.table or chosen.category):
+        chosen = replace(chosen, category="DEMO")
+    resolved = chosen.resolve(console, DEMO_SETTINGS, "demo")
+    with console.bar("demo") as bar:
+        result = run_demo(output, resolved, console.say, bar)
+    console.emit(result, [
         f"model: {result['model']}", f"report: {result['report']} (open it in a browser)",
         f"Delta E 2000: {result['delta_e_2000']:.2f} (gray input: {result['delta_e_2000_gray']:.2f})",
         f"{result['seconds']:.0f} s",

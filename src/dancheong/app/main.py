@@ -8,19 +8,16 @@ from typing import Annotated, NoReturn
 import typer
 
 from dancheong import __version__
-from dancheong.app import models_commands, table_commands
-from dancheong.app.apply_color_commands import apply_color
+from dancheong.app import options, table_commands
 from dancheong.app.category_commands import train_categories
 from dancheong.app.compare_commands import compare
-from dancheong.app.console import emit, say
-from dancheong.app.doctor_commands import doctor
+from dancheong.app.console import Console
 from dancheong.app.evaluate_commands import demo, evaluate
-from dancheong.app.import_commands import import_model
-from dancheong.app.model_commands import export, inspect
-from dancheong.app.predict_commands import filter_, manifest, predict
+from dancheong.app.file_commands import apply_color, filter_, manifest, upscale
+from dancheong.app.model_commands import export, import_model, inspect, models_app
+from dancheong.app.predict_commands import predict
 from dancheong.app.serve_commands import serve
-from dancheong.app.train_commands import train
-from dancheong.app.upscale_commands import train_upscaler, upscale
+from dancheong.app.train_commands import doctor, train, train_upscaler
 from dancheong.params import DancheongError
 
 app = typer.Typer(
@@ -49,9 +46,9 @@ for command in (
     demo, evaluate, train, train_categories, predict, filter_, manifest, apply_color, inspect, export, compare, doctor, serve,
     upscale, train_upscaler, import_model,
 ):
-    app.command(command.__name__.strip("_").replace("_", "-"))(command)
+    app.command(command.__name__.strip("_").replace("_", "-"))(options.with_groups(command))
 app.add_typer(table_commands.app, name="params")
-app.add_typer(models_commands.app, name="models")
+app.add_typer(models_app, name="models")
 
 
 def main() -> None:
@@ -69,9 +66,7 @@ def main() -> None:
         app()
     except DancheongError as error:
         _stop(str(error), error.exit_code)
-    except (OSError, ValueError) as error:
-        if not isinstance(error, OSError) and not _is_photo_error(error):
-            raise
+    except OSError as error:
         _stop(_sentence(error), 2 if isinstance(error, FileNotFoundError) else 1)
     except MemoryError:
         _stop("not enough memory; close other programs, or use smaller photographs or a smaller RESOL", 1)
@@ -85,20 +80,15 @@ def _terminate(number: int, frame: object) -> NoReturn:
 
 def _stop(message: str, code: int) -> NoReturn:
     """Say what went wrong, to programs too, and leave."""
+    console = Console(as_json="--json" in sys.argv)
     for number, line in enumerate(message.splitlines() or [""]):
-        say(f"  {line}" if number else f"dancheong: {line}")  # moved in, so that no name can look like another message
-    if "--json" in sys.argv:
-        emit({"error": message, "exit_code": code}, True, [])
+        # Moved in, so that no name can look like another message.
+        console.warn(f"  {line}" if number else f"dancheong: {line}")
+    console.emit({"error": message, "exit_code": code}, [])
     sys.exit(code)
 
 
-def _is_photo_error(error: Exception) -> bool:
-    # Only a command that has read photographs can have met one; the module is too heavy to import for `--help`.
-    files = sys.modules.get("dancheong.imaging.files")
-    return files is not None and isinstance(error, files.PhotoError)
-
-
-def _sentence(error: Exception) -> str:
-    if not isinstance(error, OSError) or not error.strerror:
+def _sentence(error: OSError) -> str:
+    if not error.strerror:
         return str(error) or type(error).__name__
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -48,7 +48,6 @@ def pull(source: str, output: Path, sha256: str | None) -> tuple[str, Artifact]:
 
 @contextmanager
 def _fetched(source: str, sha256: str | None) -> Iterator[Path]:
-    """The file that a source leads to."""
     if source.startswith(HUB):
         yield _from_hub(source.removeprefix(HUB))
     elif source.startswith("https://"):

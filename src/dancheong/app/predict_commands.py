@@ -1,37 +1,29 @@
-"""`dancheong predict` and `dancheong filter`."""
+"""`dancheong predict`: photographs and folders, a stream inside other programs (`-`), and folders beside a scanner."""
 
 import gc
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, photographs, progress_bar, say
-from dancheong.app.model_argument import model_path, split_model
-from dancheong.app.watch_commands import check_stream, color_stream
-from dancheong.app.watch_commands import watch as run_watch
-from dancheong.params import ParamError
+from dancheong.app.console import Console
+from dancheong.app.file_commands import Drawn, Masks, Overwrite, Pages, Sheet, Strip, run_over_files
+from dancheong.params import DancheongError, ParamError
 
 if TYPE_CHECKING:
+    from dancheong.prediction.colorizer import Colorizer
     from dancheong.prediction.folder import FileResult, FolderOptions
+    from dancheong.upscaling.upscaler import Upscaler
 
-_SHOWN_FILES = 20
-Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Photographs, or folders of them.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there (never an input).")]
-Masks = Annotated[Path | None, typer.Option(metavar="DIR", help="Write each photograph's glare mask here.")]
-Strip = Annotated[
-    Literal["gps", "all"] | None,
-    typer.Option(help="Metadata that results are not to have: coordinates, or all that the photograph brings."),
-]
-Pages = Annotated[
-    Literal["first", "all"], typer.Option(help="Of a TIFF with several pages the first, or each: NAME, NAME_p2, ...")
-]
-Drawn = Annotated[Path | None, typer.Option(metavar="DIR", help="Masks drawn by hand: PNG of the same stems.")]
+STREAM = Path("-")
 
 
 def predict(
@@ -65,13 +57,13 @@ def predict(
     mask_dir: Masks = None,
     drawn_masks: Drawn = None,
     hints: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Colors that you know: NAME.csv or NAME.png for a photograph NAME "
-                                  "(docs/hints.md).")
+        Path | None, typer.Option(metavar="DIR", help="Colors that you know: NAME.csv or NAME.png for a photograph NAME; for "
+                                  "a single one its file will do (docs/hints.md).")
     ] = None,
     confidence: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each photograph's map of confidence here: 255 is sure.")
     ] = None,
-    sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Also a sheet: gray | color, with names.")] = None,
+    sheet: Sheet = None,
     upscaler: Annotated[
         Path | None,
         typer.Option(
@@ -83,6 +75,9 @@ def predict(
     looks: Annotated[
         int, typer.Option(min=1, max=5, metavar="N", help="Plausible colorings of each, the likeliest first: NAME_look2, ...")
     ] = 1,
+    look: Annotated[
+        int, typer.Option("--look", min=1, max=5, metavar="N", help="Only this one of the looks, as the result itself.")
+    ] = 1,
     steady: Annotated[
         bool, typer.Option("--steady", help="A folder holds frames of one subject in the order of their names: one color.")
     ] = False,
@@ -91,27 +86,25 @@ def predict(
         Path | None, typer.Option(metavar="CERT", help="Certificates in PEM, for Content Credentials (extra c2pa).")
     ] = None,
     key: Annotated[Path | None, typer.Option(metavar="KEY", help="The private key of --sign, in PEM.")] = None,
-    table: options.PredictionTable = None,
-    category: options.Category = None,
-    settings: options.Settings = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *, chosen: options.PredictionOptions, console: Console,
 ) -> None:
     """Color gray (or color) photographs at their full size. Started again, it goes on where it was stopped.
 
     Without -o a file that dancheong has not colored is never replaced, and results are not colored again.
     """
-    given, inputs = split_model(words, "photographs or folders of them were expected")
+    given, inputs = options.split_model(words, "photographs or folders of them were expected")
     if (sign is None) != (key is None):
         raise ParamError("--sign and --key go together: the certificates, and the private key of the first of them")
-    is_stream = check_stream(inputs, output, as_json)
+    if looks > 1 and look > 1:
+        raise ParamError(f"--looks {looks} asks for several looks, and --look {look} for that one alone: give one of the two")
+    is_stream = _check_stream(inputs, output, console)
     if (watch and steady) or (is_stream and (looks > 1 or steady)):
         what = "--watch" if watch else "-"
         raise ParamError(f"{what}: --looks goes with a file or a folder, --steady with a folder whose frames are all there")
     # All cores work on a single photograph; of many, each core works on one.
     threads = None if runtime == "torch" or is_stream or (len(inputs) == 1 and inputs[0].is_file()) else 1
     if threads == 1:
-        limit_libraries_to_one_thread()
+        _limit_libraries_to_one_thread()
     with _without_garbage_collection():
         from dancheong.prediction.colorizer import Colorizer
         from dancheong.prediction.credentials import Signing
@@ -120,13 +113,11 @@ def predict(
         from dancheong.upscaling.upscaler import Upscaler
 
         part = _parse_shard(shard)
-        model = model_path(given, quiet)
-        asked = options.at_prediction(table, category, settings, model, quiet)
-        colorizer = Colorizer.open(
-            model, runtime=runtime, threads=threads, **asked | ({} if device is None else {"device": device})
-        )
+        model = options.model_path(given, console)
+        asked = chosen.at_prediction(console, model) | ({} if device is None else {"device": device})
+        colorizer = Colorizer.open(model, runtime=runtime, threads=threads, **asked)
         for note in colorizer.device_notes:
-            say(f"dancheong: {note}")
+            console.warn(f"dancheong: {note}")
     listed: Path | None = None
     if output is not None:
         listed = output / manifest_name(part)
@@ -137,73 +128,85 @@ def predict(
 
     def work(wanted: "FolderOptions") -> "list[FileResult]":
         if is_stream:
-            color_stream(colorizer, wanted, enlarger, quiet)
+            _color_stream(colorizer, wanted, enlarger, console)
         if watch:
-            run_watch(colorizer, inputs, output, wanted, enlarger, as_json, quiet)
+            _watch(colorizer, inputs, output, wanted, enlarger, console)
         return predict_files(colorizer, inputs, output, wanted, enlarger)
 
     run_over_files(
-        "coloring", work, as_json, quiet, listed, model,
+        "coloring", work, console, listed, model,
         overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, sheet_path=sheet, shard=part,
         confidence_dir=confidence, workers=jobs, cluster=cluster, strip=strip,
-        sign=None if sign is None or key is None else Signing(sign, key), pages=pages, looks=looks, steady=steady,
-        hints=hints,
+        sign=None if sign is None or key is None else Signing(sign, key), pages=pages, looks=looks, look=look,
+        steady=steady, hints=hints,
     )
 
 
-def filter_(
-    inputs: Inputs,
-    output: options.OutputDir,
-    mask_dir: Masks = None,
-    drawn_masks: Drawn = None,
-    overwrite: Overwrite = False,
-    pages: Pages = "first",
-    strip: Strip = None,
-    sheet: Annotated[Path | None, typer.Option(metavar="PNG", help="Also a sheet: before | mask | after.")] = None,
-    table: options.Table = None,
-    category: options.Category = None,
-    settings: options.Settings = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Find and correct light reflection, without coloring. Writes the masks it used where asked."""
-    resolved, _ = options.effective(table, category, settings)
-    from dancheong.prediction.folder import filter_files
-    from dancheong.prediction.manifest import manifest_name
-
-    run_over_files(
-        "filtering", lambda wanted: filter_files(resolved.params, inputs, output, wanted), as_json, quiet,
-        output / manifest_name(None), overwrite=overwrite, mask_dir=mask_dir, drawn_masks=drawn_masks, pages=pages,
-        sheet_path=sheet, strip=strip,
-    )
+def _check_stream(inputs: list[Path], output: Path | None, console: Console) -> bool:
+    """Whether a photograph is to come from the standard input."""
+    if STREAM not in inputs:
+        return False
+    if inputs != [STREAM] or output is not None or console.as_json:
+        what = "--json" if console.as_json else f"-o {output}" if output is not None else "other inputs"
+        raise ParamError(f"-: the picture goes from standard input to standard output, and {what} does not go with it")
+    if sys.stdout.isatty():
+        raise ParamError("-: the picture would go to the terminal: write `dancheong predict - < old.jpg > colored.jpg`")
+    return True
 
 
-def manifest(
-    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of results, or manifests.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="CSV", help="Write them as one manifest.")] = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Read the manifests of a folder run, all shards together: how many photographs came to what, and which failed."""
-    from dancheong.prediction.manifest import manifests_in, read_manifests, summary, write_manifest
+def _color_stream(colorizer: "Colorizer", wanted: "FolderOptions", upscaler: "Upscaler | None", console: Console) -> NoReturn:
+    """Color the photograph on standard input to standard output, in its own format, or PNG where that is not written.
 
-    paths = [path for result in results for path in (manifests_in(result) if result.is_dir() else [result])]
-    if not paths:
-        raise ParamError(f"{', '.join(map(str, results))}: no manifest there; `dancheong predict -o FOLDER` writes one")
-    if output is not None and output.resolve() in {path.resolve() for path in paths}:
-        raise ParamError(f"{output}: this manifest is one of those that are read; choose another name")
-    rows = read_manifests(paths)
-    if output is not None:
-        write_manifest(output, rows)
-    counts = summary(rows)
-    failed = [row for row in rows if row.status == "failed"]
-    for path in paths:
-        say(f"read: {path}", quiet)
-    failures = [{"file": row.file, "error": row.error} for row in failed]
-    emit({"manifests": list(map(str, paths)), "summary": counts, "failed": failures}, as_json, [
-        *(f"failed: {row.file}: {row.error}" for row in failed),
-        f"{_counted(counts, 'found done')}; {counts['seconds']} s of work",
+    Of a document that is its first page. Where it cannot be read or colored nothing is written.
+    """
+    from dancheong.imaging.formats import format_of
+    from dancheong.prediction.folder import predict_files
+
+    data = sys.stdin.buffer.read()
+    kind = format_of(data[:64])
+    if kind is None:
+        what = f"{len(data)} bytes came of no format that is read" if data else "nothing came"
+        raise DancheongError(f"standard input: {what}; a photograph was expected (docs/files.md)")
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / f"photograph{kind.suffixes[0]}"
+        photo.write_bytes(data)
+        stream = replace(wanted, manifest=None, pages="first")
+        (result,) = predict_files(colorizer, [photo], Path(folder) / "colored", stream, upscaler)
+        if result.status == "failed":
+            raise DancheongError(f"standard input: {result.error}")
+        for note in result.notes:
+            console.say(f"note: {note}")
+        sys.stdout.buffer.write(result.output.read_bytes())
+        sys.stdout.buffer.flush()
+    raise typer.Exit
+
+
+def _watch(
+    colorizer: "Colorizer", inputs: list[Path], output: Path | None, wanted: "FolderOptions", upscaler: "Upscaler | None",
+    console: Console,
+) -> NoReturn:
+    """Color what comes into the folders until Ctrl-C or SIGTERM; each result is a line, with --json an object."""
+    from dancheong.prediction.watch import watch_folders
+    from dancheong.system.signals import stop_requests
+
+    if wanted.sheet_path is not None:
+        raise ParamError("--sheet does not go with --watch, which never knows that all photographs are there")
+    counts: Counter[str] = Counter()
+    console.say(f"dancheong: watching {', '.join(map(str, inputs))}; Ctrl-C ends it")
+    with stop_requests() as stop:
+        for result in watch_folders(colorizer, inputs, output, wanted, upscaler, stop):
+            counts[result.status] += 1
+            for note in result.notes:
+                console.say(f"note: {result.input}: {note}")
+            if result.status == "failed":
+                console.warn(f"failed: {result.input}: {result.error}")
+            if (result.status == "ok" and not console.quiet) or (console.as_json and result.status != "skipped"):
+                console.emit(result.record(), [f"{result.status}: {result.input} -> {result.output}"])
+    summary = {status: counts[status] for status in ("ok", "skipped", "failed")}
+    console.emit({"summary": summary, "manifest": str(wanted.manifest)}, [] if console.quiet else [
+        f"{summary['ok']} done, {summary['skipped']} there already, {summary['failed']} failed"
     ])
+    raise typer.Exit(1 if counts["failed"] else 0)
 
 
 @contextmanager
@@ -217,7 +220,7 @@ def _without_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-def limit_libraries_to_one_thread() -> None:
+def _limit_libraries_to_one_thread() -> None:
     """Keep libraries from using all cores for one photograph, because each core has a photograph of its own.
 
     To be called before numpy is imported.
@@ -227,62 +230,6 @@ def limit_libraries_to_one_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)
-
-
-def run_over_files(
-    title: str, work: "Callable[[FolderOptions], list[FileResult]]", as_json: bool, quiet: bool, manifest: Path | None = None,
-    model: Path | None = None, **wanted: Any,
-) -> NoReturn:
-    """Do the work over photographs beside a progress bar, say what came of each, and leave with the exit code that it means.
-
-    Args:
-        title: of the bar.
-        work: gets the options that are `wanted`.
-        manifest: where all files are named; None: nowhere.
-        model: that colors; None for work without one.
-
-    Raises:
-        typer.Exit: always; with code 1 where a photograph failed.
-    """
-    from dancheong.prediction.folder import FolderOptions
-    from dancheong.prediction.manifest import summary
-
-    began = time.monotonic()
-    left_out: list[dict[str, str]] = []
-    with progress_bar(title, 1.0, quiet) as bar:
-        results = work(FolderOptions(
-            progress=lambda result, done, total: bar(done / total, result.input.name), tell=lambda text: say(text, quiet),
-            left_out=lambda path, reason: left_out.append({"file": str(path), "reason": reason}), manifest=manifest, **wanted,
-        ))
-    seconds = time.monotonic() - began
-    for one in left_out[:_SHOWN_FILES]:
-        say(f"left out: {one['file']}: {one['reason']}", quiet)
-    if left_out[_SHOWN_FILES:]:
-        all_of_them = "--json names all" if manifest is None else f"{manifest} names all"
-        say(f"left out: {len(left_out) - _SHOWN_FILES} more files; {all_of_them}", quiet)
-    for result in results:
-        if result.status == "failed":
-            say(f"failed: {result.input}: {result.error}")
-        for note in result.notes:
-            say(f"note: {result.input}: {note}")
-    counts = {**summary(results), "left_out": len(left_out)}
-    rate = round(counts["ok"] / seconds, 3) if seconds else 0.0
-    places = {name: str(path) for name, path in (("model", model), ("manifest", manifest)) if path is not None}
-    files = [result.record() for result in results]
-    lines = [
-        *(f"{result.status}: {result.input} -> {result.output}" for result in results if result.status != "failed"),
-        f"{_counted(counts, 'there already')}; {rate} images/s", *([f"manifest: {manifest}"] if manifest else []),
-    ]
-    record = {"files": files, "images_per_second": rate, "summary": counts, "left_out": left_out, **places}
-    emit(record, as_json, [] if quiet else lines)
-    raise typer.Exit(1 if counts["failed"] else 0)
-
-
-def _counted(counts: Mapping[str, Any], skipped: str) -> str:
-    return (
-        f"{photographs(counts['photographs'])}: {counts['ok']} done, {counts['skipped']} {skipped}, "
-        f"{counts['failed']} failed; {counts['left_out']} other files left out; light reflection in {counts['with_glare']}"
-    )
 
 
 def _parse_shard(text: str | None) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dancheong.app import options
-from dancheong.app.console import emit, say
+from dancheong.app.console import Console
 
 
 def serve(
@@ -35,8 +35,7 @@ def serve(
     ] = None,
     keep_hours: Annotated[float, typer.Option(min=0.1, help="A visit that nobody uses for so long is removed.")] = 24.0,
     settings: options.Settings = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *, console: Console,
 ) -> None:
     """Open a web page: color, train and compare in a browser, in English and Korean. Ctrl-C ends it.
 
@@ -48,8 +47,8 @@ def serve(
 
     asked = Options(
         host, port, tuple(model or ()), models, tuple(photos or ()), max_upload_mb, line,
-        options.at_prediction(None, None, settings), keep, keep_hours,
+        options.ParamOptions(settings=settings).at_prediction(console), keep, keep_hours,
     )
-    say("dancheong: starting; Ctrl-C ends the page. What visitors have brought is there when it starts again", quiet)
+    console.say("dancheong: starting; Ctrl-C ends the page. What visitors have brought is there when it starts again")
     # The address is the result: it is printed, once it can be visited, even when messages are not wanted.
-    serve(asked, lambda address: emit({"address": address}, as_json, [address]))
+    serve(asked, lambda address: console.emit({"address": address}, [address]))

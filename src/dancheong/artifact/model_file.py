@@ -15,19 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from dancheong.artifact.index import (
-    AGAIN,
-    FORMAT_VERSION,
-    MAX_FILE_BYTES,
-    NEWER,
-    ArtifactError,
-    ModelMissing,
-    parse_json,
-    read_members,
-    read_version,
-    write_json,
-    write_members,
-)
+from dancheong.artifact import index
+from dancheong.artifact.index import AGAIN, FORMAT_VERSION, MAX_FILE_BYTES, NEWER, ArtifactError, ModelMissing
 from dancheong.artifact.version_1 import read_members_1
 from dancheong.models.table import Table
 from dancheong.params import Params
@@ -110,7 +99,7 @@ def write_artifact(path: str | Path, artifact: Artifact, exact: bool = False) ->
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
     with whole_file(path) as temporary:
-        return write_members(temporary, members)
+        return index.write_members(temporary, members)
 
 
 def read_artifact(path: str | Path) -> Artifact:
@@ -125,8 +114,8 @@ def read_artifact(path: str | Path) -> Artifact:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ArtifactError("this is not a file; the .h5 file that `dancheong train` wrote was expected")
         with path.open("rb") as stream:
-            version = read_version(stream)
-            members, digest = read_members_1(stream) if version == 1 else read_members(stream)
+            version = index.read_version(stream)
+            members, digest = read_members_1(stream) if version == 1 else index.read_members(stream)
         _check_layout(members)
         return replace(_artifact(members), digest=digest, format_version=version)
     except ArtifactError as error:
@@ -147,7 +136,7 @@ def _members(artifact: Artifact, exact: bool) -> dict[str, NDArray[Any]]:
         "scores": artifact.scores,
     }
     members: dict[str, NDArray[Any]] = {
-        name: np.frombuffer(write_json(name, value, _JSON_TYPES[name]), np.uint8) for name, value in texts.items()
+        name: np.frombuffer(index.write_json(name, value, _JSON_TYPES[name]), np.uint8) for name, value in texts.items()
     }
     for name, array in zip(_SELFTEST, (artifact.selftest_input, artifact.selftest_output), strict=True):
         if array.ndim != 4 or not np.isfinite(array).all():
@@ -200,7 +189,7 @@ def _expected(name: str) -> tuple[tuple[str, ...], int, int]:
 
 
 def _artifact(members: Mapping[str, NDArray[Any]]) -> Artifact:
-    texts = {name: parse_json(name, members[name].tobytes(), expected) for name, expected in _JSON_TYPES.items()}
+    texts = {name: index.parse_json(name, members[name].tobytes(), expected) for name, expected in _JSON_TYPES.items()}
     manifest, _ = texts.pop("manifest"), texts.pop("architecture")
     if set(manifest) != {"kind", "category"} or not isinstance(manifest["category"], str):
         raise ArtifactError("manifest: kind and category were expected")

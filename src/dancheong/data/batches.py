@@ -23,12 +23,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from dancheong.data.cache import CROP_ASPECT, Cache, Record
 from dancheong.data.old_plates import as_old_plate
-from dancheong.data.prepare import FloatArray, channels, gray_tones, target_to_network, to_network
+from dancheong.data.prepare import channels, gray_tones, target_to_network, to_network
 from dancheong.imaging.color import to_pixels
 from dancheong.imaging.resize import resize, working_shape
 from dancheong.params import ParamError, Params
+from dancheong.system.arrays import Float32
 
-Sample = tuple[FloatArray, FloatArray, FloatArray]
+Sample = tuple[Float32, Float32, Float32]
 Window = tuple[int, int, int, int]
 _CROP_TRIES = 10
 
@@ -167,7 +168,7 @@ def crop_window(height: int, width: int, params: Params, rng: np.random.Generato
 
 def validation_samples(
     cache: Cache, params: Params, limit: int | None = None
-) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+) -> Iterator[tuple[str, Float32, Float32]]:
     """Whole photographs, not varied, one after the other: (name, input (c_in, h, w), target (c_out, h, w)).
 
     The shorter side is that of predictions, the aspect kept. `limit`: the first so many only. Build the cache with
@@ -181,18 +182,18 @@ def validation_samples(
         yield cache.names[index], to_network(planes[..., :c_in], params), target_to_network(target_hwc, params)
 
 
-class Samples(Dataset[tuple[FloatArray, ...]]):
+class Samples(Dataset[tuple[Float32, ...]]):
     """The run's samples by their number: what `vary` makes of a record, with random numbers of its own.
 
     `vary` is a function of a module: worker processes look it up by its name.
     """
 
     def __init__(
-        self, cache: Cache, params: Params, vary: Callable[[Record, Params, np.random.Generator], tuple[FloatArray, ...]]
+        self, cache: Cache, params: Params, vary: Callable[[Record, Params, np.random.Generator], tuple[Float32, ...]]
     ) -> None:
         self.cache, self.params, self.vary = cache, params, vary
 
-    def __getitem__(self, image: int) -> tuple[FloatArray, ...]:
+    def __getitem__(self, image: int) -> tuple[Float32, ...]:
         record = self.cache[photograph_at(image, len(self.cache), self.params.seed)]
         return self.vary(record, self.params, np.random.default_rng((self.params.seed, image)))
 
@@ -225,7 +226,7 @@ def _start_worker(worker: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _collate(samples: list[tuple[FloatArray, ...]]) -> tuple[torch.Tensor, ...]:
+def _collate(samples: list[tuple[Float32, ...]]) -> tuple[torch.Tensor, ...]:
     return tuple(torch.from_numpy(np.stack(part)) for part in zip(*samples, strict=True))
 
 
@@ -256,7 +257,7 @@ def _with_glare(
     return add_glare(lit_hw, rng, make=make)[0][..., None]
 
 
-def _weight(planes: NDArray[np.uint8], c_in: int, params: Params) -> FloatArray:
+def _weight(planes: NDArray[np.uint8], c_in: int, params: Params) -> Float32:
     """w = 1 - alpha (1 - LOSS_MASK_WEIGHT), (1, h, w); ones where nothing is damaged."""
     if planes.shape[2] == c_in + 3:
         return np.ones((1, *planes.shape[:2]), np.float32)

@@ -9,9 +9,8 @@ import hashlib
 import math
 import os
 import tempfile
-import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +31,6 @@ _NOTHING: Record = np.empty(0, np.uint8)
 
 # The narrowest random crop: its height and width differ by up to this factor (Szegedy et al. 2015).
 CROP_ASPECT = 4 / 3
-LOG_SECONDS = 5.0
 # A large photograph takes about this much while it is prepared.
 _BYTES_A_THREAD = 2**30
 _MAX_THREADS = 8
@@ -49,18 +47,16 @@ class Cache:
     `cache[i]` is uint8 (h, w, c): the input's 1 or 3 planes, then the target's 3 (RGB), then, only where light has
     damaged the picture and the loss must know, alpha (255: fully damaged). Read it, never write to it.
     `fingerprint`: sha256 over the names and pixels of the photographs as decoded, whatever the parameters, and over the
-    masks that were drawn for them. `glare_shares`: damaged share of each picture. `shown`: what `show` was told. `file`: the
-    mapped file, None where `records` are arrays of the caller's.
+    masks that were drawn for them. `shown`: what `show` was told. `file`: the mapped file, None where
+    `records` are arrays of the caller's.
     """
 
     def __init__(
-        self, records: Sequence[Record], names: Sequence[str], glare_shares: Sequence[float], fingerprint: str,
-        file: Path | None = None,
+        self, records: Sequence[Record], names: Sequence[str], fingerprint: str, file: Path | None = None
     ) -> None:
         self._records = list(records)
         self._numbers, self.shown = list(range(len(records))), ""
-        self.names, self.glare_shares = tuple(names), tuple(glare_shares)
-        self.fingerprint, self.file = fingerprint, file
+        self.names, self.fingerprint, self.file = tuple(names), fingerprint, file
         self._shapes = tuple(record.shape for record in records)
         # Also runs when the cache is forgotten and when the program ends.
         self._removed = weakref.finalize(self, _release, file, self._records) if file is not None else None
@@ -108,22 +104,15 @@ class _Kept(NamedTuple):
     record: Record
     digest: bytes
     mask_digest: bytes
-    glare_share: float
-    abstained: bool
 
 
 def build_cache(
-    pairs: list[Pair],
-    params: Params,
-    log: Callable[[str], None] = lambda line: None,
-    stage: Stage = "train",
-    masks: Mapping[str, Path] | None = None,
+    pairs: list[Pair], params: Params, stage: Stage = "train", masks: Mapping[str, Path] | None = None
 ) -> tuple[Cache, list[UnusablePhoto]]:
     """Prepare every photograph once, on several threads.
 
     Args:
         pairs: from `photographs.find_pairs`.
-        log: gets lines for people: what the detector left alone, and a summary.
         stage: "train" for training. "predict" for validation: treated as prediction treats a gray photograph, the truth
             untouched, at working size.
         masks: drawn by hand, from `photographs.find_masks`; a photograph that has one is not searched for glare.
@@ -136,7 +125,6 @@ def build_cache(
         NoPhotographs: if none is left.
         OSError: no room in the folder of temporary files (TMPDIR names another).
     """
-    began = time.monotonic()
     handle, name = tempfile.mkstemp(prefix="dancheong-", suffix=".cache")
     file = Path(name)
     refusals: list[UnusablePhoto] = []
@@ -144,7 +132,7 @@ def build_cache(
     shapes: list[tuple[int, ...]] = []
     try:
         with os.fdopen(handle, "wb") as stream:
-            for pair, outcome in _outcomes(pairs, params, stage, log, masks or {}):
+            for pair, outcome in _outcomes(pairs, params, stage, masks or {}):
                 if isinstance(outcome, UnusablePhoto):
                     refusals.append(outcome)
                 elif outcome.digest in kept:
@@ -157,17 +145,10 @@ def build_cache(
         if not kept:
             raise nothing_left(refusals)
         fingerprint = fingerprint_of((name, one.digest + one.mask_digest) for name, one in kept.values())
-        glare_shares = [one.glare_share for _, one in kept.values()]
-        cache = Cache(_mapped(file, shapes), [name for name, _ in kept.values()], glare_shares, fingerprint, file)
+        cache = Cache(_mapped(file, shapes), [name for name, _ in kept.values()], fingerprint, file)
     except BaseException:
         _remove(file)
         raise
-    if abstained := sum(one.abstained for _, one in kept.values()):
-        log(f"light reflection: {abstained} photographs have so much of it that they were left as they are")
-    log(
-        f"{len(cache)} photographs prepared in {time.monotonic() - began:.1f} s, {file.stat().st_size / 2**20:.0f} MB in "
-        f"{file.parent}; {len(refusals)} left out; light reflection in {sum(share > 0 for share in glare_shares)}"
-    )
     return cache, refusals
 
 
@@ -186,19 +167,14 @@ def cached_shape(height: int, width: int, params: Params, stage: Stage) -> tuple
 
 
 def _outcomes(
-    pairs: list[Pair], params: Params, stage: Stage, log: Callable[[str], None], masks: Mapping[str, Path]
+    pairs: list[Pair], params: Params, stage: Stage, masks: Mapping[str, Path]
 ) -> Iterator[tuple[Pair, _Kept | UnusablePhoto]]:
     """Each pair with what became of it, in order, prepared by several threads."""
-    logged = time.monotonic()
     threads = max(1, min(cores(), _MAX_THREADS, free_memory_bytes() // _BYTES_A_THREAD))
     pool = ThreadPoolExecutor(max_workers=threads)
     try:
         outcomes = pool.map(lambda pair: _prepare_one(pair, params, stage, mask_of(masks, pair.name)), pairs)
-        for done, (pair, outcome) in enumerate(zip(pairs, outcomes, strict=True), start=1):
-            if time.monotonic() - logged > LOG_SECONDS:
-                logged = time.monotonic()
-                log(f"prepared {done} of {len(pairs)} photographs")
-            yield pair, outcome
+        yield from zip(pairs, outcomes, strict=True)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -256,7 +232,7 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
             reason = f"only {kept_share:.0%} of it is free of light reflection (LOSS_MIN_KEPT={params.loss_min_kept})"
             return UnusablePhoto(pair.color, "glare", reason)
     mask_digest = b"" if drawn is None else hashlib.sha256(np.ascontiguousarray(drawn).data).digest()
-    return _Kept(_record(prepared, params, stage), digest, mask_digest, prepared.glare_share, prepared.abstained)
+    return _Kept(_record(prepared, params, stage), digest, mask_digest)
 
 
 def _record(prepared: Prepared, params: Params, stage: Stage) -> Record:

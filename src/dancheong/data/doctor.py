@@ -6,22 +6,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.data.near_duplicates import Likeness, find_alike, likeness
-from dancheong.data.photographs import NoPhotographs, Pair, PhotographRefused, find_pairs, read_pair
+from dancheong.data.photographs import ForeignLayout, NoPhotographs, Pair, PhotographRefused, find_pairs, read_pair
 from dancheong.data.same_view import has_color, looks_like_pair
 from dancheong.glare.detect import detect
 from dancheong.imaging.color import rgb_to_lab
 from dancheong.imaging.files import PhotoError, list_photos, look_through, read_small
 from dancheong.imaging.resize import LONGEST, fit_size, resize, scaled_size
 from dancheong.params import Params
+from dancheong.system.arrays import Pixels
 from dancheong.system.cores import cores
 
-Pixels = NDArray[Any]
 Set = Literal["train", "test"]
 _Fault = tuple[str, str, str]  # file, kind, detail
 
@@ -46,6 +45,7 @@ _HUES = ("red", "orange", "yellow", "yellow-green", "green", "cyan", "blue", "pu
 
 # In the order in which they matter.
 ADVICE = {
+    "layout": "until then nothing of it is trained on; what follows takes every file for a photograph by itself",
     "leakage": "take it out of one of the two sets: what was seen in training makes the scores better than they are",
     "corrupt": "replace it by an intact copy; it is left out",
     "gray": "move it elsewhere: it cannot teach color and is left out; `dancheong predict` colors it",
@@ -217,7 +217,9 @@ def _check_set(
     try:
         pairs, unusable = find_pairs(photos, params)
         faults += [(str(one.file), one.kind, one.reason) for one in unusable]
-    except NoPhotographs:
+    except NoPhotographs as error:
+        if isinstance(error, ForeignLayout):
+            faults.append((str(photos), "layout", str(error)))
         # Unless there is none at all, each is examined, and says why it cannot be used.
         pairs = [Pair(file.name, file) for file in (list_photos(photos) if photos.is_dir() else [])]
         if not pairs:

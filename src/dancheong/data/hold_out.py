@@ -64,6 +64,21 @@ def hold_out(photos: Path, params: Params, share: float) -> Split:
     return Split(frozenset(pairs[index].name for index in chosen), note)
 
 
+def named_to_validate(photos: Path, val: Path, params: Params) -> Split | None:
+    """The photographs of PHOTOS that lie in `val`, which is in PHOTOS: they must not be trained on. None where it is elsewhere.
+
+    Raises:
+        ParamError: `val` is PHOTOS itself, or a folder around it.
+    """
+    inner, outer = val.resolve(), photos.resolve()
+    if outer.is_relative_to(inner):
+        raise ParamError(f"--val {val}: the photographs that are to be trained on lie there: name others, or a share, as .1")
+    if not inner.is_relative_to(outer):
+        return None
+    names = frozenset(pair.name for pair in find_pairs(photos, params)[0] if pair.color.resolve().is_relative_to(inner))
+    return Split(names, f"{len(names)} photographs in {val} are held out to validate with, although they lie in {photos}")
+
+
 def _views(pairs: Sequence[Pair]) -> list[int]:
     """A number for each photograph, the same for those of one view."""
     with ThreadPoolExecutor(cores()) as pool:

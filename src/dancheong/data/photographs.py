@@ -1,33 +1,34 @@
 """PHOTOS on disk: three layouts in, pairs out; what cannot be used is named with a reason and left out."""
 
-import hashlib
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
-
-from numpy.typing import NDArray
+from typing import Literal, TypeVar, get_args
 
 from dancheong.data.same_view import has_color, mismatch, sizes_differ
 from dancheong.imaging.color import as_rgb
 from dancheong.imaging.files import PhotoError, list_photos, look_through, read_photo, read_size
 from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.params import DancheongError, NotThere, ParamError, Params
+from dancheong.system.arrays import Pixels
 from dancheong.system.csv_text import valid_text
+from dancheong.system.whole_file import fingerprint
 
-Pixels = NDArray[Any]
 T = TypeVar("T")
 Kind = Literal["corrupt", "tiny", "gray", "duplicate", "misaligned", "unpaired", "glare"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
-# Where pix2pix and its followers keep pairs, in lower case, and names of folders that say which is the input.
-_FOREIGN_LAYOUTS = (("a", "b"), ("traina", "trainb"), ("train/a", "train/b"), ("a/train", "b/train"))
+# What pix2pix and its followers call the folders of inputs and targets, and names of folders that say which is the input.
+_HALVES = {"a", "b", "x", "y", "gt", "lq", "hq", "lr", "hr", "img", "imgs", "image", "images", "photo", "photos", "label",
+           "labels", "map", "maps", "edge", "edges", "sketch", "sketches", "output", "outputs"}
+_HELD_OUT = {"val", "valid", "validation", "test", "testing"}
 _PLAIN = {"gray", "grey", "color", "colour"}
-_GRAYS = ("gray", "grey", "grayscale", "greyscale", "bw", "input", "inputs", "source")
-_COLORS = ("color", "colour", "rgb", "gt", "ground_truth", "target", "targets")
+_GRAYS = ("gray", "grey", "grayscale", "greyscale", "bw", "bandw", "input", "inputs", "source")
+_COLORS = ("color", "colour", "rgb", "gt", "ground_truth", "target", "targets", "output", "outputs")
 
 
 class NoPhotographs(DancheongError, ValueError):
@@ -36,6 +37,10 @@ class NoPhotographs(DancheongError, ValueError):
 
 class NoSuchPhotographs(NotThere, NoPhotographs):
     """There is no such folder or file."""
+
+
+class ForeignLayout(NoPhotographs):
+    """The folder holds a set as another program lays it out; the message says what was found and what is expected."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,9 @@ def find_pairs(photos: str | Path, params: Params) -> tuple[list[Pair], list[Unu
         NoPhotographs: if there is no such folder or nothing usable in it.
     """
     photos = photos_path(photos)
-    _refuse_foreign_layout(photos, params)
-    folders = _gray_and_color(photos)
+    folders = gray_and_color(photos)
+    if folders is None and params.pairing != "derive":
+        _refuse_foreign_layout(photos)
     if params.pairing == "folders" and folders is None:
         raise NoPhotographs(
             f"PAIRING=folders needs the folders gray/ and color/ in {photos}; "
@@ -209,7 +215,7 @@ def _subfolders(photos: Path) -> dict[str, Path]:
     return found
 
 
-def _gray_and_color(photos: Path) -> tuple[Path, Path] | None:
+def gray_and_color(photos: Path) -> tuple[Path, Path] | None:
     """The folders of inputs and of truths, in any case and by the names that say which is which.
 
     Only gray/ and color/ are taken by name alone; under others, which a kind of place may have too, the same stems must lie.
@@ -225,29 +231,32 @@ def _share_stems(one: Path, other: Path) -> bool:
     return bool(_stems(one, []).keys() & _stems(other, []).keys())
 
 
-def _refuse_foreign_layout(photos: Path, params: Params) -> None:
-    """Pairs in A/ and B/ of other programs, or two sets without pairs, would count as twice as many photographs.
+def _refuse_foreign_layout(photos: Path) -> None:
+    """Pairs in folders of other programs, or all parts of a set, would count as single photographs to be trained on.
 
-    Which of both is the input is not to be seen, so they are not guessed at. Raises NoPhotographs.
+    Which of two folders is the input is not to be seen, so they are not guessed at. Raises ForeignLayout.
     """
-    folders = {} if params.pairing == "derive" else _subfolders(photos)
-    if "train" in folders and _gray_and_color(folders["train"]):
-        raise NoPhotographs(f"pairs lie in {folders['train']}: give that folder; if they are no pairs, set PAIRING=derive")
-    for names in _FOREIGN_LAYOUTS:
-        if not folders.keys() >= set(names):
-            continue
-        one, other = (folders[name] for name in names)
+    folders = _subfolders(photos)
+    if "train" in folders and gray_and_color(folders["train"]):
+        raise ForeignLayout(f"pairs lie in {folders['train']}: give that folder; if they are no pairs, set PAIRING=derive")
+    halves = {name: folder for name, folder in folders.items() if re.sub(r"[\W_]|train", "", name) in _HALVES}
+    for one, other in combinations(halves.values(), 2):
         if _share_stems(one, other):
-            raise NoPhotographs(
+            raise ForeignLayout(
                 f"{one} and {other} hold the same names, as pairs of other programs do; rename the input's folder to gray/ and "
                 "the target's to color/ in one folder, or put both pictures side by side and set PAIRING=side_by_side; if they "
                 "are no pairs, set PAIRING=derive"
             )
-        if names[0].startswith("train"):
-            raise NoPhotographs(
-                f"{one} and {other} are two sets without pairs, for unpaired training; this program learns from color "
-                "photographs, whose gray it derives, or from pairs: give one of the two folders, or pairs (docs/data.md)"
-            )
+    if sets := [folder for name, folder in halves.items() if re.fullmatch(r"train\W?_?[ab]", name)][1:2]:
+        raise ForeignLayout(
+            f"{sets[0]} is one of two sets without pairs, for unpaired training; this program learns from color photographs, "
+            "whose gray it derives, or from pairs: give one of the two folders, or pairs (docs/data.md)"
+        )
+    if "train" in folders and (parts := sorted(folders.keys() & _HELD_OUT)):
+        raise ForeignLayout(
+            f"{photos} holds a whole set, train/ and {parts[0]}/: give {folders['train']}, and {folders[parts[0]]} to validate "
+            "or test with; if all of it is meant, set PAIRING=derive"
+        )
 
 
 def _by_stem(photos: Path, gray: Path, color: Path, refusals: list[UnusablePhoto]) -> list[Pair]:
@@ -304,9 +313,7 @@ def _fault_of_header(pair: Pair, params: Params) -> UnusablePhoto | None:
 
 
 def _unreadable(file: Path, error: Exception) -> UnusablePhoto:
-    if isinstance(error, PhotoError):
-        return UnusablePhoto(error.path, "corrupt", error.reason)
-    return UnusablePhoto(file, "corrupt", str(error))
+    return UnusablePhoto(file, "corrupt", error.reason if isinstance(error, PhotoError) else str(error))
 
 
 def _read(file: Path) -> Pixels:
@@ -323,19 +330,14 @@ def _without_copies(pairs: list[Pair], refusals: list[UnusablePhoto]) -> list[Pa
         lengths[tuple(file.stat().st_size for file in (pair.color, pair.gray) if file)].append(pair)
     copies: set[str] = set()
     for same_length in lengths.values():
-        first_with: dict[bytes, Pair] = {}
+        first_with: dict[str, Pair] = {}
         for pair in same_length if len(same_length) > 1 else ():
-            content = b"".join(_file_digest(file) for file in (pair.color, pair.gray) if file)
+            content = "".join(fingerprint(file) for file in (pair.color, pair.gray) if file)
             first = first_with.setdefault(content, pair)
             if first is not pair:
                 copies.add(pair.name)
                 refusals.append(UnusablePhoto(pair.color, "duplicate", f"it is the same file as {first.name}"))
     return [pair for pair in pairs if pair.name not in copies]
-
-
-def _file_digest(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def split_halves(pixels: Pixels, params: Params) -> tuple[Pixels, Pixels]:

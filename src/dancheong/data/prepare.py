@@ -5,7 +5,7 @@ photograph -> glare control -> what the network sees (and, in training, what it 
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,8 @@ from dancheong.imaging.color import (
     to_pixels,
 )
 from dancheong.params import ParamError, Params
+from dancheong.system.arrays import Float32, Pixels
 
-Pixels = NDArray[Any]
-FloatArray = NDArray[np.float32]
 Stage = Literal["train", "predict"]
 
 # Chroma that maps to 1. sRGB reaches 108 at most, so nothing is cut.
@@ -47,7 +46,7 @@ class Prepared:
 
     input_hwc: Pixels
     target_hwc: Pixels | None
-    alpha_hw: FloatArray | None
+    alpha_hw: Float32 | None
     glare_share: float
     abstained: bool
 
@@ -129,7 +128,7 @@ def channels(params: Params) -> tuple[int, int]:
     return (1, 2) if params.color_space == "LAB" else (1, 3)
 
 
-def to_network(input_hwc: Pixels, params: Params, exposure_stops: float = 0.0, contrast: float = 1.0) -> FloatArray:
+def to_network(input_hwc: Pixels, params: Params, exposure_stops: float = 0.0, contrast: float = 1.0) -> Float32:
     """Input pixels (h, w, c) uint8 or uint16 -> (c, h, w) float32 in [-1, 1].
 
     Gray in LAB is L*/50 - 1; gray in RGB is 2 g - 1 with the sRGB-coded gray g; side-by-side RGB is 2 x - 1.
@@ -148,7 +147,7 @@ def to_network(input_hwc: Pixels, params: Params, exposure_stops: float = 0.0, c
     return build(params.color_space, input_hwc.dtype.name, exposure_stops, contrast)[input_hwc[None, :, :, 0]]
 
 
-def target_to_network(target_hwc: Pixels, params: Params) -> FloatArray:
+def target_to_network(target_hwc: Pixels, params: Params) -> Float32:
     """Target pixels (h, w, 3) uint8 or uint16 as float32: (2, h, w) a*/110, b*/110 in LAB; (3, h, w) 2 x - 1 in RGB."""
     if target_hwc.ndim != 3 or target_hwc.shape[2] != 3:
         raise ValueError(f"a target of shape (h, w, 3) was expected, not {target_hwc.shape}")
@@ -159,7 +158,7 @@ def target_to_network(target_hwc: Pixels, params: Params) -> FloatArray:
     return np.clip(scaled, -1, 1, out=scaled)
 
 
-def from_network(input_chw: FloatArray, output_chw: FloatArray, params: Params) -> NDArray[np.uint8]:
+def from_network(input_chw: Float32, output_chw: Float32, params: Params) -> NDArray[np.uint8]:
     """The picture (h, w, 3) uint8 RGB that an output (c_out, h, w) means for its input (c_in, h, w), all in [-1, 1]."""
     if channels(params)[1] == 3:
         rgb_hwc = np.moveaxis(output_chw, 0, -1) * np.float32(0.5) + np.float32(0.5)
@@ -179,14 +178,14 @@ def uses_loss_mask(params: Params) -> bool:
     )
 
 
-def tone_table(color_space: str, dtype_name: str, exposure_stops: float = 0.0, contrast: float = 1.0) -> FloatArray:
+def tone_table(color_space: str, dtype_name: str, exposure_stops: float = 0.0, contrast: float = 1.0) -> Float32:
     """What each gray code is to the network: (256,) or (65536,) float32 in [-1, 1]; see `to_network` for the light."""
     srgb = gray_tones(dtype_name, exposure_stops, contrast)
     table = lightness_of(srgb[None])[0] / 50 - 1 if color_space == "LAB" else srgb * 2 - 1
     return np.asarray(np.clip(table, -1, 1), dtype=np.float32)
 
 
-def gray_tones(dtype_name: str, exposure_stops: float, contrast: float) -> FloatArray:
+def gray_tones(dtype_name: str, exposure_stops: float, contrast: float) -> Float32:
     """Each gray code under another light, sRGB-coded: (256,) or (65536,) float32 in [0, 1]; see `to_network`."""
     if dtype_name not in ("uint8", "uint16"):
         raise ValueError(f"gray pixels must be uint8 or uint16, not {dtype_name}")
@@ -205,12 +204,12 @@ def _size(pixels: Pixels) -> str:
     return f"{pixels.shape[1]} x {pixels.shape[0]}"
 
 
-def _symmetric_chw(pixels_hwc: Pixels) -> FloatArray:
+def _symmetric_chw(pixels_hwc: Pixels) -> Float32:
     scale = np.float32(2 / np.iinfo(pixels_hwc.dtype).max)
     return np.ascontiguousarray(np.moveaxis(pixels_hwc, -1, 0), dtype=np.float32) * scale - np.float32(1)
 
 
-def _damage(looks: list[GlareResult]) -> tuple[FloatArray | None, float, bool]:
+def _damage(looks: list[GlareResult]) -> tuple[Float32 | None, float, bool]:
     """Damage in the input or in the target is damage to the pair."""
     masks = [look.mask for look in looks if look.mask is not None]
     if not masks:

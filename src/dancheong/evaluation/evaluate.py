@@ -1,7 +1,5 @@
 """Scores of a model on photographs whose colors are known, beside those of the gray input itself: the baseline to beat."""
 
-import csv
-import io
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -17,13 +15,13 @@ from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, f
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000, psnr, ssim
-from dancheong.params import ParamError
+from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.names import result_names
 from dancheong.prediction.result import error_message
 from dancheong.prediction.search import identity
 from dancheong.system.arguments import checked
-from dancheong.system.csv_text import to_cell
+from dancheong.system.csv_text import csv_table, to_cell
 from dancheong.system.outputs import check_folder, check_free, claimed
 from dancheong.system.whole_file import write_text
 
@@ -171,6 +169,12 @@ def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> Pho
     return row
 
 
+def gray_and_truth(pair: Pair, params: Params) -> tuple[Pixels, Pixels]:
+    """The gray photograph that a model is given, and its true colors. Raises as `read_pair`."""
+    gray, truth = read_pair(pair, params)
+    return gray_of(truth) if gray is None else gray, truth
+
+
 def _pictures(pairs: list[Pair], refusals: list[UnusablePhoto], folder: Path) -> list[Path]:
     """Where each result goes: a name for each, none of them an original's."""
     originals = {identity(file) for pair in pairs for file in (pair.color, pair.gray) if file is not None}
@@ -200,11 +204,9 @@ def mean_scores(scores: list[Scores]) -> Scores:
 def write_csv(path: Path, rows: list[PhotoScores]) -> None:
     """A line a photograph: name, the result's scores, the gray input's."""
     names = [field.name for field in fields(Scores)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["photograph", *names, *(f"gray_{name}" for name in names)])
+    lines = [["photograph", *names, *(f"gray_{name}" for name in names)]]
     for row in rows:
         values = [getattr(scores, name) for scores in (row.result, row.gray) for name in names]
-        writer.writerow([to_cell(row.name), *(f"{value:.5g}" for value in values)])
+        lines.append([to_cell(row.name), *(f"{value:.5g}" for value in values)])
     # The byte order mark lets spreadsheets recognize UTF-8, so that Korean names stay readable.
-    write_text(path, text.getvalue(), "utf-8-sig")
+    write_text(path, csv_table(lines), "utf-8-sig")

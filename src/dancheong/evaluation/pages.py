@@ -5,16 +5,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from dancheong.data.photographs import read_pair
-from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores
-from dancheong.evaluation.trade import TradePoint, trade_parts
-from dancheong.imaging.color import gray_of
+from dancheong.evaluation.curves import TradePoint
+from dancheong.evaluation.evaluate import Evaluation, PhotoScores, Scores, gray_and_truth
 from dancheong.imaging.files import read_photo
 from dancheong.params import Params
 from dancheong.report.chart import Curves
-from dancheong.report.page import Comparison, Facts, Table, compose, write_report
+from dancheong.report.page import Comparison, Facts, Part, Table, compose, write_report
 from dancheong.report.templating import shrunk
-from dancheong.report.training_page import loss_curves
+from dancheong.report.training_page import curves_of
 
 SCORE_NAMES = {
     "delta_e_2000": "Delta E 2000", "psnr": "PSNR (dB)", "ssim": "SSIM", "colorfulness": "colorfulness",
@@ -40,13 +38,10 @@ def comparison(rows: Sequence[PhotoScores], params: Params) -> Comparison:
     for row in rows:
         if row.pair is None or row.picture is None:
             continue
-        given, truth = read_pair(row.pair, params)
+        gray, truth = gray_and_truth(row.pair, params)
         remark = f"Delta E 2000 {row.result.delta_e_2000:.1f} (gray {row.gray.delta_e_2000:.1f})"
         # Shrunk one by one: a page of large photographs would not fit into memory.
-        pictures = tuple(
-            shrunk(pixels)
-            for pixels in (gray_of(truth) if given is None else given, read_photo(row.picture).pixels, truth)
-        )
+        pictures = tuple(shrunk(pixels) for pixels in (gray, read_photo(row.picture).pixels, truth))
         shown.append((row.name, pictures, remark))
     return Comparison(("gray", "colored", "truth"), shown)
 
@@ -73,9 +68,9 @@ def write_evaluation_page(
     missing = [(name, "failed", error) for name, error in evaluation.failures]
     missing += [(str(refusal.file), refusal.kind, refusal.reason) for refusal in evaluation.refusals]
     parts = {
-        "facts": _facts(evaluation), "scores": score_table(evaluation), "spread": _spread(ordered), **trade_parts(points),
+        "facts": _facts(evaluation), "scores": score_table(evaluation), "spread": _spread(ordered), **_trade_parts(points),
         "best": comparison(best, params), "worst": comparison(worst, params) if worst else None,
-        "missing": Table(("file", "kind", "reason"), missing) if missing else None, **loss_curves([]),
+        "missing": Table(("file", "kind", "reason"), missing) if missing else None, **curves_of([]),
     }
     colorfulness = evaluation.mean.colorfulness_truth if not points else points[0].colorfulness_truth
     lead = "Each photograph was turned gray, colored again, and compared with its own true colors at full size."
@@ -88,8 +83,8 @@ def write_demo_page(
 ) -> None:
     """The page that `dancheong demo` leaves: what was made, how well, how."""
     parts = {
-        "facts": Facts(facts), "scores": score_table(evaluation), "spread": None, **trade_parts(()),
-        "best": comparison(best_first(evaluation), params), "worst": None, "missing": None, **loss_curves(entries),
+        "facts": Facts(facts), "scores": score_table(evaluation), "spread": None, **_trade_parts(()),
+        "best": comparison(best_first(evaluation), params), "worst": None, "missing": None, **curves_of(entries),
     }
     sections = compose(_WORDS, parts, demo=True, colorfulness=evaluation.mean.colorfulness_truth)
     write_report(path, "dancheong: the demo", sections, "Gray pictures of palaces back in color.", notice)
@@ -111,3 +106,17 @@ def _spread(ordered: Sequence[PhotoScores]) -> Curves:
         for name, kind in (("result", "result"), ("gray input", "gray"))
     }
     return Curves(series, "photographs, from the best to the worst", "Delta E 2000")
+
+
+def _trade_parts(points: Sequence[TradePoint]) -> dict[str, Part | None]:
+    """The two curves and their table, for a page; None where there are no points."""
+    if not points:
+        return dict.fromkeys(("price", "histograms", "trade"))
+    price = [(point.colorfulness, point.delta_e_2000) for point in points]
+    histograms = [(point.colorfulness, point.chroma_wasserstein) for point in points]
+    columns = [field.name for field in fields(TradePoint)]
+    return {
+        "price": Curves({"Delta E 2000": price}, "colorfulness", "Delta E 2000"),
+        "histograms": Curves({"distance of the histograms": histograms}, "colorfulness", "Wasserstein distance (Lab)"),
+        "trade": Table([name.replace("_", " ") for name in columns], [list(vars(point).values()) for point in points]),
+    }

@@ -7,49 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dancheong.experiment.arms import UNTREATED, Arm, arm_params, check_base
+from dancheong.experiment.arms import UNTREATED, arm_params, check_base
 from dancheong.experiment.findings import ENOUGH_SEEDS, Findings, require_scipy, scores_of
-from dancheong.experiment.grid import GridError, Outcome, Progress, check_same_start, plan_runs, run_grid
+from dancheong.experiment.grid import GridError, Outcome, Plan, Progress, check_same_start, plan_runs, run_grid
 from dancheong.experiment.judge import METRICS, judge_gray, shown_photographs
 from dancheong.experiment.one_run import Run
 from dancheong.experiment.pictures import Pictures, dosed, make_pictures
 from dancheong.experiment.report import Material, verdict_table, write_all
 from dancheong.experiment.table_4 import record, repeat_the_gray, table_4
 from dancheong.experiment.versions import run_version
-from dancheong.params import Resolved
 from dancheong.system.json_text import finite
 from dancheong.system.whole_file import write_text
 
 SHOWN = 4
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to compare and how.
-
-    Attributes:
-        base: effective parameters of every arm but for its own rows; its `seed` and glare rows are not used.
-        seeds: how often everything is repeated: seeds 1 to this.
-        dose: percent of damaged training photographs; `curve`: doses at which the untreated arm and F are run, too.
-        jobs: runs at once.
-        devices: accelerators to share out among them.
-        any_version: take finished runs of other versions of the code.
-        report_only: train nothing; report the seeds that are complete.
-        drop_models: remove a model once it is judged.
-        notice: what a reader must not overlook.
-    """
-
-    base: Resolved
-    arms: Sequence[Arm]
-    seeds: int = 5
-    dose: int = 50
-    curve: Sequence[int] = (0, 25, 50, 100)
-    jobs: int = 1
-    devices: int = 0
-    any_version: bool = False
-    report_only: bool = False
-    drop_models: bool = False
-    notice: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,11 +57,9 @@ def compare(
     say("simulating light reflection on the photographs ...")
     pictures = make_pictures(photos, test, work, plan.base.params)
     shown = shown_photographs(pictures.test, SHOWN)
-    runs = plan_runs(
-        plan.arms, plan.base.params, range(1, plan.seeds + 1), plan.dose, plan.curve, pictures, work, shown, plan.drop_models
-    )
+    runs = plan_runs(plan, pictures, work, shown)
     began = time.monotonic()
-    outcome = run_grid(runs, plan.jobs, watch, plan.any_version, plan.devices, plan.report_only)
+    outcome = run_grid(runs, plan, watch)
     if outcome.stopped:
         done = len(outcome.results)
         return Compared({"runs": len({run.key for run in runs}), "runs_finished": done, "stopped": True}, stopped=True)
@@ -150,7 +118,6 @@ def _gray_scores(pictures: Pictures) -> dict[str, list[float]]:
 
 
 def _record(material: Material, out: Path, seconds: float) -> dict[str, Any]:
-    """The JSON object of `dancheong compare`."""
     findings = material.findings
     return {
         "arms": {name: {metric: of.record() for metric, of in levels.items()} for name, levels in findings.levels.items()},

@@ -16,7 +16,7 @@ from dancheong.experiment.arms import ARMS, DOSE_ARMS, Arm, arm_params
 from dancheong.experiment.one_run import Result, Run, execute, execute_apart, finished
 from dancheong.experiment.pictures import Pictures, dosed, placebo, toned
 from dancheong.experiment.versions import run_version
-from dancheong.params import DancheongError, Params
+from dancheong.params import DancheongError, Params, Resolved
 from dancheong.system.cores import cores
 from dancheong.system.signals import signals_handled
 
@@ -27,6 +27,35 @@ _POLL_SECONDS = 0.5
 
 class GridError(DancheongError):
     """Runs that cannot be compared."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to compare and how.
+
+    Attributes:
+        base: effective parameters of every arm but for its own rows; its `seed` and glare rows are not used.
+        seeds: how often everything is repeated: seeds 1 to this.
+        dose: percent of damaged training photographs; `curve`: doses at which the untreated arm and F are run, too.
+        jobs: runs at once, each in a process of its own with its share of the processors; 1: in this one.
+        devices: accelerators to share out among them.
+        any_version: take finished runs of other versions of the code.
+        report_only: train nothing; report the seeds that are complete.
+        drop_models: remove a model once it is judged.
+        notice: what a reader must not overlook.
+    """
+
+    base: Resolved
+    arms: Sequence[Arm]
+    seeds: int = 5
+    dose: int = 50
+    curve: Sequence[int] = (0, 25, 50, 100)
+    jobs: int = 1
+    devices: int = 0
+    any_version: bool = False
+    report_only: bool = False
+    drop_models: bool = False
+    notice: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,20 +78,17 @@ class Outcome:
     stopped: bool = False
 
 
-def plan_runs(
-    arms: Sequence[Arm], base: Params, seeds: Sequence[int], dose: int, curve: Sequence[int], pictures: Pictures, work: Path,
-    shown: Sequence[str], drop_models: bool = False,
-) -> list[Run]:
-    """The grid: each arm and seed at `dose`, and DOSE_ARMS at the other doses. Equal runs (A is B at dose 0) have one key.
+def plan_runs(plan: Plan, pictures: Pictures, work: Path, shown: Sequence[str]) -> list[Run]:
+    """Each arm and seed at the plan's dose, and DOSE_ARMS at the other doses. Equal runs (A is B at dose 0) have one key.
 
     Seed by seed, so that a grid that is stopped early is complete for some.
     """
-    by_name = {arm.name: arm for arm in arms}
-    built_in = {arm.name: arm for arm in ARMS}
-    cells = [(arm, dose if arm.dose is None else arm.dose) for arm in arms]
-    cells += [(by_name[name], other) for other in sorted(set(curve) - {dose}) for name in DOSE_ARMS if name in by_name]
+    base, built_in = plan.base.params, {arm.name: arm for arm in ARMS}
+    dosed_arms = [arm for name in DOSE_ARMS for arm in plan.arms if arm.name == name]
+    cells = [(arm, arm.at(plan.dose)) for arm in plan.arms]
+    cells += [(arm, other) for other in sorted(set(plan.curve) - {plan.dose}) for arm in dosed_arms]
     runs: list[Run] = []
-    for seed in seeds:
+    for seed in range(1, plan.seeds + 1):
         for arm, damaged in cells:
             params = arm_params(base, arm, seed)
             photos, masks = dosed(pictures, damaged), None
@@ -74,7 +100,7 @@ def plan_runs(
             # Not named after the arm: another arm, of another day, may be the same run.
             folder = work / "runs" / f"seed_{seed:03d}-{key[:12]}"
             runs.append(Run(arm.name, damaged, seed, params, photos, masks, pictures.test, folder, key, run_version(),
-                            tuple(shown), drop_models))
+                            tuple(shown), plan.drop_models))
     return runs
 
 
@@ -86,25 +112,15 @@ def _key(params: Params, pictures: Pictures, photos: Path, masks: Path | None) -
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def run_grid(
-    runs: Sequence[Run], jobs: int, watch: Callable[[Progress], None], any_version: bool = False, devices: int = 0,
-    report_only: bool = False,
-) -> Outcome:
-    """Do what is not yet done. Ctrl-C saves what runs and stops; the same call goes on.
-
-    Args:
-        jobs: runs at once, each in a process of its own with its share of the processors; 1: here.
-        any_version: take runs that other code has finished as they are.
-        devices: accelerators that the processes share out among them.
-        report_only: do nothing; collect what is finished.
-    """
-    grid = _Grid(runs, any_version, watch)
-    if not report_only:
+def run_grid(runs: Sequence[Run], plan: Plan, watch: Callable[[Progress], None]) -> Outcome:
+    """Do what is not yet done. Ctrl-C saves what runs and stops; the same call goes on."""
+    grid = _Grid(runs, plan.any_version, watch)
+    if not plan.report_only:
         with signals_handled(signal.default_int_handler):
-            if jobs == 1:
+            if plan.jobs == 1:
                 grid.one_by_one()
             else:
-                grid.at_once(jobs, devices)
+                grid.at_once(plan.jobs, plan.devices)
     return grid.outcome
 
 
@@ -209,7 +225,6 @@ class _Grid:
         self._tell(what)
 
     def _tell(self, ended: str = "") -> None:
-        """Tell the watcher."""
         shares = list(self._shares.values())
         gone, left = sum(shares), len(self._left)
         done = self._before + sum(share >= 1 for share in shares)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging.color import as_rgb, gray_of, rgb_to_lab
-from dancheong.imaging.difference import delta_e_2000
 from dancheong.imaging.files import read_photo, write_photo
-from dancheong.imaging.metrics import colorfulness, psnr, ssim
+from dancheong.imaging.metrics import colorfulness, delta_e_2000, psnr, ssim
 
 Pixels = NDArray[Any]
 Scores = dict[str, list[float]]
@@ -20,26 +19,23 @@ Scores = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Metric:
-    """What is measured of each test photograph. `better`: "lower", "higher", or "zero" where nearer to 0 is better."""
+    """What is measured of each test photograph."""
 
     label: str
     meaning: str
-    better: str
     digits: int = 2
 
 
 METRICS: Mapping[str, Metric] = {
-    "inside": Metric(
-        "Delta E inside", "Delta E 2000 inside the true mask, input with glare, lightness known (the truth's)", "lower"
-    ),
-    "outside": Metric("Delta E outside", "the same outside the true mask", "lower"),
-    "clean": Metric("Delta E clean", "Delta E 2000 on inputs without glare, lightness known", "lower"),
+    "inside": Metric("Delta E inside", "Delta E 2000 inside the true mask, input with glare, lightness known (the truth's)"),
+    "outside": Metric("Delta E outside", "the same outside the true mask"),
+    "clean": Metric("Delta E clean", "Delta E 2000 on inputs without glare, lightness known"),
     "inside_seen": Metric(
-        "as seen inside", "Delta E 2000 inside the true mask with the result's own lightness: what a viewer sees", "lower"
+        "as seen inside", "Delta E 2000 inside the true mask with the result's own lightness: what a viewer sees"
     ),
-    "psnr": Metric("PSNR (dB)", "of the whole result, input with glare", "higher"),
-    "ssim": Metric("SSIM", "of the whole result, input with glare", "higher", 3),
-    "colorfulness": Metric("colorfulness", "of the result less the truth's, input with glare; below 0 is washed out", "zero"),
+    "psnr": Metric("PSNR (dB)", "of the whole result, input with glare"),
+    "ssim": Metric("SSIM", "of the whole result, input with glare", 3),
+    "colorfulness": Metric("colorfulness", "of the result less the truth's, input with glare; below 0 is washed out"),
 }
 
 

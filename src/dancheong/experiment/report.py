@@ -3,8 +3,6 @@
 Its words are in `templates/report.txt`.
 """
 
-import csv
-import io
 import math
 import platform
 from collections.abc import Mapping, Sequence
@@ -27,9 +25,9 @@ from dancheong.imaging.files import read_photo, write_photo
 from dancheong.imaging.sheet import sheet
 from dancheong.params import Resolved
 from dancheong.report.chart import Chart, Curves, Intervals, Panel
-from dancheong.report.page import Comparison, Facts, Section, Table, compose, render_markdown, write_report
+from dancheong.report.page import Comparison, Facts, Section, Table, compose, render_report, write_report
 from dancheong.report.templating import Cell
-from dancheong.system.csv_text import to_cell
+from dancheong.system.csv_text import csv_table, to_cell
 from dancheong.system.whole_file import write_text
 
 _WORDS = Path(__file__).with_name("templates") / "report.txt"
@@ -86,7 +84,7 @@ def write_all(out: Path, material: Material) -> None:
             write_photo(out / part.file, sheet(rows, part.headings, _CELL_PX))
         elif isinstance(part, Chart):
             write_text(out / part.file, part.document())
-    write_text(out / "report.md", render_markdown(_TITLE, sections, lead, notice))
+    write_text(out / "report.md", render_report(_TITLE, sections, lead, notice, "report.md"))
     _write_scores(out / "scores.csv", material)
 
 
@@ -151,6 +149,7 @@ def _facts(findings: Findings) -> Facts:
 # --- Scores -------------------------------------------------------------------------------------------------------------
 
 def _levels_table(findings: Findings) -> Table:
+    """``9.36 ± 0.69``."""
     levels = findings.levels
     rows = [[arm, *(_level(of[name], metric.digits) for name, metric in METRICS.items())] for arm, of in levels.items()]
     rows.append(["gray input", *(_minus(f"{findings.gray[name]:.{metric.digits}f}") for name, metric in METRICS.items())])
@@ -323,23 +322,19 @@ def _versions_table(material: Material) -> Table:
 
 
 def _write_scores(path: Path, material: Material) -> None:
-    """A line a run and photograph."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["arm", "dose", "seed", "photograph", *METRICS, "run"])
+    lines: list[list[object]] = [["arm", "dose", "seed", "photograph", *METRICS, "run"]]
     for run in material.runs:
         if result := material.results.get(run.key):
             scores = (result.scores[metric] for metric in METRICS)
             for name, *values in zip(material.pictures.test_names, *scores, strict=True):
                 numbers = ("" if math.isnan(value) else f"{value:.6g}" for value in values)
-                writer.writerow([run.arm, run.dose, run.seed, to_cell(name), *numbers, run.folder.name])
-    write_text(path, text.getvalue())
+                lines.append([run.arm, run.dose, run.seed, to_cell(name), *numbers, run.folder.name])
+    write_text(path, csv_table(lines))
 
 
 # --- Numbers as people write them ---------------------------------------------------------------------------------------
 
 def _level(interval: Interval, digits: int = 2) -> str:
-    """``9.36 ± 0.69``."""
     return _minus(f"{interval.mean:.{digits}f}" + (f" ± {interval.half:.{digits}f}" if interval.known else ""))
 
 
@@ -351,7 +346,6 @@ def _range(interval: Interval, digits: int = 2, form: str = "") -> str:
 
 
 def _minus(text: str) -> str:
-    """Hyphens of numbers as minus signs."""
     return text.replace("-", "−")
 
 

@@ -35,8 +35,7 @@ def glare_version(package: Path = PACKAGE) -> str:
 def _hash(package: Path, parts: tuple[str, ...]) -> str:
     """Of every file under `parts`, networks and data included; only Python's caches do not count.
 
-    Raises:
-        FileNotFoundError: a part that is not there, because a hash of nothing would never change.
+    A part that is not there is an error, because a hash of nothing would never change.
     """
     whole = hashlib.sha256()
     for place in (package / part for part in parts):

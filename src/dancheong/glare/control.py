@@ -6,10 +6,10 @@ from typing import Literal
 from dancheong.glare.correct import correct, subtract_veil
 from dancheong.glare.detect import detect
 from dancheong.glare.homomorphic import homomorphic
-from dancheong.glare.light import Pixels
 from dancheong.glare.mask import GlareMask, mask_from_drawing
 from dancheong.imaging.color import check_photo
 from dancheong.params import Params
+from dancheong.system.arrays import Pixels
 
 
 @dataclass(frozen=True, eq=False)

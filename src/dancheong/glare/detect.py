@@ -5,11 +5,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.learned import glare_probability
-from dancheong.glare.light import Float32, Pixels, area
+from dancheong.glare.light import area
 from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
 from dancheong.imaging.color import float01, gray_of
 from dancheong.imaging.resize import fit_size
 from dancheong.params import Params
+from dancheong.system.arrays import Float32, Pixels
 
 # Where the flank of an area that is certain enough (DET_CONFIDENCE) ends.
 FLANK_PROBABILITY = 0.5

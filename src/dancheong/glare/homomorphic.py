@@ -11,11 +11,12 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from dancheong.glare.light import Float32, Pixels, area, desaturate, luminance_of, multiply
+from dancheong.glare.light import area, desaturate, luminance_of, multiply
 from dancheong.glare.transfer import blur_reduced, choose_backend, gaussian_sigma_px, log_filter, reduced_shape
 from dancheong.imaging.color import decode, float01, lightness_of, linear_to_srgb, luminance, to_pixels
 from dancheong.imaging.tiling import for_each_strip
 from dancheong.params import Params
+from dancheong.system.arrays import Float32, Pixels
 
 STRIP_PIXELS = 1 << 16
 THREADS = 2

@@ -14,8 +14,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dancheong.glare.light import Float32, Pixels
 from dancheong.imaging.color import float01
+from dancheong.imaging.resize import resampled
+from dancheong.system.arrays import Float32, Pixels
 from dancheong.system.onnx_session import open_session
 
 GRAPH = Path(__file__).with_name("detector.onnx")
@@ -43,9 +44,7 @@ def _small(pixels: Pixels, longer_px: int) -> Pixels:
     factor = min(1.0, longer_px / max(pixels.shape[:2]))
     height, width = (max(MULTIPLE_PX, round(side * factor / MULTIPLE_PX) * MULTIPLE_PX) for side in pixels.shape[:2])
     shrinks = height <= pixels.shape[0] and width <= pixels.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), pixels.dtype)
-    return resized.reshape(height, width, *pixels.shape[2:])
+    return resampled(pixels, (height, width), cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _planes(small: Pixels, gray: bool) -> list[Float32]:

@@ -1,15 +1,12 @@
 """What the parts of `glare` share: resampling, and a gain that keeps color ratios and the gamut."""
 
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.imaging.color import luminance
-
-Pixels = NDArray[Any]
-Float32 = NDArray[np.float32]
+from dancheong.imaging.resize import resampled
+from dancheong.system.arrays import Float32, Pixels
 
 
 def luminance_of(linear: Float32) -> Float32:
@@ -46,12 +43,12 @@ def desaturate(light_nc: Float32, luma_n: Float32) -> Float32:
 
 def area(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """Averaged over areas to (height, width) `size`, which is not larger."""
-    return _resized(picture, size, cv2.INTER_AREA)
+    return resampled(picture, size, cv2.INTER_AREA)
 
 
 def linear_enlarge(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """Enlarged to (height, width) `size` by linear interpolation."""
-    return _resized(picture, size, cv2.INTER_LINEAR)
+    return resampled(picture, size, cv2.INTER_LINEAR)
 
 
 def gaussian(plane: Float32, sigma_px: float) -> Float32:
@@ -59,10 +56,3 @@ def gaussian(plane: Float32, sigma_px: float) -> Float32:
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32).reshape(
         plane.shape
     )
-
-
-def _resized(picture: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
-    if picture.shape[:2] == size:
-        return picture
-    resized = np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=interpolation), picture.dtype)
-    return resized.reshape(*size, *picture.shape[2:])

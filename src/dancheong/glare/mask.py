@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.light import Float32, Pixels, linear_enlarge
+from dancheong.glare.light import linear_enlarge
 from dancheong.params import ParamError, Params
+from dancheong.system.arrays import Float32, Pixels
 
 TAIL = 0.4  # of an area's radius
 REFERENCE_PX = 512  # the FIX rows are in pixels of a picture whose longer side is this

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.light import Float32, gaussian
+from dancheong.glare.light import gaussian
 from dancheong.imaging.color import luminance
+from dancheong.system.arrays import Float32
 
 KINDS = ("star", "tiles", "stone", "ghosts", "veil")
 PATTERN_PX = 256
@@ -55,12 +56,13 @@ def _sources(size: tuple[int, int], rng: np.random.Generator) -> list[tuple[floa
     """Row, column and power of one to five lamps, windows or the sun; strong ones are few."""
     count = int(rng.choice([1, 1, 1, 2, 3, 5]))
     return [
-        (rng.uniform(-0.02, 0.8) * size[0], rng.uniform(-0.02, 1.02) * size[1], _log_uniform(rng, 10, 4000 / count))
+        (rng.uniform(-0.02, 0.8) * size[0], rng.uniform(-0.02, 1.02) * size[1], log_uniform(rng, 10, 4000 / count))
         for _ in range(count)
     ]
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number from `low` to `high`, of which each factor is as likely."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
@@ -119,7 +121,7 @@ def _add_star(
     reach = max(3, int(longer * rng.uniform(0.25, 0.9)))
     spread = cv2.resize(pattern, (reach, reach), interpolation=cv2.INTER_AREA if reach < PATTERN_PX else cv2.INTER_LINEAR)
     spread = spread / spread.sum(axis=(0, 1)) * np.float32((reach / 64) ** 2)
-    width = longer * _log_uniform(rng, 0.001, 0.02)
+    width = longer * log_uniform(rng, 0.001, 0.02)
     light = gaussian(np.asarray(spread, np.float32), max(width, 0.4)) * np.float32(power) * _tint(rng)
     excess = np.clip(light - 1, 0, 20)
     bloom = gaussian(excess, 1 + 0.004 * longer) * np.float32(0.15)
@@ -148,7 +150,7 @@ def _add_ghosts(local: Float32, source: tuple[float, float], rng: np.random.Gene
     for _ in range(int(rng.integers(2, 7))):
         where = rng.uniform(0.3, 2.4)
         tint = rng.dirichlet([4, 4, 4]) * 3
-        radius, level = _log_uniform(rng, 0.01, 0.07) * max(height, width), rng.uniform(0.03, 0.22)
+        radius, level = log_uniform(rng, 0.01, 0.07) * max(height, width), rng.uniform(0.03, 0.22)
         rim, apart = rng.uniform(0, 0.8), rng.uniform(0.98, 1.04)
         for channel in range(3):
             shift = where * apart ** (channel - 1)
@@ -169,7 +171,7 @@ def _glints(
     """Sunlight reflected by a surface whose half vector is nearly its mean normal: a GGX lobe, on one part of the picture."""
     tilt = normals(size, rng)
     half = rng.normal(0, 0.25, 2)
-    rough = _log_uniform(rng, 0.03, 0.2) ** 2
+    rough = log_uniform(rng, 0.03, 0.2) ** 2
     cosine2 = 1 / (1 + (tilt[..., 0] - half[0]) ** 2 + (tilt[..., 1] - half[1]) ** 2)
     lobe = rough / (np.pi * (cosine2 * (rough - 1) + 1) ** 2) * rough * np.pi  # 1 at its peak
     part = np.zeros(size, np.float32)
@@ -178,13 +180,13 @@ def _glints(
     corners = np.stack([np.cos(angles), np.sin(angles)], -1) * rng.uniform(0.1, 0.35, (len(angles), 1)) * max(size) + middle
     cv2.fillPoly(part, [corners.astype(np.int32)], 1.0)
     part = gaussian(part, 0.01 * max(size))
-    return np.asarray((np.float32(_log_uniform(rng, 0.5, 8)) * lobe * part)[..., None] * _tint(rng), np.float32)
+    return np.asarray((np.float32(log_uniform(rng, 0.5, 8)) * lobe * part)[..., None] * _tint(rng), np.float32)
 
 
 def _tile_normals(size: tuple[int, int], rng: np.random.Generator) -> Float32:
     """Slopes (h, w, 2) of rows of round tiles: half cylinders side by side, each tile of a row a little turned and bent."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    turn, period = rng.uniform(-0.6, 0.6), _log_uniform(rng, 0.012, 0.05) * max(size)
+    turn, period = rng.uniform(-0.6, 0.6), log_uniform(rng, 0.012, 0.05) * max(size)
     across = np.cos(turn) * x + np.sin(turn) * y + 2 * period * _waves(size, rng)
     along = np.cos(turn) * y - np.sin(turn) * x
     row, tile = np.floor(across / period), np.floor(along / (period * rng.uniform(1.2, 2.5)))

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare import optics
-from dancheong.glare.light import Float32, Pixels, gaussian, luminance_of
+from dancheong.glare.light import gaussian, luminance_of
 from dancheong.imaging.color import decode, linear_to_srgb, luminance, to_pixels
+from dancheong.system.arrays import Float32, Pixels
 
 KINDS = ("lobes", "rows", "sun", "veil", "ghosts")
 MAKES = {"lobes": KINDS, "optics": optics.KINDS}
@@ -105,7 +106,7 @@ class _Scene:
         return int(max(self.luma_hw.shape))
 
     def log_uniform(self, low: float, high: float) -> float:
-        return float(np.exp(self.rng.uniform(np.log(low), np.log(high))))
+        return optics.log_uniform(self.rng, low, high)
 
     def illuminant(self) -> Float32:
         """Sunlight, from white to warm, of luminance 1."""

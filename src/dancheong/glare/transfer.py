@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from dancheong.glare.light import area, linear_enlarge
 from dancheong.params import Params
+from dancheong.system.arrays import Float32
 
-Plane = NDArray[np.float32]
 Floats = NDArray[np.floating]
 Weigh = Callable[[Any, Floats, Floats], Any]  # of a spectrum and its frequencies
 
@@ -45,15 +45,13 @@ def transfer(frequency_squared: Floats, f0: float, params: Params) -> Floats:
     return result
 
 
-def choose_backend(height: int, width: int, params: Params, backend: str | None = None) -> str:
+def choose_backend(height: int, width: int, params: Params) -> str:
     """The backend that will run: `dct`, `rfft` or `pyramid`.
 
     Raises:
         ValueError: the chosen backend cannot compute the chosen filter.
     """
-    chosen = backend or params.hf_backend
-    if chosen not in ("auto", "dct", "rfft", "pyramid"):
-        raise ValueError(f"backend {chosen!r} does not exist; auto, dct, rfft or pyramid was expected")
+    chosen = params.hf_backend
     if params.hf_border == "none" and chosen in ("dct", "pyramid"):
         raise ValueError(f"HF_BACKEND {chosen} mirrors at the border; set HF_BORDER=symmetric, or HF_BACKEND=rfft")
     if params.hf_transfer == "butterworth" and chosen == "pyramid":
@@ -66,12 +64,11 @@ def choose_backend(height: int, width: int, params: Params, backend: str | None 
     return "pyramid" if is_wide else "dct"
 
 
-def log_filter(z_hw: Floats, params: Params, backend: str | None = None) -> Floats:
+def log_filter(z_hw: Floats, params: Params) -> Floats:
     """Filter a plane of log luminance.
 
     Args:
         z_hw: finite, any size.
-        backend: overrides HF_BACKEND.
 
     Returns:
         The filtered plane, float32 (float64 with `rfft`), the same size.
@@ -80,7 +77,7 @@ def log_filter(z_hw: Floats, params: Params, backend: str | None = None) -> Floa
         ValueError: a backend that cannot compute the filter.
     """
     height, width = z_hw.shape
-    chosen = choose_backend(height, width, params, backend)
+    chosen = choose_backend(height, width, params)
     if chosen == "pyramid":
         return _by_gaussians(np.ascontiguousarray(z_hw, np.float32), params)
 
@@ -136,7 +133,7 @@ def reduced_shape(height: int, width: int, sigma_px: float) -> tuple[int, int]:
     return min(rows, height), min(columns, width)
 
 
-def blur_reduced(small_hw: Plane, height: int, width: int, sigma_px: float) -> Plane:
+def blur_reduced(small_hw: Float32, height: int, width: int, sigma_px: float) -> Float32:
     """Gaussian blur of a (height, width) plane from its area-averaged reduction, left at the reduced size.
 
     The averaging and the linear interpolation back each widen the kernel a little; the blur is narrowed by as much.
@@ -155,12 +152,12 @@ def blur_reduced(small_hw: Plane, height: int, width: int, sigma_px: float) -> P
     return np.asarray(apply_exactly(small_hw, weigh), np.float32)
 
 
-def _by_gaussians(z: Plane, params: Params) -> Plane:
+def _by_gaussians(z: Float32, params: Params) -> Float32:
     low, high = params.hf_gamma_low, params.hf_gamma_high
     height, width = z.shape
     sigma_px = gaussian_sigma_px(height, width, params)
 
-    def blur(sigma_px: float) -> Plane:
+    def blur(sigma_px: float) -> Float32:
         small = area(z, reduced_shape(height, width, sigma_px))
         return linear_enlarge(blur_reduced(small, height, width, sigma_px), (height, width))
 

@@ -7,17 +7,14 @@ Sources: IEC 61966-2-1 (sRGB), ITU-R BT.709 (primaries), CIE 15 (L*a*b*).
 """
 
 from functools import cache
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from dancheong.imaging.tiling import map_strips
+from dancheong.system.arrays import Array, Float32
 from dancheong.system.errors import ParamError
-
-Array = NDArray[Any]
-Float32 = NDArray[np.float32]
 
 # Linear RGB (BT.709 primaries, D65) to XYZ. Each row is divided by its sum, which is the white point, so that equal
 # channels are exactly neutral: a* = b* = 0.

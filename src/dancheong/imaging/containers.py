@@ -6,22 +6,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
-from dancheong.imaging.metadata import (
-    EXIF_PREFIX,
-    ICC_TAG,
-    IPTC_RESOURCE,
-    IPTC_TAG,
-    LAYOUT_TAGS,
-    ORIENTATION,
-    PNG_XMP,
-    RESOLUTION_TAGS,
-    RESOURCES_SEGMENT,
-    RESOURCES_TAG,
-    XMP_SEGMENT,
-    XMP_TAG,
-    Found,
-    exif_of,
-)
+from dancheong.imaging import metadata
+from dancheong.imaging.metadata import Found, exif_of
 from dancheong.imaging.tiff import EXIF, GPS, MAX_VALUE_BYTES, Directory, Tree, directories
 
 _MAX_TEXTS, _MAX_TEXT_LETTERS, _MAX_PART_BYTES = 64, 1 << 16, MAX_VALUE_BYTES
@@ -37,7 +23,7 @@ _PNG_TEXTS, _PNG_COLOR = (b"iTXt", b"tEXt", b"zTXt"), {b"gAMA": 4, b"cHRM": 32}
 _PNG_PARTS = (*_PNG_TEXTS, *_PNG_COLOR, b"eXIf", b"pHYs", b"sRGB", b"iCCP", b"cICP", b"acTL", b"tIME")
 # Of those above 32768: copyright, EXIF, GPS, and what Windows says of a file; the others are private.
 _DESCRIPTIVE_TAGS = (33432, EXIF, GPS, *range(40091, 40096))
-_KNOWN_TAGS = frozenset((*_DESCRIPTIVE_TAGS, *LAYOUT_TAGS, 32996, 32997, 32998, 50674)) - {37724}
+_KNOWN_TAGS = frozenset((*_DESCRIPTIVE_TAGS, *metadata.LAYOUT_TAGS, 32996, 32997, 32998, 50674)) - {37724}
 _TOLD_TAGS, _MOST_TOLD = (297, 37724), 12  # page number; layers of Photoshop
 _CLIP_PATHS, _CLIP_PATH_NAME = range(2000, 2998), 2999  # of the image resources of Photoshop
 
@@ -49,12 +35,12 @@ def in_jpeg(file: IO[bytes]) -> Found:
         if marker == 0xE0 and content.startswith(b"JFIF\0") and len(content) >= 12:
             unit, x, y = struct.unpack_from(">BHH", content, 7)
             found.set_resolution({1: 1.0, 2: 2.54}.get(unit, 0.0), x, y)
-        elif marker == 0xE1 and content.startswith(EXIF_PREFIX):
+        elif marker == 0xE1 and content.startswith(metadata.EXIF_PREFIX):
             found.exif = found.exif if _begins_as_exif(found.exif) else content
-        elif marker == 0xE1 and content.startswith(XMP_SEGMENT):
-            found.xmp = content.removeprefix(XMP_SEGMENT)
-        elif marker == 0xED and content.startswith(RESOURCES_SEGMENT):
-            resources += content.removeprefix(RESOURCES_SEGMENT)
+        elif marker == 0xE1 and content.startswith(metadata.XMP_SEGMENT):
+            found.xmp = content.removeprefix(metadata.XMP_SEGMENT)
+        elif marker == 0xED and content.startswith(metadata.RESOURCES_SEGMENT):
+            resources += content.removeprefix(metadata.RESOURCES_SEGMENT)
         elif marker == 0xFE:
             found.comments += (content,)
         elif marker in _FRAMES:
@@ -121,7 +107,7 @@ def _add_text(kind: bytes, data: bytes, found: Found) -> None:
     text = {b"tEXt": rest, b"zTXt": rest[1:]}.get(kind, rest[2:].split(b"\0", 2)[-1])
     if is_packed and not (text := _inflated(text)):
         found.note("a damaged text was left out")
-    elif keyword == PNG_XMP:
+    elif keyword == metadata.PNG_XMP:
         found.xmp = text
     elif keyword.startswith(b"Raw profile type "):
         _add_raw_profile(keyword.split()[-1].lower(), text, found)
@@ -179,33 +165,32 @@ def _add_raw_profile(name: bytes, text: bytes, found: Found) -> None:
     lines = re.fullmatch(rb"\s*[^\n]*\n\s*[0-9]+\n([0-9a-fA-F\s]*)", text)
     digits = b"" if lines is None else re.sub(rb"\s", b"", lines[1])
     data = bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
-    if name == b"exif" or (name == b"app1" and data.startswith(EXIF_PREFIX)):
+    if name == b"exif" or (name == b"app1" and data.startswith(metadata.EXIF_PREFIX)):
         found.exif = found.exif or data
     elif name in (b"xmp", b"app1"):
-        found.xmp = found.xmp or data.removeprefix(XMP_SEGMENT)
+        found.xmp = found.xmp or data.removeprefix(metadata.XMP_SEGMENT)
     elif name in (b"iptc", b"8bim"):
         found.iptc = found.iptc or (_resource(data) if data.startswith(b"8BIM") else data)
 
 
 def in_tiff(file: IO[bytes], directory: Directory) -> Found:
     """What the directory that is read says; what it lacks, the first one, where cameras keep it for all."""
-    found, first = Found(icc=directory.raw(ICC_TAG) or None), directories(file)[0]
+    found, first = Found(icc=directory.raw(metadata.ICC_TAG) or None), directories(file)[0]
     places = [directory] if first.offset == directory.offset else [directory, first]
-    found.xmp, iptc, resources = (
-        next((data for place in places if (data := place.raw(tag))), b"") for tag in (XMP_TAG, IPTC_TAG, RESOURCES_TAG)
-    )
+    tags = metadata.XMP_TAG, metadata.IPTC_TAG, metadata.RESOURCES_TAG
+    found.xmp, iptc, resources = (next((data for place in places if (data := place.raw(tag))), b"") for tag in tags)
     found.iptc = _in_order(iptc) if iptc else _resource(resources)
     tree: Tree = {}
     for place in reversed(places):
         private = {tag for tag in place if tag >= 32768 and tag not in _DESCRIPTIVE_TAGS}
-        tree |= place.tree("<", LAYOUT_TAGS | private | set(RESOLUTION_TAGS))
+        tree |= place.tree("<", metadata.LAYOUT_TAGS | private | set(metadata.RESOLUTION_TAGS))
     gone = sorted(tag for tag in directory if tag in _TOLD_TAGS or (tag >= 32768 and tag not in _KNOWN_TAGS))
     if gone:
         found.note(f"tags of its TIFF that describe the file or are private were left out: {_listed(gone)}")
     _note_resources(resources, found)
     found.exif = exif_of("<", tree)
-    found.orientation = directory.number(ORIENTATION, 1)
-    found.find_resolution(next((place for place in places if RESOLUTION_TAGS[0] in place), directory))
+    found.orientation = directory.number(metadata.ORIENTATION, 1)
+    found.find_resolution(next((place for place in places if metadata.RESOLUTION_TAGS[0] in place), directory))
     return found
 
 
@@ -230,7 +215,7 @@ def _note_resources(resources: bytes, found: Found) -> None:
 
 def _resource(resources: bytes) -> bytes | None:
     """The IPTC data among the image resources of Photoshop."""
-    return next((data for code, data in _resources(resources) if code == IPTC_RESOURCE), None)
+    return next((data for code, data in _resources(resources) if code == metadata.IPTC_RESOURCE), None)
 
 
 def _resources(resources: bytes) -> Iterator[tuple[int, bytes]]:

@@ -6,17 +6,14 @@ libvips decodes and converts in strips, so that of a large photograph only the p
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere
 from dancheong.imaging.header import Header
-from dancheong.imaging.opening import Unreadable
 from dancheong.imaging.profiles import ProfileError, adobe_rgb, from_gamma, lab_to_srgb, to_srgb
 from dancheong.imaging.tiff import Directory
 from dancheong.imaging.tiff_kinds import is_raw_ycbcr
-from dancheong.imaging.vips import as_image, as_pixels
-
-Array = NDArray[Any]
+from dancheong.imaging.vips import Unreadable, as_image, as_pixels
+from dancheong.system.arrays import Array
 
 
 def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
@@ -44,6 +41,12 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
         pixels = pixels[..., 0]
     return np.ascontiguousarray(turn_upright(pixels, header.metadata.orientation)), tuple(notes)
+
+
+def decode_alpha(file: IO[bytes], header: Header) -> Array | None:
+    """Transparency of the file, upright, (h, w) uint8 or uint16; None where it has none. Raises as `decode`."""
+    alpha = _parts(_image(file, header, []), header, [])[1]
+    return None if alpha is None else turn_upright(as_pixels(alpha), header.metadata.orientation)
 
 
 def turn_upright(pixels: Array, orientation: int) -> Array:

@@ -15,24 +15,9 @@ from typing import IO, Any
 
 import pyvips
 
+from dancheong.imaging import metadata
 from dancheong.imaging.formats import Format
-from dancheong.imaging.metadata import (
-    COLOR_SPACE,
-    EXIF_PREFIX,
-    ICC_TAG,
-    IPTC_RESOURCE,
-    IPTC_TAG,
-    ORIENTATION,
-    PNG_XMP,
-    RESOLUTION_TAGS,
-    RESOURCES_SEGMENT,
-    XMP_SEGMENT,
-    XMP_TAG,
-    Metadata,
-    below,
-    exif_of,
-    exif_tree,
-)
+from dancheong.imaging.metadata import Metadata, below, exif_of, exif_tree
 from dancheong.imaging.tiff import EXIF, INTEROPERABILITY, Tree, Value, directories, in_order, laid_out, value
 
 JPEG_QUALITY = 95
@@ -44,7 +29,7 @@ _PNG_IPTC = b"Raw profile type iptc"
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 # A segment's length is written in 16 bits and counts itself.
 _MAX_SEGMENT_BYTES, _PART_BYTES = 65533, 65000
-_JPEG_HOLDS_BYTES = {"exif": _MAX_SEGMENT_BYTES, "xmp": _MAX_SEGMENT_BYTES - len(XMP_SEGMENT), "iptc": _PART_BYTES}
+_JPEG_HOLDS_BYTES = {"exif": _MAX_SEGMENT_BYTES, "xmp": _MAX_SEGMENT_BYTES - len(metadata.XMP_SEGMENT), "iptc": _PART_BYTES}
 _TOO_LONG = {
     "exif": "its EXIF is longer than a JPEG can hold and was left out",
     "xmp": "its XMP is longer than a JPEG can hold and was left out",
@@ -98,7 +83,7 @@ def _exif_now(given: Metadata, kind: Format, size_px: tuple[int, int], is_srgb: 
     """EXIF whose words on the pixels are those of the file that is written: their size, their color space, the resolution."""
     order, tree = ("<", {}) if given.exif is None else exif_tree(given.exif)
     details = below(tree, EXIF)
-    now = {COLOR_SPACE: value(3, 1 if is_srgb else 65535), _WIDTH: value(4, size_px[0]), _HEIGHT: value(4, size_px[1])}
+    now = {metadata.COLOR_SPACE: value(3, 1 if is_srgb else 65535), _WIDTH: value(4, size_px[0]), _HEIGHT: value(4, size_px[1])}
     details |= {tag: in_order(tag, held, order == ">") for tag, held in now.items() if tag in details}
     details.pop(INTEROPERABILITY, None)  # it names the color space of the camera's file
     if given.dpi is not None and kind.name == "WEBP":  # which has no other place for it
@@ -112,7 +97,7 @@ def _resolution(given: Metadata) -> dict[int, Value]:
     if numbers is None:
         return {}
     values = value(5, numbers[0]), value(5, numbers[1]), value(3, 2 if given.dpi else 1)
-    return dict(zip(RESOLUTION_TAGS, values, strict=True))
+    return dict(zip(metadata.RESOLUTION_TAGS, values, strict=True))
 
 
 # JPEG.
@@ -135,10 +120,10 @@ def _jpeg_head(given: Metadata) -> bytes:
     if given.exif is not None:
         segments.append((0xE1, given.exif))
     if given.xmp is not None:
-        segments.append((0xE1, XMP_SEGMENT + given.xmp))
+        segments.append((0xE1, metadata.XMP_SEGMENT + given.xmp))
     if given.iptc is not None:
-        resource = struct.pack(">4sHHI", b"8BIM", IPTC_RESOURCE, 0, len(given.iptc)) + given.iptc
-        segments.append((0xED, RESOURCES_SEGMENT + resource + bytes(len(given.iptc) % 2)))
+        resource = struct.pack(">4sHHI", b"8BIM", metadata.IPTC_RESOURCE, 0, len(given.iptc)) + given.iptc
+        segments.append((0xED, metadata.RESOURCES_SEGMENT + resource + bytes(len(given.iptc) % 2)))
     parts = [(given.icc or b"")[at : at + _PART_BYTES] for at in range(0, len(given.icc or b""), _PART_BYTES)]
     segments += [(0xE2, b"ICC_PROFILE\0" + bytes((number, len(parts))) + part) for number, part in enumerate(parts, 1)]
     segments += [(0xFE, comment[:_MAX_SEGMENT_BYTES]) for comment in given.comments]
@@ -185,9 +170,9 @@ def _png_chunks(given: Metadata) -> bytes:
     elif given.aspect is not None:
         chunks.append((b"pHYs", struct.pack(">IIB", *(max(1, round(number)) for number in given.aspect), 0)))
     if given.exif is not None:
-        chunks.append((b"eXIf", given.exif.removeprefix(EXIF_PREFIX)))
+        chunks.append((b"eXIf", given.exif.removeprefix(metadata.EXIF_PREFIX)))
     if given.xmp is not None:
-        chunks.append((b"iTXt", PNG_XMP + b"\0\0\0\0\0" + given.xmp))
+        chunks.append((b"iTXt", metadata.PNG_XMP + b"\0\0\0\0\0" + given.xmp))
     if given.iptc is not None:
         lines = given.iptc.hex("\n", -36)
         chunks.append((b"zTXt", _PNG_IPTC + b"\0\0" + zlib.compress(f"\niptc\n{len(given.iptc):8d}\n{lines}\n".encode())))
@@ -213,7 +198,7 @@ def _write_tiff(file: IO[bytes], image: Any, carried: Metadata) -> None:
         target, compression="deflate", predictor="horizontal", level=_COMPRESSION, tile_height=rows, keep="none"
     )
     (directory,) = directories(file)
-    tree = _tiff_tags(carried) | directory.tree("<", (*RESOLUTION_TAGS, ORIENTATION))
+    tree = _tiff_tags(carried) | directory.tree("<", (*metadata.RESOLUTION_TAGS, metadata.ORIENTATION))
     end = file.seek(0, 2)
     file.write(bytes(end % 2) + laid_out("<", tree, end + end % 2))
     file.seek(4)
@@ -224,7 +209,8 @@ def _tiff_tags(given: Metadata) -> Tree:
     _, tree = ("<", {}) if given.exif is None else exif_tree(given.exif, "<")
     # Letters in UTF-8 (129, EXIF 3.0) are no type of a TIFF.
     tree |= {tag: Value(2, held.data) for tag, held in tree.items() if isinstance(held, Value) and held.kind == 129}
-    for tag, kind, data in ((XMP_TAG, 1, given.xmp), (IPTC_TAG, 7, given.iptc), (ICC_TAG, 7, given.icc)):
+    parts = {metadata.XMP_TAG: (1, given.xmp), metadata.IPTC_TAG: (7, given.iptc), metadata.ICC_TAG: (7, given.icc)}
+    for tag, (kind, data) in parts.items():
         if data is not None:
             tree[tag] = Value(kind, data)
     return tree | _resolution(given)
@@ -236,7 +222,7 @@ def _tiff_tags(given: Metadata) -> Tree:
 def _write_webp(file: IO[bytes], image: Any, carried: Metadata) -> None:
     """A WebP of one picture and nothing beside, with what travels put around it (RFC 9649)."""
     plain = image.webpsave_buffer(Q=WEBP_QUALITY, keep="none")
-    icc, exif, xmp = carried.icc or b"", (carried.exif or b"").removeprefix(EXIF_PREFIX), carried.xmp or b""
+    icc, exif, xmp = carried.icc or b"", (carried.exif or b"").removeprefix(metadata.EXIF_PREFIX), carried.xmp or b""
     flags = 32 * bool(icc) + 8 * bool(exif) + 4 * bool(xmp)
     if flags:
         sizes = b"".join(struct.pack("<I", side - 1)[:3] for side in (image.width, image.height))

@@ -19,15 +19,14 @@ import pyvips
 from numpy.typing import NDArray
 
 from dancheong.imaging.color import check_photo
-from dancheong.imaging.decode import decode
+from dancheong.imaging.decode import decode, decode_alpha
 from dancheong.imaging.encode import encode, fitting
 from dancheong.imaging.foreign import DecoderFailed
 from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.header import Header, read_header
 from dancheong.imaging.metadata import Metadata
-from dancheong.imaging.opening import Unreadable
 from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
-from dancheong.imaging.vips import ForkedProcess, as_image
+from dancheong.imaging.vips import ForkedProcess, Unreadable, as_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.errors import DancheongError
 from dancheong.system.whole_file import whole_file
@@ -138,6 +137,16 @@ def read_small(path: str | Path, longer_px: int) -> tuple[NDArray[Any], tuple[in
     with _reading(Path(path), longer_px=longer_px) as (file, header):
         pixels, notes = decode(file, header)
         return pixels, size, notes
+
+
+def read_alpha(path: str | Path) -> NDArray[Any] | None:
+    """How opaque each pixel of `read_photo` is, (h, w), 0 where it is clear; None where nothing is transparent.
+
+    Raises:
+        PhotoError: as `read_photo`.
+    """
+    with _reading(Path(path)) as (file, header):
+        return decode_alpha(file, header)
 
 
 def read_size(path: str | Path) -> tuple[int, int]:

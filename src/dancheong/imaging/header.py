@@ -9,7 +9,6 @@ from dancheong.imaging.containers import in_bmp, in_gif, in_jpeg, in_png, in_tif
 from dancheong.imaging.foreign import decode_elsewhere, what_is_missing
 from dancheong.imaging.formats import Format, format_of
 from dancheong.imaging.metadata import Found
-from dancheong.imaging.opening import MAX_BYTES, Unreadable, check_ends, check_pixels, opened
 from dancheong.imaging.tiff import Directory, directories
 from dancheong.imaging.tiff_kinds import (
     OLD_JPEG,
@@ -21,6 +20,7 @@ from dancheong.imaging.tiff_kinds import (
     what_is_not_read,
 )
 from dancheong.imaging.tiff_pages import opened_tiff, tiff_pages
+from dancheong.imaging.vips import MAX_BYTES, Unreadable, check_ends, check_pixels, opened
 
 _HARMLESS_PX = 4_000_000
 # Lossless, hierarchical and JPEG-LS frames; libvips knows of the others at 8 bits.
@@ -142,18 +142,16 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
     decoder, is_jpeg = kind.decoder, kind.name == "JPEG"
     found = _FINDERS[kind.name](file) if kind.name in _FINDERS else Found()
     frame, bits = found.frame
+    file.seek(0)
+    head = file.read(1 << 16)
     if kind.name in ("AVIF", "HEIF"):
         _check_boxes(file)
-        file.seek(0)
-        head = file.read(1 << 16)
         found.nclx = next((struct.unpack(">HH", one[0] + one[1]) for one in _NCLX.findall(head)), found.nclx)
         if beside := sorted({words for name, words in _BESIDE.items() if name in head}):
             found.note(f"what it holds beside the picture was left out: {', '.join(beside)}")
         found.extra = 1 if _PREMULTIPLIED.search(head) else 2
-    file.seek(0)
-    is_sequence = kind.name == "AVIF" and file.read(12)[8:] == b"avis"
-    file.seek(0)
-    for size in _SIZES[kind.name].findall(file.read(1 << 16)) if kind.name in _SIZES else ():
+    is_sequence = kind.name == "AVIF" and head[8:12] == b"avis"
+    for size in _SIZES[kind.name].findall(head) if kind.name in _SIZES else ():
         check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
     if not decoder.endswith("_source") or frame in _OTHER_JPEG_FRAMES or bits != 8:
         return _foreign_header(file, kind, found, "imagecodecs" if is_jpeg else decoder)

@@ -17,7 +17,7 @@ from dancheong.imaging.tiff import (
     directories,
     laid_out,
 )
-from dancheong.imaging.xmp import XmpError, check_packet, describes_what_is_gone, orientation_of
+from dancheong.imaging.xmp import XmpError, check_packet, orientation_and_gone
 
 MAX_IPTC_BYTES = 1 << 20
 IPTC_RESOURCE = 0x0404  # of the image resources of Photoshop
@@ -112,9 +112,10 @@ class Found(Metadata):
             self.iptc = None
         try:
             self.xmp = check_packet(self.xmp) if self.xmp else None
-            if self.xmp and (said := orientation_of(self.xmp)) not in (1, self.orientation):
+            said, gone = orientation_and_gone(self.xmp) if self.xmp else (1, [])
+            if said not in (1, self.orientation):
                 self.note(f"the orientation in its XMP ({said}) was not applied: check that the picture stands upright")
-            if self.xmp and (gone := describes_what_is_gone(self.xmp)):
+            if gone:
                 self.notes.append(f"what it holds beside the picture was left out, and its XMP on it: {', '.join(gone)}")
         except XmpError as error:
             self.notes.append(f"its XMP was left out: {error}")

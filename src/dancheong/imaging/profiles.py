@@ -12,12 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyvips
-from numpy.typing import NDArray
 
 from dancheong.imaging.color import srgb_to_linear
 from dancheong.imaging.vips import as_image, as_pixels
-
-Array = NDArray[Any]
+from dancheong.system.arrays import Array
 
 # XYZ under D50, as a profile has it, to linear sRGB: IEC 61966-2-1 with the Bradford adaptation.
 _D50_XYZ_TO_RGB = np.linalg.inv(

@@ -4,14 +4,11 @@ Any size is accepted, one row or one column included.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Float32 = NDArray[np.float32]
+from dancheong.system.arrays import Array, Float32
 
 _RESIZABLE = (np.uint8, np.uint16, np.float32, np.float64)
 _CHANNELS_AT_ONCE = 4  # OpenCV's area resampling takes no more
@@ -44,8 +41,8 @@ def resize(array: Array, size_hw: tuple[int, int]) -> Array:
     h, w = array.shape[:2]
     if (h, w) == (height, width):
         return array.copy()
-    smaller = _sample(array, (min(h, height), min(w, width)), cv2.INTER_AREA)
-    larger = _sample(smaller, (height, width), cv2.INTER_CUBIC)
+    smaller = resampled(array, (min(h, height), min(w, width)), cv2.INTER_AREA)
+    larger = resampled(smaller, (height, width), cv2.INTER_CUBIC)
     return np.clip(larger, smaller.min(), smaller.max(), out=larger) if larger is not smaller else larger
 
 
@@ -119,7 +116,7 @@ def guided_upsampler(
     guide = np.asarray(guide_hw, np.float32)
     channels = [np.ascontiguousarray(plane, np.float32) for plane in np.moveaxis(chroma_hwc, -1, 0)]
     planes = (guide, *channels, *_slopes(channels, guide, radius_px, eps))
-    low = [_sample(plane, (min(guide.shape[0], height), min(guide.shape[1], width)), cv2.INTER_AREA) for plane in planes]
+    low = [resampled(plane, (min(guide.shape[0], height), min(guide.shape[1], width)), cv2.INTER_AREA) for plane in planes]
     # A small photograph is enlarged at once, a large one, whose planes would take much memory, as its rows are asked for.
     rows = height if is_clipped and height * width <= _AT_ONCE_PX else low[0].shape[0]
     stack = np.empty((len(low), rows, width), np.float32)
@@ -196,12 +193,13 @@ def _box(plane: Array, radius_px: int) -> Float32:
     return np.asarray(cv2.blur(plane, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def _sample(array: Array, size_hw: tuple[int, int], interpolation: int) -> Array:
+def resampled(array: Array, size_hw: tuple[int, int], interpolation: int) -> Array:
+    """`array` (h, w) or (h, w, channels) at `size_hw` by an interpolation of OpenCV; as it is where it has that size."""
     if array.shape[:2] == size_hw:
         return array
     if array.ndim == 3 and array.shape[2] > _CHANNELS_AT_ONCE:
         groups = [
-            _sample(array[..., first : first + _CHANNELS_AT_ONCE], size_hw, interpolation)
+            resampled(array[..., first : first + _CHANNELS_AT_ONCE], size_hw, interpolation)
             for first in range(0, array.shape[2], _CHANNELS_AT_ONCE)
         ]
         return np.concatenate(groups, axis=2)

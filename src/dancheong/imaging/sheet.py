@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.imaging.color import as_rgb
 from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import resize, scaled_size
-
-Array = NDArray[Any]
+from dancheong.system.arrays import Array
 
 _PAPER = 255
 _INK = 40

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from dancheong.imaging.foreign import decode_elsewhere
 from dancheong.imaging.metadata import ORIENTATION
-from dancheong.imaging.opening import Unreadable, check_pixels, opened
 from dancheong.imaging.tiff import SUB_DIRECTORIES, Directory, directories, laid_out, value
 from dancheong.imaging.tiff_kinds import is_for_libvips
-from dancheong.imaging.vips import as_image, as_pixels
+from dancheong.imaging.vips import Unreadable, as_image, as_pixels, check_pixels, opened
 
 _REDUCED_OR_MASK = 5  # of NewSubfileType
 _PAGE, _OLD_PAGE, _PAGE_NUMBER = 2, 3, 297  # of NewSubfileType, of SubfileType, and a tag

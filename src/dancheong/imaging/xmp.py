@@ -121,8 +121,7 @@ def updated(packet: bytes | None, provenance: Provenance | None) -> bytes | None
     if packet is None and provenance is None:
         return None
     document = minidom.parseString(packet or _EMPTY)
-    rdf = _rdf_of(document)
-    assert rdf is not None  # as check_packet saw
+    rdf = _checked_rdf(document)
     for namespace, names in _OF_THE_FILE.items():
         _take(rdf, namespace, *names)
     for namespace in _OF_WHAT_IS_GONE:
@@ -140,8 +139,7 @@ def provenance_of(packet: bytes | None) -> Provenance | None:
     # Most packets are strangers', and a tree of each would take time.
     if packet is None or _OWN.encode() not in packet:
         return None
-    rdf = _rdf_of(minidom.parseString(packet))
-    assert rdf is not None  # as check_packet saw
+    rdf = _checked_rdf(minidom.parseString(packet))
     if not _take(rdf, _OWN, "Software"):
         return None
     model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
@@ -150,22 +148,13 @@ def provenance_of(packet: bytes | None) -> Provenance | None:
     return Provenance(model, params, source_type, original, color, hints)
 
 
-def describes_what_is_gone(packet: bytes) -> list[str]:
-    """What a packet (from `check_packet`) describes that no result has, in words, each once."""
-    rdf = _rdf_of(minidom.parseString(packet))
-    assert rdf is not None
+def orientation_and_gone(packet: bytes) -> tuple[int, list[str]]:
+    """What a packet (from `check_packet`) says of the orientation, 1 to 8 (1: nothing), and in words what no result has."""
+    rdf = _checked_rdf(minidom.parseString(packet))
     words = [word for namespace, word in _OF_WHAT_IS_GONE.items() if _properties(rdf, namespace)]
-    return list(dict.fromkeys(words + (["thumbnail"] if _properties(rdf, _XMP, "Thumbnails") else [])))
-
-
-def orientation_of(packet: bytes) -> int:
-    """What a packet (from `check_packet`) says of the orientation, 1 to 8; 1 where it says nothing."""
-    if b"Orientation" not in packet:
-        return 1
-    rdf = _rdf_of(minidom.parseString(packet))
-    assert rdf is not None
+    words += ["thumbnail"] if _properties(rdf, _XMP, "Thumbnails") else []
     said = _take(rdf, "http://ns.adobe.com/tiff/1.0/", "Orientation")
-    return int(said) if said in set("12345678") else 1
+    return int(said) if said in set("12345678") else 1, list(dict.fromkeys(words))
 
 
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
@@ -207,6 +196,12 @@ def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Prov
 def _rdf_of(document: minidom.Document) -> minidom.Element | None:
     found = document.getElementsByTagNameNS(_RDF, "RDF")
     return found[0] if found else None
+
+
+def _checked_rdf(document: minidom.Document) -> minidom.Element:
+    rdf = _rdf_of(document)
+    assert rdf is not None  # as check_packet saw
+    return rdf
 
 
 def _descriptions(rdf: minidom.Element) -> list[minidom.Element]:

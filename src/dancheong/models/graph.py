@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.models.table import INPUT, LEAKY_SLOPE, NORM_EPSILON, Activation, Row, Table
+from dancheong.system.arrays import Float32
 
 Form = Literal["plain", "onnxruntime", "openvino"]
-FloatArray = NDArray[np.float32]
 _Parts = list[bytes | memoryview]
 
 # Layer normalization and the attributes used here are there from opset 17 on; onnxruntime 1.19 and later run both.
@@ -60,7 +60,7 @@ def onnx_model(
     return b"".join(writer.model(is_external=False, properties=properties or {}))
 
 
-def onnx_graph(table: Table, weights: Mapping[str, NDArray[np.floating]], form: Form) -> tuple[bytes, dict[str, FloatArray]]:
+def onnx_graph(table: Table, weights: Mapping[str, NDArray[np.floating]], form: Form) -> tuple[bytes, dict[str, Float32]]:
     """As `onnx_model`, but without the weights: they are handed to the session by name, which spares two copies of them.
 
     Returns:
@@ -76,8 +76,8 @@ class _GraphWriter:
     def __init__(self, table: Table, weights: Mapping[str, NDArray[np.floating]], form: Form) -> None:
         table.check_weights(weights)
         self.table, self.given, self.form = table, weights, form
-        self.weights: dict[str, FloatArray] = {}
-        self.constants: dict[str, FloatArray] = {}
+        self.weights: dict[str, Float32] = {}
+        self.constants: dict[str, Float32] = {}
         self.nodes: list[tuple[str, list[str], str, dict[str, Any]]] = []
         strided = [row.name for row in table.rows if row.kind == "conv" and row.stride > 1]
         self.deepest = strided[-1] if strided else ""
@@ -164,7 +164,7 @@ class _GraphWriter:
         phases = self._node(row, "Conv", inputs, kernel_shape=[side] * 2, pads=[side // 2] * 4, strides=[1, 1])
         return self._node(row, "DepthToSpace", [phases], blocksize=2, mode="CRD")
 
-    def _folded(self, row: Row) -> tuple[FloatArray, FloatArray]:
+    def _folded(self, row: Row) -> tuple[Float32, Float32]:
         """Kernel (c_out, c_in, k, k) and bias, with a frozen batch normalization in them: it is a factor and a shift."""
         kernel = self._float32(f"{row.name}.conv.weight")
         bias = self._float32(f"{row.name}.conv.bias") if row.bias else np.zeros(row.c_out, np.float32)
@@ -197,11 +197,11 @@ class _GraphWriter:
         self.nodes.append((operator, inputs, output, attributes))
         return output
 
-    def _weight(self, name: str, array: FloatArray) -> str:
+    def _weight(self, name: str, array: Float32) -> str:
         self.weights[name] = np.ascontiguousarray(array)
         return name
 
-    def _float32(self, name: str) -> FloatArray:
+    def _float32(self, name: str) -> Float32:
         return np.asarray(self.given[name], np.float32)
 
     # -- nodes as bytes -------------------------------------------------------------------------------------------------
@@ -225,17 +225,17 @@ class _GraphWriter:
         return model
 
 
-def _transposed_kernel(kernel: FloatArray) -> FloatArray:
+def _transposed_kernel(kernel: Float32) -> Float32:
     """(c_out, c_in, k, k) as (c_in, c_out, k + 1, k + 1): turned around, neighbors summed."""
     c_out, c_in, k, _ = kernel.shape
     # Which of the k x k weights go into which of the (k + 1) x (k + 1) sums, as one matrix.
     meets = np.eye(k, k + 1, dtype=np.float32) + np.eye(k, k + 1, 1, dtype=np.float32)
     sums_of = np.kron(meets[::-1], meets[::-1])
-    sums: FloatArray = np.ascontiguousarray(kernel.reshape(c_out, c_in, k * k).swapaxes(0, 1)) @ sums_of
+    sums: Float32 = np.ascontiguousarray(kernel.reshape(c_out, c_in, k * k).swapaxes(0, 1)) @ sums_of
     return sums.reshape(c_in, c_out, k + 1, k + 1)
 
 
-def _phased_kernel(kernel: FloatArray) -> FloatArray:
+def _phased_kernel(kernel: Float32) -> Float32:
     """(c_out, c_in, k, k) as (4 c_out, c_in, r, r): for each output the upper left of four results, its right, and below."""
     c_out, c_in, k, _ = kernel.shape
     pad = k // 2
@@ -244,7 +244,7 @@ def _phased_kernel(kernel: FloatArray) -> FloatArray:
     for phase in (0, 1):
         for tap in range(k):
             meets[phase, tap, (phase + tap - pad) // 2 + reach] = 1
-    sums: FloatArray = np.einsum("oits,dtu,esv->odeiuv", kernel, meets, meets)
+    sums: Float32 = np.einsum("oits,dtu,esv->odeiuv", kernel, meets, meets)
     return sums.reshape(4 * c_out, c_in, 2 * reach + 1, 2 * reach + 1)
 
 
@@ -293,7 +293,7 @@ def _attribute_parts(value: float | int | str | list[int]) -> _Parts:
     return [*(part for one in value for part in _number(8, one)), *_number(20, 7)]
 
 
-def _tensor_parts(name: str, array: FloatArray, is_external: bool) -> _Parts:
+def _tensor_parts(name: str, array: Float32, is_external: bool) -> _Parts:
     parts = [part for side in array.shape for part in _number(1, side)]
     parts += [*_number(2, 1), *_text(8, name)]
     if is_external:

@@ -111,13 +111,11 @@ def _strong(chroma: Tensor) -> Tensor:
 DISTANCES = {"l1": l1, "color": color_distance, "ciede2000": ciede2000}
 
 
-def compose(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor | None) -> Tensor:
+def compose(fake_bchw: Tensor, target_bchw: Tensor, weight_b1hw: Tensor) -> Tensor:
     """``w fake + (1 - w) target``: the picture to be judged, in which damaged pixels are the truth's own.
 
     The discriminator then has nothing to see in them, and no gradient reaches the generator there.
     """
-    if weight_b1hw is None:
-        return fake_bchw
     return weight_b1hw * fake_bchw + (1 - weight_b1hw) * target_bchw
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.models.table import INPUT, NORM_EPSILON, Row, Table, unet_table
 from dancheong.params import Params
+from dancheong.system.arrays import Float32
 
-Array = NDArray[np.float32]
-Weights = dict[str, Array]
+Weights = dict[str, Float32]
 Statistics = Literal["stored", "picture"]
 
 KERAS_EPSILON, KERAS_SLOPE = 1e-3, 0.3  # what Keras takes where nobody says otherwise
@@ -48,7 +47,7 @@ def read_pth(path: Path) -> Weights:
     return {str(name): tensor.float().numpy() for name, tensor in state.items()}
 
 
-def from_pytorch(state: Mapping[str, Array], statistics: Statistics) -> tuple[Params, Table, Weights]:
+def from_pytorch(state: Mapping[str, Float32], statistics: Statistics) -> tuple[Params, Table, Weights]:
     """The rows that describe a U-Net of pytorch-CycleGAN-and-pix2pix, its table and its weights.
 
     Args:
@@ -92,7 +91,7 @@ def from_pytorch(state: Mapping[str, Array], statistics: Statistics) -> tuple[Pa
 
 
 def from_keras(
-    named: Sequence[tuple[str, Array]], config: Mapping[str, Any], statistics: Statistics
+    named: Sequence[tuple[str, Float32]], config: Mapping[str, Any], statistics: Statistics
 ) -> tuple[Params, Table, Weights]:
     """The same of the generator of TensorFlow's pix2pix tutorial.
 
@@ -180,11 +179,7 @@ def _with_statistics(
 
 
 def _only(config: Any, layer: str, names: Iterable[str], default: float) -> float:
-    """The value that all layers of a kind have in a Keras configuration.
-
-    Raises:
-        ValueError: they differ.
-    """
+    """The value that all layers of a kind have in a Keras configuration. Raises ValueError: they differ."""
     found = {float(one) for one in _values(config, layer, tuple(names))}
     if len(found) > 1:
         raise ValueError(f"the {layer} layers differ ({', '.join(map(str, sorted(found)))}); all alike were expected")

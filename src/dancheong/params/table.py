@@ -66,6 +66,9 @@ class Params(AllRows):
         except ValidationError as error:
             raise ParamError("\n".join(_in_words(one) for one in error.errors())) from error
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ParamError(f"Params are frozen: Params(...) or Params.load(...) with {name.upper()}={value!r:.40} makes others")
+
     @field_validator("*", mode="before")
     @classmethod
     def _choice_in_any_case(cls, value: Any, info: Any) -> Any:
@@ -96,13 +99,13 @@ class Params(AllRows):
     def load(cls, table: str | Path | None = None, category: str | None = None, **settings: Any) -> "Params":
         """Effective parameters from a table (none: the defaults) and settings, such as ``RESOL=512``.
 
-        Warns of rows that were parameters of an earlier version.
+        Warns of rows that were parameters of an earlier version, and without `category` of rows that are of one.
 
         Raises:
             ParamError: naming the row and the nearest valid name.
         """
         rows = None if table is None else read_table(table)
-        for note in removed_notes(rows or ()):
+        for note in [*removed_notes(rows or ()), *([] if category else unused_notes(rows or ()))]:
             warnings.warn(note, stacklevel=2)
         return resolve(rows, category, settings).params
 
@@ -134,6 +137,11 @@ class Resolved:
     category: str
     origins: dict[str, str]
 
+    def __post_init__(self) -> None:
+        # Composed, and COMMON in one word, whoever writes it.
+        category = unicodedata.normalize("NFC", self.category.strip())
+        object.__setattr__(self, "category", COMMON if plain_category(category) == COMMON else category)
+
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     """``["RESOL=128"]`` as ``{"RESOL": "128"}``. Raises ParamError on what is not NAME=VALUE, or given twice."""
@@ -153,8 +161,10 @@ def resolve(
     category: str | None = None,
     settings: Mapping[str, Any] | None = None,
     preset: str = "default",
+    own: Mapping[str, Any] | None = None,
+    command: str = "",
 ) -> Resolved:
-    """The effective parameters. Force: `settings` > rows of `category` > rows of COMMON > `preset`.
+    """The effective parameters. Force: `settings` > rows of `category` > rows of COMMON > `own` of a `command` > `preset`.
 
     Rows of the table that were parameters of an earlier version count for nothing; `removed_notes` tells of them.
 
@@ -167,8 +177,9 @@ def resolve(
     category = COMMON if plain_category(category) == COMMON else category
     used = _used_rows(rows, category)
     problems = _doubled(used)
-    values: dict[str, Any] = dict(PRESETS[preset])
-    origins = {name: f"preset {preset}" if name in values else "default" for name in ROWS}
+    own = {name.lower(): value for name, value in (own or {}).items()}
+    values: dict[str, Any] = {**PRESETS[preset], **own}
+    origins = {name: command if name in own else f"preset {preset}" if name in values else "default" for name in ROWS}
     # Rows of other categories are checked too: a mistake there should not wait for the day that category is used.
     by_force = {COMMON: 0, category.upper(): 1}
     for row in sorted(used, key=lambda row: by_force.get(row.category.upper(), -1)):
@@ -183,7 +194,9 @@ def resolve(
     for setting, value in (settings or {}).items():
         name = setting.strip().lower()
         problem = _problem(name, value)
-        if problem:
+        if origins.get(name) == "--set":
+            problems.append(f"--set: {name.upper()} is set twice; keep one")
+        elif problem:
             problems.append(f"--set: {problem}")
         else:
             values[name], origins[name] = value, "--set"
@@ -237,7 +250,6 @@ def _doubled(rows: Iterable[TableRow]) -> list[str]:
 
 
 def _problem(name: str, value: Any) -> str:
-    """What is wrong with one row by itself; empty if nothing is."""
     try:
         Params(**{name: value})
     except ParamError as error:
@@ -246,7 +258,6 @@ def _problem(name: str, value: Any) -> str:
 
 
 def _in_words(error: Any) -> str:
-    """What pydantic has found wrong with one row."""
     name = str(error["loc"][0]).lower()
     if name in REMOVED:
         return f"{name.upper()} is no parameter any more: {REMOVED[name]}; leave it out"
@@ -260,12 +271,12 @@ def _in_words(error: Any) -> str:
     return f"{name.upper()} = {error['input']!r}: {expected}"
 
 
-def complete_rows(preset: str = "default", category: str = COMMON) -> list[TableRow]:
+def complete_rows(preset: str = "default") -> list[TableRow]:
     """A row for every parameter, the basic ones first, with the preset's value and a comment that says what it is."""
     params = resolve(preset=preset).params
     rows = []
     for name in by_level():
         info = ROWS[name]
         comment = f"{info.level}: {info.meaning} ({info.range_text})" + (f" [{info.unit}]" if info.unit else "")
-        rows.append(TableRow(category, name.upper(), format_value(getattr(params, name)), True, comment))
+        rows.append(TableRow(COMMON, name.upper(), format_value(getattr(params, name)), True, comment))
     return rows

@@ -15,7 +15,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from dancheong.imaging.strip import Strip
 from dancheong.params import DancheongError, ExtraMissing
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.credentials import Signing
@@ -43,9 +42,7 @@ class Task:
     digest: str
     runtime: str
     settings: tuple[tuple[str, Any], ...]
-    overwrite: bool
-    strip: Strip | None
-    sign: Signing | None
+    options: FolderOptions
 
 
 def task_of(model: Colorizer, options: FolderOptions) -> Task:
@@ -60,13 +57,11 @@ def task_of(model: Colorizer, options: FolderOptions) -> Task:
     # Each machine has the colorizer that comes along in its own installation.
     name = "" if path == COLORIZER else str(path.absolute())
     sign = options.sign and Signing(options.sign.certificates.absolute(), options.sign.key.absolute())
-    given = tuple(sorted(settings.items()))
-    return Task(name, model.digest, runtime, given, options.overwrite, options.strip, sign)
+    theirs = FolderOptions(overwrite=options.overwrite, strip=options.strip, sign=sign, tell=_tell_client)
+    return Task(name, model.digest, runtime, tuple(sorted(settings.items())), theirs)
 
 
-def run_on_cluster(
-    address: str, task: Task, jobs: Sequence[Job], tell: Tell
-) -> Generator[Numbered]:
+def run_on_cluster(address: str, task: Task, jobs: Sequence[Job], tell: Tell) -> Generator[Numbered]:
     """Do the jobs on the workers of a Dask scheduler; yields number and result as each is done.
 
     Args:
@@ -159,8 +154,7 @@ def _opened(task: Task) -> tuple[Processor, Budget]:
     if model.digest != task.digest:
         file = task.model or COLORIZER
         raise DancheongError(f"{file}: a worker finds another model there; put the same file where all see it")
-    options = FolderOptions(overwrite=task.overwrite, strip=task.strip, sign=task.sign, tell=_tell_client)
-    return coloring(model, options), Budget(int(model.params.memory_gb * 1e9))
+    return coloring(model, task.options), Budget(int(model.params.memory_gb * 1e9))
 
 
 def _tell_client(text: str) -> None:

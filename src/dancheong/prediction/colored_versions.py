@@ -3,24 +3,23 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.data.photographs import mask_of, name_key
 from dancheong.data.same_view import has_color
-from dancheong.imaging.files import PhotoError, list_photos
+from dancheong.imaging.files import PhotoError, list_photos, read_alpha, read_photo
 from dancheong.params import DancheongError, ParamError
 from dancheong.prediction.names import COLORED
-from dancheong.prediction.registration import Fit, chroma_at, register
-
-Pixels = NDArray[Any]
+from dancheong.prediction.registration import Fit, chroma_at, fit_of_layer, register
+from dancheong.system.arrays import Pixels
 
 # Measured (docs/log.md): versions that are blurred, noisy, cut, framed or of other tones have .22 at most, others .68 at least.
 TOLD_MISFIT, REFUSED_MISFIT = 0.3, 0.5
 _NAMES_SHOWN = 5
 _TOLD_SHARE = 0.99
+_ENOUGH = 10_000_000  # samples of a layer in which color is looked for
 
 
 class Misfit(DancheongError):
@@ -77,22 +76,35 @@ def match_versions(
     return found, refusals
 
 
-def fitted_chroma(gray_hw: Pixels, colored: Pixels, path: Path) -> tuple[NDArray[np.float32], Fit, tuple[str, ...]]:
+def fitted_chroma(gray_hw: Pixels, path: Path) -> tuple[NDArray[np.float32], Fit, tuple[str, ...]]:
     """The color of a version, where it belongs on its photograph.
+
+    A layer that is clear where nothing is painted, in the proportions of the photograph, lies as it is: paint has no detail
+    by which its place could be found.
 
     Args:
         gray_hw: the photograph, uint8 or uint16.
-        colored: (h, w, 3), any size.
-        path: of the version, for messages.
+        path: of the version, of any size.
 
     Returns:
         a* and b* (h, w, 2), no finer than the photograph; where the version lies; and what is to be told.
 
     Raises:
-        PhotoError: the version holds no color. Misfit: it shows something else.
+        PhotoError: the version holds no color, or cannot be read. Misfit: it shows something else.
     """
-    if not has_color(colored):
+    colored, alpha_hw = read_photo(path).pixels, read_alpha(path)
+    painted_hw = None if alpha_hw is None or alpha_hw.all() else alpha_hw > 0
+    if painted_hw is not None and not painted_hw.any():
+        raise PhotoError(path, "nothing is painted on this layer; color was expected on it")
+    # Of a layer its paint alone, and of that enough.
+    seen = colored if painted_hw is None else colored[painted_hw][None, :: 1 + colored.size // _ENOUGH]
+    if colored.ndim == 2 or not has_color(seen):
         raise PhotoError(path, "it is gray, a colored version of the photograph was expected")
+    layer = None if painted_hw is None else fit_of_layer(gray_hw, colored, painted_hw)
+    if painted_hw is not None and layer is not None and not layer.misfit > TOLD_MISFIT:
+        # What is clear was laid over white, which has no chroma: soft edges are right, too.
+        chroma_hwc = chroma_at(layer, colored, gray_hw.shape)[0]
+        return chroma_hwc, layer, (f"{path.name} is a layer, painted on {painted_hw.mean():.0%} of it; the rest stays gray",)
     fit = register(gray_hw, colored)
     if fit.misfit > REFUSED_MISFIT:
         raise Misfit(

@@ -8,7 +8,6 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
@@ -25,8 +24,7 @@ from dancheong.prediction.memory import uses_detector
 from dancheong.prediction.shipped import shipped_model_path
 from dancheong.runtime.network import open_network
 from dancheong.system.arguments import checked
-
-Pixels = NDArray[Any]
+from dancheong.system.arrays import Pixels
 
 
 class Colorizer:
@@ -108,7 +106,7 @@ class Colorizer:
         if self.opened is None:
             raise ParamError("only a Colorizer that Colorizer.open gave can be pickled: open the model file where it is needed")
         path, runtime, settings = self.opened
-        return _reopen, (path.resolve(), runtime, self.threads, settings), {"params": self.params}
+        return _reopen, (path.resolve(), runtime, self.threads, settings, self.digest), {"params": self.params}
 
     def __copy__(self) -> "Colorizer":
         """A copy that shares the network, such as one for other settings of prediction."""
@@ -198,8 +196,11 @@ class Colorizer:
         return Predicted(output_hwc, (input_chw[0, :h, :w] + 1) * 50)
 
 
-def _reopen(path: Path, runtime: str, threads: int | None, settings: dict[str, Any]) -> Colorizer:
-    return Colorizer.open(path, runtime, threads=threads, **settings)
+def _reopen(path: Path, runtime: str, threads: int | None, settings: dict[str, Any], digest: str) -> Colorizer:
+    colorizer = Colorizer.open(path, runtime, threads=threads, **settings)
+    if colorizer.digest != digest:
+        raise ArtifactError(f"{path}: another model lies here now than the one that was sent: open it anew and send that")
+    return colorizer
 
 
 def as_pixels(photo: Any) -> Pixels:
@@ -216,6 +217,8 @@ def as_pixels(photo: Any) -> Pixels:
             data = photo.read()
             if not isinstance(data, bytes):
                 raise ParamError("a file that gives text came: open it in binary mode, as open(path, 'rb')")
+            if not data:
+                raise ParamError("an open file came that has nothing left to read; a photograph was expected: seek(0)?")
             path.write_bytes(data)
             return read_photo(path).pixels
     kind = type(photo).__module__.partition(".")[0]
@@ -224,9 +227,14 @@ def as_pixels(photo: Any) -> Pixels:
             return np.asarray(photo)
         if photo.mode in ("I", "F"):
             raise ParamError(f"a picture of mode {photo.mode} came, which says not what is white: give uint8 or uint16 of it")
+        if photo.has_transparency_data:  # over white, as in files
+            from PIL import Image
+
+            photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo.convert("RGBA"))
         return np.asarray(photo if photo.mode in ("L", "RGB") else photo.convert("RGB"))
     if kind == "torch":
-        photo = photo.detach().cpu().numpy()
+        photo = photo.detach().cpu()
+        photo = (photo.float() if photo.is_floating_point() else photo).numpy()  # numpy has no bfloat16
         if photo.ndim == 3 and photo.shape[0] in (1, 3):
             photo = photo[0] if photo.shape[0] == 1 else np.moveaxis(photo, 0, -1)
     if isinstance(photo, list | tuple):
@@ -243,15 +251,15 @@ def as_pixels(photo: Any) -> Pixels:
 class HintSession:
     """One photograph and what the network says of it, which is kept between hints. Made by `Colorizer.session`."""
 
-    def __init__(self, model: Colorizer, input_hwc: Pixels) -> None:
-        """A prepared photograph (`Prepared.input_hwc`).
+    def __init__(self, model: Colorizer, input_hwc: Pixels, answer: Predicted | None = None) -> None:
+        """A prepared photograph (`Prepared.input_hwc`); `answer`: the network's, None: the network is asked.
 
         Raises:
             ParamError: the model does not predict chroma alone.
         """
         refuse_repainting(model.params)
         self._model, self._input_hwc = model, input_hwc
-        self._canvas = Canvas.of(input_hwc, model.predict(input_hwc), model.params)
+        self._canvas = Canvas.of(input_hwc, answer or model.predict(input_hwc), model.params)
         self._smaller: dict[int, Pixels] = {}
 
     def __call__(self, hints: Any, rows: int = 0, threads: int = 1) -> Pixels:
@@ -260,16 +268,17 @@ class HintSession:
         Raises:
             ParamError: hints that cannot be.
         """
-        return self._model.color(self._input_hwc, rows, threads, self._predicted(hints))
+        return self._model.color(self._input_hwc, rows, threads, self.predicted(hints))
 
     def preview(self, hints: Any, longer_px: int = 1024) -> Pixels:
         """As calling it, with the longer side shrunk to at most `longer_px`."""
         if longer_px not in self._smaller:
             height, width = self._input_hwc.shape[:2]
             self._smaller = {longer_px: resize(self._input_hwc, fit_size(height, width, longer_px))}
-        return self._model.color(self._smaller[longer_px], predicted=self._predicted(hints))
+        return self._model.color(self._smaller[longer_px], predicted=self.predicted(hints))
 
-    def _predicted(self, hints: Any) -> Predicted:
+    def predicted(self, hints: Any) -> Predicted:
+        """The network's answer with the hints in it."""
         height, width = self._input_hwc.shape[:2]
         return self._canvas.hinted(as_hints(hints, (height, width)))
 

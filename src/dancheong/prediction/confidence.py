@@ -12,7 +12,6 @@ models on their own training photographs (docs/log.md). The spread under changes
 its order is no better than chance. Confidence is :math:`1 / (1 + (E / 8)^2)`.
 """
 
-from typing import Any
 
 import cv2
 import numpy as np
@@ -24,9 +23,7 @@ from dancheong.imaging.resize import resize, scaled_size, working_shape
 from dancheong.params import ParamError
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.full_resolution import Predicted
-
-Pixels = NDArray[Any]
-FloatArray = NDArray[np.float32]
+from dancheong.system.arrays import Float32, Pixels
 
 SCALES = (0.75, 1.33)
 # The largest chroma in sRGB at L* = 0, 5, ..., 100, the mean over hues.
@@ -58,7 +55,7 @@ def refuse_pairs(model: Colorizer) -> None:
         raise ParamError("a map of confidence is of the colors of a gray photograph; PAIRING=side_by_side has none")
 
 
-def expected_error(model: Colorizer, input_hwc: Pixels, predicted: Predicted | None = None) -> FloatArray:
+def expected_error(model: Colorizer, input_hwc: Pixels, predicted: Predicted | None = None) -> Float32:
     """The Delta E 2000 to be expected at each pixel of the working size, float32 (h, w), at or above 0."""
     lightness_hw, chroma_hwc = _lab(model, predicted or model.predict(input_hwc))
     spread_hw = _spread(model, input_hwc, chroma_hwc)
@@ -68,7 +65,7 @@ def expected_error(model: Colorizer, input_hwc: Pixels, predicted: Predicted | N
     return np.asarray(np.maximum(np.exp(logarithm) - 2, 0), np.float32)
 
 
-def _spread(model: Colorizer, input_hwc: Pixels, chroma_hwc: FloatArray) -> FloatArray:
+def _spread(model: Colorizer, input_hwc: Pixels, chroma_hwc: Float32) -> Float32:
     """Root mean square distance of the chroma of the photograph mirrored and at other sizes, smoothed; in a* and b*."""
     h, w = chroma_hwc.shape[:2]
     small = resize(input_hwc, working_shape(input_hwc.shape[0], input_hwc.shape[1], model.params.predict_px))
@@ -81,7 +78,7 @@ def _spread(model: Colorizer, input_hwc: Pixels, chroma_hwc: FloatArray) -> Floa
     return np.asarray(cv2.GaussianBlur(np.sqrt(squares), (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def _lab(model: Colorizer, predicted: Predicted) -> tuple[FloatArray, FloatArray]:
+def _lab(model: Colorizer, predicted: Predicted) -> tuple[Float32, Float32]:
     """L* (h, w), and a* and b* (h, w, 2), of the network's answer, without VIVID, which adds no knowledge."""
     if model.params.color_space == "LAB":
         return predicted.lightness_hw, predicted.output_hwc * np.float32(AB_SCALE)

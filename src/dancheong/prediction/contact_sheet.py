@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import PhotoError, read_photo
@@ -12,8 +9,8 @@ from dancheong.imaging.profiles import to_eight
 from dancheong.imaging.resize import resize, working_shape
 from dancheong.imaging.sheet import sheet
 from dancheong.prediction.result import FileResult
+from dancheong.system.arrays import Pixels
 
-Pixels = NDArray[Any]
 PHOTOGRAPHS = 24
 _PAIRS_A_ROW = 3
 _CELL_PX = 256

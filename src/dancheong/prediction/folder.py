@@ -5,9 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
-
-from numpy.typing import NDArray
+from typing import Literal
 
 from dancheong.imaging.files import write_photo
 from dancheong.imaging.sheet import sheet
@@ -25,12 +23,12 @@ from dancheong.prediction.process_file import Numbered, run_jobs
 from dancheong.prediction.processors import Processor, coloring, enlarging, filtering, recoloring
 from dancheong.prediction.result import FileResult
 from dancheong.system.arguments import checked
+from dancheong.system.arrays import Pixels
 from dancheong.system.cores import cores
 from dancheong.upscaling.upscaler import Upscaler
 
 __all__ = ["FileResult", "FolderOptions", "apply_color_files", "filter_files", "predict_files", "upscale_files"]
 
-Pixels = NDArray[Any]
 Run = Callable[[Sequence[Job]], Generator[Numbered]]
 
 SHEET_ROWS = 24

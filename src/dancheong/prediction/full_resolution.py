@@ -1,17 +1,14 @@
 """The network's answer at the photograph's own size, strip by strip."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from dancheong.imaging.color import lab_to_pixels, lightness_of, to_pixels
 from dancheong.imaging.resize import guided_upsampler
 from dancheong.imaging.tiling import for_each_strip
-
-Pixels = NDArray[Any]
-FloatArray = NDArray[np.float32]
+from dancheong.system.arrays import Float32, Pixels
 
 # Large enough that the work that holds Python's lock is small; a strip takes some 40 MB.
 STRIP_PIXELS = 1 << 18
@@ -26,8 +23,8 @@ class Predicted:
     `is_vivid`: VIVID is in it.
     """
 
-    output_hwc: FloatArray
-    lightness_hw: FloatArray
+    output_hwc: Float32
+    lightness_hw: Float32
     is_vivid: bool = False
 
 
@@ -37,7 +34,7 @@ def strip_rows(width_px: int, tile_px: int = 0) -> int:
 
 
 def color_from_chroma(
-    chroma_hwc: FloatArray, guide_hw: FloatArray, gray_hw: Pixels, rows: int, threads: int = 1
+    chroma_hwc: Float32, guide_hw: Float32, gray_hw: Pixels, rows: int, threads: int = 1
 ) -> Pixels:
     """The photograph's own lightness with predicted chroma, which follows the edges of the lightness.
 
@@ -63,7 +60,7 @@ def color_from_chroma(
 
 
 def enlarged_color(
-    rgb_hwc: FloatArray, size_hw: tuple[int, int], dtype: DTypeLike, rows: int, threads: int = 1
+    rgb_hwc: Float32, size_hw: tuple[int, int], dtype: DTypeLike, rows: int, threads: int = 1
 ) -> Pixels:
     """The network's own RGB (h, w, 3) in [0, 1], resized to the photograph's size as uint8 or uint16."""
     # Without edges in the guide, guided upsampling is plain resampling.

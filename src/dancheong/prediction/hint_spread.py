@@ -6,11 +6,11 @@ Rasmussen and Williams 2006, equation 2.25). The covariance of the errors at two
 
 .. math:: s_p s_q \\left(c + t_p \\cdot D t_q + \\sum_k v_k \\exp(-|W_k (t_p - t_q)|^{e_k})\\right)
 
-of their traits t: row and column, lightness, and the network's a* and b*. s is how large errors are at a place of such
-lightness, c a cast of the whole photograph; D lets the cast change along the traits, most of all with the network's chroma,
-whose strength and hue may be wrong everywhere. v, W and e are a few reaches: along a row errors are alike farther than up and
-down, because sky, roofs, walls and ground lie in layers. The smallest reach, of some pixels, lets each hint's own place have
-its color.
+of their traits t: row and column, lightness, the network's a* and b*, and the mean lightness around at three widths, because
+a sky and a white wall differ by what is beside them. s is how large errors are at a place of such lightness, c a cast of the
+whole photograph; D lets the cast change along the traits, most of all with the network's chroma, whose strength and hue may be
+wrong everywhere. v, W and e are a few reaches: along a row errors are alike farther than up and down, because sky, roofs, walls
+and ground lie in layers. The smallest reach, of some pixels, lets each hint's own place have its color.
 
 These few numbers were fitted to the errors of a network on photographs that it had not seen (docs/log.md). A network that
 takes hints as further inputs has an easier way: it learns the photographs by heart and does not listen.
@@ -19,6 +19,7 @@ takes hints as further inputs has an easier way: it learns the photographs by he
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,19 +35,20 @@ FloatArray = NDArray[np.float32]
 
 # Hints are spread at this shorter side, or at the network's where that is larger.
 SIDE_PX = 256
-# Of the traits: row and column in shares of the longer side, lightness in L* / 100, a*, b*. The first two and the third are
-# counted from about the middle.
+# Of the traits: row and column in shares of the longer side, lightness in L* / 100, a*, b*, and the lightness around, as
+# Gaussian means of these deviations, in shares of the longer side. Places and lightness are counted from about the middle.
 _MIDDLE = (0.4, 0.4, 0.5)
+_AROUND = (0.006, 0.02, 0.07)
 # Reaches: share v, exponent e, and weights W of each trait.
 _REACHES = (
-    (0.298, 1.13, 0.436, 0.0652, 5.16, 0.159, 0.0898),
-    (1.11, 1.4, 5.37, 0.399, 3.63, 0.221, 0.0721),
-    (0.383, 1.39, 11.1, 5.37, 2.14, 0.0679, 0.0665),
-    (0.02, 1.0, 60.0, 60.0, 3.0, 0.05, 0.05),
+    (0.346, 1.25, 0.824, 0.0154, 6.22, 0.0781, 0.0843, 5.4, 4.2, 3.44),
+    (0.943, 1.48, 5.24, 0.114, 1.69, 0.264, 0.0637, 3.38, 2.02, 2.98),
+    (0.261, 1.55, 6.6, 4.07, 0.697, 0.00994, 0.0491, 3.14, 1.79, 1.33),
+    (0.02, 1.0, 60.0, 60.0, 3.0, 0.05, 0.05, 0.05, 0.05, 0.05),
 )
-_CAST, _SLOPES = 0.0247, (0.148, 0.0257, 0.0433, 0.000761, 0.000761)
-# How large errors are: of lightness, its square, chroma / 30, and row.
-_AMPLITUDE = (-0.22, -2.06, -0.03, 0.17)
+_CAST, _SLOPES = 0.0584, (0.189, 0.0186, 0.0575, 0.00808, 0.000614, 0.126, 0.0525, 0.127)
+# How large errors are: of lightness, its square, chroma / 30, row, and the lightness around.
+_AMPLITUDE = (-0.311, -2.092, -0.111, 0.177, 0.381, -0.269, -0.29)
 # How far a palette's colors reach, in L*, a* and b*, and what share of the way to them is gone.
 _PALETTE_SPREAD, _PALETTE_STRENGTH = np.array([16, 15, 15], np.float32), np.float32(0.5)
 _NOISE = 1e-3  # two colors at one place
@@ -122,21 +124,24 @@ def _correction(hints: Hints, chroma_hwc: FloatArray, lightness_hw: FloatArray) 
 
 
 def _traits(chroma_hwc: FloatArray, lightness_hw: FloatArray) -> FloatArray:
-    """(h w, 6): row, column, lightness, a*, b*, and how large errors are at such places."""
+    """(h w, 9): row, column, lightness, a*, b*, lightness around (3), and how large errors are at such places."""
     h, w = lightness_hw.shape
     rows, columns = (np.indices((h, w), np.float32) + np.float32(0.5)) / max(h, w)
-    row, column, light = rows - _MIDDLE[0], columns - _MIDDLE[1], lightness_hw / 100 - _MIDDLE[2]
+    light_hw = lightness_hw / 100 - np.float32(_MIDDLE[2])
+    row, column = rows - _MIDDLE[0], columns - _MIDDLE[1]
+    around = [cv2.GaussianBlur(light_hw, (0, 0), share * max(h, w)) for share in _AROUND]
     a, b = np.moveaxis(chroma_hwc, -1, 0)
-    size = np.stack([light, light**2, np.hypot(a, b) / 30, row], axis=-1) @ np.array(_AMPLITUDE)
-    traits = np.stack([row, column, light, a, b, np.exp(np.tanh(2 * size))], axis=-1)
+    size = np.stack([light_hw, light_hw**2, np.hypot(a, b) / 30, row, *around], axis=-1) @ np.array(_AMPLITUDE)
+    traits = np.stack([row, column, light_hw, a, b, *around, np.exp(np.tanh(2 * size))], axis=-1)
     return np.asarray(traits.reshape(h * w, -1), np.float32)
 
 
 def _covariance(p: FloatArray, q: FloatArray) -> FloatArray:
     """(len(p), len(q)) of places with these traits."""
-    total = np.float32(_CAST) + (p[:, :5] * np.array(_SLOPES, np.float32)) @ q[:, :5].T
+    some, others = p[:, :-1], q[:, :-1]
+    total = np.float32(_CAST) + (some * np.array(_SLOPES, np.float32)) @ others.T
     for share, exponent, *weights in _REACHES:
-        some, others = p[:, :5] * np.array(weights, np.float32), q[:, :5] * np.array(weights, np.float32)
-        squares = (some**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * (some @ others.T)
+        near, far = some * np.array(weights, np.float32), others * np.array(weights, np.float32)
+        squares = (near**2).sum(axis=1)[:, None] + (far**2).sum(axis=1) - 2 * (near @ far.T)
         total += np.float32(share) * np.exp(-(np.maximum(squares, 0) ** np.float32(exponent / 2)))
-    return np.asarray(total * p[:, 5:] * q[:, 5], np.float32)
+    return np.asarray(total * p[:, -1:] * q[:, -1], np.float32)

@@ -5,7 +5,9 @@ One hint without a place gives the mean color of the whole photograph; several g
 """
 
 import csv
+import difflib
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,6 +31,8 @@ MAX_HINTS = 1000
 # Of the longer side: finer strokes of one color are one hint for each cell.
 _CELLS, _MAX_PAINTED = (48, 24, 12), 256
 _PAINTED_ALPHA = 128
+# Hints nearer to each other than this share of width and height are at one place.
+_ONE_PLACE, _OTHER_COLOR = 0.002, 3.0
 _COLORS = Path(__file__).with_name("dancheong_colors.csv")
 _EXPECTED = "a name of docs/hints.md or of CSS, #8A4C44, or a* and b* as two numbers was expected"
 
@@ -52,6 +56,14 @@ class Hints:
     def __len__(self) -> int:
         """Hints, the mean color or the palette among them."""
         return len(self.places) + (self.cast is not None) + len(self.palette)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of them: at how many places several colors were given."""
+        place_nn, color_nn = (np.abs(values[:, None] - values).max(axis=2) for values in (self.places, self.colors))
+        count = int(np.triu((place_nn < _ONE_PLACE) & (color_nn > _OTHER_COLOR)).any(axis=1).sum())
+        places = "one place" if count == 1 else f"{count} places"
+        return (f"several colors were given at {places}, and were averaged there",) if count else ()
 
 
 def read_hints(path: Path, size_hw: tuple[int, int]) -> Hints:
@@ -88,7 +100,10 @@ def find_hints(folder: Path) -> dict[str, Path]:
         ParamError: no such folder, no hints in it, or two files for one photograph.
     """
     if not folder.is_dir():
-        raise ParamError(f"there is no folder {folder} of hints; give a folder with a NAME.csv or NAME.png for each photograph")
+        raise ParamError(
+            f"{folder}: no such folder or file of hints; a folder with NAME.csv or NAME.png for each photograph was expected, "
+            "or the CSV or PNG of a single photograph"
+        )
     files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
     found = by_stem(files, folder)
     if not found:
@@ -110,6 +125,17 @@ def parse_color(color: Any) -> tuple[float, float]:
         ValueError: it is none of these.
     """
     return _lab_of(color)[1:]
+
+
+def near_colors(color: str) -> list[str]:
+    """The names nearest to one that is not known, a pigment's as ``석간주 seokganju``; none where none is near."""
+    from PIL import ImageColor
+
+    # By single letters of Hangul, because a slip is mostly in one of them.
+    letters = {unicodedata.normalize("NFD", name): name for name in (*named_colors(), *ImageColor.colormap)}
+    close = difflib.get_close_matches(unicodedata.normalize("NFD", color.strip().lower().removesuffix("색")), letters, 3, 0.7)
+    pairs = {name: f"{row['name']} {row['english']}" for row in pigments() for name in (row["name"], row["english"])}
+    return list(dict.fromkeys(pairs.get(letters[name], letters[name]) for name in close))
 
 
 def _lab_of(color: Any) -> tuple[float, float, float]:
@@ -193,7 +219,9 @@ def _color(color: Any, where: str) -> tuple[float, float, float]:
     try:
         return _lab_of(color)
     except (ValueError, TypeError, IndexError) as error:
-        raise ParamError(f"{where}: the color {color!r} came; {_EXPECTED}") from error
+        near = ", ".join(near_colors(color)) if isinstance(color, str) else ""
+        meant = f" (did you mean {near}?)" if near else ""
+        raise ParamError(f"{where}: the color {color!r} came{meant}; {_EXPECTED}") from error
 
 
 def _number(value: Any, name: str, where: str) -> float:

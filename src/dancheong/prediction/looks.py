@@ -52,9 +52,9 @@ def look_names(output: Path, looks: int) -> tuple[Path, ...]:
     return tuple(output.with_name(f"{output.stem}_look{number}{output.suffix}") for number in range(2, looks + 1))
 
 
-def look_digest(params: str, number: int) -> str:
+def look_digest(params: str, number: int, is_one_of_several: bool = True) -> str:
     """What a result says of its parameters, whose digest is `params`, where it is this look."""
-    return f"{params} look {number}" if number > 1 else params
+    return f"{params} look {number}" if number > 1 or is_one_of_several else params
 
 
 def look(predicted: Predicted, number: int) -> Predicted:
@@ -85,14 +85,14 @@ def _in_name_order(photo: Path) -> tuple[list[int | str], str]:
     return [int(part) if number % 2 else part for number, part in enumerate(parts)], photo.name
 
 
-def steadied(own: Predicted, others: Iterable[Predicted]) -> Predicted:
-    """The network's answer averaged with those for the frames around.
+def steadied(own: Predicted, others: Iterable[Predicted]) -> tuple[Predicted, int]:
+    """The network's answer averaged with those for the frames around; and how many of these show the same subject.
 
     Each place is followed into the other frame (dense inverse search, Kroeger and others 2016), and counts as far as the
     lightness agrees there. Lightness is compared in its own mean and deviation, so that brackets of one subject agree.
     """
     own_hw = _standard(own.lightness_hw)
-    total_hwc, weight_hw = own.output_hwc.copy(), np.ones_like(own_hw)
+    total_hwc, weight_hw, count = own.output_hwc.copy(), np.ones_like(own_hw), 0
     for other in others:
         if other.lightness_hw.shape != own_hw.shape:
             continue
@@ -100,7 +100,8 @@ def steadied(own: Predicted, others: Iterable[Predicted]) -> Predicted:
         if agreement_hw.mean() >= _LEAST_AGREEMENT:
             total_hwc += agreement_hw[..., None] * moved_hwc
             weight_hw += agreement_hw
-    return replace(own, output_hwc=total_hwc / weight_hw[..., None])
+            count += 1
+    return replace(own, output_hwc=total_hwc / weight_hw[..., None]), count
 
 
 def _standard(lightness_hw: FloatArray) -> FloatArray:

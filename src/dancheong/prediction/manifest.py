@@ -130,9 +130,10 @@ class Manifest:
         Raises:
             OSError: the disk.
         """
-        output = self._name(result)
+        output = self._name_of(result.output) if result.is_photograph else ""
         made = self._made.get(output)
-        looks = [f"look {number}: {path.name} ({likelihood:.2f})" for number, (path, likelihood) in enumerate(result.looks, 2)]
+        several = [(result.output, round(1 - sum(one for _, one in result.looks), 2)), *result.looks] if result.looks else []
+        looks = [f"look {number}: {path.name} ({likelihood:.2f})" for number, (path, likelihood) in enumerate(several, 1)]
         now = identity(result.input), result.sha256
         if result.status == "skipped" and made is not None and (identity(Path(made.file)), made.sha256) == now:
             return
@@ -173,9 +174,6 @@ class Manifest:
         for path in found:
             path.unlink(missing_ok=True)
         return len(found)
-
-    def _name(self, result: FileResult) -> str:
-        return self._name_of(result.output) if result.is_photograph else ""
 
     def _name_of(self, output: Path) -> str:
         path = output.relative_to(self._out_dir) if output.is_relative_to(self._out_dir) else output
@@ -270,11 +268,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Hold the file until it is closed; False where another process holds it.
-
-    Raises:
-        OSError: the file system has no locks.
-    """
+    """Hold the file until it is closed; False where another process holds it. Raises OSError: the file system has no locks."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -37,19 +37,15 @@ def bytes_needed(spec: ImageSpec, params: Params, rows: int = 0, network_scale: 
     base, by_channel = NETWORK_BYTES[params.encoder]
     network = round(small * network_scale**2) * (base + by_channel * params.ngf)
     strip = min(rows or strip_rows(spec.width_px, params.tile_px), spec.height_px) * spec.width_px * STRIP_BYTES
-    return full + network + strip + _detector_bytes(spec, params)
+    detector = 0
+    if uses_detector(params):
+        detector = math.prod(fit_size(spec.height_px, spec.width_px, params.det_work_size)) * DETECTOR_BYTES
+    return full + network + strip + detector
 
 
 def uses_detector(params: Params) -> bool:
     """Whether a prediction looks for light reflection with the network that was trained for it."""
     return params.glare_mode not in ("off", "global") and params.glare_stage != "train" and params.det_method == "learned"
-
-
-def _detector_bytes(spec: ImageSpec, params: Params) -> int:
-    if not uses_detector(params):
-        return 0
-    height, width = fit_size(spec.height_px, spec.width_px, params.det_work_size)
-    return height * width * DETECTOR_BYTES
 
 
 def rows_within(spec: ImageSpec, params: Params, network_scale: float = 1.0) -> int:
@@ -96,12 +92,6 @@ class Budget:
             with self._change:
                 self._free += taken
                 self._change.notify_all()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Wait until no other photograph is in work, and hold the whole budget."""
-        with self.share(self.total_bytes):
-            yield
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

@@ -15,9 +15,7 @@ def result_names(photos: Sequence[Path], suffix: str | None = None) -> list[Path
     Photographs whose results would have one name (``a.jpg`` and ``a.png`` as PNG, or two folders with the same names)
     all get their own suffix into the stem (``a_jpg.png``), and where that is not enough a number (``a_2.jpg``).
     """
-    plain = [
-        photo.with_suffix(suffix or (photo.suffix if photo.suffix.lower() in WRITABLE_SUFFIXES else ".png")) for photo in photos
-    ]
+    plain = [photo.with_suffix(suffix or _written(photo)) for photo in photos]
     counts = Counter(map(_key, plain))
     names: dict[str, Path] = {}
     for photo, name in zip(photos, plain, strict=True):
@@ -35,7 +33,7 @@ def lasting_names(photos: Sequence[Path], suffix: str | None = None) -> list[Pat
     """As `result_names`, but a name depends on its photograph alone: ``a_heic.png`` of ``a.heic``, ``a.jpg`` of ``a.jpg``."""
     named = []
     for photo in photos:
-        wanted = suffix or (photo.suffix if photo.suffix.lower() in WRITABLE_SUFFIXES else ".png")
+        wanted = suffix or _written(photo)
         named.append(photo if wanted == photo.suffix else photo.with_name(photo.name.replace(".", "_") + wanted))
     return named
 
@@ -65,6 +63,11 @@ def page_name(path: Path, page: int) -> Path:
     """The name of the result of a later page (from 1) of a document: ``a_p2.tif``, or beside it ``a_p2_colored.tif``."""
     stem = path.stem.removesuffix(COLORED)
     return path.with_name(f"{stem}_p{page + 1}{path.stem[len(stem) :]}{path.suffix}")
+
+
+def _written(photo: Path) -> str:
+    """The suffix of a photograph where its format is written, else that of PNG."""
+    return photo.suffix if photo.suffix.lower() in WRITABLE_SUFFIXES else ".png"
 
 
 def _photos_in(folder: Path) -> list[Path]:

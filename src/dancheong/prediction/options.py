@@ -28,7 +28,8 @@ class FolderOptions:
         mask_dir: each photograph's mask of light reflection is written here, 8-bit PNG of the same stem: 0 is untouched.
         drawn_masks: folder of masks drawn by hand, PNG of the same (subfolder and) stem. The detector looks for light
             reflection in all other photographs.
-        hints: folder of color hints (`dancheong.prediction.hints`), CSV or PNG of the same (subfolder and) stem.
+        hints: folder of color hints (`dancheong.prediction.hints`), CSV or PNG of the same (subfolder and) stem; or the file of
+            the only photograph.
         sheet_path: a contact sheet of the first photographs is written here.
         shard: (i, n): only the i-th of n parts, 1 <= i <= n.
         progress: called with each result as it is done, how many are done and how many there are; True stops the run, after the

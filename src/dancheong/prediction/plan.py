@@ -12,12 +12,12 @@ from dancheong.data.photographs import find_masks, mask_of
 from dancheong.imaging.files import LeftOut, PhotoError, count_pages
 from dancheong.imaging.formats import READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.params import ParamError, Params
-from dancheong.prediction.beside import results_among, why_not_beside
 from dancheong.prediction.colored_versions import match_versions
 from dancheong.prediction.hints import find_hints
 from dancheong.prediction.looks import frames_around, look_names
 from dancheong.prediction.names import lasting_names, names_beside, page_name, result_names
 from dancheong.prediction.options import FolderOptions, Tell
+from dancheong.prediction.origin import results_among, why_not_beside
 from dancheong.prediction.search import Identity, find_photos, identity, of_shard, why_no_photographs
 
 _NAMES_SHOWN = 5
@@ -95,7 +95,7 @@ def plan_folder(
             drawn_masks = _matched("drawn masks", masks, options.drawn_masks, photos, options.tell)
     hints: Mapping[Path, Path] = {}
     if options.hints is not None:
-        hints = _matched("hints", find_hints(options.hints), options.hints, photos, options.tell)
+        hints = _hints(options.hints, photos, options.tell)
     versions, unmatched = ({}, {}) if options.colors is None else match_versions(options.colors, photos, options.tell)
     refusals = unmatched | {photo: reason for photo in map(Path, inputs) if (reason := why_no_photographs(photo, photos))}
     refusals |= {one.path: one.reason for one in left_out if one.failed}
@@ -209,6 +209,15 @@ def _matched(
         more = ", ..." if unmatched[_NAMES_SHOWN:] else ""
         tell(f"{what} without a photograph of the same stem: {len(unmatched)} ({names}{more})")
     return matched
+
+
+def _hints(given: Path, photos: Mapping[Path, Path], tell: Tell) -> Mapping[Path, Path]:
+    """The hints of each photograph: of a folder by name; a file is for the only photograph."""
+    if not given.is_file():
+        return _matched("hints", find_hints(given), given, photos, tell)
+    if len(photos) != 1:
+        raise ParamError(f"{given}: one file of hints came for {len(photos)} photographs; give a folder with one for each")
+    return dict.fromkeys(photos, given)
 
 
 def _checked(job: Job, originals: set[Identity]) -> Job:

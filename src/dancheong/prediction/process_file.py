@@ -102,7 +102,7 @@ def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Bud
     # The error and the arrays that its traceback held are gone here.
     processor.options.tell(f"{job.photo}: out of memory; tried again with nothing beside it, in the smallest strips")
     gc.collect()
-    with budget.alone():
+    with budget.share(budget.total_bytes):
         return _process(processor, job, Resources(rows=1), made)
 
 
@@ -164,7 +164,9 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
 
 def _made(job: Job, path: Path, made: Provenance) -> Provenance:
     """What the file at `path` says of itself: a look says which one it is."""
-    return replace(made, params=look_digest(str(made.params), job.looks.index(path) + 2)) if path in job.looks else made
+    if path not in job.looks:
+        return made
+    return replace(made, params=look_digest(str(made.params).removesuffix(" look 1"), job.looks.index(path) + 2))
 
 
 def _looks(job: Job) -> tuple[tuple[Path, float], ...]:

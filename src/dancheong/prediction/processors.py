@@ -27,11 +27,11 @@ from dancheong.prediction.hints import read_hints
 from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
 from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
 from dancheong.prediction.options import FolderOptions
-from dancheong.prediction.origin import fingerprint, settings_digest
+from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import Job
+from dancheong.system.arrays import Pixels
+from dancheong.system.whole_file import fingerprint
 from dancheong.upscaling.upscaler import Upscaler, upscaler_for
-
-Pixels = NDArray[Any]
 
 BILEVEL = "it holds black and white alone: without grays the model hardly finds colors; scan it in gray"
 
@@ -88,10 +88,11 @@ class Processor:
         signer = None if sign is None else sign.digest()
         color, hints = (None if file is None else checked_fingerprint(file) for file in (job.color, job.hints))
         more = {
-            **self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page, "color": color,
-            "hints": hints, "frames": [frame.name for frame in job.frames],
+            **self.more, "strip": self.options.strip, "signer": signer, "drawn_mask": drawn, "page": job.page,
+            "frames": [frame.name for frame in job.frames],
         }
-        params = look_digest(settings_digest(self.params, **more), job.look)
+        digest = settings_digest(self.params, **more) + (f" steady over {len(job.frames) + 1} frames" if job.frames else "")
+        params = look_digest(digest, job.look, bool(job.looks))
         return Provenance(self.model, params, self.source_type, sha256, color, hints)
 
 
@@ -136,20 +137,26 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         del photo, prepared
         predicted = model.predict(input_hwc)
         if job.frames:
-            predicted = steadied(predicted, filter(None, map(frame, job.frames)))
+            predicted, count = steadied(predicted, filter(None, map(frame, job.frames)))
+            notes += (f"steady: its color is averaged with that of {count} of {len(job.frames)} frames around",)
         confidence_hw = None
         if job.confidence is not None:
             confidence_hw = confidence_map(model, input_hwc, predicted)
             figures["confidence"] = float(confidence_hw.mean(dtype=np.float64)) / 255
-        predicted = look(predicted, job.look)
-        if job.hints is not None:
-            hints = read_hints(job.hints, size_hw)
+        hints = None if job.hints is None else read_hints(job.hints, size_hw)
+        if hints is not None:
             figures["hints"] = len(hints)
-            predicted = Canvas.of(input_hwc, predicted, params).hinted(hints)
-        looks = tuple(
-            partial(finished, input_hwc, look(predicted, number), resources) for number in range(2, 2 + len(job.looks))
-        )
-        rgb = finished(input_hwc, predicted, resources)
+            notes += hints.notes
+
+        def in_look(number: int) -> Pixels:
+            # Hints come last, so that each look has their colors.
+            answer = look(predicted, number)
+            answer = answer if hints is None else Canvas.of(input_hwc, answer, params).hinted(hints)
+            return finished(input_hwc, answer, resources)
+
+        notes += (f"it is look {job.look} alone",) if job.look > 1 else ()
+        looks = tuple(partial(in_look, number) for number in range(2, 2 + len(job.looks)))
+        rgb = in_look(job.look)
         return Processed(rgb, mask_hw, figures, confidence_hw, notes, looks)
 
     def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
@@ -196,15 +203,15 @@ def recoloring(params: Params, options: FolderOptions) -> Processor:
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         assert job.color is not None  # or the job would have been refused
         controlled = control_glare(gray_of(photo), params, "predict", drawn_mask)
-        colored = read_photo(job.color).pixels
-        chroma_hwc, fit, notes = fitted_chroma(controlled.pixels, colored, job.color)
+        chroma_hwc, fit, notes = fitted_chroma(controlled.pixels, job.color)
         mask = controlled.mask
         mask_hw = None if job.mask is None else _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
-        del photo, colored
+        del photo
         guide_hw = lightness_of(resize(controlled.pixels, chroma_hwc.shape[:2]))
         rows = resources.rows or strip_rows(controlled.pixels.shape[1], params.tile_px)
         rgb = color_from_chroma(chroma_hwc, guide_hw, controlled.pixels, rows, resources.threads)
-        figures = {"misfit": fit.misfit} | ({} if mask is None else {"glare_share": mask.share, "abstained": mask.abstained})
+        glare = {} if mask is None else {"glare_share": mask.share, "abstained": mask.abstained}
+        figures = {"misfit": None if np.isnan(fit.misfit) else fit.misfit} | glare
         return Processed(rgb, mask_hw, figures, notes=notes)
 
     def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:

@@ -9,7 +9,6 @@ refined by maximizing the correlation over affine maps (ECC, Evangelidis and Psa
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,9 +16,7 @@ from numpy.typing import NDArray
 
 from dancheong.imaging.color import gray_of, lightness_of, rgb_to_lab
 from dancheong.imaging.resize import resize, scaled_size, working_shape
-
-Pixels = NDArray[Any]
-FloatArray = NDArray[np.float32]
+from dancheong.system.arrays import Float32, Pixels
 
 COMPARED_PX = 144  # shorter side at which the two are compared
 _LOCAL_PX = 6.0  # sigma of what "local" means, at that size
@@ -41,7 +38,8 @@ class Fit:
 
     Attributes:
         matrix: (2, 3), from the photograph's coordinates to the colored version's; both run from 0 to 1 in x and in y.
-        misfit: 0 where both show the same at every place, 1 where nothing agrees: 1 - the correlation of local lightness.
+        misfit: 0 where both show the same at every place, 1 where nothing agrees: 1 - the correlation of local lightness;
+            nan where it cannot be measured.
     """
 
     matrix: NDArray[np.float64]
@@ -66,7 +64,29 @@ def register(gray_hw: Pixels, colored: Pixels) -> Fit:
     return best
 
 
-def chroma_at(fit: Fit, colored: Pixels, size_hw: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
+def fit_of_layer(gray_hw: Pixels, colored: Pixels, painted_hw: NDArray[np.bool_]) -> Fit | None:
+    """Where a layer lies that is painted on in part: just over the photograph. None where its proportions are others.
+
+    The misfit is that of the painted part, and nan where this is paint, whose lightness has no detail that could agree.
+    """
+    h, w = gray_hw.shape
+    if abs(painted_hw.shape[0] - painted_hw.shape[1] * h / w) > 0.01 * painted_hw.shape[0] + 1:
+        return None
+    photo = _compared(gray_hw)
+    is_painted = resize(painted_hw * np.uint8(255), photo.shape) == 255
+    layer = np.where(is_painted, lightness_of(resize(gray_of(colored), photo.shape)), photo)
+    # Its edges are not the photograph's.
+    reach = np.ones((2 * round(_FINE_PX) + 1,) * 2, np.uint8)
+    within = cv2.erode(is_painted.astype(np.uint8), reach) > 0
+    detail = cv2.GaussianBlur(layer, (0, 0), 1.0) - cv2.GaussianBlur(layer, (0, 0), _FINE_PX)
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _FINE_PX))[within]
+    if not within.any() or np.median(contrast) < _CONTRAST_FLOOR:
+        return Fit(np.eye(2, 3), float("nan"))
+    correlation = np.corrcoef(_local(photo, _FINE_PX)[within], _local(layer, _FINE_PX)[within])[0, 1]
+    return Fit(np.eye(2, 3), float(np.clip(1 - correlation, 0, 1)))
+
+
+def chroma_at(fit: Fit, colored: Pixels, size_hw: tuple[int, int]) -> tuple[Float32, Float32]:
     """The color of a registered version, in the photograph's frame.
 
     Args:
@@ -93,21 +113,21 @@ def chroma_at(fit: Fit, colored: Pixels, size_hw: tuple[int, int]) -> tuple[Floa
     return chroma_hwc * weight_hw[..., None], shown_hw
 
 
-def _compared(gray_hw: Pixels) -> FloatArray:
+def _compared(gray_hw: Pixels) -> Float32:
     """L* at the size of the comparison."""
     return lightness_of(resize(gray_hw, working_shape(gray_hw.shape[0], gray_hw.shape[1], COMPARED_PX)))
 
 
-def _local(lightness_hw: FloatArray, sigma_px: float = _LOCAL_PX) -> FloatArray:
+def _local(lightness_hw: Float32, sigma_px: float = _LOCAL_PX) -> Float32:
     """What is lighter or darker than its surroundings, in units of their contrast."""
-    def mean(plane: FloatArray) -> FloatArray:
+    def mean(plane: Float32) -> Float32:
         return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)
 
     detail = cv2.GaussianBlur(lightness_hw, (0, 0), 1.0) - mean(lightness_hw)
     return np.asarray(detail / np.sqrt(mean(detail * detail) + np.float32(_CONTRAST_FLOOR**2)), np.float32)
 
 
-def _shifted(photo_local: FloatArray, version: FloatArray) -> Iterator[NDArray[np.float64]]:
+def _shifted(photo_local: Float32, version: Float32) -> Iterator[NDArray[np.float64]]:
     """The version is stretched over the photograph and shifted: where their phases correlate."""
     h, w = photo_local.shape
     window = cv2.createHanningWindow((w, h), cv2.CV_32F)
@@ -124,7 +144,7 @@ def _sizes_within(outer_hw: tuple[int, ...], inner_hw: tuple[int, ...]) -> Itera
         share *= _STEP
 
 
-def _inside(photo: FloatArray, version: FloatArray) -> Iterator[NDArray[np.float64]]:
+def _inside(photo: Float32, version: Float32) -> Iterator[NDArray[np.float64]]:
     """The version is a part of the photograph: the best place of all sizes."""
     h, w = photo.shape
     plane = _local(photo)
@@ -133,13 +153,13 @@ def _inside(photo: FloatArray, version: FloatArray) -> Iterator[NDArray[np.float
     yield np.array([[w / width, 0, -x / width], [0, h / height, -y / height]])
 
 
-def _around(photo: FloatArray, version: FloatArray) -> Iterator[NDArray[np.float64]]:
+def _around(photo: Float32, version: Float32) -> Iterator[NDArray[np.float64]]:
     """The photograph is a part of the version, which has borders or shows more."""
     for matrix in _inside(version, photo):
         yield np.asarray(cv2.invertAffineTransform(matrix), np.float64)
 
 
-def _best_place(plane: FloatArray, part: FloatArray) -> tuple[float, int, int, tuple[int, ...]]:
+def _best_place(plane: Float32, part: Float32) -> tuple[float, int, int, tuple[int, ...]]:
     """The correlation, column and row at which `part` fits best, and its size."""
     size = min(part.shape[0], plane.shape[0]), min(part.shape[1], plane.shape[1])
     scores = cv2.matchTemplate(plane, part[: size[0], : size[1]], cv2.TM_CCOEFF_NORMED)
@@ -147,7 +167,7 @@ def _best_place(plane: FloatArray, part: FloatArray) -> tuple[float, int, int, t
     return best, x, y, size
 
 
-def _refined(photo: FloatArray, version: FloatArray, matrix: NDArray[np.float64]) -> Fit:
+def _refined(photo: Float32, version: Float32, matrix: NDArray[np.float64]) -> Fit:
     """The affine map near `matrix` under which both agree best."""
     h, w = photo.shape
     # The version in the photograph's density, so that neither is finer than the other.
@@ -167,7 +187,7 @@ def _refined(photo: FloatArray, version: FloatArray, matrix: NDArray[np.float64]
     return best
 
 
-def _misfit(photo: FloatArray, version: FloatArray, matrix: NDArray[np.float64]) -> float:
+def _misfit(photo: Float32, version: Float32, matrix: NDArray[np.float64]) -> float:
     shown = _shown(matrix, photo.shape) > 0.5
     if shown.mean() < _LEAST_SHARED:
         return 1.0
@@ -175,16 +195,16 @@ def _misfit(photo: FloatArray, version: FloatArray, matrix: NDArray[np.float64])
     return float(np.clip(1 - np.corrcoef(_local(photo, _FINE_PX)[shown], warped[shown])[0, 1], 0, 1))
 
 
-def _shown(matrix: NDArray[np.float64], size_hw: tuple[int, ...]) -> FloatArray:
+def _shown(matrix: NDArray[np.float64], size_hw: tuple[int, ...]) -> Float32:
     """1 where the version shows the place."""
     h, w = size_hw
     x, y = np.meshgrid((np.arange(w) + 0.5) / w, (np.arange(h) + 0.5) / h)
     there = np.einsum("ij,jhw->ihw", matrix, np.stack([x, y, np.ones_like(x)]))
-    inside: FloatArray = ((there >= 0) & (there <= 1)).all(axis=0).astype(np.float32)
+    inside: Float32 = ((there >= 0) & (there <= 1)).all(axis=0).astype(np.float32)
     return inside
 
 
-def _warped(plane: FloatArray, matrix: NDArray[np.float64], size_hw: tuple[int, ...], border: int) -> FloatArray:
+def _warped(plane: Float32, matrix: NDArray[np.float64], size_hw: tuple[int, ...], border: int) -> Float32:
     """A plane of the version in the photograph's frame."""
     to_pixels = _pixel_matrix(matrix, size_hw, plane.shape[:2])
     size = (size_hw[1], size_hw[0])

@@ -23,14 +23,9 @@ class ShippedModel:
         """The whole card."""
         return self.path.with_suffix(".md").read_text(encoding="utf-8")
 
-    @property
-    def facts(self) -> dict[str, str]:
-        """The rows of the card's first table, such as "learned from"."""
-        return facts_of(self.card)
-
 
 def facts_of(card: str) -> dict[str, str]:
-    """The rows of a card's table of facts."""
+    """The rows of a card's first table, such as "learned from"."""
     table = card.partition(FACTS_HEAD)[2].partition("\n\n")[0]
     rows = [line.strip("| ").split(" | ", 1) for line in table.splitlines()]
     return {row[0]: row[1] for row in rows}
@@ -45,11 +40,7 @@ def shipped_models() -> list[ShippedModel]:
 
 
 def shipped_model_path() -> Path:
-    """The colorizer that comes along.
-
-    Raises:
-        ArtifactError: this installation has none.
-    """
+    """The colorizer that comes along. Raises ArtifactError: this installation has none."""
     if not COLORIZER.exists():
         raise ArtifactError(
             f"{COLORIZER}: the colorizer that comes along is not in this installation; give a model file, which "

@@ -12,10 +12,10 @@ from pathlib import Path
 from stat import S_ISREG
 
 from dancheong.params import ParamError
-from dancheong.prediction.beside import colored_by
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import predict_files
 from dancheong.prediction.options import FolderOptions
+from dancheong.prediction.origin import colored_by
 from dancheong.prediction.result import FileResult
 from dancheong.prediction.search import find_photos
 from dancheong.system.outputs import claimed

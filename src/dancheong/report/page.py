@@ -142,15 +142,11 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], lead
         ValueError: pixels that are no picture.
         OSError: the disk.
     """
-    write_text(path, valid_text(render_report(title, sections, lead, notice)))
+    write_text(path, render_report(title, sections, lead, notice))
 
 
-def render_report(title: str, sections: Sequence[Section], lead: str = "", notice: str = "") -> str:
-    """The page that `write_report` writes, as text."""
-    return templates().get_template("page.html").render(title=title, sections=sections, lead=lead, notice=notice)
-
-
-def render_markdown(title: str, sections: Sequence[Section], lead: str, notice: str) -> str:
-    """The same as Markdown; of the figures those are linked to that lie in a file."""
-    page = templates().get_template("report.md").render(title=title, sections=sections, lead=lead, notice=notice)
-    return valid_text(page)
+def render_report(
+    title: str, sections: Sequence[Section], lead: str = "", notice: str = "", template: str = "page.html"
+) -> str:
+    """The page that `write_report` writes, as text; by "report.md" as Markdown with links to figures that lie in a file."""
+    return valid_text(templates().get_template(template).render(title=title, sections=sections, lead=lead, notice=notice))

@@ -27,7 +27,7 @@ _NOTICE = (
     "network never trains on."
 )
 # A chart each: what it shows, and the entries of losses.jsonl that are its lines.
-_LOSSES = {
+LOSS_CHARTS = {
     "distance": ("distance to the truth", ("l1", "color")),
     "adversarial": ("adversarial loss", ("d_real", "d_fake", "g_gan")),
 }
@@ -106,7 +106,7 @@ def write_training_page(log_dir: str | Path, resolved: Resolved, state: Training
         "facts": _facts(entries, resolved.params, state),
         "remarks": Table(("photographs", "how many", "what to do"), state.remarks) if state.remarks else None,
         "previews": _previews(find_previews(log_dir, entries, state.earlier), state.columns),
-        **loss_curves(entries), **_charts(entries, _VALIDATION),
+        **curves_of(entries), **curves_of(entries, _VALIDATION),
         "parameters": _parameters(resolved),
     }
     page = Path(log_dir) / PAGE
@@ -116,15 +116,10 @@ def write_training_page(log_dir: str | Path, resolved: Resolved, state: Training
     return page
 
 
-def loss_curves(entries: Sequence[Mapping[str, float]]) -> dict[str, Curves | None]:
-    """The losses over the images seen: the distance to the truth, and the two networks against each other."""
-    return _charts(entries, _LOSSES)
-
-
-def _charts(
-    entries: Sequence[Mapping[str, float]], charts: Mapping[str, tuple[str, Sequence[str]]]
+def curves_of(
+    entries: Sequence[Mapping[str, float]], charts: Mapping[str, tuple[str, Sequence[str]]] = LOSS_CHARTS
 ) -> dict[str, Curves | None]:
-    """The charts; None where there is nothing to draw."""
+    """The charts of the losses, or others, over the images seen; None where there is nothing to draw."""
     found: dict[str, Curves | None] = {}
     for name, (label, keys) in charts.items():
         series = {key: [(entry["images"], entry[key]) for entry in entries if key in entry] for key in keys}
@@ -166,7 +161,6 @@ def _previews(previews: Sequence[tuple[int, Path]], columns: Sequence[str]) -> C
 
 
 def _cells(preview: Path, count: int) -> list[NDArray[Any]]:
-    """The `count` columns of a preview."""
     pixels_hwc = read_photo(preview).pixels
     width = pixels_hwc.shape[1] // count
     return [pixels_hwc[:, column * width : (column + 1) * width] for column in range(count)]

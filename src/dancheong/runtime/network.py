@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError
 from dancheong.models.graph import onnx_graph, onnx_model
 from dancheong.models.table import Table
 from dancheong.params import ExtraMissing, ParamError
 from dancheong.runtime.openvino_runtime import bfloat16_is_fast, openvino_network
+from dancheong.system.arrays import Float32
 from dancheong.system.onnx_session import available_providers, open_session
 from dancheong.system.whole_file import whole_file
 
-FloatArray = NDArray[np.float32]
-Network = Callable[[FloatArray], FloatArray]
+Network = Callable[[Float32], Float32]
 Runtime = Literal["auto", "onnx", "openvino", "torch"]
 
 # Outputs lie in [-1, 1], where one level of 8 bits is 2/255. Processors and runtimes round sums differently, by some
@@ -62,23 +61,24 @@ def open_network(
             "runtime has them frozen: use --runtime torch, or --set PREDICT_DROPOUT=N"
         )
     if runtime == "torch" or dropout:
-        network = _torch(artifact, False)
-        _selftest(artifact, network)
+        network = _tested(_torch(artifact, False), artifact)
         return _torch(artifact, True) if dropout else network
     on_device = None if runtime == "openvino" else device_network(artifact, device, threads, tell)
     if on_device is not None:
         return on_device
     if runtime == "openvino" or (runtime == "auto" and not _is_depthwise(artifact.architecture) and bfloat16_is_fast()):
         try:
-            network = _checked(openvino_network(artifact, threads), artifact)
-            _selftest(artifact, network, BFLOAT16_TOLERANCE)
-            return network
+            return _tested(openvino_network(artifact, threads), artifact, BFLOAT16_TOLERANCE)
         except ArtifactError:  # weights that bfloat16 is too coarse for, or damage: then float32 will not do either
             if runtime == "openvino":
                 raise
-    network = _checked(_onnx(artifact, threads), artifact)
-    _selftest(artifact, network)
-    return network
+    return _tested(_onnx(artifact, threads), artifact)
+
+
+def _tested(network: Network, artifact: Artifact, tolerance: float = SELFTEST_TOLERANCE) -> Network:
+    checked = _checked(network, artifact)
+    _selftest(artifact, checked, tolerance)
+    return checked
 
 
 def _is_depthwise(table: Table) -> bool:
@@ -191,8 +191,7 @@ def device_network(
             tell(f"DEVICE={device} does not predict: the processor does; {', '.join(DEVICES)} do")
         return None
     try:
-        network = _checked(_opened_on(artifact, wanted, threads), artifact)
-        _selftest(artifact, network, DEVICES[wanted].tolerance)
+        network = _tested(_opened_on(artifact, wanted, threads), artifact, DEVICES[wanted].tolerance)
     except (ArtifactError, ExtraMissing) as error:
         reason = str(error).partition(f"; {_ADVICE}")[0]
         tell(f"DEVICE={wanted} cannot predict here ({reason}): the processor predicts")
@@ -212,8 +211,8 @@ def _opened_on(artifact: Artifact, device: str, threads: int | None) -> Network:
 
 
 def _or_on_processor(
-    network: Network, artifact: Artifact, threads: int | None, tell: Callable[[str], None], input_bchw: FloatArray
-) -> FloatArray:
+    network: Network, artifact: Artifact, threads: int | None, tell: Callable[[str], None], input_bchw: Float32
+) -> Float32:
     try:
         return network(input_bchw)
     except ArtifactError as error:
@@ -223,7 +222,7 @@ def _or_on_processor(
 
 
 def open_graph(
-    model: bytes, weights: dict[str, FloatArray], threads: int | None, provider: tuple[str, dict[str, Any]] | None = None
+    model: bytes, weights: dict[str, Float32], threads: int | None, provider: tuple[str, dict[str, Any]] | None = None
 ) -> Network:
     """ONNX `model` with `weights` by name in ONNX Runtime, on `threads` (None: all cores). Raises ArtifactError."""
     try:
@@ -243,7 +242,7 @@ def open_graph(
     return partial(_run, session, entry.name, leaving.name, weights)
 
 
-def _run(session: Any, entry: str, leaving: str, weights: dict[str, FloatArray], input_bchw: FloatArray) -> FloatArray:
+def _run(session: Any, entry: str, leaving: str, weights: dict[str, Float32], input_bchw: Float32) -> Float32:
     """One prediction. `weights` is not looked at: the session uses the arrays, and this keeps them alive."""
     try:
         (output,) = session.run([leaving], {entry: input_bchw})
@@ -255,7 +254,7 @@ def _run(session: Any, entry: str, leaving: str, weights: dict[str, FloatArray],
 def _checked(network: Network, artifact: Artifact) -> Network:
     """Refuse what the network cannot take in words, instead of with a failure deep inside the runtime."""
 
-    def checked(input_bchw: FloatArray) -> FloatArray:
+    def checked(input_bchw: Float32) -> Float32:
         if input_bchw.dtype != np.float32:
             raise ValueError(f"the network takes float32, not {input_bchw.dtype}")
         artifact.architecture.check_input(input_bchw.shape)

@@ -9,15 +9,11 @@ from pathlib import Path
 from threading import local
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dancheong.artifact import Artifact, ArtifactError
 from dancheong.models.graph import onnx_model
 from dancheong.params import ExtraMissing
+from dancheong.system.arrays import Float32
 from dancheong.system.cores import cores
-
-FloatArray = NDArray[np.float32]
 
 _PROCESSOR = Path("/proc/cpuinfo")  # Linux: amx_bf16, avx512_bf16; bf16 on ARM
 
@@ -37,7 +33,7 @@ def bfloat16_is_fast() -> bool:
         return False
 
 
-def openvino_network(artifact: Artifact, threads: int | None, device: str = "CPU") -> Callable[[FloatArray], FloatArray]:
+def openvino_network(artifact: Artifact, threads: int | None, device: str = "CPU") -> Callable[[Float32], Float32]:
     """The network of a model file: it multiplies in bfloat16 where the processor does so faster, and sums in float32.
 
     Args:
@@ -70,12 +66,12 @@ def openvino_network(artifact: Artifact, threads: int | None, device: str = "CPU
     return partial(_run, compiled, local())
 
 
-def _run(compiled: Any, mine: local, input_bchw: FloatArray) -> FloatArray:
+def _run(compiled: Any, mine: local, input_bchw: Float32) -> Float32:
     """One prediction; what is in `mine` is of this thread alone, as a request cannot be used by two."""
     try:
         if not hasattr(mine, "request"):
             mine.request = compiled.create_infer_request()
-        output: FloatArray = mine.request.infer([input_bchw])[0]
+        output: Float32 = mine.request.infer([input_bchw])[0]
     except RuntimeError as error:
         raise ArtifactError(f"the network fails on an input of {input_bchw.shape} ({error}); try --runtime onnx") from error
     if output.shape[::2] != input_bchw.shape[::2] or output.shape[3] != input_bchw.shape[3]:

@@ -1,7 +1,7 @@
 """Built-in scenes: palaces drawn by program, with exact color truth, for the demo and the tests.
 
-`scenes.toml` says what there is and of which colors and measures; `composition` draws from it where things stand; `palace`,
-`roof` and `nature` tell `canvas` what each pixel shows; `light` gives it its color.
+`scenes.toml` says what there is and of which colors and measures; `composition` draws from it where things stand; `palace`
+and `nature` tell `canvas` what each pixel shows, and it gives the pixel its light.
 """
 
 import math

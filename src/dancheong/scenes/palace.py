@@ -83,7 +83,6 @@ def _draw_story(frame: Frame, hall: Row, half_x: float, half_z: float) -> None:
 
 
 def _draw_pillars(frame: Frame, half: float, bay: float, foot: float, beam: float, z: float, paint: Rgb) -> None:
-    """Round pillars on feet of granite, at the ends of the bays."""
     pillars = frame.plane((-half - 0.34, half + 0.34), (foot - 0.02, beam), z)
     off = pillars.x + half - np.round((pillars.x + half) / bay) * bay
     pillars.paint(paint, np.abs(off) < 0.21)

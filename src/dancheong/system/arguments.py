@@ -30,7 +30,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise ParamError(f"{function.__qualname__}: {error}") from error
+            rows = "; rows of the table go into params, as Params(EPOCHS=8)" if "params" in signature.parameters else ""
+            raise ParamError(f"{function.__qualname__}: {error}{rows}") from error
         check_types(function, given)
         return function(*args, **kwargs)
 

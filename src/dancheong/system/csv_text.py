@@ -31,6 +31,13 @@ def decoded(data: bytes, path: Path) -> str:
     raise ParamError(f"{path}: the table is neither UTF-8, UTF-16 with a mark nor CP949 text; save it as CSV UTF-8")
 
 
+def csv_table(rows: Iterable[Iterable[object]], separator: str = ",") -> str:
+    """Rows as they are; a name of a file goes through `to_cell` before."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", delimiter=separator).writerows(rows)
+    return text.getvalue()
+
+
 def csv_line(cells: Iterable[str]) -> bytes:
     """A row, with its end. Every cell stands in quotes, because some spreadsheets separate cells by semicolons."""
     text = io.StringIO()

@@ -1,5 +1,6 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and their digests."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ def write_text(path: str | Path, text: str, encoding: str = "utf-8") -> None:
     """Write a text whole or not at all; its line ends stay as they are. Raises OSError, as `whole_file`."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding=encoding, newline="")
+
+
+def fingerprint(path: Path) -> str:
+    """sha256 of a file. Raises OSError: it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dancheong.artifact import Artifact
@@ -17,15 +16,14 @@ from dancheong.data.gpu_batches import belongs_on_device, gpu_batches
 from dancheong.data.prepare import channels, from_network
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.resize import pad_to_multiple
-from dancheong.models.batchnorm_recalibration import recalibrate
-from dancheong.models.blocks import initialize, sync_batch_norm
+from dancheong.models.blocks import initialize, recalibrate, sync_batch_norm
 from dancheong.models.efficientnet import generator_table, pretrained_weights
 from dancheong.models.network import Network, as_predictor, load_network
 from dancheong.params import Params
+from dancheong.system.arrays import Pixels
 from dancheong.training.step import lr_factor, train_step
 from dancheong.training.trainer import Scores, Trainer, network_fields, new_discriminator
 
-Pixels = NDArray[Any]
 # Enough for means and variances over many pixels each; more only costs time before every validation.
 RECALIBRATION_IMAGES = 128
 PREVIEW_ROWS = 6

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dancheong.artifact import SHIPPED_COLORIZER, Artifact, read_artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
-from dancheong.data.hold_out import hold_out, share_of
+from dancheong.data.hold_out import hold_out, named_to_validate, share_of
 from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of, photos_path
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.data.weights import read_weights, times_shown
@@ -62,8 +62,8 @@ def train(
     Args:
         photos: one of the three layouts of docs/data.md.
         params: rows of the table; a mapping, such as ``{"RESOL": 64}``, will do.
-        val: photographs that are never trained on; the weights that do best on them are kept. A share, such as .1: so
-            many of PHOTOS, chosen by SEED, near duplicates and if it can be subfolders on one side.
+        val: photographs that are never trained on, also where they lie in PHOTOS; the weights that do best on them are kept.
+            A share, such as .1: so many of PHOTOS, chosen by SEED, near duplicates and if it can be subfolders on one side.
         init: a model file whose network and weights this training begins with. Rows that describe the network are then those
             of that model; one that is set and says otherwise is refused. None: see BEGIN.
         drawn_masks: folder of masks drawn by hand for PHOTOS, PNG of the same subfolder and stem, white on light
@@ -106,6 +106,8 @@ def train(
         if fabric.is_global_zero:
             session.remark(remarks() if callable(remarks) else remarks)
         split = hold_out(photos, params, share) if share else None
+        if val_photos is not None:
+            split = named_to_validate(photos, val_photos, params)
         held_out = split.names if split else frozenset()
         cache, refusals = prepare_photographs(photos, params, "train", masks, lambda name: name not in held_out)
         stack.enter_context(cache)
@@ -113,11 +115,12 @@ def train(
             cache.show(times_shown(cache.names, shown, [*held_out, *_names(photos, refusals)]))
         val_cache = None
         if split:
+            session.held_out(len(split.names), split.note)
+        if val_photos is not None:
+            val_cache, _ = prepare_photographs(val_photos, params, "predict")
+        elif split:
             val_cache, more = prepare_photographs(photos, params, "predict", wanted=held_out.__contains__)
             refusals += [one for one in more if one not in refusals]
-            session.held_out(len(split.names), split.note)
-        elif val_photos is not None:
-            val_cache, _ = prepare_photographs(val_photos, params, "predict")
         if val_cache is not None:
             stack.enter_context(val_cache)
         return run_training(ColorizerTrainer(fabric, params, cache, val_cache, start), session, refusals)

@@ -15,9 +15,8 @@ from dancheong.models.losses import l1
 from dancheong.params import Params
 from dancheong.training.step import Networks, adversarial_losses
 from dancheong.training.trainer import Scores, Trainer, network_fields, new_discriminator
-from dancheong.upscaling.degrade import BICUBIC, resampled
 from dancheong.upscaling.network import Compact, initialize_compact
-from dancheong.upscaling.patches import PATCH_PX, patch_pair, validation_pairs
+from dancheong.upscaling.patches import BICUBIC, PATCH_PX, patch_pair, resampled, validation_pairs
 
 # Adam's own first moment, as ESRGAN and Real-ESRGAN have it in their adversarial training, too.
 BETAS = (0.9, 0.999)
@@ -75,7 +74,7 @@ class UpscalerTrainer(Trainer):
         return not self.params.sr_lambda_gan and (best is None or scores["val_psnr"] > best["val_psnr"])
 
     def export(self, network: Compact) -> dict[str, Any]:
-        return export_network(network)
+        return network_fields(network, 24, 0)
 
 
 def upscale_step(
@@ -96,11 +95,6 @@ def upscale_step(
     backward(loss)
     networks.generator_optimizer.step()
     return {name: value.detach() for name, value in out.items()}
-
-
-def export_network(network: Compact) -> dict[str, Any]:
-    """The fields of a model file that describe the network, with a self-test."""
-    return network_fields(network, 24, 0)
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dancheong.data.cache import CROP_ASPECT
+from dancheong.data.hold_out import named_to_validate
 from dancheong.params import COMMON, ParamError, Params, Resolved
 from dancheong.training.engine import as_launched, launch, require_extra
 from dancheong.training.loop import check_validated, prepare_photographs, run_training
@@ -64,8 +65,12 @@ def train_upscaler(
     with ExitStack() as stack:
         stack.enter_context(session.claim())
         to_patches = _cached_for_patches(params)
-        cache, refusals = prepare_photographs(Path(photos), to_patches)
+        split = named_to_validate(Path(photos), Path(val), to_patches) if val is not None else None
+        held_out = split.names if split else frozenset()
+        cache, refusals = prepare_photographs(Path(photos), to_patches, wanted=lambda name: name not in held_out)
         stack.enter_context(cache)
+        if split:
+            session.held_out(len(split.names), split.note)
         val_cache = stack.enter_context(prepare_photographs(Path(val), to_patches)[0]) if val is not None else None
         return run_training(UpscalerTrainer(fabric, params, cache, val_cache, network), session, refusals)
 

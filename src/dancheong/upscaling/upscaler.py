@@ -10,17 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
-from dancheong.imaging.color import (
-    check_photo,
-    decode,
-    float01,
-    lab_to_pixels,
-    lightness_of,
-    linear_to_srgb,
-    luminance,
-    rgb_to_lab,
-    to_pixels,
-)
+from dancheong.imaging import color
 from dancheong.imaging.files import ImageSpec
 from dancheong.imaging.resize import guided_upsampler
 from dancheong.imaging.tiling import Strip, row_slices, strips
@@ -150,7 +140,7 @@ class Upscaler:
         Raises:
             ValueError: another dtype or shape.
         """
-        check_photo(pixels)
+        color.check_photo(pixels)
         height, width = (self.scale * size for size in pixels.shape[:2])
         result = np.empty((height, width, *pixels.shape[2:]), pixels.dtype)
         for strip in strips(pixels.shape[0], TILE_PX, max(self.radius_px, _CHROMA_REACH_PX)):
@@ -161,7 +151,7 @@ class Upscaler:
             if pixels.ndim == 3 and self.channels == 1:
                 _color(out, planes[0], read, kept.start)
             else:
-                out[:] = to_pixels(planes.mean(axis=0) if pixels.ndim == 2 else np.moveaxis(planes, 0, -1), pixels.dtype)
+                out[:] = color.to_pixels(planes.mean(axis=0) if pixels.ndim == 2 else np.moveaxis(planes, 0, -1), pixels.dtype)
         return result
 
     def _enlarged(self, pixels: Pixels) -> FloatArray:
@@ -180,7 +170,6 @@ class Upscaler:
 
 
 def _kept(strip: Strip, scale: int) -> slice:
-    """What is kept of a strip, as it is enlarged."""
     return slice(scale * (strip.keep_start - strip.read_start), scale * (strip.keep_stop - strip.read_start))
 
 
@@ -190,12 +179,12 @@ def _color(out: Pixels, gray_hw: FloatArray, given: Pixels, first_row: int) -> N
     `first_row`: of the rows to write, in `given` as it is enlarged.
     """
     height, width = gray_hw.shape
-    lab = rgb_to_lab(given)
+    lab = color.rgb_to_lab(given)
     size_hw = given.shape[0] * width // given.shape[1], width
     chroma_rows = guided_upsampler(lab[..., 1:], np.ascontiguousarray(lab[..., 0]), size_hw, is_clipped=False)
     for rows in row_slices(height, max(1, STRIP_PIXELS // width)):
-        lightness = lightness_of(gray_hw[rows].clip(0, 1))
-        out[rows] = lab_to_pixels(lightness, chroma_rows(lightness, first_row + rows.start), out.dtype)
+        lightness = color.lightness_of(gray_hw[rows].clip(0, 1))
+        out[rows] = color.lab_to_pixels(lightness, chroma_rows(lightness, first_row + rows.start), out.dtype)
 
 
 def upscaler_for(scale: int, given: Upscaler | None, threads: int | None = None) -> Upscaler | None:
@@ -253,7 +242,7 @@ def _foreign(path: Path, threads: int | None) -> Upscaler:
 def planes_of(pixels: Pixels, channels: int) -> FloatArray:
     """A photograph as the upscaler takes it: (channels, h, w), sRGB-coded in [0, 1]; of one channel its gray, not rounded."""
     if pixels.ndim == 2:
-        return np.repeat(float01(pixels)[None], channels, axis=0)
+        return np.repeat(color.float01(pixels)[None], channels, axis=0)
     if channels == 1:
-        return linear_to_srgb(luminance(decode(pixels)))[None]
-    return np.ascontiguousarray(np.moveaxis(float01(pixels), -1, 0))
+        return color.linear_to_srgb(color.luminance(color.decode(pixels)))[None]
+    return np.ascontiguousarray(np.moveaxis(color.float01(pixels), -1, 0))

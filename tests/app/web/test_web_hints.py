@@ -114,6 +114,18 @@ def test_half_a_place_is_refused_in_words(client, photograph):
     assert "give x and y, or neither of them" in answer.json()["message"]
 
 
+def test_what_cannot_be_understood_is_told_in_korean(client, photograph):
+    def told(json, **more):
+        return client.put(f"{photograph}/hints", json=json, headers={"accept-language": "ko"}, **more).json()["message"]
+
+    wrong = [({"x": 0.5, "color": "황"}, "둘 다"), ({**RED, "x": 2}, "이하여야"), ({"x": 0.5, "y": 0.5}, "빠져"),
+             ({**RED, "x": "왼쪽"}, "수여야"), (7, "프로그램의 설명(영어)")]
+    for hint, word in wrong:
+        assert told([hint]).startswith("요청의 body.0")
+        assert word in told([hint])
+    assert "혹시 석간주 seokganju인가요?" in told([{"x": 0.5, "y": 0.5, "color": "석간쥬"}])
+
+
 def test_colors_that_are_likely_at_a_place_begin_with_the_one_it_has(client, photograph, tmp_path):
     client.put(f"{photograph}/hints", json=[RED])
     colors = client.get(f"{photograph}/colors", params={"x": 0.5, "y": 0.5}).json()

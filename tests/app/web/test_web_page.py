@@ -477,7 +477,18 @@ def test_hints_by_click_are_previewed_undone_kept_and_used(visit, photographs, p
     assert page.locator(".pin").count() == 1
     page.click("#hint-redo")
     assert page.locator(".pin").count() == 2
+    page.click("#hint-remove")  # none is chosen, so none goes
+    assert page.inner_text("#hint-said").startswith("Choose the hint")
+    page.locator(".pin").nth(1).focus()
     page.click("#hint-remove")
+    assert page.evaluate(f"{HISTORY}.items.map(one => one.x)") == [pytest.approx(0.5, abs=0.01)]
+    page.click("#language")
+    page.wait_for_selector("#hint-undo:has-text('실행 취소')")
+    page.click("#hint-undo")  # the other language has what was done
+    assert page.locator(".pin").count() == 2
+    page.click("#hint-redo")
+    page.click("#language")
+    page.wait_for_selector("#hint-undo:has-text('Undo')")
     until(page, f"{HISTORY}.unsaved === 0")
     assert page.locator("#download").is_hidden()  # it would not be what is seen
     page.reload()
@@ -745,6 +756,11 @@ def test_train_stop_reload_go_on_and_compare(visit, trained, tmp_path, served):
     page.wait_for_selector("#train-problem:visible")
     page.set_input_files("#train-zip", str(archive))
     page.wait_for_selector("#train-found:has-text('4 color photographs')")
+    assert "사진.zip" in page.inner_text("#panel-train .order")
+    assert page.locator("#train-direction").is_hidden()  # color photographs have no direction
+    page.select_option("#train-pairing", "side_by_side")
+    assert page.locator("#train-direction").is_visible()
+    page.select_option("#train-pairing", "derive")
     page.fill("#train-name", "새 모델")
     page.click("#panel-train .settings > summary")
     for row, value in (("resol", 32), ("epochs", 4000), ("batch_size", 2), ("ngf", 4)):

@@ -1,3 +1,7 @@
+import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -6,6 +10,7 @@ import numpy as np
 import pytest
 
 from dancheong.app.web import trainer as module
+from dancheong.app.web.client import Page
 from dancheong.app.web.problems import Refused
 from dancheong.app.web.trainer import Order, Trainer, model_path
 from dancheong.app.web.training_photos import allowed_folders, look_at
@@ -70,6 +75,39 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
         assert "Finished after 240 images" in (tmp_path / "m_log" / "training.html").read_text("utf-8")
 
 
+HELD = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from dancheong.app.web import asked, trainer
+asked.END_SECONDS = trainer.END_SECONDS = 0.2
+
+def held(*args, **kwargs):
+    with ThreadPoolExecutor(1) as pool:
+        print("held", flush=True)
+        pool.submit(threading.Event().wait).result()
+
+trainer.train = held
+from dancheong.__main__ import main
+sys.argv = ["dancheong", "serve", "--port", "0", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_server_ends_although_its_training_does_not_stop_and_the_next_one_knows_of_it(trained, tmp_path):
+    command = [sys.executable, "-c", HELD, "--keep", str(tmp_path), "--photos", str(trained / "photos")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        page = Page(server.stdout.readline().strip())
+        order = json.dumps({"name": "m", "folder": "photos"}).encode()
+        page.ask("POST", "/trainings", order, {"Content-Type": "application/json"})
+        assert server.stdout.readline() == "held\n"
+        page.ask("POST", "/trainings/current/stop", b"{}", {"Content-Type": "application/json"})
+        server.send_signal(signal.SIGINT)
+        _, told = server.communicate(timeout=300)
+    assert (server.returncode, "Traceback" in told) == (0, False), told
+    with Trainer(tmp_path / "training") as trainer:
+        assert (trainer.status.state, trainer.status.name) == ("stopped", "m")
+
+
 def test_photographs_that_are_held_out_are_validated_with_and_not_trained_on(tmp_path):
     write_scenes(tmp_path / "photos" / "train", 12, 1, 60, 44)
     photos = tmp_path / "photos" / "train"
@@ -127,7 +165,7 @@ def test_pairs_are_recognized(tmp_path):
     for number, path in enumerate(scenes):
         color = read_photo(path).pixels
         gray = as_rgb(gray_of(color))
-        for folder, pixels in (("two/gray", gray), ("two/color", color), ("wide", np.concatenate([color, gray], axis=1)),
+        for folder, pixels in (("two/Input", gray), ("two/target", color), ("wide", np.concatenate([color, gray], axis=1)),
                                ("split/train", color), ("split/val", color)):
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
             square = pixels if folder != "wide" else cv2.resize(pixels, (128, 64))

@@ -14,7 +14,7 @@ from dancheong.app.web.services import Current, Named, Number, Served, file
 from dancheong.app.web.translations import catalogue
 from dancheong.app.web.visits import Hint, PhotographView
 from dancheong.imaging.vips import as_image
-from dancheong.prediction.hints import parse_color, pigments
+from dancheong.prediction.hints import near_colors, parse_color, pigments
 
 MAX_HINTS = 200
 Share = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
@@ -46,7 +46,7 @@ def give_hints(
         try:
             parse_color(hint.color)
         except ValueError as error:
-            raise Refused(422, "color_unknown", color=hint.color) from error
+            raise Refused(422, "color_unknown", color=hint.color, near=", ".join(near_colors(hint.color))) from error
     return services.put(visit, number, hints=hints)
 
 

@@ -88,8 +88,8 @@ class Preview(BaseModel):
 
 @router.get("/texts/{language}", tags=["texts"])
 def texts(language: Language) -> dict[str, dict[str, str]]:
-    """All words of the page in a language: `texts` by key, `errors` by code."""
-    return {part: catalogue(language)[part] for part in ("texts", "errors")}
+    """All words of the page in a language: `texts` by key, `errors` by code, `reasons` by kind."""
+    return {part: catalogue(language).get(part, {}) for part in ("texts", "errors", "reasons")}
 
 
 @router.get("/parameters", tags=["models"])

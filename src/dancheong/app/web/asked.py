@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+END_SECONDS = 8.0  # what is in work when the server ends has so long to come to a good end
+
 
 @dataclass(frozen=True)
 class Options:

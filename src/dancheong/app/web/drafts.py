@@ -20,12 +20,10 @@ from dancheong.data.prepare import AB_SCALE
 from dancheong.imaging.color import gray_of, lab_to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.profiles import to_eight
-from dancheong.imaging.resize import fit_size, resize
-from dancheong.prediction.colorizer import Colorizer
+from dancheong.imaging.resize import resize
+from dancheong.prediction.colorizer import Colorizer, HintSession
 from dancheong.prediction.confidence import confidence_map
 from dancheong.prediction.full_resolution import Predicted
-from dancheong.prediction.hint_spread import Canvas, refuse_repainting
-from dancheong.prediction.hints import as_hints
 from dancheong.prediction.looks import LIKELIHOODS, look
 
 Pixels = NDArray[Any]
@@ -51,18 +49,16 @@ class Draft:
         self._model = model
         self._input_hwc = model.prepare(gray_hw, drawn_hw).input_hwc
         self._answer = model.predict(self._input_hwc)
-        self._canvas = lru_cache(LOOKS)(self._canvas_of)
+        self._look = lru_cache(LOOKS)(lambda number: HintSession(model, self._input_hwc, look(self._answer, number)))
 
     def preview(self, hints: Sequence[Hint], number: int, longer_px: int) -> Pixels:
         """The photograph (h, w, 3) in look `number`, with hints. Raises ParamError for a model that repaints."""
-        predicted = self._canvas(number).hinted(as_hints([hint.row for hint in hints], self._input_hwc.shape[:2]))
-        height, width = self._input_hwc.shape[:2]
-        return self._model.color(resize(self._input_hwc, fit_size(height, width, longer_px)), predicted=predicted)
+        return self._look(number).preview([hint.row for hint in hints], longer_px)
 
     def colors(self, hints: Sequence[Hint], number: int, x: float, y: float) -> list[str]:
         """Colors that are likely at a place, as `#rrggbb`: the one it has, a stronger one, those of the other looks."""
-        shown = [self._canvas(number).hinted(as_hints([hint.row for hint in hints], self._input_hwc.shape[:2]))]
-        shown += [self._canvas(one).predicted for one in range(1, LOOKS + 1) if one != number]
+        shown = [self._look(number).predicted([hint.row for hint in hints])]
+        shown += [self._look(one).predicted([]) for one in range(1, LOOKS + 1) if one != number]
         answers = [_chroma_at(one, x, y) for one in shown]
         answers.insert(1, answers[0] * _STRONGER)
         lightness = np.full((1, len(answers)), np.clip(_at(shown[0].lightness_hw, x, y), 35, 80), np.float32)
@@ -73,10 +69,6 @@ class Draft:
     def confidence(self) -> NDArray[np.uint8]:
         """The confidence (h, w) in each place's color, 255 is sure. Raises ParamError for a model of pairs."""
         return confidence_map(self._model, self._input_hwc, self._answer)
-
-    def _canvas_of(self, number: int) -> Canvas:
-        refuse_repainting(self._model.params)
-        return Canvas.of(self._input_hwc, look(self._answer, number), self._model.params)
 
 
 class Drafts:

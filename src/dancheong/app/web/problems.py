@@ -75,7 +75,9 @@ def answer(request: Request, error: Exception) -> Response:
         refused = Refused(error.status_code, code)
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        refused = Refused(422, "invalid", where=".".join(map(str, first["loc"]))[:200], reason=str(first["msg"])[:200])
+        given = {name: value for name, value in first.get("ctx", {}).items() if isinstance(value, str | int | float)}
+        where, reason = ".".join(map(str, first["loc"]))[:200], str(first["msg"])[:200]
+        refused = Refused(422, "invalid", **{**given, "where": where, "reason": reason, "kind": first["type"]})
     else:
         problem = problem_of(error)
         refused = error if isinstance(error, Refused) else Refused(422, problem.code, **problem.details)
@@ -101,7 +103,8 @@ def check_setting(name: str, value: object) -> None:
     """Refuse a parameter that does not exist or is out of range. Raises Refused."""
     info = ROWS.get(name)
     if info is None:
-        raise Refused(422, "setting_unknown", name=name.upper()[:60], near=nearest(name, ROWS))
+        near = nearest(name, ROWS).removeprefix(" (did you mean ").removesuffix("?)")
+        raise Refused(422, "setting_unknown", name=name.upper()[:60], near=near)
     try:
         # JSON knows numbers, texts and switches, so none stands for another as it does in a table.
         is_whole = info.kind is int and isinstance(value, float) and value.is_integer()

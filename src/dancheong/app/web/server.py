@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ STORED_UPLOADS = 4  # there is room for so many uploads of the largest size
 
 
 class Assembled(NamedTuple):
-    """The whole server: an ASGI application, the token that visitors need (empty: none), and what ends its streams."""
+    """The whole server: an ASGI application, the token that visitors need (empty: none), and what asks its work to end."""
 
     application: Callable[..., Any]
     token: str
@@ -65,6 +66,11 @@ def assembled(options: Options) -> Iterator[Assembled]:
         for path in options.models:
             models.params(path)
         worker, trainer = Worker(visits, models, options.places), Trainer(root / "training")
+
+        def end() -> None:
+            visits.ended.set()
+            trainer.stop()
+
         app = fastapi.FastAPI(
             title="dancheong", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
         )
@@ -81,7 +87,7 @@ def assembled(options: Options) -> Iterator[Assembled]:
         policy = AccessPolicy(
             LOOPBACK_HOSTS | set(map(str.lower, names)), token, f"dancheong_{options.port}", options.max_upload_bytes
         )
-        yield Assembled(guarded(app, policy, visits), token, visits.ended.set)
+        yield Assembled(guarded(app, policy, visits), token, end)
 
 
 @contextmanager
@@ -144,6 +150,9 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
         )
         say(address(options.host, listening.getsockname()[1], server.token))
         Server(config).run(sockets=[listening])
+    if {thread.name for thread in threading.enumerate()} & {"training", "coloring"}:
+        # Python would wait for the threads of what is still in work. What it has written so far is whole, and goes on later.
+        os._exit(0)
 
 
 def _listen(options: Options) -> socket.socket:

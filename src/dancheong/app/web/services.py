@@ -1,5 +1,6 @@
 """The parts of one server, as the addresses find them, and what of a visit is shown to whoever asks."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,9 +117,10 @@ class JobView(BaseModel):
 
 
 class VisitView(BaseModel):
-    """A visit, or what of it has changed. It is removed when nobody has used it for `hours`."""
+    """A visit, or what of it has changed. Unused for `hours` it is removed. `now`: the server's time (UTC, s)."""
 
     revision: int
+    now: float
     hours: float
     max_upload_mb: float
     photographs: Sequence[PhotographView]
@@ -144,7 +146,7 @@ def visit_view(services: Services, visit: Visit, since: int = -1) -> VisitView:
     """What of a visit has changed after revision `since`."""
     with services.visits.lock:
         return VisitView(
-            revision=visit.revision, hours=services.visits.hours, max_upload_mb=services.options.max_upload_mb,
+            revision=visit.revision, now=time.time(), hours=services.visits.hours, max_upload_mb=services.options.max_upload_mb,
             photographs=[photograph for photograph in visit.photographs.values() if photograph.changed > since],
             removed=[number for number, revision in visit.removed.items() if revision > since],
             jobs=[job_view(services, visit, job) for job in visit.jobs], comparisons=visit.comparisons, settings=visit.settings,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from dancheong.app.web.asked import END_SECONDS
 from dancheong.app.web.problems import Problem, Refused, problem_of
 from dancheong.imaging.files import list_photos
 from dancheong.params import Params
@@ -43,7 +44,7 @@ class Order(BaseModel):
 
 
 class Status(BaseModel):
-    """How the training stands. `left_out`: photographs that were not used, with the reason of the first."""
+    """How the training stands. `left_out`: photographs that were not used, with the name and the reason of the first."""
 
     state: State = "idle"
     name: str = ""
@@ -55,6 +56,7 @@ class Status(BaseModel):
     advice: str = ""
     left_out: int = 0
     first_left_out: str = ""
+    left_out_why: Problem | None = None
     error: Problem | None = None
 
 
@@ -64,13 +66,16 @@ def torch_is_here() -> bool:
 
 
 class Trainer:
-    """The training of this server. Used as a context; at its end a running one is stopped, resumable."""
+    """The training of this server. Used as a context; at its end a running one is stopped, resumable.
+
+    One that does not stop within END_SECONDS, because it reads photographs or is in a long step, is left to the process's end.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._file = folder, folder / "training.json"
         self.order: Order | None = None
         self.status = Status()
-        self._began = 0.0
+        self._first: tuple[float, int] | None = None
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +89,7 @@ class Trainer:
     def __exit__(self, *error: object) -> None:
         self.stop()
         if self._thread is not None:
-            self._thread.join(timeout=30)
+            self._thread.join(timeout=END_SECONDS)
 
     def check_idle(self) -> None:
         """Raises Refused while a training has not ended."""
@@ -97,7 +102,7 @@ class Trainer:
             self.check_idle()
             self._keep(order)
             self._stop.clear()
-            self.status, self._began = Status(state="running", name=order.name), time.monotonic()
+            self.status, self._first = Status(state="running", name=order.name), None
             self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
             self._thread.start()
 
@@ -135,22 +140,24 @@ class Trainer:
                 watch=self._watch, origins=origins,
             )
             self._keep(order.model_copy(update={"is_done": not result.stopped}))
-            refusals = [f"{refusal.file.name}: {refusal.reason}" for refusal in result.refusals]
+            left_out = [(one.file.name, problem_of(one.reason, self.folder)) for one in result.refusals]
+            first, why = left_out[0] if left_out else ("", None)
             self._tell(
-                state="stopped" if result.stopped else "done", left_out=len(refusals), first_left_out="".join(refusals[:1]),
+                state="stopped" if result.stopped else "done", left_out=len(left_out), first_left_out=first, left_out_why=why,
                 seconds_left=None,
             )
         except Exception as error:  # whatever happens, the page says it
             self._tell(state="failed", error=problem_of(error, self.folder))
 
     def _watch(self, progress: Progress) -> bool:
-        elapsed, share = time.monotonic() - self._began, progress.images_seen / max(progress.images_total, 1)
-        # The first steps are slow and few, so they tell little of the rest.
-        is_known = elapsed > 20 or share > 0.05
-        rate = progress.images_per_second
-        left = (progress.images_total - progress.images_seen) / rate if is_known and rate > 0 else None
+        # The first steps are slow, so time is counted from the first that were told of, and told when enough have followed.
+        self._first = self._first or (time.monotonic(), progress.images_seen)
+        elapsed, seen = time.monotonic() - self._first[0], progress.images_seen - self._first[1]
+        is_known = seen and (elapsed > 20 or seen > 0.05 * progress.images_total)
+        left = elapsed / seen * (progress.images_total - progress.images_seen) if is_known else None
         self._tell(
-            images_seen=progress.images_seen, images_total=progress.images_total, images_per_second=rate, seconds_left=left,
+            images_seen=progress.images_seen, images_total=progress.images_total,
+            images_per_second=progress.images_per_second, seconds_left=left,
             validated=progress.validated, advice=progress.message or self.status.advice,
         )
         return self._stop.is_set()

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from dancheong.data.photographs import gray_and_color
 from dancheong.data.same_view import has_color
 from dancheong.imaging.files import PhotoError, list_photos, read_size, read_small
 
@@ -38,10 +39,9 @@ def look_at(folder: Path) -> Found:
     """How many photographs there are, and how they are paired, told from folders and sizes."""
     train, validation = split_of(folder)
     photos = list_photos(train)
-    names = {path.name.lower() for path in train.iterdir() if path.is_dir()}
     found = Found(images=len(photos), pairing="derive", has_validation=validation is not None)
-    if names & {"gray", "grey"} and names & {"color", "colour"}:
-        return found.model_copy(update={"pairing": "folders", "images": len(photos) // 2})
+    if folders := gray_and_color(train):
+        return found.model_copy(update={"pairing": "folders", "images": len(list_photos(folders[0]))})
     sample = photos[:: max(1, len(photos) // _SAMPLE)]
     if sample and all(map(_is_twice_as_wide, sample)):
         return found.model_copy(update={"pairing": "side_by_side", "direction": _direction(sample[0])})

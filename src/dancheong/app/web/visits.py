@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from dancheong.app.web.problems import Problem, Refused
 from dancheong.system.whole_file import whole_file
@@ -63,7 +64,7 @@ class Hint(BaseModel):
     @model_validator(mode="after")
     def _has_a_whole_place(self) -> Self:
         if (self.x is None) != (self.y is None):
-            raise ValueError("give x and y, or neither of them")
+            raise PydanticCustomError("half_place", "give x and y, or neither of them")
         return self
 
     @property
@@ -86,6 +87,7 @@ class PhotographView(BaseModel):
 
     `recipe`: what it is to be colored with; `made_with`: what the result was colored with. `version` counts the colorings.
     `hints` and `look` are a person's for the next coloring, `used_hints` and `used_look` those of the result.
+    `began_at`: the server's time (UTC, s) at which it was begun; `expected_seconds`: how long it takes, about.
     `masks_unused`: no mask of light reflection is used; `has_mask`: one was used and can be drawn on; `drawn`: a person has.
     `changed`: the visit's revision at the last change.
     """
@@ -102,6 +104,8 @@ class PhotographView(BaseModel):
     result_width_px: int = 0
     result_height_px: int = 0
     seconds: float = 0.0
+    began_at: float = 0.0
+    expected_seconds: float = 0.0
     glare_share: float | None = None
     abstained: bool = False
     masks_unused: bool = False

@@ -4,12 +4,15 @@ What is to be done stands in the visits, which are on disk: a server that starts
 """
 
 import csv
+import math
 import shutil
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from dancheong.app.web.asked import END_SECONDS
 from dancheong.app.web.model_store import ModelStore
 from dancheong.app.web.pictures import draw_mask
 from dancheong.app.web.problems import Refused, problem_of
@@ -24,6 +27,8 @@ IDLE_SECONDS = 60.0  # so often what is out of date is removed while there is no
 class Worker:
     """The thread that colors, and removes what is out of date. Used as a context; at its end it finishes its photograph.
 
+    One that it does not finish within END_SECONDS is colored by the next server.
+
     Args:
         places: so many visits may have photographs that wait, beside the one that is worked on.
     """
@@ -31,6 +36,7 @@ class Worker:
     def __init__(self, visits: Visits, models: ModelStore, places: int) -> None:
         self._visits, self._models, self._places = visits, models, places
         self._news = threading.Event()
+        self._known = [(1.0, 0.5)]  # megapixels and seconds of the photographs before; some machine's at first
         self._turns: list[str] = []  # keys of visits, the one that was served last at the end
         self._thread = threading.Thread(target=self._run, name="coloring", daemon=True)
 
@@ -41,7 +47,7 @@ class Worker:
     def __exit__(self, *error: object) -> None:
         self._visits.ended.set()
         self._news.set()
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=END_SECONDS)
 
     def wake(self) -> None:
         """There is something new to do."""
@@ -76,13 +82,25 @@ class Worker:
                 return None
             self._turns.append(self._turns.pop(0))
             with self._visits.change(waiting[self._turns[-1]]) as visit:
-                return visit, visit.put(visit.pending()[0], state="working")
+                photograph = visit.pending()[0]
+                return visit, visit.put(
+                    photograph, state="working", began_at=time.time(), expected_seconds=self._expected(photograph)
+                )
+
+    def _expected(self, photograph: Photograph) -> float:
+        """Seconds that a photograph will take, by the one before it that was nearest in size."""
+        size = max(photograph.width_px * photograph.height_px / 1e6, 0.01)
+        megapixels, seconds = min(self._known, key=lambda known: abs(math.log(known[0] / size)))
+        return round(seconds * size / megapixels, 1)
 
     def _color(self, visit: Visit, photograph: Photograph) -> None:
         try:
             changes = color(self._models, visit, photograph)
         except Exception as error:  # whatever happens, the worker lives and the page says it
             changes = {"state": "failed", "error": problem_of(error, photograph.folder)}
+        if changes["state"] == "done":
+            megapixels = max(photograph.width_px * photograph.height_px / 1e6, 0.01)
+            self._known = [*self._known[-20:], (megapixels, changes["seconds"])]
         with self._visits.lock:
             if photograph.number not in visit.photographs:  # removed meanwhile
                 shutil.rmtree(photograph.folder, ignore_errors=True)

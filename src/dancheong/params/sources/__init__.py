@@ -86,7 +86,6 @@ def _source(location: str | Path) -> tuple[ModuleType, str | Path]:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a table's file."""
     try:
         # A pipe would block the reader.
         if path.exists() and not path.is_file():

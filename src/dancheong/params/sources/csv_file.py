@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from dancheong.params.sources.layout import ALL_COLUMNS, COLUMNS, Line, TableRow, check_columns, recognize
-from dancheong.system.csv_text import decoded
+from dancheong.system.csv_text import csv_table, decoded
 from dancheong.system.errors import ParamError
 
 
@@ -17,6 +17,11 @@ def read_lines(data: bytes, path: Path) -> list[Line]:
         raise ParamError(f"{path.name}: the table is empty; columns {', '.join(COLUMNS)} were expected")
     number, header = lines[0]
     found = recognize(header)
+    if len(header) == 1 and all(column in header[0].upper() for column in COLUMNS):
+        raise ParamError(
+            f"{path.name} row {number}: {header[0].strip()!r} is one column: part columns by commas, semicolons, tabs or bars, "
+            "or name the sign that does in a first line such as sep=:"
+        )
     check_columns(found, header, f"{path.name} row {number}")
     return [
         ({column: cells[at] for column, at in found.items() if at < len(cells)},
@@ -27,10 +32,9 @@ def read_lines(data: bytes, path: Path) -> list[Line]:
 
 def to_bytes(rows: list[TableRow], path: Path) -> bytes:
     """A .csv file; of another suffix with tabs."""
-    text, separator = io.StringIO(), "," if path.suffix.lower() == ".csv" else "\t"
-    csv.writer(text, lineterminator="\n", delimiter=separator).writerows([ALL_COLUMNS, *(row.cells for row in rows)])
+    text = csv_table([ALL_COLUMNS, *(row.cells for row in rows)], "," if path.suffix.lower() == ".csv" else "\t")
     # The byte order mark lets spreadsheets recognize UTF-8, so that Korean comments stay readable.
-    return text.getvalue().encode("utf-8-sig")
+    return text.encode("utf-8-sig")
 
 
 def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:

@@ -19,16 +19,7 @@ except ModuleNotFoundError as error:
     raise ExtraMissing(f"a database needs {error.name}: pip install 'dancheong[tables]'") from error
 
 from dancheong.params.schema import nearest
-from dancheong.params.sources.layout import (
-    ALL_COLUMNS,
-    COLUMNS,
-    COMMENT_COLUMN,
-    Line,
-    TableRow,
-    check_columns,
-    recognize,
-    redact_password,
-)
+from dancheong.params.sources import layout
 
 PARAMS_TABLE = "dancheong_params"
 _ID = "id"
@@ -64,7 +55,7 @@ class Found(NamedTuple):
     columns: dict[str, str]
 
 
-def read_lines(location: str) -> list[Line]:
+def read_lines(location: str) -> list[layout.Line]:
     """The lines of a table or view, in the order of its column `id` where it has one.
 
     A line is such as ``table dancheong_params row 7 (RESOL)``; the number is the `id`, or counted from 1.
@@ -85,15 +76,15 @@ def read_lines(location: str) -> list[Line]:
         if order is not None:
             chosen = chosen.add_columns(order.label(_ID)).order_by(order)
         records = [dict(record) for record in connection.execute(chosen).mappings()]
-    lines: list[Line] = []
+    lines: list[layout.Line] = []
     for count, record in enumerate(records, start=1):
         cells = {column: _text(record[column]) for column in found.columns}
         where = f"table {found.table.fullname} row {record.get(_ID, count)} ({cells['PARAM_NAME'] or 'no name'})"
-        lines.append((cells, dict.fromkeys(COLUMNS, where)))
+        lines.append((cells, dict.fromkeys(layout.COLUMNS, where)))
     return lines
 
 
-def write_rows(location: str, rows: Sequence[TableRow]) -> None:
+def write_rows(location: str, rows: Sequence[layout.TableRow]) -> None:
     """Replace the rows of the table in one transaction; make the table if it is not there.
 
     Raises:
@@ -107,7 +98,8 @@ def write_rows(location: str, rows: Sequence[TableRow]) -> None:
         connection.execute(sa.delete(found.table))
         own = found.columns
         records = [
-            {own[column]: text for column, text in zip(ALL_COLUMNS, row.cells, strict=True) if column in own} for row in rows
+            {own[column]: text for column, text in zip(layout.ALL_COLUMNS, row.cells, strict=True) if column in own}
+            for row in rows
         ]
         if records:
             connection.execute(sa.insert(found.table), records)
@@ -124,7 +116,7 @@ def table_exists(location: str) -> bool:
 
 def parse_location(location: str) -> Location:
     """Take a URL apart. Raises ParamError."""
-    text = redact_password(location)
+    text = layout.redact_password(location)
     address = location.partition("?")[0] if "@" in location.partition("?")[0] else location
     if (password := _PASSWORD.match(address)) and set("@/?# ") & set(password[1]):
         # Else a part of it would be taken for the host's name, and shown.
@@ -171,7 +163,6 @@ def _connect(at: Location, writing: bool) -> Iterator[Connection]:
 
 
 def _engine(url: URL, writing: bool) -> Engine:
-    """An engine that keeps no connection open."""
     arguments: dict[str, Any] = {}
     is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite:
@@ -192,17 +183,15 @@ def _engine(url: URL, writing: bool) -> Engine:
 
 
 def _message(error: SQLAlchemyError, url: URL) -> str:
-    """What the driver says, without secrets."""
     cause: object = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     text = " ".join(str(cause).split())[:500]
     for secret in (url.password, *(value for key, value in url.query.items() if "pass" in key or "pwd" in key)):
         if isinstance(secret, str) and secret:
             text = text.replace(secret, "***")
-    return redact_password(text)
+    return layout.redact_password(text)
 
 
 def _names(connection: Connection, schema: str | None) -> dict[str, bool]:
-    """The name of each table and view, and whether it is a view."""
     inspector = sa.inspect(connection)
     views = list(inspector.get_view_names(schema))
     if connection.dialect.name == "postgresql":
@@ -221,8 +210,8 @@ def _find(connection: Connection, at: Location) -> Found | None:
         return None
     own = [column["name"] for column in sa.inspect(connection).get_columns(chosen[0], schema=at.schema)]
     table = sa.table(chosen[0], *map(sa.column, own), schema=at.schema)
-    positions = recognize(own)
-    check_columns(positions, own, f"table {table.fullname}")
+    positions = layout.recognize(own)
+    layout.check_columns(positions, own, f"table {table.fullname}")
     return Found(table, names[chosen[0]], {column: own[position] for column, position in positions.items()})
 
 
@@ -236,10 +225,10 @@ def _made(connection: Connection, at: Location) -> Found:
         mysql_charset="utf8mb4",  # whatever that of the database is
     )
     table.create(connection)
-    return Found(table, False, {column: column.lower() for column in ALL_COLUMNS})
+    return Found(table, False, {column: column.lower() for column in layout.ALL_COLUMNS})
 
 
-def _check_writable(found: Found, rows: Sequence[TableRow]) -> None:
+def _check_writable(found: Found, rows: Sequence[layout.TableRow]) -> None:
     title = found.table.fullname
     if found.is_view:
         raise ParamError(f"{title} is a view, which can be read only; name a table with ?table=NAME")
@@ -250,7 +239,7 @@ def _check_writable(found: Found, rows: Sequence[TableRow]) -> None:
             f"table {title} has columns of its own ({', '.join(others)}), whose contents would be lost; "
             "it can be read only; name another with ?table=NAME"
         )
-    if COMMENT_COLUMN not in found.columns and any(row.comment for row in rows):
+    if layout.COMMENT_COLUMN not in found.columns and any(row.comment for row in rows):
         raise ParamError(f"table {title} has no column comments for the comments of the rows; add one of type text")
 
 

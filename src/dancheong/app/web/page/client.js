@@ -27,6 +27,17 @@ export async function ask(path, options = {}) {
   return answer.status === 204 ? null : answer.json();
 }
 
+// Does what may be refused; a refusal is told by `tell`, and the answer is then null.
+export async function attempt(act, tell) {
+  try {
+    return await act();
+  } catch (problem) {
+    if (problem.code === undefined) throw problem;
+    tell(problem);
+    return null;
+  }
+}
+
 export const post = (path, json) => ask(path, { method: "POST", json: json ?? {} });
 export const pictureAddress = (photograph, kind, size) =>
   `${API}/photographs/${photograph.number}/${kind === "confidence" ? "" : "pictures/"}${kind}?size=${size}&v=${photograph.version}`;
@@ -69,11 +80,16 @@ function send(address, file, progress) {
 
 // -- words ---------------------------------------------------------------------------------------------------------------
 
-let words = { texts: {}, errors: {} };
+let words = { texts: {}, errors: {}, reasons: {} };
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
-export const problemText = (problem) =>
-  problem.code === "offline" ? t("offline") : fill(words.errors[problem.code] ?? problem.code, problem.details ?? {});
+// As the server's `problem_text`.
+export function problemText({ code, details = {} }) {
+  if (code === "offline") return t("offline");
+  const reason = details.reason ? words.reasons[details.kind] ?? words.reasons.other ?? "{reason}" : "";
+  const text = fill(words.errors[code] ?? code, { ...details, reason: fill(reason, details) });
+  return details.near ? `${text} ${t("did_you_mean", details)}` : text;
+}
 
 export const language = () => document.documentElement.lang;
 export async function speak(wanted) {
@@ -95,6 +111,16 @@ export function h(tag, properties = {}, ...children) {
   }
   element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return element;
+}
+
+// A button that lets a person choose files; the browser's own would speak the browser's language. `use` gets what was chosen.
+export function chooser(kind, label, properties, use) {
+  const field = h("input.hide", { type: "file", tabindex: "-1", "aria-hidden": "true", ...properties, onchange: () => {
+    const files = [...field.files];
+    field.value = "";
+    if (files.length) use(files);
+  } });
+  return [h(kind, { type: "button", onclick: () => field.click() }, label), field];
 }
 
 // -- the visit -----------------------------------------------------------------------------------------------------------
@@ -132,7 +158,7 @@ class Visit extends EventTarget {
       revision: news.revision, jobs: news.jobs, comparisons: news.comparisons,
       // What was saved while the answer was on its way is newer than the answer.
       settings: saves === this.saves ? { ...news.settings, ...this.unsaved } : this.settings,
-      hours: news.hours, uploadMb: news.max_upload_mb,
+      hours: news.hours, ahead: news.now - Date.now() / 1000, uploadMb: news.max_upload_mb,
     });
     this.dispatchEvent(new Event("change"));
   }

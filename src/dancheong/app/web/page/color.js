@@ -1,6 +1,6 @@
 // The first tab: photographs are brought, colored, looked at and taken home.
 
-import { ask, h, pictureAddress, post, problemText, t, upload, visit } from "./client.js";
+import { ask, attempt, chooser, h, pictureAddress, post, problemText, t, upload, visit } from "./client.js";
 import { isStale, ResultView } from "./result.js";
 import { SettingsForm } from "./settings.js";
 
@@ -10,7 +10,7 @@ const isHidden = (name) => name.startsWith(".") || name === "Thumbs.db";
 export class ColorTab {
   constructor(panel, models) {
     Object.assign(this, { panel, models });
-    this.uploads = new Map();
+    this.result = new ResultView(this);
     this.form = new SettingsForm("coloring", (settings) => { visit.keep({ settings }); this.update(); });
     visit.addEventListener("change", () => this.update());
     visit.addEventListener("connection", () => this.update());
@@ -28,26 +28,19 @@ export class ColorTab {
     this.model = h("select", { id: "model", onchange: () => this.#choose() });
     this.go = h("button.primary", { type: "button", id: "go", onclick: () => this.color("rest") }, t("color"));
     this.halt = h("button", { type: "button", id: "halt", hidden: true, onclick: () => this.stop() }, t("stop"));
-    const pick = (directory) => h("input.hide", { type: "file", multiple: true, webkitdirectory: directory, tabindex: "-1", "aria-hidden": "true",
-      onchange: (event) => { this.add([...event.target.files]); event.target.value = ""; } });
-    this.files = pick(false);
-    this.files.id = "files";
-    this.folders = pick(true);
-    const bar = h("div.bar", {},
-      h("button", { type: "button", onclick: () => this.files.click() }, t("add")),
-      h("button.wide", { type: "button", onclick: () => this.folders.click() }, t("add_folder")),
-      h("label.model", {}, h("span", {}, t("model")), this.model),
-      this.go, this.halt, this.files, this.folders);
+    const add = (files) => this.add(files);
+    const bar = h("div.bar", {}, chooser("button", t("add"), { id: "files", multiple: true }, add),
+      chooser("button.wide", t("add_folder"), { multiple: true, webkitdirectory: true }, add),
+      h("label.model", {}, h("span", {}, t("model")), this.model), this.go, this.halt);
     this.drop = h("div.drop", {}, h("p.big", {}, matchMedia("(pointer: coarse)").matches ? t("drop_touch") : t("drop_title")),
       h("p.hint", {}, t("drop_kinds", { limit: visit.uploadMb })),
       h("p", {}, h("button", { type: "button", id: "sample", onclick: (event) => this.sample(event.target) }, t("sample"))));
     this.zip = h("a.button", { download: "", id: "zip", hidden: true }, t("download_all"));
-    this.result = new ResultView(this, this.zip, this.result?.mode);
     this.list = h("ul.photographs", { id: "photographs", "aria-label": t("photographs") });
     this.failed = h("div.failed", { id: "failed", hidden: true });
     this.settings = h("details.settings", { id: "settings" }, h("summary", {}, t("settings")), h("p.hint", {}, t("settings_note")), this.form.element);
     this.sticky = h("div.sticky", {}, bar, h("div.statusline", {}, this.status, this.bar), this.problem);
-    this.panel.replaceChildren(this.sticky, this.drop, this.result.element, this.failed, this.list, this.settings);
+    this.panel.replaceChildren(this.sticky, this.drop, this.result.build(this.zip), this.failed, this.list, this.settings);
     this.items = new Map();
     this.shownModels = this.shownFailures = null;
     this.update();
@@ -111,15 +104,9 @@ export class ColorTab {
     this.update();
   }
 
-  async attempt(act) {
+  attempt(act) {
     this.#tell(null);
-    try {
-      return await act();
-    } catch (problem) {
-      if (problem.code === undefined) throw problem;
-      this.#tell(problem);
-      return null;
-    }
+    return attempt(act, (problem) => this.#tell(problem));
   }
 
   #tell(problem, name = "") {
@@ -176,14 +163,20 @@ export class ColorTab {
       const ended = job.done + job.failed, current = job.photographs.map((n) => visit.photographs.get(n)).find((one) => one?.state === "working");
       const line = t("status_working", { number: Math.min(ended + 1, job.photographs.length), total: job.photographs.length, name: current?.name ?? "" });
       this.status.textContent = job.others ? `${line} · ${t("status_line", { others: job.others })}` : line;
-      // Of one photograph nobody knows how far it is.
-      if (job.photographs.length > 1) this.bar.value = ended / job.photographs.length;
-      else this.bar.removeAttribute("value");
+      this.#advance(ended, current, job.photographs.length);
     } else if (!this.models.names().length) {
       this.status.textContent = t("no_model");
     } else {
       this.status.textContent = this.#ended(photographs, open);
     }
+  }
+
+  // How far one photograph is nobody knows; by its size it takes about so long.
+  #advance(ended, current, total) {
+    clearTimeout(this.ticking);
+    const elapsed = current ? Date.now() / 1000 + visit.ahead - current.began_at : 0;
+    this.bar.value = (ended + Math.min(0.95, elapsed / (current?.expected_seconds || 1))) / total;
+    if (current?.state === "working") this.ticking = setTimeout(() => this.#advance(ended, visit.photographs.get(current.number), total), 500);
   }
 
   #ended(photographs, open) {

@@ -1,6 +1,6 @@
 // One photograph, two models; the true colors where they are known.
 
-import { ask, h, post, problemText, t, upload, visit } from "./client.js";
+import { ask, attempt, chooser, h, post, problemText, t, upload, visit } from "./client.js";
 
 export class CompareTab {
   constructor(panel, models, color) {
@@ -11,7 +11,6 @@ export class CompareTab {
 
   build() {
     this.photograph = h("select", { id: "compare-photograph" });
-    this.file = h("input.hide", { type: "file", id: "compare-file", tabindex: "-1", "aria-hidden": "true", onchange: () => this.#add(this.file.files[0]) });
     this.sides = ["a", "b"].map((side) => h("select", { id: `model-${side}` }));
     this.go = h("button.primary", { type: "button", id: "compare", onclick: () => this.#compare() }, t("compare"));
     this.note = h("p.status", { role: "status", id: "compare-status" });
@@ -21,7 +20,7 @@ export class CompareTab {
     this.box = h("div.viewerbox", { hidden: true }, h("div.tools", {}, h("label", {}, t("compare_shown"), " ", this.shown), this.links = h("span.row")), this.viewer);
     const field = (label, element) => h("label.field", {}, h("span", {}, label), element);
     this.panel.replaceChildren(h("p", {}, t("compare_intro")), h("div.row", {}, field(t("compare_photo"), this.photograph),
-      h("button", { type: "button", onclick: () => this.file.click() }, t("compare_add")), this.file, field(t("model_a"), this.sides[0]), field(t("model_b"), this.sides[1]), this.go),
+      chooser("button", t("compare_add"), { id: "compare-file" }, ([file]) => this.#add(file)), field(t("model_a"), this.sides[0]), field(t("model_b"), this.sides[1]), this.go),
       this.note, this.box, this.scores);
     this.shownNumber = null;
     this.#options();
@@ -43,8 +42,6 @@ export class CompareTab {
   }
 
   async #add(file) {
-    if (!file) return;
-    this.file.value = "";
     await this.#try(async () => {
       const [added] = await upload("/photographs", file);
       await visit.refresh();
@@ -61,14 +58,7 @@ export class CompareTab {
     });
   }
 
-  async #try(act) {
-    try {
-      await act();
-    } catch (problem) {
-      if (problem.code === undefined) throw problem;
-      this.note.textContent = problemText(problem);
-    }
-  }
+  #try(act) { return attempt(act, (problem) => { this.note.textContent = problemText(problem); }); }
 
   update() {
     if (!this.photograph) return;

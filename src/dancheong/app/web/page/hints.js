@@ -3,6 +3,9 @@
 import { ask, h, language, t, visit } from "./client.js";
 import { History } from "./history.js";
 
+const ONE_PLACE = 0.002;  // as the server has it
+const isSamePlace = (one, other) => one.x !== null && other.x !== null && Math.max(Math.abs(one.x - other.x), Math.abs(one.y - other.y)) < ONE_PLACE;
+
 export class HintTool {
   history = new History("hints");
   element = h("div.over.pins");
@@ -140,7 +143,8 @@ export class HintTool {
   }
 
   #remove() {
-    const gone = this.chosen ?? this.history.items.length - 1;
+    const gone = this.chosen;
+    if (gone === null) { this.isAsking = true; this.#draw(); return; }
     this.chosen = null;
     this.history.change(this.history.items.filter((_, at) => at !== gone));
     this.viewer.stage.focus({ preventScroll: true });
@@ -148,6 +152,7 @@ export class HintTool {
 
   async #choose(number) {
     this.chosen = number;
+    this.isAsking = false;
     const { x, y, color } = this.history.items[number], photograph = this.photograph;
     this.color = color;
     this.likely.replaceChildren();
@@ -160,6 +165,7 @@ export class HintTool {
   }
 
   #changed() {
+    this.isAsking = false;
     if (this.chosen !== null && this.chosen >= this.history.items.length) this.chosen = null;
     if (this.chosen !== null) this.color = this.history.items[this.chosen].color;
     this.#draw();
@@ -200,7 +206,8 @@ export class HintTool {
     this.anywhereBox.hidden = !somewhere.length;
     this.anywhereSaid.textContent = t(somewhere.length === 1 ? "anywhere_one" : "anywhere_many");
     this.likelyBox.hidden = number === null || !this.likely.children.length;
-    this.said.textContent = number ? t("hint_chosen", { number, count: hints.length, color: this.#name(this.color) }) : hints.length ? t("hint_count", { count: hints.length }) : "";
+    this.said.textContent = number ? t("hint_chosen", { number, count: hints.length, color: this.#name(this.color) }) : this.isAsking ? t("hint_choose") : hints.length ? t("hint_count", { count: hints.length }) : "";
+    if (hints.some((one, at) => hints.slice(0, at).some((other) => isSamePlace(one, other) && one.color !== other.color))) this.said.textContent += ` ${t("hints_averaged")}`;
     if (this.viewer.size) this.place();
   }
 }

@@ -36,10 +36,11 @@ export class History extends EventTarget {
     this.#set(from.pop());
   }
 
-  // Ctrl+Z and Ctrl+Shift+Z.
+  // Ctrl+Z, and Ctrl+Shift+Z or Ctrl+Y; a keyboard that writes Hangul may give no Latin letter.
   key(event) {
-    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return false;
-    if (event.shiftKey) this.redo();
+    const letter = /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : event.code.at(-1)?.toLowerCase();
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || !["z", "y"].includes(letter)) return false;
+    if (event.shiftKey || letter === "y") this.redo();
     else this.undo();
     return true;
   }
@@ -62,7 +63,10 @@ export class History extends EventTarget {
         this.dispatchEvent(new Event("saved"));
         return;
       } catch (problem) {
-        if (problem.status) return;
+        if (problem.status) {
+          this.dispatchEvent(new CustomEvent("refused", { detail: problem }));
+          return;
+        }
         await new Promise((go) => setTimeout(go, 1000));
       }
     }

@@ -61,7 +61,11 @@ export class MaskTool {
     return true;
   }
 
-  move(event) { this.stroke?.points.push(this.#share(event)); }
+  // A place that is no farther than the pen's width hides adds nothing, and the server takes 5000 of a stroke.
+  move(event) {
+    const [x, y] = this.#share(event), [lastX, lastY] = this.stroke?.points.at(-1) ?? [];
+    if (Math.hypot(x - lastX, y - lastY) > this.brush.radius / 10) this.stroke.points.push([x, y]);
+  }
 
   up() {
     if (!this.stroke) return;

@@ -1,6 +1,6 @@
 // The models that can be chosen, and the tab of their cards.
 
-import { ask, h, problemText, t, upload } from "./client.js";
+import { ask, attempt, chooser, h, problemText, t, upload } from "./client.js";
 
 export class Models extends EventTarget {
   list = [];
@@ -23,24 +23,19 @@ export class ModelsTab {
 
   build() {
     this.note = h("p", { role: "status" });
-    this.file = h("input.hide", { type: "file", accept: ".h5", id: "model-file", tabindex: "-1", "aria-hidden": "true", onchange: () => this.#bring(this.file.files[0]) });
     this.cards = h("ul.cards");
-    this.panel.replaceChildren(h("h2", {}, t("tab_models")), h("p", {}, h("button", { type: "button", onclick: () => this.file.click() }, t("bring_model")), this.file), this.note, this.cards);
+    this.panel.replaceChildren(h("h2", {}, t("tab_models")), h("p", {}, chooser("button", t("bring_model"), { id: "model-file", accept: ".h5" }, ([file]) => this.#bring(file))), this.note, this.cards);
     this.#cards();
   }
 
   opened() { this.models.refresh().catch(() => {}); }
 
   async #bring(file) {
-    if (!file) return;
-    this.file.value = "";
-    try {
+    await attempt(async () => {
       const { name } = await upload("/models", file, (share) => { this.note.textContent = t("uploading", { name: file.name, percent: Math.round(100 * (share ?? 0)) }); });
       await this.models.refresh();
       this.note.textContent = t("model_brought", { name });
-    } catch (problem) {
-      this.note.textContent = problemText(problem);
-    }
+    }, (problem) => { this.note.textContent = problemText(problem); });
   }
 
   #cards() {

@@ -14,14 +14,27 @@ const PREVIEW_PX = 1600;
 export const isStale = (one) => one.has_result && (one.look !== one.used_look || JSON.stringify(one.hints) !== JSON.stringify(one.used_hints));
 
 export class ResultView {
-  // `tab` colors and steps; `zip` is the link to all results.
-  constructor(tab, zip, mode = "line") {
-    Object.assign(this, { tab, zip, mode });
+  // `tab` colors and steps. The viewer, and what a person did in it, outlive the words around it.
+  constructor(tab) {
+    Object.assign(this, { tab, mode: "line" });
     this.viewer = document.createElement("photo-viewer");
     this.viewer.addEventListener("step", (event) => tab.step(event.detail));
     this.mask = new MaskTool(this.viewer);
     this.hints = new HintTool(this.viewer);
     this.looks = new Looks();
+    for (const { history } of [this.mask, this.hints]) {
+      history.addEventListener("refused", async ({ detail }) => {
+        await history.saving;
+        await tab.attempt(() => { throw detail; });
+        tab.update();  // with what the server has
+      });
+    }
+  }
+
+  // In the language of now; `zip` is the link to all results.
+  build(zip) {
+    const { tab } = this;
+    this.zip = zip;
     this.modes = MODES.map((name) => h("button", { type: "button", "data-mode": name, "aria-pressed": "false", onclick: () => this.#mode(name) }, t(`mode_${name}`)));
     const tool = (name, act, sign) => h("button.tool", { type: "button", "aria-label": t(name), title: t(name), onclick: act, id: name.replace("_", "-") }, sign);
     this.doubt = h("p.hint", { id: "doubt", hidden: true }, h("i.doubt"), t("confidence_help"));
@@ -37,6 +50,7 @@ export class ResultView {
         tool("zoom_full", () => this.viewer.full(), "1:1")),
       this.work = h("div.work", {}, this.viewer, this.looks.row(), this.hints.bar(), this.mask.bar(() => tab.color([this.photograph.number]))), this.#tones(), this.doubt,
       h("div.tools", {}, this.apply, this.download, this.pairLink, zip, this.markLabel = h("label.check", {}, this.marked, t("mark")), this.again), this.facts);
+    return this.element;
   }
 
   show(one) {

@@ -1,7 +1,7 @@
 // Training: photographs, how they are paired and held out, curves and previews, stop and go on from anywhere.
 
 import { chart } from "./chart.js";
-import { ask, h, post, problemText, t, upload, visit } from "./client.js";
+import { ask, attempt, chooser, h, post, problemText, t, upload, visit } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
 const CHARTS = [
@@ -43,53 +43,63 @@ export class TrainTab {
     const field = (label, element, hint) => h("label.field", {}, h("span", {}, label), element, hint ? h("small", {}, hint) : "");
     const choice = (id, names, label, value) => h("select", { id, onchange: () => this.#keep() }, names.map((name) => h("option", { value: name, selected: name === value }, label(name))));
     this.name = h("input", { type: "text", id: "train-name", value: kept.name ?? "", onchange: () => this.#keep() });
-    this.zip = h("input", { type: "file", accept: ".zip", id: "train-zip", onchange: () => this.#upload(this.zip.files[0]) });
+    this.zip = h("span.field", {}, h("span", {}, t("train_zip")), h("span.row", {}, chooser("button", t("train_zip_choose"), { id: "train-zip", accept: ".zip" }, ([file]) => this.#upload(file)),
+      this.zipName = h("span.hint", {}, kept.zip ?? "")), h("small", {}, t("train_zip_hint", { limit: visit.uploadMb })));
     this.folder = choice("train-folder", ["", ...this.view.folders], (name) => name || t("train_choose"), kept.folder ?? "");
     this.folder.onchange = () => { this.#keep(); this.#lookAt(); };
     this.found = h("p.good", { id: "train-found", role: "status" });
     this.pairing = choice("train-pairing", ["derive", "folders", "side_by_side"], (name) => t(`pairing_${name}`), kept.pairing);
     this.direction = choice("train-direction", ["AtoB", "BtoA"], t, kept.direction);
+    this.directionField = field(t("direction"), this.direction);
     this.validation = h("input", { type: "number", min: 0, max: 50, step: 5, value: kept.validation ?? 10, id: "train-validation", onchange: () => this.#keep() });
     this.preset = choice("train-preset", this.view.presets, (name) => t(`preset_${name}`), kept.preset ?? "default");
     this.preset.onchange = () => { this.#keep(); this.#settings(); };
     this.start = h("button.primary", { type: "button", id: "train-start", onclick: () => this.#start() }, t("train_start"));
     this.order.replaceChildren(...[
-      field(t("train_name"), this.name), field(t("train_zip"), this.zip, t("train_zip_hint", { limit: visit.uploadMb })),
+      field(t("train_name"), this.name), this.zip,
       this.view.folders.length ? field(t("train_folder"), this.folder) : "", this.found,
-      field(t("pairing"), this.pairing), field(t("direction"), this.direction), field(`${t("validation")} (%)`, this.validation, t("validation_hint")), field(t("preset"), this.preset),
+      field(t("pairing"), this.pairing), this.directionField, field(`${t("validation")} (%)`, this.validation, t("validation_hint")), field(t("preset"), this.preset),
       h("details.settings", {}, h("summary", {}, t("settings")), this.form.element), h("p", {}, this.start)].filter(Boolean));
     this.#tellFound(kept.found);
+    this.#showDirection();
     this.#settings();
     this.update();
   }
 
   #settings() { this.form.load({ preset: this.preset.value }, visit.settings.training_settings ?? {}).catch(() => {}); }
 
+  // Color photographs have none.
+  #showDirection() { this.directionField.hidden = this.pairing.value !== "side_by_side"; }
+
   #keep(more = {}) {
+    this.#showDirection();
     visit.keep({ training: { ...visit.settings.training, name: this.name.value, folder: this.folder.value, pairing: this.pairing.value, direction: this.direction.value,
       validation: Number(this.validation.value), preset: this.preset.value, ...more } });
   }
 
   async #upload(file) {
-    if (!file) return;
     this.start.disabled = this.isUploading = true;
     await this.#try(async () => {
       const found = await upload("/trainings/photographs", file, (share) => {
         this.found.textContent = share === null ? t("upload_waits") : t("uploading", { name: file.name, percent: Math.round(100 * share) });
       });
       this.folder.value = "";
-      this.#use(found);
+      this.zipName.textContent = file.name;
+      this.#use(found, file.name);
     }, () => { this.isUploading = false; });
   }
 
   async #lookAt() {
-    if (this.folder.value) await this.#try(async () => this.#use(await ask(`/trainings/folder?${new URLSearchParams({ name: this.folder.value })}`)));
+    if (this.folder.value) await this.#try(async () => {
+      this.#use(await ask(`/trainings/folder?${new URLSearchParams({ name: this.folder.value })}`));
+      this.zipName.textContent = "";
+    });
   }
 
-  #use(found) {
+  #use(found, zip = "") {
     this.pairing.value = found.pairing;
     this.direction.value = found.direction;
-    this.#keep({ found, photographs: found.key ?? null });
+    this.#keep({ found, photographs: found.key ?? null, zip });
     this.#tellFound(found);
   }
 
@@ -114,13 +124,7 @@ export class TrainTab {
 
   async #try(act, whenDone = () => {}) {
     this.note.hidden = true;
-    try {
-      await act().finally(whenDone);
-    } catch (problem) {
-      if (problem.code === undefined) throw problem;
-      this.note.textContent = problemText(problem);
-      this.note.hidden = false;
-    }
+    await attempt(() => act().finally(whenDone), (problem) => { Object.assign(this.note, { textContent: problemText(problem), hidden: false }); });
     await this.update();
   }
 
@@ -152,9 +156,9 @@ export class TrainTab {
 
   #facts(now, view) {
     const facts = [];
-    if (now.advice) facts.push(now.advice);
+    if (now.advice) facts.push(t("train_advice", { advice: now.advice }));
     if (now.validated) facts.push(t("train_validated", { count: now.validated }));
-    if (now.left_out) facts.push(t("train_left_out", { count: now.left_out, first: now.first_left_out }));
+    if (now.left_out) facts.push(t("train_left_out", { count: now.left_out, first: `${now.first_left_out}: ${problemText(now.left_out_why)}` }));
     if (["done", "stopped"].includes(now.state)) {
       facts.push(h("a", { href: `/api/v1/models/${encodeURIComponent(now.name)}/file`, download: "" }, t("model_download")));
       facts.push(h("a", { href: "/api/v1/trainings/current/report", download: "" }, t("train_report")));

@@ -192,9 +192,9 @@ class PhotoViewer extends HTMLElement {
   }
 
   #wheel(event) {
-    // Without a photograph larger than the stage the page itself scrolls, unless a key or a pinch asks for more.
     event.preventDefault();
-    this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), this.at(event));
+    // A pinch on a touchpad comes as a wheel with Ctrl; some browsers count lines.
+    this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 30 : 1) * (event.ctrlKey ? 0.01 : 0.0015)), this.at(event));
   }
 
   #double(event) {

@@ -1,6 +1,7 @@
 """Everything the page says, in each language: en.json and ko.json beside this file.
 
-`texts` has the sentences of the page by key, with {names} that are filled in; `errors` those of what goes wrong, by code;
+`texts` has the sentences of the page by key, with {names} that are filled in; `errors` those of what goes wrong, by code, and
+`reasons` of a translation what stands there for a reason, by its kind, because the program gives reasons in English;
 `labels` short names of parameters; `choices` what a choice of a parameter is called where it does not speak for itself.
 The meaning of a parameter, its unit and the heading of its section are in English those of the schema; a translation has
 them as `meanings`, `units`, `sections` and `ranges`.
@@ -73,8 +74,12 @@ def meaning(language: str, name: str) -> str:
 
 
 def problem_text(language: str, code: str, details: Mapping[str, Any]) -> str:
-    """What went wrong, in words."""
-    return str(catalogue(language)["errors"][code]).format(**details)
+    """What went wrong, in words. A reason that the program has in English alone says so in other languages."""
+    words = catalogue(language)
+    reasons = words.get("reasons", {})
+    frame = reasons.get(details.get("kind"), reasons.get("other", "{reason}")) if details.get("reason") else ""
+    text = str(words["errors"][code]).format(**{**details, "reason": frame.format(**details)})
+    return f"{text} {words['texts']['did_you_mean'].format(**details)}" if details.get("near") else text
 
 
 def language_of(accept_language: str) -> str:
