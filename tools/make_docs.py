@@ -104,7 +104,7 @@ def show(progress):                        # each log interval; True stops, and 
     print(progress.images_seen, progress.images_total, progress.losses)
     return stop_button.is_pressed()
 
-result = train("photos/", "palace.h5", Params(EPOCHS=8), val=0.1, watch=show)
+result = train("photos/", "palace.h5", Params(EPOCHS=2), val=0.1, watch=show)
 
 def done(result, count, total):            # each photograph; True stops, and the same call goes on
     print(f"{count} of {total}: {result.input} {result.status}")
