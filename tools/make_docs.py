@@ -104,7 +104,7 @@ def show(progress):                        # each log interval; True stops, and 
     print(progress.images_seen, progress.images_total, progress.losses)
     return stop_button.is_pressed()
 
-result = train("photos/", "palace.h5", Params(EPOCHS=8), val=0.1, watch=show)
+result = train("photos/", "palace.h5", Params(EPOCHS=2), val=0.1, watch=show)
 
 def done(result, count, total):            # each photograph; True stops, and the same call goes on
     print(f"{count} of {total}: {result.input} {result.status}")
@@ -138,7 +138,8 @@ def _described(name: str, thing: Any, is_signed: bool = True) -> list[str]:
         return ["```text", said, "```", ""]
     shown = [_plain(one) for one in inspect.signature(thing).parameters.values() if one.name != "self"]
     call = "\n".join(wrap(f"{name}({', '.join(shown)})", 100, subsequent_indent="    "))
-    return ["```python", call, "```", "", "```text", said, "```", ""]
+    # `py`, not `python`: a signature is no code to run.
+    return ["```py", call, "```", "", "```text", said, "```", ""]
 
 
 def _plain(parameter: inspect.Parameter) -> str:
