@@ -67,12 +67,12 @@ def hold_out(photos: Path, params: Params, share: float) -> Split:
 def named_to_validate(photos: Path, val: Path, params: Params) -> Split | None:
     """The photographs of PHOTOS that lie in `val`, which is in PHOTOS: they must not be trained on. None where it is elsewhere.
 
-    Raises:
-        ParamError: `val` is PHOTOS itself, or a folder around it.
+    Where `val` is PHOTOS itself, or around it, nothing is held out, and the note says what the scores are worth.
     """
     inner, outer = val.resolve(), photos.resolve()
     if outer.is_relative_to(inner):
-        raise ParamError(f"--val {val}: the photographs that are to be trained on lie there: name others, or a share, as .1")
+        note = f"{val} holds the photographs that are trained on: its scores say how well these are learned by heart"
+        return Split(frozenset(), note)
     if not inner.is_relative_to(outer):
         return None
     names = frozenset(pair.name for pair in find_pairs(photos, params)[0] if pair.color.resolve().is_relative_to(inner))
