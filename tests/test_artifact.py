@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from dancheong.artifact import (
     FORMAT_VERSION,
+    SHIPPED_COLORIZER,
     Artifact,
     ArtifactError,
     as_stored,
@@ -151,7 +153,7 @@ def test_hdf5_programs_see_every_member_and_no_times(model: Path) -> None:
         for name, row in rows_of(model).items():
             assert (file[name].dtype.name, list(file[name].shape)) == (row["dtype"], row["shape"])
             assert hashlib.sha256(file[name][()].tobytes()).hexdigest() == row["sha256"]
-            assert h5py.h5o.get_info(file[name].id).mtime == 0
+            assert getattr(h5py.h5o.get_info(file[name].id), "mtime", 0) == 0  # h5py before 3.11 does not tell it
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -422,7 +424,8 @@ def test_a_file_of_version_1_is_read_and_answers_as_it_did(tmp_path: Path, name:
     assert (artifact.kind, artifact.format_version) == (name, 1)
     assert artifact.digest == (VERSION_1 / f"{name}.h5").read_bytes().split(b"manifest: ")[1][:64].decode()
     for runtime in runtimes:  # with the self-test that was written with it
-        open_network(artifact, runtime)
+        if runtime == "onnx" or find_spec("torch"):
+            open_network(artifact, runtime)
     write_artifact(tmp_path / "now.h5", artifact)
     now = read_artifact(tmp_path / "now.h5")
     assert (now.format_version, now.architecture, now.params, now.history) == (
@@ -512,5 +515,5 @@ def test_the_specification_says_what_the_code_does(model: Path) -> None:
     limits = " ".join(text.split())
     assert f"{table.MAX_ROWS} rows, {table.MAX_CHANNELS} channels" in limits
     assert f"{table.MAX_NUMBERS_A_PIXEL} numbers" in limits
-    example = text.split("```python\n")[1].split("```")[0].replace("model.h5", model.as_posix())
+    example = text.split("```python\n")[1].split("```")[0].replace("model.h5", SHIPPED_COLORIZER.as_posix())
     exec(example, {})

@@ -238,7 +238,7 @@ def test_places_that_do_not_work(tmp_path, place, error, words):
 
 
 def test_a_driver_that_quotes_the_password_is_not_quoted():
-    with pytest.raises(ParamError, match=r'invalid sslmode value: "\*\*\*"') as raised:
+    with pytest.raises(ParamError, match=r'"\*\*\*"') as raised:
         read_table("postgresql://u:Geheim@localhost:1/b?sslmode=Geheim")
     assert raised.value.__cause__ is None
 

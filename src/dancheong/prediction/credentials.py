@@ -175,7 +175,7 @@ def _pem(signing: Signing) -> tuple[str, bytes, bytes]:
         raise ParamError(f"{signing.key}: no private key in PEM without a passphrase ({error})") from error
     if key.public_key() != first.public_key():
         raise ParamError(f"{signing.key}: this is not the key of the first certificate in {signing.certificates}")
-    name = type(key).__name__
+    name = type(key).__name__.removeprefix("_")  # as cryptography before 42 has it
     algorithm = {"Ed25519": "ed25519", "RSA": "ps256"}.get(name.removesuffix("PrivateKey"), "")
     if hasattr(key, "curve"):
         algorithm = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}.get(key.curve.name, "")
