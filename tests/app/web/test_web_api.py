@@ -30,7 +30,7 @@ def test_a_result_has_the_photographs_kind_and_never_its_name(client, tmp_path, 
     assert color(client).status_code == 201
     (done,) = settled(client)["photographs"]
     assert (done["state"], done["made_with"]) == ("done", {"model": "model", "settings": {}})
-    assert 0 < done["expected_seconds"] < 10  # by its size; the page shows by it how far one photograph is
+    assert done["expected_seconds"] > 0  # by its size; the page shows by it how far one photograph is
     answer = client.get(f"{API}/photographs/{added['number']}/result")
     (tmp_path / saved).write_bytes(answer.content)
     result = read_photo(tmp_path / saved).pixels

@@ -91,7 +91,7 @@ class Worker:
         """Seconds that a photograph will take, by the one before it that was nearest in size."""
         size = max(photograph.width_px * photograph.height_px / 1e6, 0.01)
         megapixels, seconds = min(self._known, key=lambda known: abs(math.log(known[0] / size)))
-        return round(seconds * size / megapixels, 1)
+        return max(round(seconds * size / megapixels, 1), 0.1)
 
     def _color(self, visit: Visit, photograph: Photograph) -> None:
         try:
