@@ -173,6 +173,9 @@ def test_a_copy_without_a_mark_is_known_by_what_it_shows(tmp_path: Path, palace:
     path = tmp_path / "levels.tif"
     assert pages_of(path, gray, gray[::2, ::2], softer) == [(424, 640)]
     assert pages_of(path, softer, gray) == [(424, 640)]
+    # Scanners write an 8-bit RGB thumbnail, whatever the scan is; of a small scan it is a third as large.
+    assert pages_of(path, np.dstack([softer] * 3), gray) == pages_of(path, softer, gray * np.uint16(257)) == [(424, 640)]
+    assert pages_of(path, np.asarray(Image.fromarray(gray).resize((213, 141))), gray) == [(424, 640)]
     # Two pages of one size, each with its own small copy.
     other = np.ascontiguousarray(gray[::-1])
     assert pages_of(path, gray, gray[::2, ::2], other, other[::2, ::2]) == [(424, 640)] * 2

@@ -67,10 +67,15 @@ def _is_page(page: TiffPage) -> bool:
 
 def _is_unmarked_copy(file: IO[bytes], page: TiffPage, whole: list[TiffPage]) -> bool:
     """Whether a page shows in small what a larger one shows: of its size, its kind of samples, and its content."""
-    others = [other for other in whole if _is_copy(page, other) and _kind(page) == _kind(other)]
+    others = [other for other in whole if _is_copy(page, other) and (_kind(page) == _kind(other) or _is_preview(page, other))]
     # A few of the nearest are enough, because a look at another one decodes it.
     nearest = sorted(others, key=lambda other: abs(other.number - page.number))[:_MOST_OTHERS]
     return any(_shows_the_same(file, page, other) for other in nearest)
+
+
+def _is_preview(page: TiffPage, other: TiffPage) -> bool:
+    """Whether a page is small enough beside the other to be its thumbnail, which scanners write as 8-bit RGB whatever the scan is."""
+    return max(page.size_px) <= min(_THUMBNAIL_PX, max(other.size_px) / 4) and page.directory.number(258, 1) > 1
 
 
 def _kind(page: TiffPage) -> tuple[int, ...]:
@@ -116,7 +121,8 @@ def _shrunk(file: IO[bytes], page: TiffPage, step: int) -> NDArray[np.float64] |
             image = as_image(decode_elsewhere(file, "tifffile", "pixels", page.directory.offset)[0])
         image = image.subsample(step, step)
         across, down = _COMPARED_PX / image.width, _COMPARED_PX / image.height
-        return as_pixels(image.resize(across, vscale=down, kernel="linear")).astype(np.float64)
+        pixels = as_pixels(image.resize(across, vscale=down, kernel="linear")).astype(np.float64)
+        return pixels if pixels.ndim == 2 else pixels[..., : 3 if pixels.shape[-1] > 2 else 1].mean(axis=-1)  # without alpha
     except (Unreadable, ValueError, OSError, pyvips.Error):
         return None
 
@@ -131,7 +137,7 @@ def _is_copy(page: TiffPage, other: TiffPage) -> bool:
     factor = max(width, height) / max(1, w, h)
     is_alike = abs(width - w * factor) <= factor and abs(height - h * factor) <= factor
     is_power = any(abs(width / by - w) <= 1 and abs(height / by - h) <= 1 for by in (2**n for n in range(1, 16)))
-    return factor >= 1.9 and is_alike and (is_power or (factor >= 4 and max(w, h) <= _THUMBNAIL_PX))
+    return factor >= 1.9 and is_alike and (is_power or max(w, h) <= _THUMBNAIL_PX)
 
 
 def opened_tiff(file: IO[bytes], page: TiffPage) -> Any:
