@@ -297,14 +297,19 @@ def test_drop_color_look_download(visit, photographs, tmp_path):
 
 
 def test_what_lies_in_a_folder_is_found_and_a_picture_of_the_clipboard_is_taken(visit, photographs, tmp_path):
-    page = visit()
+    page = visit(allowed=(422,))  # the small picture of the one that is cut off
     (tmp_path / "상자" / "inner").mkdir(parents=True)
     shutil.copy(photographs / "경복궁 근정전.png", tmp_path / "상자" / "inner")
     cv2.imwrite(str(tmp_path / "b.bmp"), scene(3, 60, 40))
-    shutil.move(tmp_path / "b.bmp", tmp_path / "상자" / "낡은 그림.bmp")
+    for name in ("10번 그림.bmp", "2번 그림.bmp"):
+        shutil.copy(tmp_path / "b.bmp", tmp_path / "상자" / name)
+    (tmp_path / "상자" / "잘린 그림.png").write_bytes((photographs / "경복궁 근정전.png").read_bytes()[:2000])
     page.set_input_files("input[webkitdirectory]", str(tmp_path / "상자"))
-    count(page, 2)
-    assert sorted(page.locator("#photographs .name").all_inner_texts()) == ["경복궁 근정전.png", "낡은 그림.bmp"]
+    count(page, 4)
+    names = ["2번 그림.bmp", "10번 그림.bmp", "경복궁 근정전.png", "잘린 그림.png"]
+    assert page.locator("#photographs .name").all_inner_texts() == names
+    until(page, "document.querySelector('[aria-label=\"잘린 그림.png\"] img').hidden")  # no sign of a broken picture
+    assert page.locator("#photographs img:visible").count() == 3
     assert page.locator("#failed").is_hidden()
     content = base64.b64encode((photographs / "경복궁 근정전.png").read_bytes()).decode()
     page.evaluate("""text => {
@@ -312,7 +317,7 @@ def test_what_lies_in_a_folder_is_found_and_a_picture_of_the_clipboard_is_taken(
       const bytes = Uint8Array.from(atob(text), sign => sign.charCodeAt(0));
       clipboardData.items.add(new File([bytes], 'image.png', {type: 'image/png'}));
       document.dispatchEvent(new ClipboardEvent('paste', {clipboardData, bubbles: true})); }""", content)
-    count(page, 3)
+    count(page, 5)
 
 
 def test_the_wheel_keys_and_a_double_click_zoom_where_the_person_looks(visit, photographs):
@@ -344,6 +349,15 @@ def test_the_wheel_keys_and_a_double_click_zoom_where_the_person_looks(visit, ph
     assert shown()[1] > fit
     page.keyboard.press("0")
     assert shown()[1] == pytest.approx(fit)
+    page.click("[data-mode=side]")
+    stage.press("+")
+    before = page.evaluate("document.querySelector('#viewer photo-viewer').view.x")
+    middle = box["x"] + box["width"] / 2
+    page.mouse.move(middle - 10, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(middle + 10, box["y"] + 40)  # from one half into the other
+    page.mouse.up()
+    assert page.evaluate("document.querySelector('#viewer photo-viewer').view.x") == pytest.approx(before + 20)
 
 
 def test_two_fingers_zoom(visit, photographs):
@@ -697,6 +711,10 @@ def outage(page, line, files, seconds):
     count(page, 6, "done")
     with line.cut():  # while nothing happens
         page.wait_for_timeout(1000 * seconds)
+    page.wait_for_selector("#connection", state="hidden")
+    page.context.set_offline(True)  # a telephone knows that it has no network before a connection breaks
+    page.wait_for_selector("#connection", state="visible")
+    page.context.set_offline(False)
     page.wait_for_selector("#connection", state="hidden")
     assert download(page, "#zip")[1][:2] == b"PK"
     assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "navigate"  # the page did not load again

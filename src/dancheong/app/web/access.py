@@ -90,13 +90,14 @@ def check(request: Request, policy: AccessPolicy) -> None:
         raise Refused(403, "elsewhere")
     if policy.token and not _knows_token(request, policy):
         raise Refused(403, "token_needed")
-    # A browser sends no length where there is no body.
-    length = headers.get("content-length", "0" if request.method == "DELETE" else "")
+    # No length and no transfer encoding mean no body, which is enough for every call but an upload.
+    is_upload = _UPLOAD.fullmatch(request.scope["path"])
+    length = headers.get("content-length", "" if is_upload else "0")
     if request.method in ("GET", "HEAD"):
         return
     if "transfer-encoding" in headers or not (length.isascii() and length.isdigit()):
         raise Refused(411, "no_length")
-    limit = policy.max_upload_bytes if _UPLOAD.fullmatch(request.scope["path"]) else MAX_FORM_BYTES
+    limit = policy.max_upload_bytes if is_upload else MAX_FORM_BYTES
     if int(length) > limit:
         raise Refused(413, "too_large", limit=f"{limit / 1e6:,.0f}", came=f"{int(length) / 1e6:,.0f}")
 

@@ -39,6 +39,7 @@ from dancheong.imaging.profiles import to_eight
 from dancheong.scenes import scene
 
 EVENT_SECONDS = 0.3
+BEAT_TICKS = 50  # a line that is silent for longer is dead
 MODEL_TICKS = 10  # events look for new model files so rarely, because that asks the disk
 _SAMPLE = (7, 1200, 800)  # seed and size of the built-in scene that a visitor can try
 
@@ -101,7 +102,7 @@ def address(visit: Current) -> dict[Literal["address"], str]:
 
 @router.get("/events", tags=["visit"], response_class=EventSourceResponse)
 async def events(services: Served, visit: Current) -> AsyncIterator[News]:
-    """Server-sent events: `{"revision": n, "training": state, "models": names}` now and at each change."""
+    """Server-sent events: `{"revision": n, "training": state, "models": names}` now, at each change, and every 15 seconds."""
     told, ticks, models = None, 0, ""
     while not services.visits.ended.is_set():
         status = services.trainer.status
@@ -111,7 +112,7 @@ async def events(services: Served, visit: Current) -> AsyncIterator[News]:
         news = News(
             revision=services.visits.revision(visit.key), training=f"{status.state} {status.images_seen}", models=models
         )
-        if news != told:
+        if news != told or ticks % BEAT_TICKS == 0:
             told = news
             yield news
         await asyncio.sleep(EVENT_SECONDS)

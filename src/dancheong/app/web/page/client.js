@@ -1,6 +1,7 @@
 // The interface of the server, the state of this visit, and the words of the page.
 
 const API = "/api/v1";
+const SILENCE_MS = 30000;  // twice as long as the server is ever silent
 
 // A refusal of the server: a code and its details; `status` 0 where no answer came.
 export class Problem extends Error {
@@ -146,7 +147,7 @@ class Visit extends EventTarget {
   }
 
   async #load() {
-    const saves = this.saves, news = await ask(`/visit?since=${this.revision}`);
+    const saves = this.saves, news = await ask(`/visit?since=${this.revision}`, { signal: AbortSignal.timeout(SILENCE_MS) });
     if (news.revision < this.revision) {  // the visit was removed
       this.revision = -1;
       this.photographs.clear();
@@ -183,10 +184,18 @@ class Visit extends EventTarget {
     for (const [name, value] of Object.entries(sent)) if (this.unsaved[name] === value) delete this.unsaved[name];
   }
 
-  // An event source of the browser gives up for good where the server is away; this one does not.
+  // An event source of the browser gives up for good where the server is away, and waits for ever where a line has
+  // died without a word, as it does while a telephone sleeps; this one does neither.
   watch() {
-    const source = new EventSource(`${API}/events`);
+    const source = this.source = new EventSource(`${API}/events`);
+    const alive = () => {
+      clearTimeout(this.silence);
+      this.silence = setTimeout(() => source.onerror(), SILENCE_MS);
+    };
+    alive();
+    window.onoffline = () => source.onerror();
     source.onmessage = async (event) => {
+      alive();
       const { revision, training, models } = JSON.parse(event.data);
       this.#setOnline(true);
       if (models !== this.models) { this.models = models; this.dispatchEvent(new Event("models")); }
@@ -194,6 +203,9 @@ class Visit extends EventTarget {
       if (revision !== this.revision) await this.refresh().catch(() => {});
     };
     source.onerror = () => {
+      if (source !== this.source) return;
+      this.source = null;
+      clearTimeout(this.silence);
       source.close();
       this.#setOnline(false);
       setTimeout(() => this.watch(), 1000);

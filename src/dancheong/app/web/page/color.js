@@ -6,6 +6,9 @@ import { SettingsForm } from "./settings.js";
 
 const same = (a, b) => a && b && a.model === b.model && JSON.stringify(Object.entries(a.settings).sort()) === JSON.stringify(Object.entries(b.settings).sort());
 const isHidden = (name) => name.startsWith(".") || name === "Thumbs.db";
+// As a person counts, folder by folder: a browser lists a chosen folder as its disk does.
+const pathOf = (file) => file.webkitRelativePath || file.path || file.name;
+const inOrder = (files) => files.sort((a, b) => pathOf(a).localeCompare(pathOf(b), undefined, { numeric: true }));
 
 export class ColorTab {
   constructor(panel, models) {
@@ -13,7 +16,11 @@ export class ColorTab {
     this.result = new ResultView(this);
     this.form = new SettingsForm("coloring", (settings) => { visit.keep({ settings }); this.update(); });
     visit.addEventListener("change", () => this.update());
-    visit.addEventListener("connection", () => this.update());
+    visit.addEventListener("connection", () => {
+      // What did not come is asked for once more.
+      for (const { image } of this.items?.values() ?? []) if (image.hidden) image.removeAttribute("src");
+      this.update();
+    });
     for (const name of ["dragenter", "dragover"]) document.addEventListener(name, (event) => this.#dragged(event, true));
     for (const name of ["dragleave", "drop"]) document.addEventListener(name, (event) => this.#dragged(event, false));
     document.addEventListener("drop", async (event) => this.add(await dropped(event.dataTransfer)));
@@ -51,7 +58,7 @@ export class ColorTab {
   // Files of a drop, a choice or the clipboard are uploaded one after the other; each is there as soon as it has come.
   async add(files) {
     this.#tell(null);
-    for (const file of files.filter((one) => !isHidden(one.name))) {
+    for (const file of inOrder(files.filter((one) => !isHidden(one.name)))) {
       try {
         this.uploading = { name: file.name, share: 0 };
         this.#line();
@@ -161,7 +168,7 @@ export class ColorTab {
       this.bar.value = share ?? 0;
     } else if (job) {
       const ended = job.done + job.failed, current = job.photographs.map((n) => visit.photographs.get(n)).find((one) => one?.state === "working");
-      const line = t("status_working", { number: Math.min(ended + 1, job.photographs.length), total: job.photographs.length, name: current?.name ?? "" });
+      const line = t(current ? "status_working" : "status_waits", { number: Math.min(ended + 1, job.photographs.length), total: job.photographs.length, name: current?.name ?? "" });
       this.status.textContent = job.others ? `${line} · ${t("status_line", { others: job.others })}` : line;
       this.#advance(ended, current, job.photographs.length);
     } else if (!this.models.names().length) {
@@ -199,8 +206,8 @@ export class ColorTab {
       const item = this.items.get(one.number) ?? this.#item(one);
       const failed = one.state === "failed" && !one.width_px;
       const kind = one.has_result ? "after" : "before", address = failed ? "" : pictureAddress(one, kind, "small");
-      if (item.image.getAttribute("src") !== address && address) item.image.src = address;
-      item.image.hidden = failed;
+      if (item.image.getAttribute("src") !== address && address) Object.assign(item.image, { src: address, hidden: false });
+      if (failed) item.image.hidden = true;
       const state = one.state === "done" && isStale(one) ? "stale" : one.state === "done" && !same(one.made_with, this.recipe()) ? "other" : one.state;
       item.state.textContent = t(`state_${state}`);
       item.dataset.state = one.state;
@@ -209,7 +216,7 @@ export class ColorTab {
   }
 
   #item(one) {
-    const image = h("img", { alt: "", loading: "lazy" }), state = h("span.state");
+    const image = h("img", { alt: "", loading: "lazy", onerror: () => { image.hidden = true; } }), state = h("span.state");
     const button = h("button.photograph", { type: "button", "aria-label": one.name, onclick: () => this.select(one.number, true) },
       image, h("span.name", { title: one.name }, one.name), state);
     const item = h("li", {}, button, h("button.quiet.remove", { type: "button", "aria-label": `${t("remove")}: ${one.name}`, onclick: async () => {
@@ -276,7 +283,7 @@ async function dropped(transfer) {
   if (!entries.length) return [...transfer.files];
   const files = [];
   const walk = async (entry) => {
-    if (entry.isFile) return files.push(await new Promise((done, failed) => entry.file(done, failed)));
+    if (entry.isFile) return files.push(Object.assign(await new Promise((done, failed) => entry.file(done, failed)), { path: entry.fullPath }));
     const reader = entry.createReader();
     for (;;) {
       const some = await new Promise((done, failed) => reader.readEntries(done, failed));
@@ -285,5 +292,5 @@ async function dropped(transfer) {
     }
   };
   for (const entry of entries) await walk(entry);
-  return files.sort((a, b) => a.name.localeCompare(b.name));
+  return files;
 }

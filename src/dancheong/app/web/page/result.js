@@ -91,7 +91,9 @@ export class ResultView {
     if (this.viewer.mode !== name) this.viewer.setMode(name);
   }
 
+  // A tall tool may have pushed the picture out of sight.
   async #apply() {
+    this.viewer.scrollIntoView({ block: "nearest" });
     await this.hints.history.saving;
     await this.tab.color([this.photograph.number], isStale(this.photograph) ? this.photograph.made_with : undefined);
   }

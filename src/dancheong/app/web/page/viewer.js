@@ -185,10 +185,12 @@ class PhotoViewer extends HTMLElement {
 
   // -- zoom and move ------------------------------------------------------------------------------------------------------
 
+  // Side by side a held pointer counts from the half where it came down, so that nothing leaps as it crosses the middle.
   at(event) {
-    const edge = this.stage.getBoundingClientRect(), box = this.#box();
+    const edge = this.stage.getBoundingClientRect(), { width } = this.#box();
     const x = event.clientX - edge.left;
-    return [x > box.width ? x - box.width : x, event.clientY - edge.top];
+    if (!this.pointers.size) this.from = x > width ? width : 0;
+    return [x - this.from, event.clientY - edge.top];
   }
 
   #wheel(event) {
