@@ -74,7 +74,7 @@ def _is_unmarked_copy(file: IO[bytes], page: TiffPage, whole: list[TiffPage]) ->
 
 
 def _is_preview(page: TiffPage, other: TiffPage) -> bool:
-    """Whether a page is small enough beside the other to be its thumbnail, which scanners write as 8-bit RGB whatever the scan is."""
+    """Whether a page is small enough to be the other's thumbnail, which scanners write as 8-bit RGB whatever the scan is."""
     return max(page.size_px) <= min(_THUMBNAIL_PX, max(other.size_px) / 4) and page.directory.number(258, 1) > 1
 
 
