@@ -49,10 +49,14 @@ find("tabs").addEventListener("keydown", (event) => {
   if (by) open(TABS[(TABS.findIndex((tab) => find(`tab-${tab}`).tabIndex === 0) + by + TABS.length) % TABS.length], true);
 });
 
+// What was changed a moment ago is not lost by a reload.
+window.addEventListener("pagehide", () => visit.save().catch(() => {}));
+
 find("language").addEventListener("click", async () => {
   const wanted = language() === "ko" ? "en" : "ko";
   await speak(wanted);
   visit.keep({ language: wanted });
+  visit.save().catch(() => {});
   draw();
 });
 

@@ -179,7 +179,7 @@ class Visit extends EventTarget {
     const sent = { ...this.unsaved };
     if (!Object.keys(sent).length) return;
     this.saves += 1;
-    await ask("/visit/settings", { method: "PATCH", json: sent });
+    await ask("/visit/settings", { method: "PATCH", json: sent, keepalive: true });  // also while the page is left
     this.saves += 1;
     for (const [name, value] of Object.entries(sent)) if (this.unsaved[name] === value) delete this.unsaved[name];
   }
