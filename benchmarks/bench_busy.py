@@ -3,7 +3,8 @@
     python benchmarks/bench_busy.py [--beside 8] [--count 155] [--rounds 3] [--demo]
 
 The busy processes add numbers and do nothing else. Processor seconds grow where threads spin while they wait for one that
-has no core; 1 would be the quiet machine's. Whole processes, quiet and busy in turns. The last line is JSON: medians.
+has no core, and where cores and caches are shared: so one thread that only counts is run as well.
+Whole processes, quiet and busy in turns. The last line is JSON: medians.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from dancheong.artifact import SHIPPED_COLORIZER
 from material import Measured, gray_scenes, machine, predict_words, run_measured
 
 _BUSY = "x = 0\nwhile True: x += 1"
+# One thread that never waits: what it takes more, the processor gives less beside other work.
+_CONTROL = "for x in range(60_000_000): pass"
 
 
 @contextmanager
@@ -56,17 +59,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         photographs = Path(folder, "photographs")
         gray_scenes(photographs, given.count)
-        tasks = {"predict": lambda out: predict_words(SHIPPED_COLORIZER, photographs, out)}
+        tasks = {"control": lambda out: [sys.executable, "-c", _CONTROL]}
+        tasks["predict"] = lambda out: predict_words(SHIPPED_COLORIZER, photographs, out)
         if given.demo:
             tasks["demo"] = lambda out: [sys.executable, "-m", "dancheong", "demo", "-o", str(out)]
-        for name, words in tasks.items():
-            quiet, beside = [], []
-            for number in range(given.rounds if name == "predict" else 1):
-                quiet.append(run_measured(words(Path(folder, f"{name}_quiet_{number}"))))
-                with busy(given.beside):
-                    beside.append(run_measured(words(Path(folder, f"{name}_busy_{number}"))))
-            found[name] = figures(quiet, beside)
-            print(f"{name}: {found[name]}", flush=True)
+        quiet, beside = ({name: [] for name in tasks} for _ in range(2))
+        for number in range(given.rounds):
+            for name, words in tasks.items():
+                quiet[name].append(run_measured(words(Path(folder, f"{name}_quiet_{number}"))))
+            with busy(given.beside):
+                for name, words in tasks.items():
+                    beside[name].append(run_measured(words(Path(folder, f"{name}_busy_{number}"))))
+            print({name: (quiet[name][-1].cpu_seconds, beside[name][-1].cpu_seconds) for name in tasks}, flush=True)
+        for name in tasks:
+            found[name] = figures(quiet[name], beside[name])
     print(json.dumps(found))
 
 
