@@ -46,7 +46,7 @@ step scores 60 "$python" -m dancheong evaluate "$out/default.h5" "$tests" --json
 step predict 40 "$python" -m dancheong predict "$out/default.h5" "$tests" -o "$out/colored" --set "DEVICE=$device" --json
 # The paper's largest size, as far as the time reaches: the state is kept, and the log tells images a second.
 step large 90 "${train[@]}" -o "$out/large.h5" --preset paper --set "RESOL=$large" --set EPOCHS=1
-step four_gb 40 "$python" - "$photographs" "$out" "$device" "$large" <<'PY'
+cat > "$out/four_gb.py" <<'PY'
 import sys
 
 import torch
@@ -61,3 +61,4 @@ try:
 except DancheongError as error:  # words that say what to lower
     print(error)
 PY
+step four_gb 40 "$python" "$out/four_gb.py" "$photographs" "$out" "$device" "$large"
