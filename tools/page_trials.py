@@ -9,7 +9,7 @@
 The server colors with the model that comes along. Cuts and the killing are those of the page's tests. Linux, with Chromium.
 """
 
-import importlib.util
+import importlib
 import json
 import os
 import re
@@ -35,22 +35,17 @@ ROOT = Path(__file__).resolve().parent.parent
 PHOTOGRAPHS, KILLED = 60, 30
 
 
-def page_tests() -> Any:
-    """The module of the page's tests, which has a server, a line that can be cut, and what a person does."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    spec = importlib.util.spec_from_file_location("page_tests", ROOT / "tests/app/web/test_web_page.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def of_the_tests(module: str) -> Any:
+    """A module of the page's tests: `page_in_chromium` has a server, a line that can be cut, and what a person does."""
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/app/web")]
+    return importlib.import_module(module)
 
 
 class Trials:
     """All of it, in one browser, with a folder of scratch for each."""
 
     def __init__(self, browser: Any, scratch: Path) -> None:
-        self.tests, self.browser, self.scratch = page_tests(), browser, scratch
+        self.tests, self.browser, self.scratch = of_the_tests("page_in_chromium"), browser, scratch
         shutil.copyfile(shipped_model_path(), scratch / "model.h5")
 
     @contextmanager
@@ -123,7 +118,8 @@ class Trials:
     def killed(self) -> dict[str, Any]:
         folder = self.scratch / "killed"
         folder.mkdir()
-        self.tests.test_a_server_that_is_killed_in_a_batch_of_30_goes_on_where_it_was(self.visit, self.scratch, folder)
+        kept = of_the_tests("test_web_page_kept")
+        kept.test_a_server_that_is_killed_in_a_batch_of_30_goes_on_where_it_was(self.visit, self.scratch, folder)
         return {"batch": KILLED, "lost": 0, "done_twice": 0}
 
     def visitors(self) -> dict[str, Any]:
@@ -147,7 +143,7 @@ def processor() -> str:
 def main() -> None:
     """Run the trials that are named, or all."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        tests = page_tests()
+        tests = of_the_tests("page_in_chromium")
         trials = Trials(driver.chromium.launch(executable_path=tests.CHROMIUM, args=tests.FLAGS), Path(folder))
         print(json.dumps({"processor": processor()}), flush=True)
         for name in sys.argv[1:] or ("first", "memory", "cuts", "killed", "visitors"):
