@@ -60,7 +60,7 @@ export class ModelsTab {
     const whole = Object.entries(FACTS).filter(([fact]) => card.facts[fact]);
     return [
       h("ul", {}, facts.map((fact) => h("li", {}, fact)), h("li", {}, `${t("digest")} `, h("code", {}, card.digest.slice(0, 12)))),
-      h("details", {}, h("summary", {}, t("card_whole")), h("dl", {}, whole.flatMap(([fact, key]) => [h("dt", {}, t(key)), h("dd", { lang: "en" }, card.facts[fact].replaceAll("`", ""))]))),
+      h("details", {}, h("summary", {}, t("card_whole")), h("dl", {}, whole.flatMap(([fact, key]) => [h("dt", {}, t(key)), h("dd", { lang: "en" }, card.facts[fact].replace(/\x60/g, ""))]))),
     ];
   }
 }
