@@ -20,10 +20,10 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync", "--force-color-profile=srgb"]
 # Only a page that never shows what it should takes as long; a busy machine does not.
 WAIT_MS = 300_000
-NEEDED = (
+NEEDED = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process"),
     pytest.mark.skipif(importlib.util.find_spec("fastapi") is None, reason="the page needs fastapi, which is not installed"),
-)
+]
 HISTORY = "document.querySelector('#viewer photo-viewer').tools.hints.history"
 
 

@@ -124,12 +124,28 @@ def test_an_upload_that_is_sent_again_is_added_once(client, tmp_path):
     assert len(client.get(f"{API}/visit").json()["photographs"]) == 1
 
 
+def test_what_is_asked_again_with_the_same_key_is_done_once(client):
+    added = [client.post(f"{API}/photographs/sample?upload=press", json={}).json()["number"] for _ in range(2)]
+    assert added[0] == added[1]
+    order = {"photographs": added[:1], "recipe": {"model": "model"}, "key": "press"}
+    first, again = (client.post(f"{API}/jobs", json=order).json() for _ in range(2))
+    assert first["number"] == again["number"]
+    settled(client)
+    assert client.post(f"{API}/jobs", json=order).json()["state"] == "done"
+    other = client.post(f"{API}/jobs", json=order | {"key": "another press"}).json()
+    assert other["number"] != first["number"]
+
+
 def test_a_zip_is_unpacked_and_a_bad_one_refused_in_the_language_that_is_asked_for(client, tmp_path):
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zipped:
         zipped.writestr("사진/a.png", png(folder=tmp_path))
-        zipped.writestr("사진/b.png", png(5, folder=tmp_path))
-    assert [one["name"] for one in bring(client, "사진.zip", archive.getvalue()).json()] == ["a.png", "b.png"]
+        zipped.writestr("사진/1930/a.png", png(5, folder=tmp_path))
+    assert [one["name"] for one in bring(client, "사진.zip", archive.getvalue()).json()] == ["1930/a.png", "a.png"]
+    color(client)
+    settled(client)
+    with zipfile.ZipFile(io.BytesIO(client.get(f"{API}/results").content)) as zipped:
+        assert zipped.namelist() == ["1930/a_colored.png", "a_colored.png"]
     answer = client.post(f"{API}/photographs", params={"name": "x.zip"}, content=archive.getvalue()[:60],
                          headers={"accept-language": "ko"})
     assert (answer.status_code, answer.json()["code"]) == (422, "zip_broken")

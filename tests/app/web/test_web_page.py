@@ -80,14 +80,16 @@ def test_what_lies_in_a_folder_is_found_and_a_picture_of_the_clipboard_is_taken(
     cv2.imwrite(str(tmp_path / "b.bmp"), scene(3, 60, 40))
     for name in ("10번 그림.bmp", "2번 그림.bmp"):
         shutil.copy(tmp_path / "b.bmp", tmp_path / "상자" / name)
+    (tmp_path / "상자" / "메모.txt").write_text("1937")
     (tmp_path / "상자" / "잘린 그림.png").write_bytes((photographs / "경복궁 근정전.png").read_bytes()[:2000])
     page.set_input_files("input[webkitdirectory]", str(tmp_path / "상자"))
     count(page, 4)
-    names = ["2번 그림.bmp", "10번 그림.bmp", "경복궁 근정전.png", "잘린 그림.png"]
+    names = ["2번 그림.bmp", "10번 그림.bmp", "inner/경복궁 근정전.png", "잘린 그림.png"]
     assert page.locator("#photographs .name").all_inner_texts() == names
     until(page, "document.querySelector('[aria-label=\"잘린 그림.png\"] img').hidden")  # no sign of a broken picture
     assert page.locator("#photographs img:visible").count() == 3
     assert page.locator("#failed").is_hidden()
+    assert "1 other file" in page.inner_text("#status")
     content = base64.b64encode((photographs / "경복궁 근정전.png").read_bytes()).decode()
     page.evaluate("""text => {
       const clipboardData = new DataTransfer();

@@ -20,6 +20,7 @@ from dancheong.app.web.services import (
     UPLOAD,
     Current,
     JobView,
+    Key,
     Named,
     Number,
     Served,
@@ -60,6 +61,7 @@ class JobOrder(BaseModel):
 
     photographs: Annotated[list[Number], Field(max_length=200)] | Literal["all", "rest", "failed"] = "rest"
     recipe: Recipe
+    key: Key = ""
 
 
 class Scores(BaseModel):
@@ -124,18 +126,20 @@ async def events(services: Served, visit: Current) -> AsyncIterator[News]:
 @router.post("/photographs", tags=["photographs"], **UPLOAD)
 async def upload(
     request: Request, services: Served, visit: Current, name: Annotated[str, Query(min_length=1, max_length=1000)],
-    upload: Annotated[str, Query(max_length=64)] = "",
+    upload: Key = "",
 ) -> Sequence[PhotographView]:
     """Add the photograph in the body, or those of a zip. With the same `upload` again, nothing is added twice."""
     return await received(request, services, lambda path: add_photographs(services, visit, path, name, upload))
 
 
 @router.post("/photographs/sample", tags=["photographs"], status_code=201)
-def sample(services: Served, visit: Current) -> PhotographView:
-    """Add a built-in gray picture of a palace."""
+def sample(services: Served, visit: Current, upload: Key = "") -> PhotographView:
+    """Add a built-in gray picture of a palace. With the same `upload` again, nothing is added twice."""
     path = services.visits.incoming(".png")
     write_photo(path, _sample())
-    return add_photograph(services.visits, visit, path, "sample.png")
+    (added,) = add_photographs(services, visit, path, "sample.png", upload)
+    path.unlink(missing_ok=True)
+    return added
 
 
 @cache
@@ -204,14 +208,16 @@ def jobs(services: Served, visit: Current) -> list[JobView]:
 
 @router.post("/jobs", tags=["jobs"], status_code=201)
 def color(services: Served, visit: Current, order: JobOrder) -> JobView:
-    """Color photographs, one after the other; events tell how far it is."""
+    """Color photographs, one after the other; events tell how far it is. With the same `key` again, nothing is done twice."""
+    if known := _begun(visit.jobs, order.key):
+        return job_view(services, visit, known)
     recipe = services.checked(visit, order.recipe)
     services.worker.check_room(visit)
     with services.visits.change(visit) as changing:
         chosen = _chosen(changing, order, recipe)
         if not chosen:
             raise Refused(409, "nothing_to_color")
-        job = _queue(changing, chosen, recipe)
+        job = _queue(changing, chosen, recipe, order.key)
     services.worker.wake()
     return job_view(services, visit, job)
 
@@ -263,9 +269,15 @@ def results(services: Served, visit: Current, mark: pictures.Mark = "") -> FileR
 
 @router.post("/comparisons", tags=["comparisons"], status_code=201)
 def compare(
-    services: Served, visit: Current, photograph: Annotated[Number, Body()], models: Annotated[tuple[str, str], Body()]
+    services: Served, visit: Current, photograph: Annotated[Number, Body()], models: Annotated[tuple[str, str], Body()],
+    key: Annotated[Key, Body()] = "",
 ) -> Comparison:
-    """Color one photograph with two models; both results are photographs of the visit, in the role `comparison`."""
+    """Color one photograph with two models; both results are photographs of the visit, in the role `comparison`.
+
+    With the same `key` again, nothing is done twice.
+    """
+    if known := _begun(visit.comparisons, key):
+        return known
     first, second = (services.checked(visit, Recipe(model=model)) for model in models)
     if first == second:
         raise Refused(422, "same_models")
@@ -273,7 +285,7 @@ def compare(
     source = visit.photograph(photograph)
     with services.visits.change(visit) as changing:
         copies = [_queue_copy(services, changing, source, recipe) for recipe in (first, second)]
-        comparison = Comparison(number=changing.next_number(), photographs=(copies[0], copies[1]), models=models)
+        comparison = Comparison(number=changing.next_number(), key=key, photographs=(copies[0], copies[1]), models=models)
         changing.comparisons = [*changing.comparisons, comparison][-KEPT_JOBS:]
     services.worker.wake()
     return comparison
@@ -307,6 +319,11 @@ def _numbered(found: list[Numbered], number: int) -> Numbered:
     raise Refused(404, "gone")
 
 
+def _begun(found: list[Numbered], key: str) -> Numbered | None:
+    """What was begun with this key."""
+    return next((one for one in found if key and one.key == key), None)
+
+
 def _chosen(visit: Visit, order: JobOrder, recipe: Recipe) -> list[Photograph]:
     """The photographs that are meant; those that are in work already are left to it."""
     idle = [one for one in visit.photographs.values() if one.state not in ("waiting", "working")]
@@ -320,10 +337,10 @@ def _chosen(visit: Visit, order: JobOrder, recipe: Recipe) -> list[Photograph]:
     return own if order.photographs == "all" else [one for one in own if not one.is_made_with(recipe)]
 
 
-def _queue(visit: Visit, photographs: list[Photograph], recipe: Recipe) -> Job:
+def _queue(visit: Visit, photographs: list[Photograph], recipe: Recipe, key: str = "") -> Job:
     for photograph in photographs:
         visit.put(photograph, state="waiting", recipe=recipe, error=None)
-    job = Job(number=visit.next_number(), photographs=[photograph.number for photograph in photographs])
+    job = Job(number=visit.next_number(), key=key, photographs=[photograph.number for photograph in photographs])
     running = [one for one in visit.jobs if not one.stopped and visit.open(one.photographs)]
     visit.jobs = [*[one for one in visit.jobs if one not in running][-KEPT_JOBS:], *running, job]
     return job

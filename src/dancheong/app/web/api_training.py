@@ -15,6 +15,7 @@ from dancheong.app.web.services import (
     TRAINING_ROWS,
     UPLOAD,
     Current,
+    Key,
     Served,
     Services,
     Settings,
@@ -34,7 +35,7 @@ from dancheong.report.training_page import PAGE
 
 Language = Literal["en", "ko"]
 assert set(LANGUAGES) == {"en", "ko"}
-Key = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+PhotographsKey = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 router = APIRouter()
 
 
@@ -67,7 +68,8 @@ class TrainingOrder(BaseModel):
     """A training: photographs by their key, or a folder of the server; `validation`: the share to hold out."""
 
     name: str = Field(max_length=300)
-    photographs: Key | None = None
+    key: Key = ""
+    photographs: PhotographsKey | None = None
     folder: str | None = Field(None, max_length=1000)
     preset: str = Field("default", max_length=40)
     pairing: Pairing | None = None
@@ -155,9 +157,11 @@ def folder(services: Served, name: Annotated[str, Query(max_length=1000)]) -> Fo
 
 @router.post("/trainings", tags=["trainings"], status_code=201)
 def start(services: Served, order: TrainingOrder) -> Status:
-    """Start a training; one runs at a time."""
+    """Start a training; one runs at a time. With the same `key` again, nothing is done twice."""
     _check_torch()
-    services.trainer.start(_ordered(services, order))
+    known = services.trainer.order
+    if not (order.key and known and known.key == order.key):
+        services.trainer.start(_ordered(services, order))
     return services.trainer.status
 
 
@@ -224,7 +228,11 @@ def _model_view(services: Services, visit: Visit, name: str, path: Path) -> Mode
 def _bring(services: Services, visit: Visit, path: Path, name: str) -> ModelView:
     stem = Path(clean_name(name)).stem
     try:
-        services.models.params(path)
+        digest = services.models.card(path)["digest"]
+        for known, other in services.models.offered(visit).items():
+            # It was sent again, because no answer came.
+            if known in visit.models and known.startswith(stem) and services.models.card(other)["digest"] == digest:
+                return _model_view(services, visit, known, other)
         with services.visits.change(visit) as changing:
             number = changing.next_number()
             while stem in services.models.offered(changing):
@@ -288,6 +296,6 @@ def _ordered(services: Services, order: TrainingOrder) -> Order:
     train, validation = split_of(photos)
     held_out = 0.0 if validation is not None or len(list_photos(train)) < 10 else order.validation
     return Order(
-        name=model.stem, photos=train, validation=validation, held_out=held_out, model=model,
+        name=model.stem, key=order.key, photos=train, validation=validation, held_out=held_out, model=model,
         params=resolved.params, origins={name: origin for name, origin in resolved.origins.items() if origin != "default"},
     )

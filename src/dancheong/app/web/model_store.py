@@ -15,9 +15,12 @@ from dancheong.artifact import Artifact, read_artifact
 from dancheong.data.prepare import check_together
 from dancheong.params import Params
 from dancheong.prediction.colorizer import Colorizer, with_settings
+from dancheong.prediction.shipped import facts_of, shipped_models
+from dancheong.report.card import model_card
 from dancheong.system.json_text import finite
 
 OPEN_MODELS = 3
+Opened = tuple[Colorizer, Artifact, dict[str, str]]
 
 
 class ModelStore:
@@ -62,17 +65,17 @@ class ModelStore:
         return path
 
     def card(self, path: Path) -> dict[str, Any]:
-        """What a model says of itself: the photographs it learned from, how long, its scores.
+        """What a model says of itself: the photographs it learned from, how long, its scores; `facts` are those of its card.
 
         Raises:
             ArtifactError, OSError: the file cannot be read.
         """
-        artifact, status = self._entry(path)[1], path.stat()
+        (_, artifact, facts), status = self._entry(path), path.stat()
         images_seen = max((int(entry.get("images", 0)) for entry in artifact.history), default=0)
         card: dict[str, Any] = finite({
             "category": artifact.category, "color_space": artifact.params.color_space, "resol": artifact.params.resol,
             "digest": artifact.digest, "data": artifact.data, "scores": artifact.scores, "images_seen": images_seen,
-            "bytes": status.st_size, "changed_at": status.st_mtime,
+            "facts": facts, "bytes": status.st_size, "changed_at": status.st_mtime,
         })
         return card
 
@@ -86,7 +89,7 @@ class ModelStore:
         Raises:
             ArtifactError, ParamError, ExtraMissing: as `Colorizer.open`.
         """
-        colorizer, artifact = self._entry(path)
+        colorizer, artifact, _ = self._entry(path)
         params = with_settings(artifact, dict(settings)).params
         check_together(params)
         if params.predict_dropout != colorizer.params.predict_dropout:
@@ -96,12 +99,14 @@ class ModelStore:
         shared.params = params
         return shared
 
-    def _entry(self, path: Path) -> tuple[Colorizer, Artifact]:
+    def _entry(self, path: Path) -> Opened:
         status = path.stat()
         with self._lock:
             return self._open(path, status.st_mtime_ns, status.st_size)
 
-    def _opened(self, path: Path, changed_ns: int, size_bytes: int) -> tuple[Colorizer, Artifact]:
+    def _opened(self, path: Path, changed_ns: int, size_bytes: int) -> Opened:
         """A model as its file was at that time; the network holds the weights, settings need only the rest of the artifact."""
-        artifact = with_settings(read_artifact(path), self._settings)
-        return Colorizer(artifact), replace(artifact, weights={})
+        stored = read_artifact(path)
+        card = next((model.card for model in shipped_models() if model.path == path), "") or model_card(path.stem, stored)
+        artifact = with_settings(stored, self._settings)
+        return Colorizer(artifact), replace(artifact, weights={}), facts_of(card)

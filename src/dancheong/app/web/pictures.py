@@ -4,7 +4,7 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import cv2
@@ -108,15 +108,15 @@ def result_name(photograph: Photograph, ending: str = "") -> str:
 
 
 def zip_results(photographs: Iterable[Photograph], target: Path, mark: Mark = "") -> None:
-    """All results in one zip; of two with one name the second gets its number."""
+    """All results in one zip, in their folders; of two with one name the second gets its number."""
     taken: set[str] = set()
     with whole_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as zipped:
         for photograph in photographs:
-            name = result_name(photograph)
-            if name.casefold() in taken:
-                name = f"{Path(name).stem}_{photograph.number}{Path(name).suffix}"
-            taken.add(name.casefold())
-            zipped.write(result_file(photograph, mark), name)
+            name = PurePosixPath(photograph.name).with_name(result_name(photograph))
+            if str(name).casefold() in taken:
+                name = name.with_stem(f"{name.stem}_{photograph.number}")
+            taken.add(str(name).casefold())
+            zipped.write(result_file(photograph, mark), str(name))
 
 
 # -- tone -----------------------------------------------------------------------------------------------------------------

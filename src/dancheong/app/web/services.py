@@ -17,6 +17,7 @@ from dancheong.app.web.problems import ErrorView, Refused, check_setting
 from dancheong.app.web.trainer import Trainer
 from dancheong.app.web.visits import Comparison, Job, Photograph, PhotographView, Recipe, Visit, Visits
 from dancheong.app.web.worker import Worker
+from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.params.schema import AT_PREDICTION, ROWS, UpscalerRows
 
 # What a visitor may not decide for the machine that serves the page.
@@ -25,6 +26,8 @@ COLORING_ROWS = frozenset(AT_PREDICTION) - OF_THE_SERVER
 TRAINING_ROWS = frozenset(ROWS) - frozenset(UpscalerRows.model_fields) - OF_THE_SERVER
 MAX_NUMBER = 1 << 53
 Number = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+# What is asked again with the same key, because no answer came, is done once; empty: each time.
+Key = Annotated[str, Field(max_length=64)]
 Settings = Annotated[dict[str, bool | int | float | str], Field(default_factory=dict, max_length=100)]
 # Of every address in its documentation: whatever is refused is refused in this form.
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorView, "description": "Refused"}}
@@ -117,12 +120,16 @@ class JobView(BaseModel):
 
 
 class VisitView(BaseModel):
-    """A visit, or what of it has changed. Unused for `hours` it is removed. `now`: the server's time (UTC, s)."""
+    """A visit, or what of it has changed. Unused for `hours` it is removed. `now`: the server's time (UTC, s).
+
+    `suffixes`: of the files that are photographs; told with the whole visit alone.
+    """
 
     revision: int
     now: float
     hours: float
     max_upload_mb: float
+    suffixes: list[str]
     photographs: Sequence[PhotographView]
     removed: list[int]
     jobs: list[JobView]
@@ -147,6 +154,7 @@ def visit_view(services: Services, visit: Visit, since: int = -1) -> VisitView:
     with services.visits.lock:
         return VisitView(
             revision=visit.revision, now=time.time(), hours=services.visits.hours, max_upload_mb=services.options.max_upload_mb,
+            suffixes=sorted(READ_SUFFIXES) if since < 0 else [],
             photographs=[photograph for photograph in visit.photographs.values() if photograph.changed > since],
             removed=[number for number, revision in visit.removed.items() if revision > since],
             jobs=[job_view(services, visit, job) for job in visit.jobs], comparisons=visit.comparisons, settings=visit.settings,

@@ -29,11 +29,14 @@ PREVIEWS = 20  # in a run, where VAL_IMAGES is left as it is
 class Order(BaseModel):
     """What is to be trained: photographs, where the model goes, parameters; `origins` says where they came from.
 
+    `key` is that of the press that began it.
+
     `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is held out to be these.
     `is_done`: it was trained to its end.
     """
 
     name: str
+    key: str = ""
     photos: Path
     validation: Path | None = None
     held_out: float = 0.0
@@ -107,7 +110,9 @@ class Trainer:
             self._thread.start()
 
     def resume(self) -> None:
-        """Go on with the training that was stopped. Raises Refused where there is none."""
+        """Go on with the training that was stopped; one that runs does. Raises Refused where there is none."""
+        if self.status.state == "running":
+            return
         if self.order is None or not self.order.photos.is_dir():
             raise Refused(409, "training_nothing")
         self.start(self.order, resume=True)

@@ -83,7 +83,7 @@ class Recipe(BaseModel):
 
 
 class PhotographView(BaseModel):
-    """What is shown of a photograph.
+    """What is shown of a photograph. `name`: its file's, with the folders that it was brought in.
 
     `recipe`: what it is to be colored with; `made_with`: what the result was colored with. `version` counts the colorings.
     `hints` and `look` are a person's for the next coloring, `used_hints` and `used_look` those of the result.
@@ -144,9 +144,13 @@ class Photograph(PhotographView):
 
 
 class Job(BaseModel):
-    """A batch: photographs that are colored one after the other. `stopped`: a person has ended it; what is done stays."""
+    """A batch: photographs that are colored one after the other. `stopped`: a person has ended it; what is done stays.
+
+    `key` is that of the press that began it.
+    """
 
     number: int
+    key: str = ""
     photographs: list[int]
     stopped: bool = False
 
@@ -155,6 +159,7 @@ class Comparison(BaseModel):
     """One photograph colored by two models."""
 
     number: int
+    key: str = ""
     photographs: tuple[int, int]
     models: tuple[str, str]
 

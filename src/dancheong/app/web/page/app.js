@@ -1,6 +1,6 @@
 // Joins the parts: tabs, language, connection.
 
-import { ask, h, language, problemText, speak, t, visit } from "./client.js";
+import { ask, attempt, h, language, showProblem, speak, t, visit } from "./client.js";
 import { ColorTab } from "./color.js";
 import { CompareTab } from "./compare.js";
 import { Models, ModelsTab } from "./models.js";
@@ -60,19 +60,20 @@ find("language").addEventListener("click", async () => {
   draw();
 });
 
-find("elsewhere").addEventListener("click", async () => {
+const told = (act) => attempt(act, (problem, retry) => showProblem(find("footnote"), problem, retry));
+
+find("elsewhere").addEventListener("click", () => told(async () => {
   const { address } = await ask("/visit/address");
   const whole = new URL(address, location.href).href;
   find("footnote").textContent = await navigator.clipboard?.writeText(whole).then(() => t("copied")).catch(() => "") || t("address_is", { address: whole });
-});
+}));
 
-find("remove-all").addEventListener("click", async () => {
-  if (!confirm(t("remove_all_ask"))) return;
-  await ask("/visit", { method: "DELETE" }).catch((problem) => { find("footnote").textContent = problemText(problem); });
+find("remove-all").addEventListener("click", () => confirm(t("remove_all_ask")) && told(async () => {
+  await ask("/visit", { method: "DELETE" });
   Object.assign(visit, { revision: -1, settings: {}, jobs: [] });
   visit.photographs.clear();
   await visit.refresh();
-});
+}));
 
 visit.addEventListener("connection", () => { find("connection").hidden = visit.online; });
 visit.addEventListener("change", promise);

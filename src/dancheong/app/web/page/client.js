@@ -2,6 +2,7 @@
 
 const API = "/api/v1";
 const SILENCE_MS = 30000;  // twice as long as the server is ever silent
+export const WORK_MS = 300000;  // of what the server works for before it answers
 
 // A refusal of the server: a code and its details; `status` 0 where no answer came.
 export class Problem extends Error {
@@ -11,35 +12,39 @@ export class Problem extends Error {
   }
 }
 
-export async function ask(path, options = {}) {
-  const { json, ...rest } = options;
-  const headers = json === undefined ? {} : { "content-type": "application/json" };
-  const body = json === undefined ? rest.body : JSON.stringify(json);
-  let answer;
+// No answer within `limit` is none, because a line can be silent for ever.
+export async function ask(path, { json, limit = SILENCE_MS, ...rest } = {}) {
+  const sent = json === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(json) };
   try {
-    answer = await fetch(API + path, { headers, body, ...rest });
-  } catch {
-    throw new Problem(0, "offline");
+    const answer = await fetch(API + path, { signal: AbortSignal.timeout(limit), ...sent, ...rest });
+    if (answer.ok) return answer.status === 204 ? null : await answer.json();
+    const { code, details } = await answer.json().catch(() => ({ code: "bad_request" }));
+    throw new Problem(answer.status, code, details);
+  } catch (problem) {
+    throw problem instanceof Problem ? problem : new Problem(0, "no_answer");
   }
-  if (!answer.ok) {
-    const problem = await answer.json().catch(() => ({ code: "bad_request" }));
-    throw new Problem(answer.status, problem.code, problem.details);
-  }
-  return answer.status === 204 ? null : answer.json();
 }
 
-// Does what may be refused; a refusal is told by `tell`, and the answer is then null.
+// Does what may be refused. A refusal is told by `tell`, with what does the same once more; the answer is then null.
 export async function attempt(act, tell) {
   try {
     return await act();
   } catch (problem) {
     if (problem.code === undefined) throw problem;
-    tell(problem);
+    tell(problem, () => attempt(act, tell));
     return null;
   }
 }
 
-export const post = (path, json) => ask(path, { method: "POST", json: json ?? {} });
+// What went wrong. Where no answer came, a button tries once more what is harmless to do twice.
+export function showProblem(element, problem, retry) {
+  const again = problem.status === 0 && retry && h("button", { type: "button", onclick: () => { element.replaceChildren(); retry(); } }, t("try_again"));
+  element.replaceChildren(problemText(problem), ...(again ? [" ", again] : []));
+}
+
+// Of one press: whatever is sent with it more than once is done once.
+export const pressKey = () => crypto.getRandomValues(new Uint32Array(4)).join("");
+export const post = (path, json, limit) => ask(path, { method: "POST", json: json ?? {}, limit });
 export const pictureAddress = (photograph, kind, size) =>
   `${API}/photographs/${photograph.number}/${kind === "confidence" ? "" : "pictures/"}${kind}?size=${size}&v=${photograph.version}`;
 // As the hints and the look of the photograph would have it, or another look. The address changes with what it shows.
@@ -50,8 +55,7 @@ export const tileAddress = (photograph, kind, level, column, row) =>
 
 // Uploads a file, telling its progress; without a connection it waits and tries again. The key keeps it from being added twice.
 export async function upload(path, file, progress = () => {}) {
-  const key = crypto.getRandomValues(new Uint32Array(4)).join("");
-  const query = new URLSearchParams({ name: file.name || "pasted.png", upload: key });
+  const query = new URLSearchParams({ name: file.path || file.name || "pasted.png", upload: pressKey() });
   for (let wait = 1000; ; wait = Math.min(2 * wait, 10000)) {
     try {
       return await send(`${API}${path}?${query}`, file, progress);
@@ -63,18 +67,27 @@ export async function upload(path, file, progress = () => {}) {
   }
 }
 
+// However long an upload takes, it goes on; a line on which nothing moves is given up. When all has gone, the server works.
 function send(address, file, progress) {
   return new Promise((done, failed) => {
-    const request = new XMLHttpRequest();
+    const request = new XMLHttpRequest(), ended = new AbortController();
+    let silence;
+    const within = (limit) => { clearTimeout(silence); silence = setTimeout(() => request.abort(), limit); };
+    visit.addEventListener("connection", () => { if (!visit.online) request.abort(); }, { signal: ended.signal });
     request.open("POST", address);
     request.responseType = "json";
     request.setRequestHeader("content-type", "application/octet-stream");
-    request.upload.onprogress = (event) => progress(event.total ? event.loaded / event.total : 0);
-    request.onerror = request.onabort = () => failed(new Problem(0, "offline"));
+    request.upload.onprogress = (event) => {
+      within(event.loaded === event.total ? WORK_MS : 2 * SILENCE_MS);
+      progress(event.total ? event.loaded / event.total : 0);
+    };
+    request.onloadend = () => { clearTimeout(silence); ended.abort(); };
+    request.onerror = request.onabort = () => failed(new Problem(0, "no_answer"));
     request.onload = () => {
       if (request.status < 300) done(request.response);
       else failed(new Problem(request.status, request.response?.code ?? "bad_request", request.response?.details));
     };
+    within(2 * SILENCE_MS);
     request.send(file);
   });
 }
@@ -86,7 +99,7 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[
 export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
 // As the server's `problem_text`.
 export function problemText({ code, details = {} }) {
-  if (code === "offline") return t("offline");
+  if (code === "no_answer") return t(code);
   const reason = details.reason ? words.reasons[details.kind] ?? words.reasons.other ?? "{reason}" : "";
   const text = fill(words.errors[code] ?? code, { ...details, reason: fill(reason, details) });
   return details.near ? `${text} ${t("did_you_mean", details)}` : text;
@@ -133,6 +146,7 @@ class Visit extends EventTarget {
   jobs = [];
   comparisons = [];
   settings = {};
+  suffixes = [];
   hours = 24;
   training = "";
   online = true;
@@ -147,7 +161,7 @@ class Visit extends EventTarget {
   }
 
   async #load() {
-    const saves = this.saves, news = await ask(`/visit?since=${this.revision}`, { signal: AbortSignal.timeout(SILENCE_MS) });
+    const saves = this.saves, news = await ask(`/visit?since=${this.revision}`);
     if (news.revision < this.revision) {  // the visit was removed
       this.revision = -1;
       this.photographs.clear();
@@ -155,6 +169,7 @@ class Visit extends EventTarget {
     }
     for (const photograph of news.photographs) this.photographs.set(photograph.number, photograph);
     for (const number of news.removed) this.photographs.delete(number);
+    if (news.suffixes.length) this.suffixes = news.suffixes;
     Object.assign(this, {
       revision: news.revision, jobs: news.jobs, comparisons: news.comparisons,
       // What was saved while the answer was on its way is newer than the answer.
@@ -170,8 +185,12 @@ class Visit extends EventTarget {
   keep(settings) {
     Object.assign(this.unsaved, settings);
     Object.assign(this.settings, settings);
+    this.#saveIn(300);
+  }
+
+  #saveIn(ms) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.save().catch(() => {}), 300);
+    this.timer = setTimeout(() => this.save().catch(({ status }) => { if (!status) this.#saveIn(3000); }), ms);
   }
 
   async save() {

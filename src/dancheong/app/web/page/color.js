@@ -1,13 +1,16 @@
 // The first tab: photographs are brought, colored, looked at and taken home.
 
-import { ask, attempt, chooser, h, pictureAddress, post, problemText, t, upload, visit } from "./client.js";
+import { ask, attempt, chooser, h, pictureAddress, post, pressKey, problemText, showProblem, t, upload, visit, WORK_MS } from "./client.js";
 import { isStale, ResultView } from "./result.js";
 import { SettingsForm } from "./settings.js";
 
 const same = (a, b) => a && b && a.model === b.model && JSON.stringify(Object.entries(a.settings).sort()) === JSON.stringify(Object.entries(b.settings).sort());
 const isHidden = (name) => name.startsWith(".") || name === "Thumbs.db";
 // As a person counts, folder by folder: a browser lists a chosen folder as its disk does.
-const pathOf = (file) => file.webkitRelativePath || file.path || file.name;
+const pathOf = (file) => file.webkitRelativePath || file.path?.replace(/^\//, "") || file.name;
+// A folder holds notes, too; a file that a person has chosen by itself is meant.
+const isInFolder = (file) => pathOf(file).includes("/");
+const isPhotograph = (name) => !name.includes(".") || [".zip", ...visit.suffixes].some((suffix) => name.toLowerCase().endsWith(suffix));
 const inOrder = (files) => files.sort((a, b) => pathOf(a).localeCompare(pathOf(b), undefined, { numeric: true }));
 
 export class ColorTab {
@@ -31,6 +34,7 @@ export class ColorTab {
   build() {
     this.status = h("p.status", { role: "status", id: "status" });
     this.problem = h("p.notice.bad", { role: "alert", id: "problem", hidden: true });
+    this.#tell(this.told);
     this.bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": t("tab_color") });
     this.model = h("select", { id: "model", onchange: () => this.#choose() });
     this.go = h("button.primary", { type: "button", id: "go", onclick: () => this.color("rest") }, t("color"));
@@ -58,7 +62,12 @@ export class ColorTab {
   // Files of a drop, a choice or the clipboard are uploaded one after the other; each is there as soon as it has come.
   async add(files) {
     this.#tell(null);
-    for (const file of inOrder(files.filter((one) => !isHidden(one.name)))) {
+    const seen = files.filter((one) => !isHidden(one.name)), photographs = seen.filter((one) => !isInFolder(one) || isPhotograph(one.name));
+    this.leftOut = seen.length - photographs.length;
+    // One folder's own name says nothing; those of several, and of folders in it, tell files of one name apart.
+    const tops = new Set(photographs.map((one) => pathOf(one).split("/")[0]));
+    for (const file of inOrder(photographs)) {
+      file.path = tops.size === 1 && isInFolder(file) ? pathOf(file).replace(/^[^/]*\//, "") : pathOf(file);
       try {
         this.uploading = { name: file.name, share: 0 };
         this.#line();
@@ -67,7 +76,7 @@ export class ColorTab {
           this.#line();
         });
       } catch (problem) {
-        this.#tell(problem, file.name);
+        this.#tell({ problem, name: file.name });
         if (["many_photos", "full"].includes(problem.code)) break;
       } finally {
         this.uploading = null;
@@ -79,10 +88,12 @@ export class ColorTab {
 
   async sample(button) {
     Object.assign(button, { disabled: true, textContent: t("sample_comes") });
-    const sample = await this.attempt(() => post("/photographs/sample"));
+    const key = pressKey(), recipe = this.recipe();
+    await this.attempt(async () => {
+      const { number } = await post(`/photographs/sample?upload=${key}`, {}, WORK_MS);
+      await this.#order([number], recipe, key);
+    });
     Object.assign(button, { disabled: false, textContent: t("sample") });
-    await visit.refresh();
-    if (sample) await this.color([sample.number]);
   }
 
   recipe() {
@@ -90,13 +101,17 @@ export class ColorTab {
   }
 
   async color(photographs, recipe = this.recipe()) {
-    await this.attempt(async () => {
-      await visit.save();
-      if (!recipe.model) throw Object.assign(new Error(), { code: "no_such_model", details: { model: "" } });
-      await post("/jobs", { photographs, recipe });
-      this.follow = true;
-    });
+    const key = pressKey();
+    await this.attempt(() => this.#order(photographs, recipe, key));
     await visit.refresh().catch(() => {});
+  }
+
+  async #order(photographs, recipe, key) {
+    await visit.save();
+    if (!recipe.model) throw Object.assign(new Error(), { code: "no_such_model", details: { model: "" } });
+    await post("/jobs", { photographs, recipe, key });
+    this.follow = true;
+    await visit.refresh();
   }
 
   async stop() {
@@ -113,13 +128,16 @@ export class ColorTab {
 
   attempt(act) {
     this.#tell(null);
-    return attempt(act, (problem) => this.#tell(problem));
+    return attempt(act, (problem, retry) => this.#tell({ problem, retry: retry && (() => { this.#tell(null); retry(); }) }));
   }
 
-  #tell(problem, name = "") {
-    this.told = problem && { problem, name };
-    this.problem.hidden = !problem;
-    this.problem.textContent = problem ? (name ? `${name}: ` : "") + problemText(problem) : "";
+  // `told`: {problem, name of its photograph, retry}.
+  #tell(told) {
+    this.told = told;
+    this.problem.hidden = !told;
+    if (!told) return;
+    showProblem(this.problem, told.problem, told.retry);
+    if (told.name) this.problem.prepend(`${told.name}: `);
   }
 
   // -- what is shown ------------------------------------------------------------------------------------------------------
@@ -134,7 +152,6 @@ export class ColorTab {
     this.#select(photographs);
     this.zip.hidden = photographs.filter((one) => one.has_result).length < 2;
     this.#line();
-    if (this.told) this.#tell(this.told.problem, this.told.name);
   }
 
   #models() {
@@ -195,6 +212,7 @@ export class ColorTab {
     else if (last && done) parts.push(t("status_done", { done, total: photographs.length }));
     else if (open) parts.push(t("status_ready", { count: open }));
     if (failed) parts.push(t("status_failed", { failed }));
+    if (this.leftOut) parts.push(t("status_left_out", { count: this.leftOut }));
     return parts.join(" ");
   }
 
@@ -220,8 +238,9 @@ export class ColorTab {
     const button = h("button.photograph", { type: "button", "aria-label": one.name, onclick: () => this.select(one.number, true) },
       image, h("span.name", { title: one.name }, one.name), state);
     const item = h("li", {}, button, h("button.quiet.remove", { type: "button", "aria-label": `${t("remove")}: ${one.name}`, onclick: async () => {
-      await this.attempt(() => ask(`/photographs/${one.number}`, { method: "DELETE" }));
-      await visit.refresh();
+      // What is not there any more is removed.
+      await this.attempt(() => ask(`/photographs/${one.number}`, { method: "DELETE" }).catch((problem) => { if (problem.status !== 404) throw problem; }));
+      await visit.refresh().catch(() => {});
     } }, "×"));
     Object.assign(item, { image, state, button });
     this.items.set(one.number, item);

@@ -1,6 +1,6 @@
 // One photograph, two models; the true colors where they are known.
 
-import { ask, attempt, chooser, h, post, problemText, t, upload, visit } from "./client.js";
+import { ask, attempt, chooser, h, post, pressKey, problemText, showProblem, t, upload, visit, WORK_MS } from "./client.js";
 
 export class CompareTab {
   constructor(panel, models, color) {
@@ -50,15 +50,16 @@ export class CompareTab {
   }
 
   async #compare() {
+    const order = { photograph: Number(this.photograph.value), models: this.sides.map((side) => side.value), key: pressKey() };
     await this.#try(async () => {
       this.note.textContent = t("compare_running");
-      await post("/comparisons", { photograph: Number(this.photograph.value), models: this.sides.map((side) => side.value) });
+      await post("/comparisons", order);
       this.shown.value = "results";
       await visit.refresh();
     });
   }
 
-  #try(act) { return attempt(act, (problem) => { this.note.textContent = problemText(problem); }); }
+  #try(act) { return attempt(act, (problem, retry) => showProblem(this.note, problem, retry)); }
 
   update() {
     if (!this.photograph) return;
@@ -81,7 +82,7 @@ export class CompareTab {
     if (this.shownNumber !== last.number) {
       this.shownNumber = last.number;
       this.note.textContent = "";
-      const scores = await ask(`/comparisons/${last.number}/scores`).catch(() => null);
+      const scores = await ask(`/comparisons/${last.number}/scores`, { limit: WORK_MS }).catch(() => null);
       const truth = scores?.results.length === 3;
       this.shown.replaceChildren(h("option", { value: "results" }, t("compare_results")),
         ...(truth ? last.models.map((model, at) => h("option", { value: at }, t("compare_truth", { model }))) : []));

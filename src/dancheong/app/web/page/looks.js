@@ -5,6 +5,9 @@ import { ask, h, previewAddress, t, visit } from "./client.js";
 const SHOWN = [1, 2, 3], SMALL_PX = 480;
 
 export class Looks {
+  // `attempt` does what may be refused, and tells of it.
+  constructor(attempt) { this.attempt = attempt; }
+
   row() {
     this.looks = SHOWN.map((look) => {
       const image = h("img", { alt: "" });
@@ -27,7 +30,7 @@ export class Looks {
   }
 
   async #choose(look) {
-    await ask(`/photographs/${this.photograph.number}`, { method: "PATCH", json: { look } }).catch(() => {});
+    await this.attempt(() => ask(`/photographs/${this.photograph.number}`, { method: "PATCH", json: { look } }));
     await visit.refresh().catch(() => {});
   }
 }

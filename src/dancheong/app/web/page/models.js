@@ -1,12 +1,16 @@
 // The models that can be chosen, and the tab of their cards.
 
-import { ask, attempt, chooser, h, problemText, t, upload } from "./client.js";
+import { ask, attempt, chooser, h, showProblem, t, upload, WORK_MS } from "./client.js";
+
+const FACTS = {
+  task: "fact_task", "learned from": "fact_learned_from", scores: "fact_scores", "trained with": "fact_trained_with", size: "fact_size", license: "fact_license",
+};
 
 export class Models extends EventTarget {
   list = [];
 
   async refresh() {
-    this.list = await ask("/models");
+    this.list = await ask("/models", { limit: WORK_MS });  // each file is opened
     this.dispatchEvent(new Event("change"));
   }
 
@@ -35,7 +39,7 @@ export class ModelsTab {
       const { name } = await upload("/models", file, (share) => { this.note.textContent = t("uploading", { name: file.name, percent: Math.round(100 * (share ?? 0)) }); });
       await this.models.refresh();
       this.note.textContent = t("model_brought", { name });
-    }, (problem) => { this.note.textContent = problemText(problem); });
+    }, (problem, retry) => showProblem(this.note, problem, retry));
   }
 
   #cards() {
@@ -53,6 +57,10 @@ export class ModelsTab {
     const delta = card.scores.delta_e_2000 ?? card.scores.val_delta_e_2000;
     if (delta) facts.push(t("card_scores", { value: delta.toFixed(2) }));
     if (own) facts.push(t("card_own"));
-    return h("ul", {}, facts.map((fact) => h("li", {}, fact)), h("li", {}, `${t("digest")} `, h("code", {}, card.digest.slice(0, 12))));
+    const whole = Object.entries(FACTS).filter(([fact]) => card.facts[fact]);
+    return [
+      h("ul", {}, facts.map((fact) => h("li", {}, fact)), h("li", {}, `${t("digest")} `, h("code", {}, card.digest.slice(0, 12)))),
+      h("details", {}, h("summary", {}, t("card_whole")), h("dl", {}, whole.flatMap(([fact, key]) => [h("dt", {}, t(key)), h("dd", { lang: "en" }, card.facts[fact].replace(/\x60/g, ""))]))),
+    ];
   }
 }

@@ -21,7 +21,7 @@ export class ResultView {
     this.viewer.addEventListener("step", (event) => tab.step(event.detail));
     this.mask = new MaskTool(this.viewer);
     this.hints = new HintTool(this.viewer);
-    this.looks = new Looks();
+    this.looks = new Looks((act) => tab.attempt(act));
     for (const { history } of [this.mask, this.hints]) {
       history.addEventListener("refused", async ({ detail }) => {
         await history.saving;
@@ -144,13 +144,14 @@ export class ResultView {
 
   #saveTone() {
     this.sliding = false;
-    return this.#keep(this.photograph, this.#read());
+    return this.#keep([this.photograph], this.#read());
   }
 
   async #toneAll() {
-    const { tone } = visit.photographs.get(this.photograph.number);
-    for (const one of visit.list()) await this.#keep(one, tone);
+    await this.#keep(visit.list(), visit.photographs.get(this.photograph.number).tone);
   }
 
-  #keep({ number }, tone) { return this.tab.attempt(() => ask(`/photographs/${number}`, { method: "PATCH", json: { tone } })); }
+  #keep(photographs, tone) {
+    return this.tab.attempt(async () => { for (const { number } of photographs) await ask(`/photographs/${number}`, { method: "PATCH", json: { tone } }); });
+  }
 }

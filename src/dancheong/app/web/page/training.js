@@ -1,7 +1,7 @@
 // Training: photographs, how they are paired and held out, curves and previews, stop and go on from anywhere.
 
 import { chart } from "./chart.js";
-import { ask, attempt, chooser, h, post, problemText, t, upload, visit } from "./client.js";
+import { ask, attempt, chooser, h, post, pressKey, problemText, showProblem, t, upload, visit, WORK_MS } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
 const CHARTS = [
@@ -30,7 +30,10 @@ export class TrainTab {
     this.#build();
   }
 
-  opened() { this.update(); }
+  opened() {
+    if (!this.view) this.#build();
+    this.update();
+  }
 
   async #build() {
     this.view = await ask("/trainings").catch(() => null);
@@ -91,7 +94,7 @@ export class TrainTab {
 
   async #lookAt() {
     if (this.folder.value) await this.#try(async () => {
-      this.#use(await ask(`/trainings/folder?${new URLSearchParams({ name: this.folder.value })}`));
+      this.#use(await ask(`/trainings/folder?${new URLSearchParams({ name: this.folder.value })}`, { limit: WORK_MS }));
       this.zipName.textContent = "";
     });
   }
@@ -112,10 +115,11 @@ export class TrainTab {
 
   async #start() {
     const kept = visit.settings.training ?? {};
-    await this.#try(() => post("/trainings", {
-      name: this.name.value, photographs: this.folder.value ? null : kept.photographs ?? null, folder: this.folder.value || null, preset: this.preset.value,
+    const order = {
+      key: pressKey(), name: this.name.value, photographs: this.folder.value ? null : kept.photographs ?? null, folder: this.folder.value || null, preset: this.preset.value,
       pairing: this.pairing.value, direction: this.direction.value, validation: Number(this.validation.value) / 100, settings: this.form.values,
-    }));
+    };
+    await this.#try(() => post("/trainings", order, WORK_MS));
   }
 
   async #stop() {
@@ -123,9 +127,10 @@ export class TrainTab {
   }
 
   async #try(act, whenDone = () => {}) {
-    this.note.hidden = true;
-    await attempt(() => act().finally(whenDone), (problem) => { Object.assign(this.note, { textContent: problemText(problem), hidden: false }); });
-    await this.update();
+    await attempt(async () => {
+      this.note.hidden = true;
+      await act().finally(() => { whenDone(); return this.update(); });
+    }, (problem, retry) => { showProblem(this.note, problem, retry); this.note.hidden = false; });
   }
 
   async update() {
