@@ -24,7 +24,11 @@ Settings = Annotated[
         help="Override one parameter; repeatable. `dancheong params show` lists the basic parameters, with --all the others.",
     ),
 ]
-Preset = Annotated[str, typer.Option("--preset", help="Values to start from: default, or paper (the source paper's).")]
+Preset = Annotated[
+    str, typer.Option(
+        "--preset", help="Values to start from: default, scratch (no pretrained encoder) or paper (the source paper's).",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there and was not made by this run.")]
 OutputDir = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.", metavar="DIR")]
 OutputModel = Annotated[Path, typer.Option("-o", "--output", metavar="MODEL.h5", help="The model file to write.")]
