@@ -3,9 +3,11 @@
 import subprocess
 import sys
 import textwrap
+from typing import TypeVar
 
 import numpy as np
 import pytest
+from typing_extensions import TypeAliasType
 
 from dancheong import Colorizer, DancheongError, FolderOptions, Params, evaluate, predict_files, train
 from dancheong.artifact import write_artifact
@@ -71,6 +73,20 @@ def test_a_number_of_numpy_is_a_number_and_what_gives_its_elements_once_keeps_th
     for wrong in ((True, 0.5), (3.0, 0.5), (3, "0.5"), (3, 0.5, "abc")):
         with pytest.raises(DancheongError, match=r"function: \w+ is of type"):
             function(*wrong)
+
+
+def test_a_name_for_a_type_stands_for_it():
+    item = TypeVar("item")
+    many = TypeAliasType("many", list[item], type_params=(item,))
+
+    @checked
+    def function(numbers: many[int] | None) -> object:
+        return numbers
+
+    assert function([1, 2]) == [1, 2]
+    assert function(None) is None
+    with pytest.raises(DancheongError, match="function: numbers is of type dict"):
+        function({})
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ def _typed(annotated: Any) -> dict[str, Any]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    origin, args = get_origin(hint) or hint, get_args(hint)
+    origin, args = _origin(hint), get_args(hint)
     if origin is Any or isinstance(origin, TypeVar):
         return True
     if origin in (Union, UnionType):
@@ -80,7 +80,14 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, origin)
 
 
+def _origin(hint: Any) -> Any:
+    """list of list[int]; also of a name for another type, as numpy's NDArray is since Python 3.12."""
+    origin = get_origin(hint) or hint
+    return _origin(origin.__value__) if hasattr(origin, "__value__") else origin
+
+
 def _in_words(hint: Any) -> str:
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    words = [_WORDS.get(get_origin(kind) or kind, getattr(kind, "__name__", str(kind))) for kind in kinds]
+    origins = [_origin(kind) for kind in kinds]
+    words = [_WORDS.get(origin, getattr(origin, "__name__", str(origin))) for origin in origins]
     return " or ".join(dict.fromkeys(word for word in words if not (word == "text" and "a path" in words)))
