@@ -122,3 +122,13 @@ def test_a_card_is_of_the_file_beside_it(model):
     if model.path.suffix == ".h5":
         assert shipped.facts_of(model.card)["digest"] == read_artifact(model.path).digest
     assert model.path.stat().st_size <= 12_000_000
+
+
+@pytest.mark.parametrize("output", ["a.jpg", "new.jpg", "notes.txt", "notes.txt/out"])
+def test_a_place_for_results_that_is_no_folder_is_refused_in_words(command, comes_along, photo, output):
+    photo.with_name("notes.txt").write_text("mine")
+    before = {path: path.read_bytes() for path in photo.parent.iterdir()}
+    said = command("predict", photo, "-o", photo.parent / output, code=2)
+    assert "a folder" in said.stderr
+    assert "was expected" in said.stderr
+    assert {path: path.read_bytes() for path in photo.parent.iterdir()} == before

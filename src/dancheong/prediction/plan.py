@@ -19,6 +19,7 @@ from dancheong.prediction.names import lasting_names, names_beside, page_name, r
 from dancheong.prediction.options import FolderOptions, Tell
 from dancheong.prediction.origin import results_among, why_not_beside
 from dancheong.prediction.search import Identity, find_photos, identity, of_shard, why_no_photographs
+from dancheong.system.outputs import check_folder
 
 _NAMES_SHOWN = 5
 
@@ -71,7 +72,8 @@ def plan_folder(
 
     Raises:
         ParamError: folders that would mix results or are not there, an unknown suffix, a wrong shard, a sheet that would
-            replace another file, or results alone where `out_dir` is None.
+            replace another file, `out_dir` with the name of a photograph, or results alone where `out_dir` is None.
+        OutputTaken: `out_dir` is a file, or lies in one.
     """
     _check_folders(out_dir, options)
     if options.sign is not None:
@@ -231,6 +233,8 @@ def _checked(job: Job, originals: set[Identity]) -> Job:
 def _check_folders(out_dir: Path | None, options: FolderOptions) -> None:
     if options.suffix is not None and options.suffix.lower() not in WRITABLE_SUFFIXES:
         raise ParamError(f"suffix {options.suffix!r} came; one of {', '.join(sorted(WRITABLE_SUFFIXES))} was expected")
+    if out_dir is not None:
+        _check_output(out_dir)
     taken = {folder.resolve() for folder in (out_dir, options.drawn_masks, options.hints) if folder is not None}
     for name, folder in (("masks", options.mask_dir), ("maps of confidence", options.confidence_dir)):
         if folder is None:
@@ -238,6 +242,13 @@ def _check_folders(out_dir: Path | None, options: FolderOptions) -> None:
         if folder.resolve() in taken:
             raise ParamError(f"{folder}: {name} are written beside other pictures there; give them a folder of their own")
         taken.add(folder.resolve())
+
+
+def _check_output(folder: Path) -> None:
+    # A folder of such a name would hide the result that was meant to have it.
+    if folder.suffix.lower() in READ_SUFFIXES and not folder.is_dir():
+        raise ParamError(f"-o {folder}: this is the name of a photograph, and a folder for the results was expected")
+    check_folder(folder)
 
 
 def _check_sheet(path: Path, jobs: list[Job], originals: set[Identity], options: FolderOptions) -> None:
