@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dancheong import DancheongError
 from dancheong.imaging.files import list_photos, read_photo, write_photo
 from dancheong.prediction.folder import FileResult, FolderOptions, predict_files
 
@@ -193,6 +194,6 @@ def test_a_folder_where_a_result_should_be(colorizer, photos, tmp_path):
 
 def test_a_file_where_the_folder_of_results_should_be(colorizer, photos, tmp_path):
     (tmp_path / "out").write_text("a file")
-    results = run(colorizer, photos, tmp_path / "out")
-    assert statuses(results) == ["failed"] * 4
+    with pytest.raises(DancheongError, match="this is a file, and a folder was expected"):
+        run(colorizer, photos, tmp_path / "out")
     assert (tmp_path / "out").read_text() == "a file"
