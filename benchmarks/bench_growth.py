@@ -8,7 +8,6 @@ of which each is a photograph of its own; a training of one pass over scenes of 
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,18 +15,9 @@ from pathlib import Path
 from dancheong.artifact import SHIPPED_COLORIZER
 from dancheong.imaging.files import write_photo
 from dancheong.scenes import scene
-from material import Measured, gray_scenes, large_photograph, machine, predict_words, run_measured
+from material import Measured, copies, gray_scenes, large_photograph, machine, predict_words, run_measured
 
 _KINDS = 10
-
-
-def copies(folder: Path, originals: Path, count: int) -> Path:
-    """A folder of `count` photographs, copies of a few."""
-    folder.mkdir()
-    paths = sorted(originals.iterdir())
-    for number in range(count):
-        shutil.copyfile(paths[number % len(paths)], folder / f"{number:05d}{paths[0].suffix}")
-    return folder
 
 
 def figures(done: Measured) -> dict[str, float]:

@@ -9,7 +9,6 @@ what one wants to see. The last line is JSON.
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from dancheong.artifact import SHIPPED_COLORIZER
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import write_photo
 from dancheong.scenes import scene
-from material import machine, predict_words
+from material import copies, machine, predict_words
 
 EACH = 100
 _KINDS = 10
@@ -30,17 +29,14 @@ _KINDS = 10
 
 def lay_out(folder: Path, small: int, large: int, large_px: int) -> None:
     """Photographs in the order of their names: the small ones first, copies of ten of each size."""
-    originals = folder.with_name("originals")
-    folder.mkdir()
-    originals.mkdir()
-    for number in range(_KINDS):
-        gray = gray_of(scene(number, 768, 512))
-        for kind, width in (("a", 512), ("b", large_px)):
+    for kind, width, count in (("a", 512, small), ("b", large_px, large)):
+        originals = folder.with_name(f"originals_{kind}")
+        originals.mkdir()
+        for number in range(_KINDS):
+            gray = gray_of(scene(number, 768, 512))
             enlarged = cv2.resize(gray, (width, width * 2 // 3), interpolation=cv2.INTER_CUBIC)
-            write_photo(originals / f"{kind}{number}.jpg", enlarged)
-    for kind, count in (("a", small), ("b", large)):
-        for number in range(count):
-            shutil.copyfile(originals / f"{kind}{number % _KINDS}.jpg", folder / f"{kind}{number:05d}.jpg")
+            write_photo(originals / f"{number}.jpg", enlarged)
+        copies(folder, originals, count, kind)
 
 
 def memory_mb(process: int) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -91,6 +92,15 @@ def gray_scenes(folder: Path, count: int, longer_px: int = 512) -> None:
     for number in range(count):
         size = (longer_px, shorter_px) if number % 4 else (shorter_px, longer_px)
         write_photo(folder / f"scene_{number:03d}.jpg", gray_of(scene(number, *size)))
+
+
+def copies(folder: Path, originals: Path, count: int, prefix: str = "") -> Path:
+    """A folder with `count` photographs, copies of a few."""
+    folder.mkdir(exist_ok=True)
+    paths = sorted(originals.iterdir())
+    for number in range(count):
+        shutil.copyfile(paths[number % len(paths)], folder / f"{prefix}{number:05d}{paths[0].suffix}")
+    return folder
 
 
 def large_photograph(megapixels: float, color: bool, deep: bool) -> Pixels:

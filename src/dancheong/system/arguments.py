@@ -81,7 +81,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _origin(hint: Any) -> Any:
-    """list of list[int]; also of a name for another type, as numpy's NDArray is since Python 3.12."""
+    """The type behind a hint: list for list[int], ndarray for numpy's NDArray, which is a name for it since Python 3.12."""
     origin = get_origin(hint) or hint
     return _origin(origin.__value__) if hasattr(origin, "__value__") else origin
 

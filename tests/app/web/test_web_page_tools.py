@@ -8,6 +8,15 @@ from page_in_chromium import HISTORY, NEEDED, colored, download, middle_of, read
 pytestmark = NEEDED
 
 
+def giving_hints(page, photographs):
+    """The page with a colored photograph, the tool of hints open, and the keys on the photograph."""
+    colored(page, photographs / "경복궁 근정전.png")
+    page.click("[data-mode=hints]")
+    page.wait_for_selector(".swatch")
+    page.focus("#viewer .stage")
+    return page
+
+
 def test_the_mask_is_painted_undone_and_used(visit, photographs):
     page = visit()
     colored(page, photographs / "경복궁 근정전.png")
@@ -140,11 +149,7 @@ def test_a_palette_is_previewed_undone_kept_and_used(visit, photographs):
 
 
 def test_news_that_come_late_do_not_take_an_undo_back(visit, photographs):
-    page = visit()
-    colored(page, photographs / "경복궁 근정전.png")
-    page.click("[data-mode=hints]")
-    page.wait_for_selector(".swatch")
-    page.focus("#viewer .stage")
+    page = giving_hints(visit(), photographs)
     page.evaluate("""() => {
       const really = window.fetch, held = new Promise((go) => { window.letCome = go; });
       window.fetch = async (address, ...rest) => {
@@ -163,11 +168,7 @@ def test_news_that_come_late_do_not_take_an_undo_back(visit, photographs):
 
 
 def test_a_hint_is_set_moved_between_and_removed_by_keys(visit, photographs):
-    page = visit()
-    colored(page, photographs / "경복궁 근정전.png")
-    page.click("[data-mode=hints]")
-    page.wait_for_selector(".swatch")
-    page.focus("#viewer .stage")
+    page = giving_hints(visit(), photographs)
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")

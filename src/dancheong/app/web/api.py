@@ -136,9 +136,11 @@ async def upload(
 def sample(services: Served, visit: Current, upload: Key = "") -> PhotographView:
     """Add a built-in gray picture of a palace. With the same `upload` again, nothing is added twice."""
     path = services.visits.incoming(".png")
-    write_photo(path, _sample())
-    (added,) = add_photographs(services, visit, path, "sample.png", upload)
-    path.unlink(missing_ok=True)
+    try:
+        write_photo(path, _sample())
+        (added,) = add_photographs(services, visit, path, "sample.png", upload)
+    finally:
+        path.unlink(missing_ok=True)
     return added
 
 
@@ -209,11 +211,11 @@ def jobs(services: Served, visit: Current) -> list[JobView]:
 @router.post("/jobs", tags=["jobs"], status_code=201)
 def color(services: Served, visit: Current, order: JobOrder) -> JobView:
     """Color photographs, one after the other; events tell how far it is. With the same `key` again, nothing is done twice."""
-    if known := _begun(visit.jobs, order.key):
-        return job_view(services, visit, known)
     recipe = services.checked(visit, order.recipe)
-    services.worker.check_room(visit)
     with services.visits.change(visit) as changing:
+        if known := _begun(changing.jobs, order.key):
+            return job_view(services, visit, known)
+        services.worker.check_room(visit)
         chosen = _chosen(changing, order, recipe)
         if not chosen:
             raise Refused(409, "nothing_to_color")
@@ -276,14 +278,14 @@ def compare(
 
     With the same `key` again, nothing is done twice.
     """
-    if known := _begun(visit.comparisons, key):
-        return known
     first, second = (services.checked(visit, Recipe(model=model)) for model in models)
     if first == second:
         raise Refused(422, "same_models")
-    services.worker.check_room(visit)
-    source = visit.photograph(photograph)
     with services.visits.change(visit) as changing:
+        if known := _begun(changing.comparisons, key):
+            return known
+        services.worker.check_room(visit)
+        source = changing.photograph(photograph)
         copies = [_queue_copy(services, changing, source, recipe) for recipe in (first, second)]
         comparison = Comparison(number=changing.next_number(), key=key, photographs=(copies[0], copies[1]), models=models)
         changing.comparisons = [*changing.comparisons, comparison][-KEPT_JOBS:]
