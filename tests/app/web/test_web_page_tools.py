@@ -84,9 +84,9 @@ def test_hints_by_click_are_previewed_undone_kept_and_used(visit, photographs, p
     page.eval_on_selector("#viewer .stage", "one => one.scrollIntoView({block: 'center'})")
     press(0.2, 0.8)
     assert page.evaluate(f"{HISTORY}.items.map(one => one.color)") == ["장단", "장단"]
-    page.click("#hint-undo")
+    page.click("#undo")
     assert page.locator(".pin").count() == 1
-    page.click("#hint-redo")
+    page.click("#redo")
     assert page.locator(".pin").count() == 2
     page.click("#hint-remove")  # none is chosen, so none goes
     assert page.inner_text("#hint-said").startswith("Choose the hint")
@@ -94,12 +94,12 @@ def test_hints_by_click_are_previewed_undone_kept_and_used(visit, photographs, p
     page.click("#hint-remove")
     assert page.evaluate(f"{HISTORY}.items.map(one => one.x)") == [pytest.approx(0.5, abs=0.01)]
     page.click("#language")
-    page.wait_for_selector("#hint-undo:has-text('실행 취소')")
-    page.click("#hint-undo")  # the other language has what was done
+    page.wait_for_selector("#undo:has-text('실행 취소')")
+    page.click("#undo")  # the other language has what was done
     assert page.locator(".pin").count() == 2
-    page.click("#hint-redo")
+    page.click("#redo")
     page.click("#language")
-    page.wait_for_selector("#hint-undo:has-text('Undo')")
+    page.wait_for_selector("#undo:has-text('Undo')")
     until(page, f"{HISTORY}.unsaved === 0")
     assert page.locator("#download").is_hidden()  # it would not be what is seen
     page.reload()
@@ -136,7 +136,7 @@ def test_a_palette_is_previewed_undone_kept_and_used(visit, photographs):
     page.keyboard.press("Control+Shift+z")
     page.click(".swatch:not([data-color]) >> nth=0")  # chosen, it is removed or given another color
     page.click(".swatch[data-color=석간주]")
-    page.click("#hint-undo")
+    page.click("#undo")
     until(page, f"{HISTORY}.unsaved === 0")
     page.reload()
     ready(page)
@@ -163,7 +163,7 @@ def test_news_that_come_late_do_not_take_an_undo_back(visit, photographs):
     page.evaluate("() => window.letCome()")
     page.wait_for_timeout(500)
     assert page.locator(".pin").count() == 0
-    page.click("#hint-redo")
+    page.click("#redo")
     assert page.locator(".pin").count() == 1
 
 
@@ -176,7 +176,7 @@ def test_a_hint_is_set_moved_between_and_removed_by_keys(visit, photographs):
     assert page.evaluate(f"{HISTORY}.items[1].x > {HISTORY}.items[0].x")
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+Shift+z")
-    page.click("#hint-undo")
+    page.click("#undo")
     page.keyboard.press("Control+z")  # from beside the picture, too
     assert page.locator(".pin").count() == 0
     page.keyboard.press("Control+Shift+z")

@@ -1,6 +1,6 @@
 // Joins the parts: tabs, language, connection.
 
-import { ask, attempt, h, language, showProblem, speak, t, visit } from "./client.js";
+import { ask, attempt, h, language, Notice, speak, t, visit } from "./client.js";
 import { ColorTab } from "./color.js";
 import { CompareTab } from "./compare.js";
 import { Models, ModelsTab } from "./models.js";
@@ -38,6 +38,7 @@ function draw() {
   find("interface").textContent = t("interface");
   find("connection").textContent = t("offline");
   promise();
+  find("footnote").after(notice.say());
   for (const tab of Object.values(tabs)) tab.build();
   open(current ?? (TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "color"));
 }
@@ -60,7 +61,8 @@ find("language").addEventListener("click", async () => {
   draw();
 });
 
-const told = (act) => attempt(act, (problem, retry) => showProblem(find("footnote"), problem, retry));
+const notice = new Notice("footnotice");
+const told = (act) => attempt(act, notice);
 
 find("elsewhere").addEventListener("click", () => told(async () => {
   const { address } = await ask("/visit/address");

@@ -15,7 +15,7 @@ function svg(tag, attributes, text) {
 export function chart(title, xLabel, series) {
   const points = series.flatMap(([, of]) => of);
   const xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
-  const [x0, x1] = [Math.min(...xs), Math.max(...xs)], [y0, y1] = [Math.min(0, ...ys), Math.max(...ys)];
+  const [x0, x1] = [Math.min(0, ...xs), Math.max(...xs)], [y0, y1] = [Math.min(0, ...ys), Math.max(...ys)];
   const atX = (x) => LEFT + (WIDTH - LEFT - RIGHT) * (x - x0) / (x1 - x0 || 1);
   const atY = (y) => HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (y - y0) / (y1 - y0 || 1);
   const last = series.map(([name, of]) => `${name}: ${of.at(-1)[1].toPrecision(3)}`).join(", ");
@@ -25,7 +25,8 @@ export function chart(title, xLabel, series) {
   }
   for (const [x, anchor] of [[x0, "start"], [x1, "end"]]) drawing.append(svg("text", { x: atX(x), y: HEIGHT - 8, "text-anchor": anchor }, x));
   drawing.append(svg("text", { x: (LEFT + WIDTH) / 2, y: HEIGHT - 8, "text-anchor": "middle" }, xLabel));
-  series.forEach(([, of], at) => drawing.append(svg("polyline", { points: of.map(([x, y]) => `${atX(x)},${atY(y)}`).join(" "), class: `curve c${at}` })));
+  series.forEach(([, of], at) => drawing.append(of.length > 1 ? svg("polyline", { points: of.map(([x, y]) => `${atX(x)},${atY(y)}`).join(" "), class: `curve c${at}` })
+    : svg("circle", { cx: atX(of[0][0]), cy: atY(of[0][1]), r: 4, class: `curve dot c${at}` })));
   const legend = h("figcaption", {}, title, " ", series.map(([name], at) => h(`span.key.c${at}`, {}, name)));
   return h("figure.chart", {}, drawing, legend);
 }

@@ -25,21 +25,44 @@ export async function ask(path, { json, limit = SILENCE_MS, ...rest } = {}) {
   }
 }
 
-// Does what may be refused. A refusal is told by `tell`, with what does the same once more; the answer is then null.
-export async function attempt(act, tell) {
+// Does what may be refused, and is harmless to do twice. A refusal is told by a notice, with the name of a file; the answer is then null.
+export async function attempt(act, notice, name = "") {
+  notice.clear();
   try {
     return await act();
   } catch (problem) {
     if (problem.code === undefined) throw problem;
-    tell(problem, () => attempt(act, tell));
+    notice.tell(problem, name, () => attempt(act, notice, name));
     return null;
   }
 }
 
-// What went wrong. Where no answer came, a button tries once more what is harmless to do twice.
-export function showProblem(element, problem, retry) {
-  const again = problem.status === 0 && retry && h("button", { type: "button", onclick: () => { element.replaceChildren(); retry(); } }, t("try_again"));
-  element.replaceChildren(problemText(problem), ...(again ? [" ", again] : []));
+// What was refused, until the next press or until the same press would work. It outlives the words around it.
+export class Notice {
+  told = [];
+
+  constructor(id, properties = {}) {
+    this.element = h("div.notice.bad", { role: "alert", id, hidden: true, ...properties });
+    visit.addEventListener("connection", () => { if (visit.online && this.told.some(({ problem }) => problem.status === 0)) this.clear(); });
+  }
+
+  tell(problem, name = "", retry = null) {
+    this.told.push({ problem, name, retry });
+    this.say();
+  }
+
+  clear() {
+    this.told = [];
+    this.say();
+  }
+
+  // In the language of now. Where no answer came, a button tries once more.
+  say() {
+    this.element.hidden = !this.told.length;
+    this.element.replaceChildren(...this.told.map(({ problem, name, retry }) => h("p", {}, name ? h("b", {}, `${name}: `) : "", problemText(problem), " ",
+      problem.status === 0 && retry && h("button", { type: "button", onclick: retry }, t("try_again")))));
+    return this.element;
+  }
 }
 
 // Of one press: whatever is sent with it more than once is done once.
@@ -66,6 +89,9 @@ export async function upload(path, file, progress = () => {}) {
     }
   }
 }
+
+// How far an upload is, in words: it waits for the line, is on its way, or is there and is looked at.
+export const uploadText = (name, share) => (share === null ? t("upload_waits") : t(share < 1 ? "uploading" : "upload_looked_at", { name, percent: Math.round(100 * share) }));
 
 // However long an upload takes, it goes on; a line on which nothing moves is given up. When all has gone, the server works.
 function send(address, file, progress) {
@@ -99,9 +125,9 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[
 export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
 // As the server's `problem_text`.
 export function problemText({ code, details = {} }) {
-  if (code === "no_answer") return t(code);
+  if (!(code in words.errors)) return t(code, details);  // the page's own
   const reason = details.reason ? words.reasons[details.kind] ?? words.reasons.other ?? "{reason}" : "";
-  const text = fill(words.errors[code] ?? code, { ...details, reason: fill(reason, details) });
+  const text = fill(words.errors[code], { ...details, reason: fill(reason, details) });
   return details.near ? `${text} ${t("did_you_mean", details)}` : text;
 }
 

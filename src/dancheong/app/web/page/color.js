@@ -1,6 +1,6 @@
 // The first tab: photographs are brought, colored, looked at and taken home.
 
-import { ask, attempt, chooser, h, pictureAddress, post, pressKey, problemText, showProblem, t, upload, visit, WORK_MS } from "./client.js";
+import { ask, attempt, chooser, h, Notice, pictureAddress, post, pressKey, Problem, problemText, t, upload, uploadText, visit, WORK_MS } from "./client.js";
 import { isStale, ResultView } from "./result.js";
 import { SettingsForm } from "./settings.js";
 
@@ -16,8 +16,9 @@ const inOrder = (files) => files.sort((a, b) => pathOf(a).localeCompare(pathOf(b
 export class ColorTab {
   constructor(panel, models) {
     Object.assign(this, { panel, models });
+    this.notice = new Notice("problem");
     this.result = new ResultView(this);
-    this.form = new SettingsForm("coloring", (settings) => { visit.keep({ settings }); this.update(); });
+    this.form = new SettingsForm("coloring", (settings) => { this.notice.clear(); visit.keep({ settings }); this.update(); });
     visit.addEventListener("change", () => this.update());
     visit.addEventListener("connection", () => {
       // What did not come is asked for once more.
@@ -33,8 +34,6 @@ export class ColorTab {
 
   build() {
     this.status = h("p.status", { role: "status", id: "status" });
-    this.problem = h("p.notice.bad", { role: "alert", id: "problem", hidden: true });
-    this.#tell(this.told);
     this.bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": t("tab_color") });
     this.model = h("select", { id: "model", onchange: () => this.#choose() });
     this.go = h("button.primary", { type: "button", id: "go", onclick: () => this.color("rest") }, t("color"));
@@ -50,7 +49,7 @@ export class ColorTab {
     this.list = h("ul.photographs", { id: "photographs", "aria-label": t("photographs") });
     this.failed = h("div.failed", { id: "failed", hidden: true });
     this.settings = h("details.settings", { id: "settings" }, h("summary", {}, t("settings")), h("p.hint", {}, t("settings_note")), this.form.element);
-    this.sticky = h("div.sticky", {}, bar, h("div.statusline", {}, this.status, this.bar), this.problem);
+    this.sticky = h("div.sticky", {}, bar, h("div.statusline", {}, this.status, this.bar), this.notice.say());
     this.panel.replaceChildren(this.sticky, this.drop, this.result.build(this.zip), this.failed, this.list, this.settings);
     this.items = new Map();
     this.shownModels = this.shownFailures = null;
@@ -61,7 +60,7 @@ export class ColorTab {
 
   // Files of a drop, a choice or the clipboard are uploaded one after the other; each is there as soon as it has come.
   async add(files) {
-    this.#tell(null);
+    this.notice.clear();
     const seen = files.filter((one) => !isHidden(one.name)), photographs = seen.filter((one) => !isInFolder(one) || isPhotograph(one.name));
     this.leftOut = seen.length - photographs.length;
     // One folder's own name says nothing; those of several, and of folders in it, tell files of one name apart.
@@ -76,7 +75,7 @@ export class ColorTab {
           this.#line();
         });
       } catch (problem) {
-        this.#tell({ problem, name: file.name });
+        this.notice.tell(problem, file.name);
         if (["many_photos", "full"].includes(problem.code)) break;
       } finally {
         this.uploading = null;
@@ -108,7 +107,8 @@ export class ColorTab {
 
   async #order(photographs, recipe, key) {
     await visit.save();
-    if (!recipe.model) throw Object.assign(new Error(), { code: "no_such_model", details: { model: "" } });
+    if (!recipe.model) throw new Problem(409, "no_model");
+    visit.keep({ model: recipe.model });  // another model that comes first is not what a person has colored with
     await post("/jobs", { photographs, recipe, key });
     this.follow = true;
     await visit.refresh();
@@ -121,24 +121,13 @@ export class ColorTab {
   }
 
   async #choose() {
+    this.notice.clear();
     visit.keep({ model: this.model.value, settings: {} });
     await this.form.load({ model: this.model.value }, {});
     this.update();
   }
 
-  attempt(act) {
-    this.#tell(null);
-    return attempt(act, (problem, retry) => this.#tell({ problem, retry: retry && (() => { this.#tell(null); retry(); }) }));
-  }
-
-  // `told`: {problem, name of its photograph, retry}.
-  #tell(told) {
-    this.told = told;
-    this.problem.hidden = !told;
-    if (!told) return;
-    showProblem(this.problem, told.problem, told.retry);
-    if (told.name) this.problem.prepend(`${told.name}: `);
-  }
+  attempt(act) { return attempt(act, this.notice); }
 
   // -- what is shown ------------------------------------------------------------------------------------------------------
 
@@ -160,7 +149,7 @@ export class ColorTab {
       this.shownModels = names.join("\n");
       this.model.replaceChildren(...names.map((name) => h("option", { value: name }, name)));
     }
-    if (document.activeElement !== this.model) this.model.value = wanted;
+    if (this.model.value !== wanted) this.model.value = wanted;
     this.form.load({ model: wanted }, visit.settings.settings ?? {}).catch(() => {});
   }
 
@@ -181,7 +170,7 @@ export class ColorTab {
       this.bar.hidden = true;
     } else if (this.uploading) {
       const { name, share } = this.uploading;
-      this.status.textContent = share === null ? t("upload_waits") : t("uploading", { name, percent: Math.round(100 * share) });
+      this.status.textContent = uploadText(name, share);
       this.bar.value = share ?? 0;
     } else if (job) {
       const ended = job.done + job.failed, current = job.photographs.map((n) => visit.photographs.get(n)).find((one) => one?.state === "working");

@@ -1,17 +1,18 @@
 // One photograph, two models; the true colors where they are known.
 
-import { ask, attempt, chooser, h, post, pressKey, problemText, showProblem, t, upload, visit, WORK_MS } from "./client.js";
+import { ask, attempt, chooser, h, Notice, post, pressKey, Problem, problemText, t, upload, uploadText, visit, WORK_MS } from "./client.js";
 
 export class CompareTab {
   constructor(panel, models, color) {
     Object.assign(this, { panel, models, color });
+    this.notice = new Notice("compare-problem");
     models.addEventListener("change", () => this.#options());
     visit.addEventListener("change", () => this.update());
   }
 
   build() {
-    this.photograph = h("select", { id: "compare-photograph" });
-    this.sides = ["a", "b"].map((side) => h("select", { id: `model-${side}` }));
+    this.photograph = h("select", { id: "compare-photograph", onchange: () => this.#keep() });
+    this.sides = ["a", "b"].map((side) => h("select", { id: `model-${side}`, onchange: () => this.#keep() }));
     this.go = h("button.primary", { type: "button", id: "compare", onclick: () => this.#compare() }, t("compare"));
     this.note = h("p.status", { role: "status", id: "compare-status" });
     this.shown = h("select", { id: "compare-shown", onchange: () => this.update() });
@@ -21,7 +22,7 @@ export class CompareTab {
     const field = (label, element) => h("label.field", {}, h("span", {}, label), element);
     this.panel.replaceChildren(h("p", {}, t("compare_intro")), h("div.row", {}, field(t("compare_photo"), this.photograph),
       chooser("button", t("compare_add"), { id: "compare-file" }, ([file]) => this.#add(file)), field(t("model_a"), this.sides[0]), field(t("model_b"), this.sides[1]), this.go),
-      this.note, this.box, this.scores);
+      this.note, this.notice.say(), this.box, this.scores);
     this.shownNumber = null;
     this.#options();
     this.update();
@@ -31,39 +32,43 @@ export class CompareTab {
 
   #options() {
     if (!this.sides) return;
-    const names = this.models.names();
+    const names = this.models.names(), kept = visit.settings.compare?.models ?? [];
     this.sides.forEach((side, at) => {
-      const before = side.value;
       side.replaceChildren(...names.map((name) => h("option", { value: name }, name)));
-      side.value = names.includes(before) ? before : names[at] ?? names[0] ?? "";
+      side.value = names.includes(kept[at]) ? kept[at] : names[at] ?? names[0] ?? "";
     });
-    this.go.disabled = names.length < 2;
-    if (names.length < 2) this.note.textContent = t("compare_two", { count: names.length });
+  }
+
+  // What a person has chosen stays with the visit.
+  #keep() {
+    this.notice.clear();
+    visit.keep({ compare: { photograph: Number(this.photograph.value), models: this.sides.map((side) => side.value) } });
   }
 
   async #add(file) {
-    await this.#try(async () => {
-      const [added] = await upload("/photographs", file);
+    await attempt(async () => {
+      const [added] = await upload("/photographs", file, (share) => { this.note.textContent = uploadText(file.name, share); })
+        .finally(() => { this.note.textContent = ""; });
       await visit.refresh();
       this.photograph.value = added.number;
-    });
+      this.#keep();
+    }, this.notice, file.name);
   }
 
   async #compare() {
     const order = { photograph: Number(this.photograph.value), models: this.sides.map((side) => side.value), key: pressKey() };
-    await this.#try(async () => {
-      this.note.textContent = t("compare_running");
+    await attempt(async () => {
+      if (!order.photograph) throw new Problem(422, "compare_no_photo");
+      if (this.models.names().length < 2) throw new Problem(422, "compare_two", { count: this.models.names().length });
       await post("/comparisons", order);
       this.shown.value = "results";
       await visit.refresh();
-    });
+    }, this.notice);
   }
-
-  #try(act) { return attempt(act, (problem, retry) => showProblem(this.note, problem, retry)); }
 
   update() {
     if (!this.photograph) return;
-    const list = visit.list().filter((one) => one.width_px), before = this.photograph.value;
+    const list = visit.list().filter((one) => one.width_px), before = this.photograph.value || String(visit.settings.compare?.photograph);
     const key = list.map((one) => one.number).join();
     if (key !== this.listed || !this.photograph.options.length) {
       this.listed = key;

@@ -29,8 +29,6 @@ export class HintTool {
     this.likely = h("div.palette", { role: "group", "aria-label": t("likely_colors") });
     this.picker = h("input", { type: "color", id: "hint-color", oninput: () => this.#draw(), onchange: () => this.#use(this.picker.value) });
     this.anywhere = h("div.palette", { role: "group", "aria-label": t("hints_anywhere") });
-    this.undo = button("hint-undo", () => this.history.undo(), t("undo"));
-    this.redo = button("hint-redo", () => this.history.redo(), t("redo"));
     this.drop = button("hint-remove", () => this.#remove(), t("hint_remove"));
     this.clear = button("hints-remove", () => this.history.change([]), t("hints_remove"));
     this.said = h("span.said", { role: "status", id: "hint-said" });
@@ -38,7 +36,7 @@ export class HintTool {
       this.likelyBox = h("div.likely", { hidden: true }, h("span.hint", {}, t("likely_colors")), this.likely),
       button("hint-anywhere", () => this.#add(), t("hint_anywhere")),
       this.anywhereBox = h("div.likely", { hidden: true }, h("span.hint", {}, t("hints_anywhere")), this.anywhere, this.anywhereSaid = h("span.hint", { role: "status" })),
-      this.said, this.undo, this.redo, this.drop, this.clear);
+      this.said, this.drop, this.clear);
     this.#pigments();
     return this.row;
   }
@@ -196,8 +194,6 @@ export class HintTool {
     for (const swatch of this.row.querySelectorAll(".swatch[data-color]")) swatch.setAttribute("aria-pressed", String(swatch.dataset.color === this.color));
     const hex = this.#hex(this.color);
     if (/^#[0-9a-f]{6}$/i.test(hex) && document.activeElement !== this.picker) this.picker.value = hex.toLowerCase();
-    this.undo.disabled = !this.history.past.length;
-    this.redo.disabled = !this.history.future.length;
     this.drop.disabled = this.clear.disabled = !hints.length;
     const somewhere = hints.flatMap((hint, at) => (hint.x === null ? [at] : []));
     this.anywhere.replaceChildren(...somewhere.map((at) => h("button.swatch", {

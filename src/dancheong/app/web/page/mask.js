@@ -19,18 +19,13 @@ export class MaskTool {
     this.history.addEventListener("change", () => this.place());
   }
 
-  // The row of its buttons; `recolor` colors the photograph again.
-  bar(recolor) {
-    const button = (id, act, text) => h("button", { type: "button", id, onclick: act }, text);
+  bar() {
     this.help = h("p.hint", { id: "mask-help" });
     this.tools = ["glare", "clear", "hand"].map((name) =>
       h("button", { type: "button", "data-tool": name, "aria-pressed": "false", onclick: () => this.#set({ tool: name }) }, t(`brush_${name}`)));
     this.radius = h("input", { type: "range", min: -2.7, max: -0.6, step: 0.01, id: "brush", oninput: () => this.#set({ radius: 10 ** this.radius.value }) });
-    this.undo = button("undo", () => this.history.undo(), t("undo"));
-    this.redo = button("redo", () => this.history.redo(), t("redo"));
-    this.recolor = h("button.primary", { type: "button", id: "recolor", onclick: async () => { await this.history.saving; recolor(); } }, t("recolor"));
-    this.row = h("div.tools", { hidden: true }, this.help, this.tools, h("label.slider", { for: "brush" }, t("brush_size"), this.radius), this.undo, this.redo,
-      button("mask-reset", () => this.history.change([]), t("mask_reset")), this.recolor);
+    this.row = h("div.tools", { hidden: true }, this.help, this.tools, h("label.slider", { for: "brush" }, t("brush_size"), this.radius),
+      h("button", { type: "button", id: "mask-reset", onclick: () => this.history.change([]) }, t("mask_reset")));
     return this.row;
   }
 
@@ -39,7 +34,6 @@ export class MaskTool {
     if (isOther) this.#load(photograph);
     this.help.textContent = t(photograph.has_mask ? "mask_help" : photograph.has_result ? "mask_none" : "mask_wait");
     for (const element of this.row.querySelectorAll("button, label")) element.hidden = !photograph.has_mask;
-    this.recolor.disabled = ["waiting", "working"].includes(photograph.state);
     this.#buttons();
   }
 
@@ -122,7 +116,5 @@ export class MaskTool {
     if (!this.row) return;
     for (const button of this.tools) button.setAttribute("aria-pressed", String(button.dataset.tool === this.brush.tool));
     this.radius.value = Math.log10(this.brush.radius);
-    this.undo.disabled = !this.history.past.length;
-    this.redo.disabled = !this.history.future.length;
   }
 }

@@ -1,6 +1,6 @@
 // The models that can be chosen, and the tab of their cards.
 
-import { ask, attempt, chooser, h, showProblem, t, upload, WORK_MS } from "./client.js";
+import { ask, attempt, chooser, h, Notice, t, upload, uploadText, WORK_MS } from "./client.js";
 
 const FACTS = {
   task: "fact_task", "learned from": "fact_learned_from", scores: "fact_scores", "trained with": "fact_trained_with", size: "fact_size", license: "fact_license",
@@ -22,13 +22,14 @@ export class Models extends EventTarget {
 export class ModelsTab {
   constructor(panel, models) {
     Object.assign(this, { panel, models });
+    this.notice = new Notice("model-problem");
     models.addEventListener("change", () => this.#cards());
   }
 
   build() {
     this.note = h("p", { role: "status" });
     this.cards = h("ul.cards");
-    this.panel.replaceChildren(h("h2", {}, t("tab_models")), h("p", {}, chooser("button", t("bring_model"), { id: "model-file", accept: ".h5" }, ([file]) => this.#bring(file))), this.note, this.cards);
+    this.panel.replaceChildren(h("h2", {}, t("tab_models")), h("p", {}, chooser("button", t("bring_model"), { id: "model-file", accept: ".h5" }, ([file]) => this.#bring(file))), this.note, this.notice.say(), this.cards);
     this.#cards();
   }
 
@@ -36,10 +37,15 @@ export class ModelsTab {
 
   async #bring(file) {
     await attempt(async () => {
-      const { name } = await upload("/models", file, (share) => { this.note.textContent = t("uploading", { name: file.name, percent: Math.round(100 * (share ?? 0)) }); });
+      try {
+        const { name } = await upload("/models", file, (share) => { this.note.textContent = uploadText(file.name, share); });
+        this.note.textContent = t("model_brought", { name });
+      } catch (problem) {
+        this.note.textContent = "";
+        throw problem;
+      }
       await this.models.refresh();
-      this.note.textContent = t("model_brought", { name });
-    }, (problem, retry) => showProblem(this.note, problem, retry));
+    }, this.notice, file.name);
   }
 
   #cards() {

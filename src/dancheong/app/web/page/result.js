@@ -23,6 +23,7 @@ export class ResultView {
     this.hints = new HintTool(this.viewer);
     this.looks = new Looks((act) => tab.attempt(act));
     for (const { history } of [this.mask, this.hints]) {
+      history.addEventListener("change", () => this.#steps());
       history.addEventListener("refused", async ({ detail }) => {
         await history.saving;
         await tab.attempt(() => { throw detail; });
@@ -38,7 +39,12 @@ export class ResultView {
     this.modes = MODES.map((name) => h("button", { type: "button", "data-mode": name, "aria-pressed": "false", onclick: () => this.#mode(name) }, t(`mode_${name}`)));
     const tool = (name, act, sign) => h("button.tool", { type: "button", "aria-label": t(name), title: t(name), onclick: act, id: name.replace("_", "-") }, sign);
     this.doubt = h("p.hint", { id: "doubt", hidden: true }, h("i.doubt"), t("confidence_help"));
-    this.apply = h("button.primary", { type: "button", id: "apply", onclick: () => this.#apply() }, t("apply"));
+    const button = (id, act, kind = "button") => h(kind, { type: "button", id, onclick: act }, t(id));
+    // What was drawn or said is taken back and used right below the photograph, where no tool pushes it out of sight.
+    this.undo = button("undo", () => this.viewer.tool.history.undo());
+    this.redo = button("redo", () => this.viewer.tool.history.redo());
+    this.apply = button("apply", () => this.#apply(), "button.primary");
+    this.recolor = button("recolor", async () => { await this.mask.history.saving; tab.color([this.photograph.number]); }, "button.primary");
     this.again = h("button", { type: "button", id: "again", onclick: () => tab.color([this.photograph.number]) }, t("again"));
     this.facts = h("p.facts", { id: "facts" });
     this.download = h("a.button", { download: "", id: "download" }, t("download"));
@@ -48,8 +54,8 @@ export class ResultView {
       h("div.tools", {}, h("div.group", { role: "group", "aria-label": t("stage").split(":")[0] }, this.modes), tool("previous", () => tab.step(-1), "‹"), tool("next", () => tab.step(1), "›"),
         tool("zoom_out", () => this.viewer.zoom(1 / 1.4), "−"), tool("zoom_in", () => this.viewer.zoom(1.4), "+"), tool("zoom_fit", () => this.viewer.fit(), "▢"),
         tool("zoom_full", () => this.viewer.full(), "1:1")),
-      this.work = h("div.work", {}, this.viewer, this.looks.row(), this.hints.bar(), this.mask.bar(() => tab.color([this.photograph.number]))), this.#tones(), this.doubt,
-      h("div.tools", {}, this.apply, this.download, this.pairLink, zip, this.markLabel = h("label.check", {}, this.marked, t("mark")), this.again), this.facts);
+      this.work = h("div.work", {}, this.viewer, h("div.tools.act", {}, this.undo, this.redo, this.apply, this.recolor), this.looks.row(), this.hints.bar(), this.mask.bar()), this.#tones(), this.doubt,
+      h("div.tools", {}, this.download, this.pairLink, zip, this.markLabel = h("label.check", {}, this.marked, t("mark")), this.again), this.facts);
     return this.element;
   }
 
@@ -61,7 +67,7 @@ export class ResultView {
     if (!this.sliding) this.#setTone(one.tone);
     const busy = ["waiting", "working"].includes(one.state);
     this.apply.hidden = !stale;
-    this.apply.disabled = this.again.disabled = busy;
+    this.apply.disabled = this.recolor.disabled = this.again.disabled = busy;
     // What would be taken home is not what is seen.
     this.download.hidden = this.pairLink.hidden = this.markLabel.hidden = !one.has_result || stale;
     this.#links();
@@ -89,6 +95,16 @@ export class ResultView {
     this.again.hidden = name === "mask" || !one.has_result || isStale(one);
     this.tones.hidden = !["line", "side"].includes(name) || !one.has_result;
     if (this.viewer.mode !== name) this.viewer.setMode(name);
+    this.recolor.hidden = name !== "mask" || !one.has_mask;
+    this.#steps();
+  }
+
+  #steps() {
+    if (!this.work) return;
+    const history = this.viewer.tool?.history, one = this.photograph;
+    this.undo.hidden = this.redo.hidden = !history || !(this.mode === "mask" ? one.has_mask : one.has_result);
+    this.undo.disabled = !history?.past.length;
+    this.redo.disabled = !history?.future.length;
   }
 
   // A tall tool may have pushed the picture out of sight.

@@ -23,7 +23,7 @@ export class SettingsForm {
     this.fields = new Map();
     const basic = this.rows.filter((row) => row.is_basic), others = this.rows.filter((row) => !row.is_basic);
     const sections = [...new Set(others.map((row) => row.section))];
-    const reset = h("button.quiet", { type: "button", onclick: () => { this.values = {}; this.#fill(); this.changed({}); } }, t("settings_reset"));
+    const reset = h("button.quiet", { type: "button", onclick: () => { this.values = {}; this.#fill(); this.changed({}); } }, t(`settings_reset_${this.use}`));
     this.element.replaceChildren(
       ...basic.map((row) => this.#row(row)),
       h("details", {}, h("summary", {}, t("settings_more")), ...sections.map((section) =>

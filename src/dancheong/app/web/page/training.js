@@ -1,7 +1,7 @@
 // Training: photographs, how they are paired and held out, curves and previews, stop and go on from anywhere.
 
 import { chart } from "./chart.js";
-import { ask, attempt, chooser, h, post, pressKey, problemText, showProblem, t, upload, visit, WORK_MS } from "./client.js";
+import { ask, attempt, chooser, h, Notice, post, pressKey, Problem, problemText, t, upload, uploadText, visit, WORK_MS } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
 const CHARTS = [
@@ -11,13 +11,14 @@ const CHARTS = [
 export class TrainTab {
   constructor(panel, models) {
     Object.assign(this, { panel, models });
-    this.form = new SettingsForm("training", (values) => visit.keep({ training_settings: values }));
+    this.notice = new Notice("train-problem");
+    this.nameNotice = new Notice("train-name-problem");
+    this.form = new SettingsForm("training", (values) => { this.notice.clear(); visit.keep({ training_settings: values }); });
     visit.addEventListener("training", () => this.update());
   }
 
   build() {
     this.order = h("div.order");
-    this.note = h("p.notice.bad", { role: "alert", id: "train-problem", hidden: true });
     this.status = h("p.status", { role: "status", id: "train-status" });
     this.bar = h("progress", { max: 1, hidden: true, "aria-label": t("tab_train") });
     this.stop = h("button", { type: "button", id: "train-stop", hidden: true, onclick: () => this.#stop() }, t("train_stop"));
@@ -25,7 +26,7 @@ export class TrainTab {
     this.facts = h("ul.facts");
     this.charts = h("div.charts");
     this.previews = h("div.previews");
-    this.panel.replaceChildren(h("p", {}, t("train_intro")), this.order, this.note, h("div.sticky.low", {}, this.status, this.bar, h("p.row", {}, this.stop, this.resume)), this.facts, this.charts, this.previews);
+    this.panel.replaceChildren(h("p", {}, t("train_intro")), this.order, this.notice.say(), h("div.sticky.low", {}, this.status, this.bar, h("p.row", {}, this.stop, this.resume)), this.facts, this.charts, this.previews);
     this.shown = "";
     this.#build();
   }
@@ -45,7 +46,7 @@ export class TrainTab {
     const kept = visit.settings.training ?? {};
     const field = (label, element, hint) => h("label.field", {}, h("span", {}, label), element, hint ? h("small", {}, hint) : "");
     const choice = (id, names, label, value) => h("select", { id, onchange: () => this.#keep() }, names.map((name) => h("option", { value: name, selected: name === value }, label(name))));
-    this.name = h("input", { type: "text", id: "train-name", value: kept.name ?? "", onchange: () => this.#keep() });
+    this.name = h("input", { type: "text", id: "train-name", value: kept.name ?? "", "aria-describedby": "train-name-problem", oninput: () => this.nameNotice.clear(), onchange: () => this.#keep() });
     this.zip = h("span.field", {}, h("span", {}, t("train_zip")), h("span.row", {}, chooser("button", t("train_zip_choose"), { id: "train-zip", accept: ".zip" }, ([file]) => this.#upload(file)),
       this.zipName = h("span.hint", {}, kept.zip ?? "")), h("small", {}, t("train_zip_hint", { limit: visit.uploadMb })));
     this.folder = choice("train-folder", ["", ...this.view.folders], (name) => name || t("train_choose"), kept.folder ?? "");
@@ -59,7 +60,7 @@ export class TrainTab {
     this.preset.onchange = () => { this.#keep(); this.#settings(); };
     this.start = h("button.primary", { type: "button", id: "train-start", onclick: () => this.#start() }, t("train_start"));
     this.order.replaceChildren(...[
-      field(t("train_name"), this.name), this.zip,
+      h("div", {}, field(t("train_name"), this.name), this.nameNotice.say()), this.zip,
       this.view.folders.length ? field(t("train_folder"), this.folder) : "", this.found,
       field(t("pairing"), this.pairing), this.directionField, field(`${t("validation")} (%)`, this.validation, t("validation_hint")), field(t("preset"), this.preset),
       h("details.settings", {}, h("summary", {}, t("settings")), this.form.element), h("p", {}, this.start)].filter(Boolean));
@@ -76,6 +77,7 @@ export class TrainTab {
 
   #keep(more = {}) {
     this.#showDirection();
+    this.notice.clear();
     visit.keep({ training: { ...visit.settings.training, name: this.name.value, folder: this.folder.value, pairing: this.pairing.value, direction: this.direction.value,
       validation: Number(this.validation.value), preset: this.preset.value, ...more } });
   }
@@ -84,12 +86,12 @@ export class TrainTab {
     this.start.disabled = this.isUploading = true;
     await this.#try(async () => {
       const found = await upload("/trainings/photographs", file, (share) => {
-        this.found.textContent = share === null ? t("upload_waits") : t("uploading", { name: file.name, percent: Math.round(100 * share) });
+        this.found.textContent = uploadText(file.name, share);
       });
       this.folder.value = "";
       this.zipName.textContent = file.name;
       this.#use(found, file.name);
-    }, () => { this.isUploading = false; });
+    }, file.name, () => { this.isUploading = false; this.#tellFound(visit.settings.training?.found); });
   }
 
   async #lookAt() {
@@ -107,7 +109,7 @@ export class TrainTab {
   }
 
   #tellFound(found) {
-    if (!found) return;
+    if (!found) { this.found.textContent = ""; return; }
     const words = [t(`found_${found.pairing}`, { images: found.images, direction: t(found.direction) })];
     if (found.has_validation) words.push(t("found_validation"));
     this.found.textContent = words.join(" ");
@@ -119,18 +121,26 @@ export class TrainTab {
       key: pressKey(), name: this.name.value, photographs: this.folder.value ? null : kept.photographs ?? null, folder: this.folder.value || null, preset: this.preset.value,
       pairing: this.pairing.value, direction: this.direction.value, validation: Number(this.validation.value) / 100, settings: this.form.values,
     };
-    await this.#try(() => post("/trainings", order, WORK_MS));
+    this.nameNotice.clear();
+    await this.#try(async () => {
+      try {
+        if (!order.name.trim()) throw new Problem(422, "train_name_empty");
+        await post("/trainings", order, WORK_MS);
+      } catch (problem) {
+        // What is wrong with the name is said beside it.
+        if (!["train_name_empty", "name_wrong", "name_taken"].includes(problem.code)) throw problem;
+        this.nameNotice.tell(problem);
+        this.name.focus();
+      }
+    });
   }
 
   async #stop() {
     if (confirm(t("train_stop_ask", { name: this.view?.current.name ?? "" }))) await this.#try(() => post("/trainings/current/stop"));
   }
 
-  async #try(act, whenDone = () => {}) {
-    await attempt(async () => {
-      this.note.hidden = true;
-      await act().finally(() => { whenDone(); return this.update(); });
-    }, (problem, retry) => { showProblem(this.note, problem, retry); this.note.hidden = false; });
+  async #try(act, name = "", whenDone = () => {}) {
+    await attempt(() => act().finally(() => { whenDone(); return this.update(); }), this.notice, name);
   }
 
   async update() {

@@ -63,14 +63,12 @@ class PhotoViewer extends HTMLElement {
     Object.assign(this, { photograph, pair: [left, right] });
     this.size = { width: photograph.result_width_px || photograph.width_px, height: photograph.result_height_px || photograph.height_px };
     this.tone = right.kind === "after" ? photograph.tone : { strength: 1, warmth: 0 };
-    this.leftToned = left.kind === "after";
     this.tags[0].textContent = left.label;
     this.single = left.kind === right.kind && left.photograph === right.photograph;
     this.#words();
     this.#pictures();
     if (!same) this.fit();
     for (const tool of Object.values(this.tools)) tool.show(photograph, !same);
-    this.setTone(this.tone);
     this.place();
   }
 
@@ -86,10 +84,10 @@ class PhotoViewer extends HTMLElement {
   #pictures() {
     const [left, right] = this.pair;
     this.left.show(left.photograph, left.kind, left.label);
-    // Doubt is drawn on gray, where no color is taken for it.
-    const doubted = this.mode === "confidence";
-    if (right.preview && !doubted) this.right.show(right.photograph, "preview", right.label, right.preview);
-    else this.right.show(right.photograph, doubted ? "before" : right.kind, right.label);
+    // Doubt and the mask are drawn on gray, where no color is taken for them.
+    if (right.preview && !this.#overlaid) this.right.show(right.photograph, "preview", right.label, right.preview);
+    else this.right.show(right.photograph, this.#overlaid ? "before" : right.kind, right.label);
+    this.setTone(this.tone);
     if (!this.#overlaid) return;
     if (this.over.kind !== this.mode) {
       this.over = new Layer();
@@ -105,7 +103,7 @@ class PhotoViewer extends HTMLElement {
     const neutral = tone.strength === 1 && tone.warmth === 0;
     const rows = toneMatrix(tone).map((row) => [...row, 0, 0].join(" "));
     document.querySelector("#tone feColorMatrix").setAttribute("values", [...rows, "0 0 0 1 0"].join("  "));
-    this.rightFrame.style.filter = neutral ? "" : "url(#tone)";
+    this.rightFrame.style.filter = this.photograph && this.#overlaid ? "grayscale(1)" : neutral ? "" : "url(#tone)";
   }
 
   fit() {
@@ -123,7 +121,9 @@ class PhotoViewer extends HTMLElement {
     const box = this.#box();
     const [x, y] = at ?? [box.width / 2, box.height / 2];
     const smallest = Math.min(1, box.width / this.size.width, box.height / this.size.height);
-    const scale = Math.min(Math.max(this.view.scale * factor, smallest), Math.max(8, smallest));
+    // What is small fills the stage before it is enlarged, and can be enlarged from there.
+    const largest = 8 * Math.max(1, Math.min(box.width / this.size.width, box.height / this.size.height));
+    const scale = Math.min(Math.max(this.view.scale * factor, smallest), largest);
     const ratio = scale / this.view.scale;
     this.view = { scale, x: x - (x - this.view.x) * ratio, y: y - (y - this.view.y) * ratio };
     this.isFit = false;
@@ -134,7 +134,7 @@ class PhotoViewer extends HTMLElement {
 
   #words() {
     this.stage.setAttribute("aria-label", `${this.photograph.name}. ${t("stage")}. ${this.tool?.keys ?? ""}`);
-    this.tags[1].textContent = this.mode === "confidence" ? t("mode_confidence") : this.pair[1].label;
+    this.tags[1].textContent = this.mode === "confidence" ? t("mode_confidence") : this.#overlaid ? t("mode_mask") : this.pair[1].label;
     this.handle.setAttribute("aria-label", t("line"));
   }
 
