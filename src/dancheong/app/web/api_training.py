@@ -137,7 +137,7 @@ def trainings(services: Served) -> TrainingsView:
     """Whether and on what can be trained, and the training of this server."""
     options = services.options
     return TrainingsView(
-        available=torch_is_here(), models_are_kept=options.models_folder is not None,
+        available=torch_is_here(), models_are_kept=options.models_folder is not None or not options.is_temporary,
         folders=sorted(allowed_folders(options.roots)), presets=list(PRESETS), current=services.trainer.status,
     )
 
@@ -242,7 +242,9 @@ def _bring(services: Services, visit: Visit, path: Path, name: str) -> ModelView
             shutil.move(path, target)
             changing.models[stem] = f"{number}/{target.name}"
     except DancheongError as error:
-        raise Refused(422, "model_wrong", reason=problem_of(error, path.parent).details.get("reason", "")) from error
+        reason = str(problem_of(error, path.parent).details.get("reason", ""))
+        # The name that the file came in under means nothing to its person.
+        raise Refused(422, "model_wrong", reason=reason.removeprefix(f"{path.name}: ").replace(path.name, name)) from error
     return _model_view(services, visit, stem, target)
 
 

@@ -28,6 +28,11 @@ class Options:
         return self.max_upload_mb * 1_000_000
 
     @property
+    def is_temporary(self) -> bool:
+        """Whether all goes with the server: no folder was named, and at a port that was just free no other one follows."""
+        return self.keep is None and self.port == 0
+
+    @property
     def visit_cookie(self) -> str:
         """The name of the cookie that holds a visit's key."""
         return f"dancheong_visit_{self.port}"

@@ -97,7 +97,7 @@ def _kept(options: Options) -> Iterator[Path]:
     Raises:
         DancheongError: another server uses it.
     """
-    if options.keep is None and options.port == 0:
+    if options.is_temporary:
         with tempfile.TemporaryDirectory(prefix="dancheong-web-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
         return

@@ -23,7 +23,8 @@ from dancheong.params.schema import AT_PREDICTION, ROWS, UpscalerRows
 # What a visitor may not decide for the machine that serves the page.
 OF_THE_SERVER = frozenset({"memory_gb", "tile_px", "devices", "workers", "cache"})
 COLORING_ROWS = frozenset(AT_PREDICTION) - OF_THE_SERVER
-TRAINING_ROWS = frozenset(ROWS) - frozenset(UpscalerRows.model_fields) - OF_THE_SERVER
+# How photographs are paired is told with them, not among the settings.
+TRAINING_ROWS = frozenset(ROWS) - frozenset(UpscalerRows.model_fields) - OF_THE_SERVER - {"pairing", "direction"}
 MAX_NUMBER = 1 << 53
 Number = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 # What is asked again with the same key, because no answer came, is done once; empty: each time.

@@ -120,10 +120,9 @@ export class ColorTab {
     await visit.refresh().catch(() => {});
   }
 
-  async #choose() {
+  #choose() {
     this.notice.clear();
     visit.keep({ model: this.model.value, settings: {} });
-    await this.form.load({ model: this.model.value }, {});
     this.update();
   }
 
@@ -195,11 +194,12 @@ export class ColorTab {
   #ended(photographs, open) {
     const last = visit.jobs.findLast((job) => job.photographs.some((n) => visit.photographs.get(n)?.role === "photograph"));
     const failed = photographs.filter((one) => one.state === "failed").length;
-    const done = photographs.filter((one) => one.has_result).length;
+    const colored = photographs.filter((one) => one.has_result), done = colored.filter((one) => !isStale(one)).length;
     const parts = [];
     if (last?.state === "stopped") parts.push(t("status_stopped", { done, total: photographs.length }));
-    else if (last && done) parts.push(t("status_done", { done, total: photographs.length }));
+    else if (last && colored.length) parts.push(t("status_done", { done, total: photographs.length }));
     else if (open) parts.push(t("status_ready", { count: open }));
+    if (done < colored.length) parts.push(t("status_previews", { count: colored.length - done }));
     if (failed) parts.push(t("status_failed", { failed }));
     if (this.leftOut) parts.push(t("status_left_out", { count: this.leftOut }));
     return parts.join(" ");

@@ -18,11 +18,11 @@ export class CompareTab {
     this.shown = h("select", { id: "compare-shown", onchange: () => this.update() });
     this.viewer = this.viewer ?? document.createElement("photo-viewer");
     this.scores = h("div.scores", { id: "scores" });
-    this.box = h("div.viewerbox", { hidden: true }, h("div.tools", {}, h("label", {}, t("compare_shown"), " ", this.shown), this.links = h("span.row")), this.viewer);
+    this.box = h("div.viewerbox", { hidden: true }, h("div.tools", {}, h("label", {}, t("compare_shown"), " ", this.shown)), this.viewer, this.scores, this.links = h("div.tools"));
     const field = (label, element) => h("label.field", {}, h("span", {}, label), element);
     this.panel.replaceChildren(h("p", {}, t("compare_intro")), h("div.row", {}, field(t("compare_photo"), this.photograph),
       chooser("button", t("compare_add"), { id: "compare-file" }, ([file]) => this.#add(file)), field(t("model_a"), this.sides[0]), field(t("model_b"), this.sides[1]), this.go),
-      this.note, this.notice.say(), this.box, this.scores);
+      this.note, this.notice.say(), this.box);
     this.shownNumber = null;
     this.#options();
     this.update();
@@ -62,6 +62,7 @@ export class CompareTab {
       if (this.models.names().length < 2) throw new Problem(422, "compare_two", { count: this.models.names().length });
       await post("/comparisons", order);
       this.shown.value = "results";
+      this.follow = true;
       await visit.refresh();
     }, this.notice);
   }
@@ -76,7 +77,7 @@ export class CompareTab {
       if (list.some((one) => String(one.number) === before)) this.photograph.value = before;
     }
     const last = visit.comparisons.at(-1), pair = last?.photographs.map((number) => visit.photographs.get(number));
-    if (!pair?.every(Boolean)) { this.box.hidden = true; this.scores.replaceChildren(); return; }
+    if (!pair?.every(Boolean)) { this.box.hidden = true; return; }
     const failed = pair.find((one) => one.state === "failed");
     if (failed) this.note.textContent = problemText(failed.error);
     else if (pair.some((one) => one.state !== "done")) this.note.textContent = t("compare_running");
@@ -92,12 +93,15 @@ export class CompareTab {
       this.shown.replaceChildren(h("option", { value: "results" }, t("compare_results")),
         ...(truth ? last.models.map((model, at) => h("option", { value: at }, t("compare_truth", { model }))) : []));
       this.links.replaceChildren(...[a, b].map((one, at) => h("a.button", { href: `/api/v1/photographs/${one.number}/result`, download: "" }, `${t("download")}: ${last.models[at]}`)));
+      this.scores.replaceChildren();
       if (scores) this.#scores(last, scores);
     }
     this.box.hidden = false;
     const results = [a, b].map((photograph, at) => ({ photograph, kind: "after", label: last.models[at] }));
     if (this.shown.value === "results") this.viewer.show(...results);
     else this.viewer.show({ photograph: a, kind: "before", label: t("truth") }, results[Number(this.shown.value)]);
+    if (this.follow) this.box.scrollIntoView({ block: "nearest" });
+    this.follow = false;
   }
 
   #scores({ models }, { between, results }) {

@@ -66,7 +66,6 @@ export class ResultView {
     this.viewer.show({ photograph: one, kind: "before", label: t("before") }, right);
     if (!this.sliding) this.#setTone(one.tone);
     const busy = ["waiting", "working"].includes(one.state);
-    this.apply.hidden = !stale;
     this.apply.disabled = this.recolor.disabled = this.again.disabled = busy;
     // What would be taken home is not what is seen.
     this.download.hidden = this.pairLink.hidden = this.markLabel.hidden = !one.has_result || stale;
@@ -95,6 +94,8 @@ export class ResultView {
     this.again.hidden = name === "mask" || !one.has_result || isStale(one);
     this.tones.hidden = !["line", "side"].includes(name) || !one.has_result;
     if (this.viewer.mode !== name) this.viewer.setMode(name);
+    // Coloring with the mask does the rest, too.
+    this.apply.hidden = name === "mask" && one.has_mask || !isStale(one);
     this.recolor.hidden = name !== "mask" || !one.has_mask;
     this.#steps();
   }

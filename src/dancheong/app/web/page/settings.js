@@ -12,11 +12,17 @@ export class SettingsForm {
 
   async load(query, values) {
     const asked = new URLSearchParams({ use: this.use, language: language(), ...query }).toString();
-    if (values) this.values = { ...values };
-    if (asked === this.asked) return this.#fill();
-    this.asked = asked;
-    this.rows = await ask(`/parameters?${asked}`);
-    this.#build();
+    this.given = values;
+    if (asked !== this.asked) {
+      this.asked = asked;
+      const rows = await ask(`/parameters?${asked}`).catch((problem) => { this.asked = null; throw problem; });
+      if (asked !== this.asked) return;  // another one has been asked for meanwhile
+      this.rows = rows;
+      this.#build();
+    }
+    // What an earlier page has kept may be no row any more.
+    if (this.rows) this.values = Object.fromEntries(Object.entries(this.given).filter(([name]) => this.fields.has(name)));
+    this.#fill();
   }
 
   #build() {
@@ -30,7 +36,6 @@ export class SettingsForm {
         h("details", {}, h("summary", {}, section), ...others.filter((row) => row.section === section).map((row) => this.#row(row))))),
       h("p", {}, reset),
     );
-    this.#fill();
   }
 
   #row(row) {
