@@ -62,7 +62,7 @@ export class ColorTab {
   async add(files) {
     this.notice.clear();
     const seen = files.filter((one) => !isHidden(one.name)), photographs = seen.filter((one) => !isInFolder(one) || isPhotograph(one.name));
-    this.leftOut = seen.length - photographs.length;
+    this.leftOut = seen.filter((one) => !photographs.includes(one)).map((one) => one.name);
     // One folder's own name says nothing; those of several, and of folders in it, tell files of one name apart.
     const tops = new Set(photographs.map((one) => pathOf(one).split("/")[0]));
     for (const file of inOrder(photographs)) {
@@ -176,6 +176,8 @@ export class ColorTab {
       const line = t(current ? "status_working" : "status_waits", { number: Math.min(ended + 1, job.photographs.length), total: job.photographs.length, name: current?.name ?? "" });
       this.status.textContent = job.others ? `${line} · ${t("status_line", { others: job.others })}` : line;
       this.#advance(ended, current, job.photographs.length);
+    } else if (photographs.some((one) => one.state === "working")) {
+      this.status.textContent = t("stopping");
     } else if (!this.models.names().length) {
       this.status.textContent = t("no_model");
     } else {
@@ -201,7 +203,8 @@ export class ColorTab {
     else if (open) parts.push(t("status_ready", { count: open }));
     if (done < colored.length) parts.push(t("status_previews", { count: colored.length - done }));
     if (failed) parts.push(t("status_failed", { failed }));
-    if (this.leftOut) parts.push(t("status_left_out", { count: this.leftOut }));
+    const names = this.leftOut?.slice(0, 3).join(", ");
+    if (names) parts.push(t("status_left_out", { count: this.leftOut.length, names: this.leftOut.length > 3 ? `${names} …` : names }));
     return parts.join(" ");
   }
 
