@@ -116,8 +116,9 @@ def test_train_stop_reload_go_on_and_compare(visit, trained, tmp_path, served):
     page = visit(allowed=(422,))
     page.on("dialog", lambda dialog: dialog.accept())
     page.click("#tab-train")
+    page.fill("#train-name", "새 모델")
     page.click("#train-start")
-    page.wait_for_selector("#train-problem:visible")
+    page.wait_for_selector("#train-problem:has-text('Bring a zip')")
     page.set_input_files("#train-zip", str(archive))
     page.wait_for_selector("#train-found:has-text('4 color photographs')")
     assert "사진.zip" in page.inner_text("#panel-train .order")
@@ -125,7 +126,6 @@ def test_train_stop_reload_go_on_and_compare(visit, trained, tmp_path, served):
     page.select_option("#train-pairing", "side_by_side")
     assert page.locator("#train-direction").is_visible()
     page.select_option("#train-pairing", "derive")
-    page.fill("#train-name", "새 모델")
     page.click("#panel-train .settings > summary")
     for row, value in (("resol", 32), ("epochs", 4000), ("batch_size", 2), ("ngf", 4)):
         page.fill(f"#training-{row}", str(value))
