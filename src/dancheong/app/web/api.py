@@ -330,6 +330,8 @@ def _chosen(visit: Visit, order: JobOrder, recipe: Recipe) -> list[Photograph]:
     """The photographs that are meant; those that are in work already are left to it."""
     idle = [one for one in visit.photographs.values() if one.state not in ("waiting", "working")]
     if isinstance(order.photographs, list):
+        for number in order.photographs:
+            visit.photograph(number)  # one that is not there is refused
         return [one for one in idle if one.number in order.photographs]
     own = [one for one in idle if one.role == "photograph"]
     if order.photographs == "failed":

@@ -282,7 +282,7 @@ def _ordered(services: Services, order: TrainingOrder) -> Order:
     model = model_path(order.name, services.models_folder)
     if model is None:
         raise Refused(422, "name_wrong", name=order.name[:60])
-    if model.exists():
+    if model.exists() or model.stem in services.models.models():
         raise Refused(409, "name_taken", name=model.stem)
     services.trainer.check_idle()
     settings = checked_settings(order.settings, TRAINING_ROWS)
