@@ -32,7 +32,7 @@ class Order(BaseModel):
     `key` is that of the press that began it.
 
     `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is held out to be these.
-    `is_done`: it was trained to its end.
+    `too_few`: a share was asked for, and there are too few photographs to hold any out. `is_done`: it was trained to its end.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Order(BaseModel):
     photos: Path
     validation: Path | None = None
     held_out: float = 0.0
+    too_few: bool = False
     model: Path
     params: Params
     origins: dict[str, str] = {}
@@ -47,7 +48,10 @@ class Order(BaseModel):
 
 
 class Status(BaseModel):
-    """How the training stands. `left_out`: photographs that were not used, with the name and the reason of the first."""
+    """How the training stands. `left_out`: photographs that were not used, with the name and the reason of the first.
+
+    `too_few`: there are so few photographs that none is held out, although a share was asked for.
+    """
 
     state: State = "idle"
     name: str = ""
@@ -56,6 +60,7 @@ class Status(BaseModel):
     images_per_second: float = 0.0
     seconds_left: float | None = None
     validated: int = 0
+    too_few: bool = False
     advice: str = ""
     left_out: int = 0
     first_left_out: str = ""
@@ -84,7 +89,7 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(OSError, ValidationError):
             self.order = Order.model_validate_json(self._file.read_bytes())
-            self.status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name)
+            self.status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name, too_few=self.order.too_few)
 
     def __enter__(self) -> "Trainer":
         return self
@@ -105,7 +110,7 @@ class Trainer:
             self.check_idle()
             self._keep(order)
             self._stop.clear()
-            self.status, self._first = Status(state="running", name=order.name), None
+            self.status, self._first = Status(state="running", name=order.name, too_few=order.too_few), None
             self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
             self._thread.start()
 

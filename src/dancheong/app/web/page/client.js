@@ -94,14 +94,15 @@ function send(address, file, progress) {
 
 // -- words ---------------------------------------------------------------------------------------------------------------
 
-let words = { texts: {}, errors: {}, reasons: {} };
+let words = { texts: {}, errors: {}, reasons: {}, fields: {} };
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
 // As the server's `problem_text`.
 export function problemText({ code, details = {} }) {
   if (code === "no_answer") return t(code);
   const reason = details.reason ? words.reasons[details.kind] ?? words.reasons.other ?? "{reason}" : "";
-  const text = fill(words.errors[code] ?? code, { ...details, reason: fill(reason, details) });
+  const field = (words.fields[details.field] ?? details.field) + (details.number ? ` (${details.number})` : "");
+  const text = fill(words.errors[code] ?? code, { ...details, field, reason: fill(reason, details) });
   return details.near ? `${text} ${t("did_you_mean", details)}` : text;
 }
 

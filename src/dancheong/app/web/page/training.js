@@ -163,6 +163,7 @@ export class TrainTab {
     const facts = [];
     if (now.advice) facts.push(t("train_advice", { advice: now.advice }));
     if (now.validated) facts.push(t("train_validated", { count: now.validated }));
+    if (now.too_few) facts.push(t("train_few"));
     if (now.left_out) facts.push(t("train_left_out", { count: now.left_out, first: `${now.first_left_out}: ${problemText(now.left_out_why)}` }));
     if (["done", "stopped"].includes(now.state)) {
       facts.push(h("a", { href: `/api/v1/models/${encodeURIComponent(now.name)}/file`, download: "" }, t("model_download")));
