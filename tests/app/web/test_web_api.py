@@ -259,7 +259,7 @@ def test_a_photograph_and_a_visit_are_removed_with_their_files(client, tmp_path)
 
 
 def test_others_are_told_to_wait_where_too_many_do(open_server, tmp_path, monkeypatch):
-    monkeypatch.setattr(worker_module.Worker, "_next", lambda self: None)
+    monkeypatch.setattr(worker_module.Worker, "_next", lambda self, beside: None)
     with open_server(tmp_path / "keep", places=1) as client:
         codes = []
         for visit in ("first-visit-of-somebody", "second-visit-of-somebody", "third-visit-of-somebody-"):

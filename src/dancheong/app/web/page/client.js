@@ -106,6 +106,11 @@ export function problemText({ code, details = {} }) {
   return details.near ? `${text} ${t("did_you_mean", details)}` : text;
 }
 
+export function timeLeft({ low, high }) {
+  const [unit, part] = high > 90 ? ["hours", 60] : ["minutes", 1], from = Math.round(low / part), to = Math.max(1, Math.round(high / part));
+  return t("time_left", { time: t(unit, { count: from < to && to > 1 ? `${from}–${to}` : to }) });
+}
+
 export const language = () => document.documentElement.lang;
 export async function speak(wanted) {
   words = await ask(`/texts/${wanted}`);

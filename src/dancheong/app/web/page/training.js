@@ -1,7 +1,7 @@
 // Training: photographs, how they are paired and held out, curves and previews, stop and go on from anywhere.
 
 import { chart } from "./chart.js";
-import { ask, attempt, chooser, h, post, pressKey, problemText, showProblem, t, upload, visit, WORK_MS } from "./client.js";
+import { ask, attempt, chooser, h, post, pressKey, problemText, showProblem, t, timeLeft, upload, visit, WORK_MS } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
 const CHARTS = [
@@ -154,8 +154,7 @@ export class TrainTab {
     if (now.state === "failed") return t("training_failed", { name: now.name, reason: now.error ? problemText(now.error) : "" });
     if (now.state !== "running") return t(`training_${now.state}`, { name: now.name });
     if (!now.images_total) return t("training_begins", { name: now.name });
-    const left = now.seconds_left;
-    const time = left === null ? t("train_left_unknown") : t("train_left", { time: left > 5400 ? t("hours", { count: Math.round(left / 3600) }) : t("minutes", { count: Math.max(1, Math.round(left / 60)) }) });
+    const time = now.minutes_left ? timeLeft(now.minutes_left) : t("time_left_unknown");
     return [t("training_running", { name: now.name }), t("train_images", { seen: now.images_seen, total: now.images_total }), time].join(" · ");
   }
 
