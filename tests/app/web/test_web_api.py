@@ -11,8 +11,11 @@ import pytest
 
 from dancheong.app.web import worker as worker_module
 from dancheong.app.web.model_store import ModelStore
+from dancheong.artifact import read_artifact
+from dancheong.imaging.color import gray_of
 from dancheong.imaging.files import read_photo
 from dancheong.prediction import shipped
+from dancheong.scenes import scene, write_scenes
 from page_calls import API, bring, color, png, settled
 
 pytest.importorskip("fastapi", reason="the page needs fastapi, which is not installed")
@@ -171,10 +174,11 @@ def test_the_sample_a_tone_and_the_pair(client, tmp_path):
     settled(client)
     base = f"{API}/photographs/{sample['number']}"
     assert client.patch(base, json={"tone": {"strength": 0, "warmth": 0}}).json()["tone"]["strength"] == 0
-    (tmp_path / "gray.png").write_bytes(client.get(f"{base}/result").content)
-    gray = read_photo(tmp_path / "gray.png").pixels
+    (tmp_path / "gray.jpg").write_bytes(client.get(f"{base}/result").content)
+    gray = read_photo(tmp_path / "gray.jpg").pixels
     assert gray.shape == (800, 1200, 3)
-    assert np.ptp(gray.astype(int), axis=2).max() <= 1
+    assert np.ptp(gray.astype(int), axis=2).max() <= 4  # JPEG
+    assert np.abs(gray[..., 0] - gray_of(scene(7, 1200, 800)).astype(float)).mean() < 2  # it is what the program draws
     (tmp_path / "pair.jpg").write_bytes(client.get(f"{base}/pair").content)
     assert read_photo(tmp_path / "pair.jpg").pixels.shape == (800, 2400, 3)
     assert client.patch(base, json={"tone": {"strength": 3, "warmth": 0}}).status_code == 422
@@ -257,7 +261,7 @@ def test_a_photograph_and_a_visit_are_removed_with_their_files(client, tmp_path)
 
 
 def test_others_are_told_to_wait_where_too_many_do(open_server, tmp_path, monkeypatch):
-    monkeypatch.setattr(worker_module.Worker, "_next", lambda self: None)
+    monkeypatch.setattr(worker_module.Worker, "_next", lambda self, beside: None)
     with open_server(tmp_path / "keep", places=1) as client:
         codes = []
         for visit in ("first-visit-of-somebody", "second-visit-of-somebody", "third-visit-of-somebody-"):
@@ -335,7 +339,71 @@ def test_a_server_without_a_model_offers_the_one_that_comes_along(open_server, t
         assert [one["name"] for one in client.get(f"{API}/models").json()] == (["own"] if asked else ["colorizer"])
 
 
-def test_the_store_offers_each_file_once_and_the_one_that_comes_along_last(trained, tmp_path):
+def test_a_model_of_a_training_comes_after_what_the_server_offers_and_takes_no_name_of_it(
+    open_server, trained, tmp_path, monkeypatch
+):
+    (tmp_path / "models").mkdir()
+    shutil.copy(trained / "model.h5", tmp_path / "models" / "own.h5")
+    monkeypatch.setattr(shipped, "COLORIZER", trained / "model.h5")
+    with open_server(tmp_path / "keep", models=(), models_folder=tmp_path / "models") as client:
+        assert [one["name"] for one in client.get(f"{API}/models").json()] == ["model", "own"]
+        taken = client.post(f"{API}/trainings", json={"name": "model", "folder": "x"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "name_taken")
+
+
+def test_the_store_offers_each_file_once(trained, tmp_path):
     shutil.copy(trained / "model.h5", tmp_path / "own.h5")
-    assert list(ModelStore([], tmp_path, last=trained / "model.h5").models()) == ["own", "model"]
-    assert list(ModelStore([tmp_path / "own.h5"], tmp_path, last=tmp_path / "own.h5").models()) == ["own"]
+    assert list(ModelStore([tmp_path / "own.h5"], tmp_path).models()) == ["own"]
+
+
+@pytest.mark.parametrize(("method", "path", "sent", "english", "korean"), [
+    ("PATCH", "", {"tone": {"strength": 3}}, ("Strength", "3", "2"), ("색 농도", "3", "2 이하")),
+    ("PUT", "/hints", [{"x": 0.5, "y": 0.5, "color": "red"}, {"x": 1.5, "y": 0.5, "color": "red"}],
+     ("Place across (2)", "1.5", "1"), ("가로 위치 (2)", "1.5", "1 이하")),
+    ("PUT", "/strokes", [{"glare": True, "radius": 2, "points": [[0, 0]]}], ("Brush size", "2", "0.5"), ("붓 크기", "2", "0.5 이하")),
+    ("PATCH", "", {"look": 9}, ("Looks", "9", "5"), ("다른 느낌", "9", "5 이하")),
+    ("PUT", "/hints", [{"x": 0.5, "y": 0.5}], ("Color (1)",), ("색 (1)", "빠져")),
+])
+def test_a_value_out_of_range_is_told_with_the_name_that_its_field_has_on_the_page(
+    client, tmp_path, method, path, sent, english, korean
+):
+    (added,) = bring(client, "a.png", png(folder=tmp_path)).json()
+    for language, words in (("en", english), ("ko", korean)):
+        answer = client.request(
+            method, f"{API}/photographs/{added['number']}{path}", json=sent, headers={"accept-language": language}
+        )
+        assert answer.status_code == 422
+        message = answer.json()["message"]
+        assert all(word in message for word in words), message
+        assert "body." not in message
+
+
+def test_one_of_several_kinds_that_is_wrong_is_told_with_what_is_allowed(client):
+    told = client.post(f"{API}/jobs", json={"photographs": "some", "recipe": {"model": "model"}}).json()
+    assert "some" in told["message"]
+    assert "'rest'" in told["message"]
+
+
+def test_a_photograph_that_is_not_there_is_named_and_nothing_is_begun(client, tmp_path):
+    (added,) = bring(client, "a.png", png(folder=tmp_path)).json()
+    answer = color(client, [added["number"], 99])
+    assert (answer.status_code, answer.json()["code"], answer.json()["details"]) == (404, "no_such_photograph", {"number": 99})
+    assert "99" in answer.json()["message"]
+    assert client.get(f"{API}/jobs").json() == []
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(4, 0), (5, 1)])
+def test_of_few_photographs_one_is_held_out_or_the_answer_says_that_none_is(open_server, tmp_path, count, held_out):
+    write_scenes(tmp_path / "photos", count, 1, 60, 44)
+    settings = {"resol": 32, "ngf": 4, "ndf": 4, "encoder": "unet", "depth": 3, "patch_size": "16", "device": "cpu", "epochs": 1}
+    with open_server(tmp_path / "keep", roots=(tmp_path / "photos",)) as client:
+        order = {"name": "few", "folder": "photos", "settings": settings}
+        begun = client.post(f"{API}/trainings", json=order).json()
+        assert begun["too_few"] == (not held_out)
+        while (now := client.get(f"{API}/trainings").json()["current"])["state"] == "running":
+            time.sleep(0.05)
+        assert (now["state"], now["too_few"]) == ("done", not held_out), now
+        few = read_artifact(tmp_path / "keep" / "models" / "few.h5").data
+    assert few.get("held_out", 0) == held_out
+    with open_server(tmp_path / "keep") as client:
+        assert client.get(f"{API}/trainings").json()["current"]["too_few"] == (not held_out)

@@ -27,7 +27,7 @@ def placeholders(text):
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_language_says_everything_and_no_more(language):
     english, other = catalogue(ENGLISH), catalogue(language)
-    for part in ("texts", "errors", "labels"):
+    for part in ("texts", "errors", "labels", "fields"):
         assert other[part].keys() == english[part].keys()
         for key, text in english[part].items():
             assert placeholders(other[part][key]) == placeholders(text), key

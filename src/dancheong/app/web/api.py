@@ -2,14 +2,14 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Sequence
-from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from dancheong.app.web import pictures
@@ -34,15 +34,14 @@ from dancheong.app.web.uploads import add_photograph, add_photographs, received
 from dancheong.app.web.visits import KEPT_JOBS, Comparison, Job, Photograph, PhotographView, Recipe, Stroke, Tone, Visit, link
 from dancheong.evaluation.evaluate import score
 from dancheong.imaging.color import as_rgb, gray_of
-from dancheong.imaging.files import read_photo, write_photo
+from dancheong.imaging.files import read_photo
 from dancheong.imaging.metrics import colorfulness, mean_delta_e_2000
 from dancheong.imaging.profiles import to_eight
-from dancheong.scenes import scene
 
 EVENT_SECONDS = 0.3
 BEAT_TICKS = 50  # a line that is silent for longer is dead
 MODEL_TICKS = 10  # events look for new model files so rarely, because that asks the disk
-_SAMPLE = (7, 1200, 800)  # seed and size of the built-in scene that a visitor can try
+SAMPLE = Path(__file__).with_name("page") / "sample.jpg"  # the gray of `scene(7, 1200, 800)`, which takes seconds to draw
 
 Numbered = TypeVar("Numbered", Job, Comparison)
 router = APIRouter()
@@ -135,18 +134,13 @@ async def upload(
 @router.post("/photographs/sample", tags=["photographs"], status_code=201)
 def sample(services: Served, visit: Current, upload: Key = "") -> PhotographView:
     """Add a built-in gray picture of a palace. With the same `upload` again, nothing is added twice."""
-    path = services.visits.incoming(".png")
+    path = services.visits.incoming(SAMPLE.suffix)
     try:
-        write_photo(path, _sample())
-        (added,) = add_photographs(services, visit, path, "sample.png", upload)
+        shutil.copyfile(SAMPLE, path)
+        (added,) = add_photographs(services, visit, path, SAMPLE.name, upload)
     finally:
         path.unlink(missing_ok=True)
     return added
-
-
-@cache
-def _sample() -> NDArray[Any]:
-    return gray_of(scene(*_SAMPLE))
 
 
 @router.patch("/photographs/{number}", tags=["photographs"])
@@ -330,6 +324,8 @@ def _chosen(visit: Visit, order: JobOrder, recipe: Recipe) -> list[Photograph]:
     """The photographs that are meant; those that are in work already are left to it."""
     idle = [one for one in visit.photographs.values() if one.state not in ("waiting", "working")]
     if isinstance(order.photographs, list):
+        for number in order.photographs:
+            visit.photograph(number)  # one that is not there is refused
         return [one for one in idle if one.number in order.photographs]
     own = [one for one in idle if one.role == "photograph"]
     if order.photographs == "failed":

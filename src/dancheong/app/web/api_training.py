@@ -28,7 +28,6 @@ from dancheong.app.web.translations import LANGUAGES, Row, catalogue, rows
 from dancheong.app.web.unpack import unpack
 from dancheong.app.web.uploads import clean_name, received
 from dancheong.app.web.visits import Visit
-from dancheong.imaging.files import list_photos
 from dancheong.params import DancheongError, Params, resolve
 from dancheong.params.table import PRESETS
 from dancheong.report.training_page import PAGE
@@ -36,6 +35,7 @@ from dancheong.report.training_page import PAGE
 Language = Literal["en", "ko"]
 assert set(LANGUAGES) == {"en", "ko"}
 PhotographsKey = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+LEAST_TO_SPLIT = 5  # of so many photographs one can be held out; of fewer each is needed
 router = APIRouter()
 
 
@@ -65,7 +65,10 @@ class TrainingsView(BaseModel):
 
 
 class TrainingOrder(BaseModel):
-    """A training: photographs by their key, or a folder of the server; `validation`: the share to hold out."""
+    """A training: photographs by their key, or a folder of the server; `validation`: the share to hold out.
+
+    Of 5 photographs or more at least one is held out; of fewer none is, which the answer tells by `too_few`.
+    """
 
     name: str = Field(max_length=300)
     key: Key = ""
@@ -90,8 +93,8 @@ class Preview(BaseModel):
 
 @router.get("/texts/{language}", tags=["texts"])
 def texts(language: Language) -> dict[str, dict[str, str]]:
-    """All words of the page in a language: `texts` by key, `errors` by code, `reasons` by kind."""
-    return {part: catalogue(language).get(part, {}) for part in ("texts", "errors", "reasons")}
+    """All words of the page in a language: `texts` by key, `errors` by code, `reasons` by kind, `fields` by name."""
+    return {part: catalogue(language).get(part, {}) for part in ("texts", "errors", "reasons", "fields")}
 
 
 @router.get("/parameters", tags=["models"])
@@ -284,7 +287,7 @@ def _ordered(services: Services, order: TrainingOrder) -> Order:
     model = model_path(order.name, services.models_folder)
     if model is None:
         raise Refused(422, "name_wrong", name=order.name[:60])
-    if model.exists():
+    if model.exists() or model.stem in services.models.models():
         raise Refused(409, "name_taken", name=model.stem)
     services.trainer.check_idle()
     settings = checked_settings(order.settings, TRAINING_ROWS)
@@ -296,8 +299,9 @@ def _ordered(services: Services, order: TrainingOrder) -> Order:
         settings.setdefault("color_space", "RGB")
     resolved = resolve(settings=settings, preset=order.preset)
     train, validation = split_of(photos)
-    held_out = 0.0 if validation is not None or len(list_photos(train)) < 10 else order.validation
+    too_few = validation is None and order.validation > 0 and found.images < LEAST_TO_SPLIT
+    held_out = 0.0 if validation is not None or too_few else order.validation
     return Order(
-        name=model.stem, key=order.key, photos=train, validation=validation, held_out=held_out, model=model,
+        name=model.stem, key=order.key, photos=train, validation=validation, held_out=held_out, too_few=too_few, model=model,
         params=resolved.params, origins={name: origin for name, origin in resolved.origins.items() if origin != "default"},
     )

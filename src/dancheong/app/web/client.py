@@ -58,13 +58,19 @@ class Page:
         return [model["name"] for model in self.ask("GET", "/models")]
 
     def upload(self, photograph: str | Path) -> int:
-        """Send a photograph. Returns its number."""
-        path = Path(photograph)
+        """Send a photograph. Returns its number. Raises ValueError for a zip, whose photographs are several."""
+        with Path(photograph).open("rb") as file:
+            if file.read(4) == b"PK\x03\x04":
+                raise ValueError(f"{photograph}: a zip came, one photograph was expected: upload_zip gives all their numbers")
+        return self.upload_zip(photograph)[0]
+
+    def upload_zip(self, archive: str | Path) -> list[int]:
+        """Send a zip of photographs. Returns their numbers, in the order of their names."""
+        path = Path(archive)
         query = urlencode({"name": path.name, "upload": secrets.token_hex(16)})
         with path.open("rb") as file:
             length = {"Content-Length": str(path.stat().st_size), "Content-Type": "application/octet-stream"}
-            (added,) = self.ask("POST", f"/photographs?{query}", file, length)
-        return int(added["number"])
+            return [one["number"] for one in self.ask("POST", f"/photographs?{query}", file, length)]
 
     def hint(self, photograph: int, hints: Iterable[Place]) -> None:
         """Say what colors are known, in place of what was said before.

@@ -27,17 +27,13 @@ class ModelStore:
     """Model files, and the open networks of those used last.
 
     Args:
-        files: model files that are offered.
+        files: model files that are offered, before all others.
         folder: all .h5 in it are offered, also those that come later (a training's results).
         settings: parameters of prediction that the server sets for every model.
-        last: a model file that is offered after all others.
     """
 
-    def __init__(
-        self, files: Iterable[Path], folder: Path, settings: Mapping[str, Any] | None = None, last: Path | None = None
-    ) -> None:
+    def __init__(self, files: Iterable[Path], folder: Path, settings: Mapping[str, Any] | None = None) -> None:
         self._files, self._folder, self._settings = tuple(files), folder, dict(settings or {})
-        self._last = () if last is None else (last,)
         self._lock = threading.Lock()
         self._open = lru_cache(OPEN_MODELS)(self._opened)
 
@@ -45,7 +41,7 @@ class ModelStore:
         """The models by the name a person chooses them by; the newest of the folder first."""
         found = sorted(self._folder.glob("*.h5"), key=lambda path: path.stat().st_mtime, reverse=True)
         named: dict[str, Path] = {}
-        for path in (*self._files, *found, *self._last):
+        for path in (*self._files, *found):
             if path.resolve() in {known.resolve() for known in named.values()}:
                 continue
             names = (f"{path.stem} ({number})" if number > 1 else path.stem for number in count(1))

@@ -1,7 +1,9 @@
 """What goes wrong, as codes with details; the words of each code are in the files of translations, under `errors`."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -9,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from dancheong.app.web.translations import language_of, problem_text
+from dancheong.app.web.translations import catalogue, language_of, problem_text
 from dancheong.imaging.files import PhotoError
 from dancheong.params import DancheongError, ParamError, Params
 from dancheong.params.schema import ROWS, nearest
@@ -74,10 +76,9 @@ def answer(request: Request, error: Exception) -> Response:
         code = {404: "not_here", 405: "no_method"}.get(error.status_code, "bad_request")
         refused = Refused(error.status_code, code)
     elif isinstance(error, RequestValidationError):
-        first = error.errors()[0]
-        given = {name: value for name, value in first.get("ctx", {}).items() if isinstance(value, str | int | float)}
-        where, reason = ".".join(map(str, first["loc"]))[:200], str(first["msg"])[:200]
-        refused = Refused(422, "invalid", **{**given, "where": where, "reason": reason, "kind": first["type"]})
+        # Of a choice of kinds that one is told whose kind came.
+        told = [one for one in error.errors() if not one["type"].endswith("_type")] or error.errors()
+        refused = _invalid(told[0])
     else:
         problem = problem_of(error)
         refused = error if isinstance(error, Refused) else Refused(422, problem.code, **problem.details)
@@ -87,6 +88,24 @@ def answer(request: Request, error: Exception) -> Response:
     if request.scope["path"].startswith("/api/"):
         return JSONResponse(ErrorView(code=code, details=details, message=message).model_dump(), refused.status, headers)
     return PlainTextResponse(message, refused.status, headers)
+
+
+def _invalid(error: Mapping[str, Any]) -> Refused:
+    """What pydantic says of a value. `field`: the name of which the page has words, `number`: in a list, from 1 on."""
+    given = {name: value for name, value in error.get("ctx", {}).items() if isinstance(value, str | int | float)}
+    given |= {name: int(value) for name, value in given.items() if isinstance(value, float) and value.is_integer()}
+    given |= {"expected": str(given["expected"]).replace(" or ", ", ")} if "expected" in given else {}
+    names, came = error["loc"][1:], given.get("actual_length", error["input"])
+    named = [name for name in names if isinstance(name, str) and name.isidentifier()]
+    known = [name for name in named if name in catalogue("en")["fields"]] or named or error["loc"][:1]
+    number = next((1 + place for place in names if isinstance(place, int) and error["type"] != "json_invalid"), 0)
+    details = {
+        **given, "where": ".".join(map(str, error["loc"]))[:200], "field": str(known[-1])[:60], "number": number,
+        "reason": str(error["msg"])[:200], "kind": error["type"],
+    }
+    if error["type"] == "missing" or not isinstance(came, str | int | float):
+        return Refused(422, "invalid", **details)
+    return Refused(422, "invalid_value", **details, came=str(came)[:60])
 
 
 def add_problems(app: FastAPI) -> None:

@@ -61,8 +61,8 @@ def assembled(options: Options) -> Iterator[Assembled]:
         visits = Visits(root, STORED_UPLOADS * options.max_upload_bytes, options.keep_hours)
         models_folder = options.models_folder or root / "models"
         models_folder.mkdir(parents=True, exist_ok=True)
-        last = None if options.models or not COLORIZER.exists() else COLORIZER
-        models = ModelStore(options.models, models_folder, options.settings, last)
+        offered = options.models or ((COLORIZER,) if COLORIZER.exists() else ())
+        models = ModelStore(offered, models_folder, options.settings)
         for path in options.models:
             models.params(path)
         worker, trainer = Worker(visits, models, options.places), Trainer(root / "training")

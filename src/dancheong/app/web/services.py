@@ -14,6 +14,7 @@ from dancheong.app.web.asked import Options
 from dancheong.app.web.drafts import Drafts
 from dancheong.app.web.model_store import ModelStore
 from dancheong.app.web.problems import ErrorView, Refused, check_setting
+from dancheong.app.web.time_left import MinutesLeft
 from dancheong.app.web.trainer import Trainer
 from dancheong.app.web.visits import Comparison, Job, Photograph, PhotographView, Recipe, Visit, Visits
 from dancheong.app.web.worker import Worker
@@ -110,7 +111,11 @@ def file(path: Path, name: str = "") -> FileResponse:
 
 
 class JobView(BaseModel):
-    """How far a job is. `others`: visits whose photographs are colored by turns with these."""
+    """How far a job is. `others`: visits whose photographs are colored by turns with these.
+
+    `ahead`: photographs of other visits that are colored before one of these is in work. `minutes_left`: none before a
+    photograph was measured since the server's start.
+    """
 
     number: int
     state: Literal["running", "done", "stopped"]
@@ -118,6 +123,8 @@ class JobView(BaseModel):
     done: int
     failed: int
     others: int
+    ahead: int
+    minutes_left: MinutesLeft | None
 
 
 class VisitView(BaseModel):
@@ -142,11 +149,12 @@ def job_view(services: Services, visit: Visit, job: Job) -> JobView:
     """How far a job is; photographs that were removed count no more."""
     photographs = [visit.photographs[number] for number in job.photographs if number in visit.photographs]
     states = [photograph.state for photograph in photographs]
-    is_open = not job.stopped and bool(visit.open(job.photographs))
+    is_open, worker = not job.stopped and bool(visit.open(job.photographs)), services.worker
     return JobView(
         number=job.number, state="running" if is_open else "stopped" if job.stopped else "done",
         photographs=[photograph.number for photograph in photographs], done=states.count("done"),
-        failed=states.count("failed"), others=services.worker.others(visit) if is_open else 0,
+        failed=states.count("failed"), others=worker.others(visit) if is_open else 0,
+        ahead=worker.ahead(visit, job) if is_open else 0, minutes_left=worker.minutes_left(visit, job) if is_open else None,
     )
 
 

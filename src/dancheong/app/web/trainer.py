@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from dancheong.app.web.asked import END_SECONDS
 from dancheong.app.web.problems import Problem, Refused, problem_of
+from dancheong.app.web.time_left import MinutesLeft, Steps
 from dancheong.imaging.files import list_photos
 from dancheong.params import Params
 from dancheong.report.training_page import find_previews, read_losses
@@ -32,7 +33,7 @@ class Order(BaseModel):
     `key` is that of the press that began it.
 
     `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is held out to be these.
-    `is_done`: it was trained to its end.
+    `too_few`: a share was asked for, and there are too few photographs to hold any out. `is_done`: it was trained to its end.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Order(BaseModel):
     photos: Path
     validation: Path | None = None
     held_out: float = 0.0
+    too_few: bool = False
     model: Path
     params: Params
     origins: dict[str, str] = {}
@@ -47,15 +49,19 @@ class Order(BaseModel):
 
 
 class Status(BaseModel):
-    """How the training stands. `left_out`: photographs that were not used, with the name and the reason of the first."""
+    """How the training stands. `left_out`: photographs that were not used, with the name and the reason of the first.
+
+    `too_few`: there are so few photographs that none is held out, although a share was asked for.
+    """
 
     state: State = "idle"
     name: str = ""
     images_seen: int = 0
     images_total: int = 0
     images_per_second: float = 0.0
-    seconds_left: float | None = None
+    minutes_left: MinutesLeft | None = None
     validated: int = 0
+    too_few: bool = False
     advice: str = ""
     left_out: int = 0
     first_left_out: str = ""
@@ -78,13 +84,13 @@ class Trainer:
         self.folder, self._file = folder, folder / "training.json"
         self.order: Order | None = None
         self.status = Status()
-        self._first: tuple[float, int] | None = None
+        self._steps = Steps()
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(OSError, ValidationError):
             self.order = Order.model_validate_json(self._file.read_bytes())
-            self.status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name)
+            self.status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name, too_few=self.order.too_few)
 
     def __enter__(self) -> "Trainer":
         return self
@@ -105,7 +111,7 @@ class Trainer:
             self.check_idle()
             self._keep(order)
             self._stop.clear()
-            self.status, self._first = Status(state="running", name=order.name), None
+            self.status, self._steps = Status(state="running", name=order.name, too_few=order.too_few), Steps()
             self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
             self._thread.start()
 
@@ -149,20 +155,16 @@ class Trainer:
             first, why = left_out[0] if left_out else ("", None)
             self._tell(
                 state="stopped" if result.stopped else "done", left_out=len(left_out), first_left_out=first, left_out_why=why,
-                seconds_left=None,
+                minutes_left=None,
             )
         except Exception as error:  # whatever happens, the page says it
             self._tell(state="failed", error=problem_of(error, self.folder))
 
     def _watch(self, progress: Progress) -> bool:
-        # The first steps are slow, so time is counted from the first that were told of, and told when enough have followed.
-        self._first = self._first or (time.monotonic(), progress.images_seen)
-        elapsed, seen = time.monotonic() - self._first[0], progress.images_seen - self._first[1]
-        is_known = seen and (elapsed > 20 or seen > 0.05 * progress.images_total)
-        left = elapsed / seen * (progress.images_total - progress.images_seen) if is_known else None
         self._tell(
             images_seen=progress.images_seen, images_total=progress.images_total,
-            images_per_second=progress.images_per_second, seconds_left=left,
+            images_per_second=progress.images_per_second,
+            minutes_left=self._steps.left(progress.images_seen, progress.images_total, time.monotonic()),
             validated=progress.validated, advice=progress.message or self.status.advice,
         )
         return self._stop.is_set()

@@ -187,7 +187,7 @@ class Visit(BaseModel):
     def photograph(self, number: int) -> Photograph:
         """A photograph as it is now. Raises Refused where it was removed."""
         if number not in self.photographs:
-            raise Refused(404, "gone")
+            raise Refused(404, "no_such_photograph", number=number)
         return self.photographs[number]
 
     def put(self, photograph: Photograph, **changes: Any) -> Photograph:

@@ -1,14 +1,14 @@
 """Colors the photographs of all visits, one at a time and by turns, so that nobody waits for a whole batch of another.
 
+While a large one is colored, a second thread colors small ones beside it, so that nobody waits for its long time either.
 What is to be done stands in the visits, which are on disk: a server that starts again goes on where the last one ended.
 """
 
 import csv
-import math
 import shutil
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,18 +16,21 @@ from dancheong.app.web.asked import END_SECONDS
 from dancheong.app.web.model_store import ModelStore
 from dancheong.app.web.pictures import draw_mask
 from dancheong.app.web.problems import Refused, problem_of
-from dancheong.app.web.visits import Photograph, Visit, Visits
+from dancheong.app.web.time_left import Durations, MinutesLeft, minutes_left
+from dancheong.app.web.visits import MAX_VISITS, Job, Photograph, Visit, Visits
 from dancheong.imaging.files import read_photo, write_photo
 from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.prediction.plan import why_coloring_uses_no_mask
 
 IDLE_SECONDS = 60.0  # so often what is out of date is removed while there is nothing to color
+SMALL_MEGAPIXELS = 4.0  # of the photographs that are colored beside a large one, and of their results
+_LARGE = threading.Lock()  # whoever holds it colors a photograph that is not to be in memory beside another large one
 
 
 class Worker:
-    """The thread that colors, and removes what is out of date. Used as a context; at its end it finishes its photograph.
+    """The threads that color, and remove what is out of date. Used as a context; at its end they finish their photographs.
 
-    One that it does not finish within END_SECONDS is colored by the next server.
+    What they do not finish within END_SECONDS is colored by the next server.
 
     Args:
         places: so many visits may have photographs that wait, beside the one that is worked on.
@@ -35,23 +38,30 @@ class Worker:
 
     def __init__(self, visits: Visits, models: ModelStore, places: int) -> None:
         self._visits, self._models, self._places = visits, models, places
-        self._news = threading.Event()
-        self._known = [(1.0, 0.5)]  # megapixels and seconds of the photographs before; some machine's at first
+        self._news = threading.Condition(visits.lock)
+        self._took = Durations()
         self._turns: list[str] = []  # keys of visits, the one that was served last at the end
-        self._thread = threading.Thread(target=self._run, name="coloring", daemon=True)
+        self._working: dict[bool, tuple[Visit, Photograph]] = {}  # by whether it is colored beside a large one
+        self._threads = [
+            threading.Thread(target=self._run, args=(beside,), name="coloring", daemon=True) for beside in (False, True)
+        ]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._visits.ended.set()
-        self._news.set()
-        self._thread.join(timeout=END_SECONDS)
+        self.wake()
+        ends = time.monotonic() + END_SECONDS
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, ends - time.monotonic()))
 
     def wake(self) -> None:
         """There is something new to do."""
-        self._news.set()
+        with self._news:
+            self._news.notify_all()
 
     def others(self, visit: Visit) -> int:
         """How many other visits have photographs that wait."""
@@ -63,35 +73,73 @@ class Worker:
         if self.others(visit) > self._places:
             raise Refused(503, "busy")
 
-    def _run(self) -> None:
-        while not self._visits.ended.is_set():
-            with suppress(OSError):
-                self._visits.sweep()
-            if found := self._next():
-                self._color(*found)
-            else:
-                self._news.wait(IDLE_SECONDS)
-                self._news.clear()
-
-    def _next(self) -> tuple[Visit, Photograph] | None:
-        """The photograph whose turn it is, marked as the one in work."""
+    def ahead(self, visit: Visit, job: Job) -> int:
+        """How many photographs of other visits are colored before one of this job; 0 where one is in work."""
         with self._visits.lock:
-            waiting = {visit.key: visit for visit in self._visits.all() if visit.pending()}
-            self._turns = [key for key in self._turns if key in waiting] + [key for key in waiting if key not in self._turns]
-            if not self._turns:
-                return None
-            self._turns.append(self._turns.pop(0))
-            with self._visits.change(waiting[self._turns[-1]]) as visit:
-                photograph = visit.pending()[0]
-                return visit, visit.put(
-                    photograph, state="working", began_at=time.time(), expected_seconds=self._expected(photograph)
-                )
+            waiting = visit.open(job.photographs)
+            if not waiting or "working" in {photograph.state for photograph in waiting}:
+                return 0
+            beside = self._has_large() and _megapixels(waiting[0]) <= SMALL_MEGAPIXELS
+            turns = [other.key for other, _ in self._line(beside)]
+            before = turns.index(visit.key) if visit.key in turns else 0
+            return before + (beside in self._working and self._working[beside][0].key != visit.key)
 
-    def _expected(self, photograph: Photograph) -> float:
-        """Seconds that a photograph will take, by the one before it that was nearest in size."""
-        size = max(photograph.width_px * photograph.height_px / 1e6, 0.01)
-        megapixels, seconds = min(self._known, key=lambda known: abs(math.log(known[0] / size)))
-        return max(round(seconds * size / megapixels, 1), 0.1)
+    def minutes_left(self, visit: Visit, job: Job) -> MinutesLeft | None:
+        """How long a job will take, with what other visits have colored meanwhile; None before anything was measured."""
+        with self._visits.lock:
+            numbers = {photograph.number for photograph in visit.open(job.photographs)}
+            own = visit.pending()
+            own = own[: 1 + max((at for at, one in enumerate(own) if one.number in numbers), default=-1)]
+            others = [other.pending()[: len(own)] for other in self._visits.all() if other.key != visit.key]
+            spans = []
+            for photograph in (*own, *(one for pending in others for one in pending)):
+                if (span := self._took.span(_megapixels(photograph))) is None:
+                    return None
+                elapsed = time.time() - photograph.began_at if photograph.state == "working" else 0.0
+                spans.append((max(0.0, span[0] - elapsed), max(0.0, span[1] - elapsed)))
+            return minutes_left(spans)
+
+    def _run(self, beside: bool) -> None:
+        while not self._visits.ended.is_set():
+            if not beside:
+                with suppress(OSError):
+                    self._visits.sweep()
+            with self._news:
+                if not (found := self._next(beside)) and not self._visits.ended.is_set():
+                    self._news.wait(IDLE_SECONDS)
+            if found:
+                self._color(*found)
+                with self._news:
+                    del self._working[beside]
+
+    def _has_large(self) -> bool:
+        return False in self._working and _megapixels(self._working[False][1]) > SMALL_MEGAPIXELS
+
+    def _line(self, beside: bool) -> list[tuple[Visit, Photograph]]:
+        """Each visit's next photograph, by turns: whoever was served longest ago, or never, is the first."""
+        line = []
+        for visit in self._visits.all():
+            for photograph in visit.pending():
+                if photograph.state == "waiting" and not (beside and _megapixels(photograph) > SMALL_MEGAPIXELS):
+                    line.append((visit, photograph))
+                    break
+        return sorted(line, key=lambda one: self._turns.index(one[0].key) if one[0].key in self._turns else -1)
+
+    def _next(self, beside: bool) -> tuple[Visit, Photograph] | None:
+        """The photograph whose turn it is, marked as one in work."""
+        if (beside and not self._has_large()) or not (line := self._line(beside)):
+            return None
+        visit, photograph = line[0]
+        self._turns = [key for key in self._turns[-MAX_VISITS:] if key != visit.key] + [visit.key]
+        size = _megapixels(photograph)
+        span = self._took.span(size) or (0.5 * size, 0.5 * size)  # of some machine, at first
+        # A disk that is full is no end of the work: what memory has is written at the next change.
+        with suppress(OSError), self._visits.change(visit):
+            self._working[beside] = visit, visit.put(
+                photograph, state="working", began_at=time.time(), expected_seconds=max(round(sum(span) / 2, 1), 0.1)
+            )
+        self._news.notify_all()
+        return self._working[beside]
 
     def _color(self, visit: Visit, photograph: Photograph) -> None:
         try:
@@ -99,13 +147,12 @@ class Worker:
         except Exception as error:  # whatever happens, the worker lives and the page says it
             changes = {"state": "failed", "error": problem_of(error, photograph.folder)}
         if changes["state"] == "done":
-            megapixels = max(photograph.width_px * photograph.height_px / 1e6, 0.01)
-            self._known = [*self._known[-20:], (megapixels, changes["seconds"])]
+            self._took.add(_megapixels(photograph), changes["seconds"])
         with self._visits.lock:
             if photograph.number not in visit.photographs:  # removed meanwhile
                 shutil.rmtree(photograph.folder, ignore_errors=True)
                 return
-            with self._visits.change(visit) as changing:
+            with suppress(OSError), self._visits.change(visit) as changing:
                 changing.put(changing.photographs[photograph.number], **changes)
 
 
@@ -126,14 +173,18 @@ def color(models: ModelStore, visit: Visit, photograph: Photograph) -> dict[str,
         mask_dir=folder / f"mask{version}", drawn_masks=None if drawn is None else drawn.parent,
         hints=None if hints is None else hints.parent, look=photograph.look,
     )
-    (result,) = predict_files(colorizer, [source], folder / f"color{version}", options)
+    params = colorizer.params
+    is_small = _megapixels(photograph) * int(params.sr_scale) ** 2 <= SMALL_MEGAPIXELS
+    # Dropout takes random numbers from one generator for all threads.
+    with nullcontext() if is_small and not params.predict_dropout else _LARGE:
+        (result,) = predict_files(colorizer, [source], folder / f"color{version}", options)
     if result.status == "failed":
         return {"state": "failed", "error": problem_of(result.error or "", folder)}
     if drawn is None and result.mask is not None:
         shutil.copyfile(result.mask, folder / "found.png")
     for old in (folder / f"{part}{photograph.version}" for part in ("color", "mask", "view/after", "view/mask")):
         shutil.rmtree(old, ignore_errors=True)
-    unused = bool(why_coloring_uses_no_mask(colorizer.params))
+    unused = bool(why_coloring_uses_no_mask(params))
     return {
         "state": "done", "has_result": True, "error": None, "made_with": photograph.recipe, "version": version,
         "result": result.output.relative_to(folder).as_posix(),
@@ -143,6 +194,10 @@ def color(models: ModelStore, visit: Visit, photograph: Photograph) -> dict[str,
         "used_hints": photograph.hints, "used_look": photograph.look,
         "masks_unused": unused, "drawn": drawn is not None and not unused, "has_mask": result.mask is not None and not unused,
     }
+
+
+def _megapixels(photograph: Photograph) -> float:
+    return max(photograph.width_px * photograph.height_px / 1e6, 0.01)
 
 
 def _drawn_mask(photograph: Photograph) -> Path | None:

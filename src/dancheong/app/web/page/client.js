@@ -120,15 +120,21 @@ function send(address, file, progress) {
 
 // -- words ---------------------------------------------------------------------------------------------------------------
 
-let words = { texts: {}, errors: {}, reasons: {} };
+let words = { texts: {}, errors: {}, reasons: {}, fields: {} };
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
 // As the server's `problem_text`.
 export function problemText({ code, details = {} }) {
   if (!(code in words.errors)) return t(code, details);  // the page's own
   const reason = details.reason ? words.reasons[details.kind] ?? words.reasons.other ?? "{reason}" : "";
-  const text = fill(words.errors[code], { ...details, reason: fill(reason, details) });
+  const field = (words.fields[details.field] ?? details.field) + (details.number ? ` (${details.number})` : "");
+  const text = fill(words.errors[code], { ...details, field, reason: fill(reason, details) });
   return details.near ? `${text} ${t("did_you_mean", details)}` : text;
+}
+
+export function timeLeft({ low, high }) {
+  const [unit, part] = high > 90 ? ["hours", 60] : ["minutes", 1], from = Math.round(low / part), to = Math.max(1, Math.round(high / part));
+  return t("time_left", { time: t(unit, { count: from < to && to > 1 ? `${from}–${to}` : to }) });
 }
 
 export const language = () => document.documentElement.lang;

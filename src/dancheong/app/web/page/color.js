@@ -1,6 +1,6 @@
 // The first tab: photographs are brought, colored, looked at and taken home.
 
-import { ask, attempt, chooser, h, Notice, pictureAddress, post, pressKey, Problem, problemText, t, upload, uploadText, visit, WORK_MS } from "./client.js";
+import { ask, attempt, chooser, h, Notice, pictureAddress, post, pressKey, Problem, problemText, t, timeLeft, upload, uploadText, visit, WORK_MS } from "./client.js";
 import { isStale, ResultView } from "./result.js";
 import { SettingsForm } from "./settings.js";
 
@@ -173,8 +173,8 @@ export class ColorTab {
       this.bar.value = share ?? 0;
     } else if (job) {
       const ended = job.done + job.failed, current = job.photographs.map((n) => visit.photographs.get(n)).find((one) => one?.state === "working");
-      const line = t(current ? "status_working" : "status_waits", { number: Math.min(ended + 1, job.photographs.length), total: job.photographs.length, name: current?.name ?? "" });
-      this.status.textContent = job.others ? `${line} · ${t("status_line", { others: job.others })}` : line;
+      const line = t(current ? "status_working" : job.ahead ? "status_ahead" : "status_waits", { ahead: job.ahead, number: Math.min(ended + 1, job.photographs.length), total: job.photographs.length, name: current?.name ?? "" });
+      this.status.textContent = [line, job.others && t("status_line", { others: job.others }), job.minutes_left && timeLeft(job.minutes_left)].filter(Boolean).join(" · ");
       this.#advance(ended, current, job.photographs.length);
     } else if (photographs.some((one) => one.state === "working")) {
       this.status.textContent = t("stopping");

@@ -1,7 +1,7 @@
 // Training: photographs, how they are paired and held out, curves and previews, stop and go on from anywhere.
 
 import { chart } from "./chart.js";
-import { ask, attempt, chooser, h, Notice, post, pressKey, Problem, problemText, t, upload, uploadText, visit, WORK_MS } from "./client.js";
+import { ask, attempt, chooser, h, Notice, post, pressKey, Problem, problemText, t, timeLeft, upload, uploadText, visit, WORK_MS } from "./client.js";
 import { SettingsForm } from "./settings.js";
 
 const CHARTS = [
@@ -164,8 +164,7 @@ export class TrainTab {
     if (now.state === "failed") return t("training_failed", { name: now.name, reason: now.error ? problemText(now.error) : "" });
     if (now.state !== "running") return t(`training_${now.state}`, { name: now.name });
     if (!now.images_total) return t("training_begins", { name: now.name });
-    const left = now.seconds_left;
-    const time = left === null ? t("train_left_unknown") : t("train_left", { time: left > 5400 ? t("hours", { count: Math.round(left / 3600) }) : t("minutes", { count: Math.max(1, Math.round(left / 60)) }) });
+    const time = now.minutes_left ? timeLeft(now.minutes_left) : t("time_left_unknown");
     return [t("training_running", { name: now.name }), t("train_images", { seen: now.images_seen, total: now.images_total }), time].join(" · ");
   }
 
@@ -173,6 +172,7 @@ export class TrainTab {
     const facts = [];
     if (now.advice) facts.push(t("train_advice", { advice: now.advice }));
     if (now.validated) facts.push(t("train_validated", { count: now.validated }));
+    if (now.too_few) facts.push(t("train_few"));
     if (now.left_out) facts.push(t("train_left_out", { count: now.left_out, first: `${now.first_left_out}: ${problemText(now.left_out_why)}` }));
     if (["done", "stopped"].includes(now.state)) {
       facts.push(h("a", { href: `/api/v1/models/${encodeURIComponent(now.name)}/file`, download: "" }, t("model_download")));

@@ -1,7 +1,7 @@
 """Everything the page says, in each language: en.json and ko.json beside this file.
 
 `texts` has the sentences of the page by key, with {names} that are filled in; `errors` those of what goes wrong, by code, and
-`reasons` of a translation what stands there for a reason, by its kind, because the program gives reasons in English;
+`fields` what the fields of a request are called; `reasons` of a translation what stands there for a reason, by its kind, because the program gives reasons in English;
 `labels` short names of parameters; `choices` what a choice of a parameter is called where it does not speak for itself.
 The meaning of a parameter, its unit and the heading of its section are in English those of the schema; a translation has
 them as `meanings`, `units`, `sections` and `ranges`.
@@ -78,7 +78,9 @@ def problem_text(language: str, code: str, details: Mapping[str, Any]) -> str:
     words = catalogue(language)
     reasons = words.get("reasons", {})
     frame = reasons.get(details.get("kind"), reasons.get("other", "{reason}")) if details.get("reason") else ""
-    text = str(words["errors"][code]).format(**{**details, "reason": frame.format(**details)})
+    field = words["fields"].get(details.get("field"), details.get("field")) if details.get("field") else ""
+    field += f" ({details['number']})" if field and details["number"] else ""
+    text = str(words["errors"][code]).format(**{**details, "field": field, "reason": frame.format(**details)})
     return f"{text} {words['texts']['did_you_mean'].format(**details)}" if details.get("near") else text
 
 
