@@ -47,9 +47,10 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "train", held)
     order = Order(
-        name="m", photos=trained / "photos", model=tmp_path / "m.h5", params=Params(**TINY, epochs=60, val_images=8),
+        name="m", photos=trained / "photos", model=tmp_path / "m.h5", params=Params(**TINY, epochs=60, val_images=8, begin="encoder"),
         origins={"val_images": "set"},
     )
+    advice = "ENCODER=unet begins from scratch, so BEGIN count for nothing"
     with Trainer(tmp_path / "state") as trainer:
         trainer.start(order)
         with pytest.raises(Refused, match="training_occupied"):
@@ -64,9 +65,11 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
         assert order.model.exists()
     # another server goes on with it
     with Trainer(tmp_path / "state") as trainer:
-        assert (trainer.status.state, trainer.status.name) == ("stopped", "m")
+        assert (trainer.status.state, trainer.status.name, trainer.status.advice) == ("stopped", "m", advice)
         trainer.resume()
+        assert trainer.status.advice == advice
         wait(trainer, "done")
+        assert trainer.status.advice == advice
         images = [entry["images"] for entry in trainer.history()]
         assert images == sorted(images)
         assert images[-1] == 240

@@ -34,6 +34,7 @@ class Order(BaseModel):
 
     `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is held out to be these.
     `too_few`: a share was asked for, and there are too few photographs to hold any out. `is_done`: it was trained to its end.
+    `advice`: what it has told of the photographs and parameters so far, which is as true when it goes on.
     """
 
     name: str
@@ -46,6 +47,11 @@ class Order(BaseModel):
     params: Params
     origins: dict[str, str] = {}
     is_done: bool = False
+    advice: str = ""
+
+    def status(self, state: State) -> "Status":
+        """How it stands, as far as the order knows."""
+        return Status(state=state, name=self.name, too_few=self.too_few, advice=self.advice)
 
 
 class Status(BaseModel):
@@ -90,7 +96,7 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(OSError, ValidationError):
             self.order = Order.model_validate_json(self._file.read_bytes())
-            self.status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name, too_few=self.order.too_few)
+            self.status = self.order.status("done" if self.order.is_done else "stopped")
 
     def __enter__(self) -> "Trainer":
         return self
@@ -111,7 +117,7 @@ class Trainer:
             self.check_idle()
             self._keep(order)
             self._stop.clear()
-            self.status, self._steps = Status(state="running", name=order.name, too_few=order.too_few), Steps()
+            self.status, self._steps = order.status("running"), Steps()
             self._thread = threading.Thread(target=self._run, args=(order, resume), name="training", daemon=True)
             self._thread.start()
 
@@ -150,7 +156,7 @@ class Trainer:
                 order.photos, order.model, params, val=order.held_out or order.validation, resume=resume,
                 watch=self._watch, origins=origins,
             )
-            self._keep(order.model_copy(update={"is_done": not result.stopped}))
+            self._keep((self.order or order).model_copy(update={"is_done": not result.stopped}))
             left_out = [(one.file.name, problem_of(one.reason, self.folder)) for one in result.refusals]
             first, why = left_out[0] if left_out else ("", None)
             self._tell(
@@ -161,11 +167,14 @@ class Trainer:
             self._tell(state="failed", error=problem_of(error, self.folder))
 
     def _watch(self, progress: Progress) -> bool:
+        order = self.order
+        if order and progress.message not in order.advice:
+            self._keep(order.model_copy(update={"advice": f"{order.advice} {progress.message}".strip()}))
         self._tell(
             images_seen=progress.images_seen, images_total=progress.images_total,
             images_per_second=progress.images_per_second,
             minutes_left=self._steps.left(progress.images_seen, progress.images_total, time.monotonic()),
-            validated=progress.validated, advice=progress.message or self.status.advice,
+            validated=progress.validated, advice=self.order.advice if self.order else "",
         )
         return self._stop.is_set()
 
