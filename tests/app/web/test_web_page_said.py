@@ -227,8 +227,30 @@ def test_previews_are_not_counted_as_colored(visit, photographs):
     colored(page, photographs / "경복궁 근정전.png", photographs / "scan 2.tif")
     page.click("[data-mode=looks]")
     page.click("[data-look='3']")
-    page.wait_for_selector("#status:has-text('1 of 2 photographs colored. 1 changed: so far only a preview.')")
+    page.wait_for_selector("#status:has-text('1 of 2 photographs colored. 1 changed since: not yet in the result.')")
     assert page.inner_text("#go") == "Color the rest"
     page.click("#go")
     page.wait_for_selector("#status:has-text('2 of 2 photographs colored.')")
-    assert "preview" not in page.inner_text("#status")
+    assert "changed" not in page.inner_text("#status")
+
+
+def test_a_mask_that_is_not_used_yet_is_said_and_used_by_the_next_press(visit, photographs):
+    page = visit()
+    colored(page, photographs / "경복궁 근정전.png", photographs / "scan 2.tif")
+    page.click("[data-mode=mask]")
+    box = page.locator("#viewer .stage").bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_selector("#photographs .state:text('light reflection changed')")
+    page.reload()
+    ready(page)
+    page.wait_for_selector("#status:has-text('1 of 2 photographs colored. 1 changed since: not yet in the result.')")
+    page.locator("#photographs .photograph").first.click()
+    assert page.locator("#recolor").is_visible()  # beside the line, too
+    assert page.inner_text("#go") == "Color the rest"
+    page.click("#go")
+    page.wait_for_selector("#status:has-text('2 of 2 photographs colored.')")
+    assert "mask changed by hand" in page.inner_text("#facts")
+    assert page.locator("#recolor").is_hidden()

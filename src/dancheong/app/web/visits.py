@@ -89,6 +89,7 @@ class PhotographView(BaseModel):
     `hints` and `look` are a person's for the next coloring, `used_hints` and `used_look` those of the result.
     `began_at`: the server's time (UTC, s) at which it was begun; `expected_seconds`: how long it takes, about.
     `masks_unused`: no mask of light reflection is used; `has_mask`: one was used and can be drawn on; `drawn`: a person has.
+    `strokes_unused`: what a person has drawn is not what the result was colored with.
     `changed`: the visit's revision at the last change.
     """
 
@@ -113,6 +114,7 @@ class PhotographView(BaseModel):
     has_result: bool = False
     drawn: bool = False
     stroke_count: int = 0
+    strokes_unused: bool = False
     tone: Tone = Tone()
     hints: list[Hint] = []
     used_hints: list[Hint] = []
@@ -130,11 +132,13 @@ class Photograph(PhotographView):
     result: str = ""
     mask: str = ""
     strokes: list[Stroke] = []
+    used_strokes: list[Stroke] = []
     folder: Path = Field(Path(), exclude=True)
 
     def is_made_with(self, recipe: Recipe) -> bool:
         """Whether the result is what another coloring would give."""
-        return (self.made_with, self.used_hints, self.used_look) == (recipe, self.hints, self.look)
+        used = (self.made_with, self.used_hints, self.used_look, self.used_strokes)
+        return used == (recipe, self.hints, self.look, self.strokes)
 
     def path(self, what: Literal["source", "result", "mask"]) -> Path:
         """A file of the photograph. Raises Refused where there is none."""
@@ -193,10 +197,10 @@ class Visit(BaseModel):
     def put(self, photograph: Photograph, **changes: Any) -> Photograph:
         """Store a photograph with some changes."""
         folder = self.folder / str(photograph.number)
-        self.photographs[photograph.number] = photograph.model_copy(
-            update={**changes, "changed": self.revision, "folder": folder}
-        )
-        return self.photographs[photograph.number]
+        changed = photograph.model_copy(update={**changes, "changed": self.revision, "folder": folder})
+        changed.strokes_unused = changed.strokes != changed.used_strokes
+        self.photographs[photograph.number] = changed
+        return changed
 
     def remove(self, photograph: Photograph) -> None:
         """Remove a photograph, its files, and the comparisons that it is part of."""

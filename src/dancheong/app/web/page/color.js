@@ -1,7 +1,7 @@
 // The first tab: photographs are brought, colored, looked at and taken home.
 
 import { ask, attempt, chooser, h, Notice, pictureAddress, post, pressKey, Problem, problemText, t, timeLeft, upload, uploadText, visit, WORK_MS } from "./client.js";
-import { isStale, ResultView } from "./result.js";
+import { isBehind, isStale, ResultView } from "./result.js";
 import { SettingsForm } from "./settings.js";
 
 const same = (a, b) => a && b && a.model === b.model && JSON.stringify(Object.entries(a.settings).sort()) === JSON.stringify(Object.entries(b.settings).sort());
@@ -158,7 +158,7 @@ export class ColorTab {
 
   #line() {
     const photographs = visit.list(), job = this.#job(), recipe = this.recipe();
-    const open = photographs.filter((one) => one.width_px && (isStale(one) || !same(one.made_with, recipe))).length;
+    const open = photographs.filter((one) => one.width_px && (isBehind(one) || !same(one.made_with, recipe))).length;
     this.go.disabled = Boolean(job);
     this.go.textContent = open && open < photographs.length && photographs.some((one) => one.has_result) ? t("color_rest") : t("color");
     this.halt.hidden = !job;
@@ -196,12 +196,12 @@ export class ColorTab {
   #ended(photographs, open) {
     const last = visit.jobs.findLast((job) => job.photographs.some((n) => visit.photographs.get(n)?.role === "photograph"));
     const failed = photographs.filter((one) => one.state === "failed").length;
-    const colored = photographs.filter((one) => one.has_result), done = colored.filter((one) => !isStale(one)).length;
+    const colored = photographs.filter((one) => one.has_result), done = colored.filter((one) => !isBehind(one)).length;
     const parts = [];
     if (last?.state === "stopped") parts.push(t("status_stopped", { done, total: photographs.length }));
     else if (last && colored.length) parts.push(t("status_done", { done, total: photographs.length }));
     else if (open) parts.push(t("status_ready", { count: open }));
-    if (done < colored.length) parts.push(t("status_previews", { count: colored.length - done }));
+    if (done < colored.length) parts.push(t("status_behind", { count: colored.length - done }));
     if (failed) parts.push(t("status_failed", { failed }));
     const names = this.leftOut?.slice(0, 3).join(", ");
     if (names) parts.push(t("status_left_out", { count: this.leftOut.length, names: this.leftOut.length > 3 ? `${names} …` : names }));
@@ -218,7 +218,7 @@ export class ColorTab {
       const kind = one.has_result ? "after" : "before", address = failed ? "" : pictureAddress(one, kind, "small");
       if (item.image.getAttribute("src") !== address && address) Object.assign(item.image, { src: address, hidden: false });
       if (failed) item.image.hidden = true;
-      const state = one.state === "done" && isStale(one) ? "stale" : one.state === "done" && !same(one.made_with, this.recipe()) ? "other" : one.state;
+      const state = one.state === "done" && isStale(one) ? "stale" : one.state === "done" && one.strokes_unused ? "drawn" : one.state === "done" && !same(one.made_with, this.recipe()) ? "other" : one.state;
       item.state.textContent = t(`state_${state}`);
       item.dataset.state = one.state;
       item.button.setAttribute("aria-current", String(one.number === this.selected));

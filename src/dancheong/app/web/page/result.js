@@ -13,6 +13,9 @@ const PREVIEW_PX = 1600;
 // Whether its person has said something since it was colored.
 export const isStale = (one) => one.has_result && (one.look !== one.used_look || JSON.stringify(one.hints) !== JSON.stringify(one.used_hints));
 
+// Whether its result lacks something that its person has said or drawn.
+export const isBehind = (one) => isStale(one) || one.strokes_unused;
+
 export class ResultView {
   // `tab` colors and steps. The viewer, and what a person did in it, outlive the words around it.
   constructor(tab) {
@@ -96,7 +99,7 @@ export class ResultView {
     if (this.viewer.mode !== name) this.viewer.setMode(name);
     // Coloring with the mask does the rest, too.
     this.apply.hidden = name === "mask" && one.has_mask || !isStale(one);
-    this.recolor.hidden = name !== "mask" || !one.has_mask;
+    this.recolor.hidden = !one.has_mask || !(name === "mask" || (one.strokes_unused && !isStale(one)));
     this.#steps();
   }
 
