@@ -222,16 +222,15 @@ def test_a_refused_setting_is_said_until_it_is_changed(visit, photographs):
     assert page.locator("#problem").is_hidden()
 
 
-def test_previews_are_not_counted_as_colored(visit, photographs):
+def test_what_is_only_a_preview_is_said(visit, photographs):
     page = visit()
     colored(page, photographs / "경복궁 근정전.png", photographs / "scan 2.tif")
     page.click("[data-mode=looks]")
     page.click("[data-look='3']")
-    page.wait_for_selector("#status:has-text('1 of 2 photographs colored. 1 changed since: not yet in the result.')")
+    page.wait_for_selector("#status:has-text('2 of 2 photographs colored. 1 changed since; the result does not have it yet.')")
     assert page.inner_text("#go") == "Color the rest"
     page.click("#go")
-    page.wait_for_selector("#status:has-text('2 of 2 photographs colored.')")
-    assert "changed" not in page.inner_text("#status")
+    until(page, "document.querySelector('#status').textContent.trim() === '2 of 2 photographs colored.'")
 
 
 def test_a_mask_that_is_not_used_yet_is_said_and_used_by_the_next_press(visit, photographs):
@@ -246,11 +245,11 @@ def test_a_mask_that_is_not_used_yet_is_said_and_used_by_the_next_press(visit, p
     page.wait_for_selector("#photographs .state:text('light reflection changed')")
     page.reload()
     ready(page)
-    page.wait_for_selector("#status:has-text('1 of 2 photographs colored. 1 changed since: not yet in the result.')")
+    page.wait_for_selector("#status:has-text('2 of 2 photographs colored. 1 changed since; the result does not have it yet.')")
     page.locator("#photographs .photograph").first.click()
     assert page.locator("#recolor").is_visible()  # beside the line, too
     assert page.inner_text("#go") == "Color the rest"
     page.click("#go")
-    page.wait_for_selector("#status:has-text('2 of 2 photographs colored.')")
+    until(page, "document.querySelector('#status').textContent.trim() === '2 of 2 photographs colored.'")
     assert "mask changed by hand" in page.inner_text("#facts")
     assert page.locator("#recolor").is_hidden()

@@ -196,12 +196,12 @@ export class ColorTab {
   #ended(photographs, open) {
     const last = visit.jobs.findLast((job) => job.photographs.some((n) => visit.photographs.get(n)?.role === "photograph"));
     const failed = photographs.filter((one) => one.state === "failed").length;
-    const colored = photographs.filter((one) => one.has_result), done = colored.filter((one) => !isBehind(one)).length;
+    const done = photographs.filter((one) => one.has_result).length, behind = photographs.filter(isBehind).length;
     const parts = [];
     if (last?.state === "stopped") parts.push(t("status_stopped", { done, total: photographs.length }));
-    else if (last && colored.length) parts.push(t("status_done", { done, total: photographs.length }));
+    else if (last && done) parts.push(t("status_done", { done, total: photographs.length }));
     else if (open) parts.push(t("status_ready", { count: open }));
-    if (done < colored.length) parts.push(t("status_behind", { count: colored.length - done }));
+    if (behind) parts.push(t("status_behind", { count: behind }));
     if (failed) parts.push(t("status_failed", { failed }));
     const names = this.leftOut?.slice(0, 3).join(", ");
     if (names) parts.push(t("status_left_out", { count: this.leftOut.length, names: this.leftOut.length > 3 ? `${names} …` : names }));

@@ -14,7 +14,7 @@ const PREVIEW_PX = 1600;
 export const isStale = (one) => one.has_result && (one.look !== one.used_look || JSON.stringify(one.hints) !== JSON.stringify(one.used_hints));
 
 // Whether its result lacks something that its person has said or drawn.
-export const isBehind = (one) => isStale(one) || one.strokes_unused;
+export const isBehind = (one) => isStale(one) || (one.has_result && one.strokes_unused);
 
 export class ResultView {
   // `tab` colors and steps. The viewer, and what a person did in it, outlive the words around it.
