@@ -175,7 +175,9 @@ def test_a_tiny_picture_is_shown_large_and_enlarged_from_there(visit, tmp_path):
 
 
 def test_each_stage_of_an_upload_has_words(visit):
-    said = visit().evaluate("async () => { const {uploadText} = await import('/page/client.js'); return [0.5, 1, null].map(share => uploadText('a.zip', share)); }")
+    said = visit().evaluate("""async () => {
+      const {uploadText} = await import('/page/client.js');
+      return [0.5, 1, null].map(share => uploadText('a.zip', share)); }""")
     assert said[0] == "Uploading a.zip: 50 %"
     assert said[1] == "a.zip is here and is being looked at …"
     assert said[2].startswith("No connection.")
@@ -184,7 +186,9 @@ def test_each_stage_of_an_upload_has_words(visit):
 def test_the_mask_and_confidence_lie_on_gray_whatever_the_tone(visit, photographs):
     page = visit()
     colored(page, photographs / "경복궁 근정전.png")
-    page.eval_on_selector("#warmth", "one => { one.value = 1; for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind)); }")
+    page.eval_on_selector("#warmth", """one => {
+      one.value = 1;
+      for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind)); }""")
     for mode, is_gray in (("line", False), ("mask", True), ("confidence", True), ("hints", False)):
         page.click(f"[data-mode={mode}]")
         until(page, "gray => document.querySelector('.rightframe img').src.includes('pictures/before') === gray", is_gray)

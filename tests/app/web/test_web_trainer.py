@@ -47,7 +47,8 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "train", held)
     order = Order(
-        name="m", photos=trained / "photos", model=tmp_path / "m.h5", params=Params(**TINY, epochs=60, val_images=8, begin="encoder"),
+        name="m", photos=trained / "photos", model=tmp_path / "m.h5",
+        params=Params(**TINY, epochs=60, val_images=8, begin="encoder"),
         origins={"val_images": "set"},
     )
     advice = "ENCODER=unet begins from scratch, so BEGIN count for nothing"
