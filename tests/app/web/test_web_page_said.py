@@ -212,6 +212,21 @@ def test_a_notice_goes_once_the_press_would_work(visit, served, photographs):
         page.context.close()
 
 
+def test_pictures_that_an_outage_has_kept_away_come_with_the_line(visit, served, photographs):
+    with Line(served.port) as line:
+        page = visit(address=f"http://127.0.0.1:{line.port}/")
+        colored(page, photographs / "경복궁 근정전.png")
+        with line.cut():
+            page.wait_for_selector("#connection", state="visible")
+            page.click("[data-mode=looks]")
+            page.click("[data-mode=confidence]")
+            page.wait_for_timeout(500)
+        until(page, "document.querySelector('.overframe img')?.naturalWidth === 180")
+        page.click("[data-mode=looks]")
+        until(page, "[...document.querySelectorAll('.look img')].every(one => one.naturalWidth === 180)")
+        page.context.close()
+
+
 def test_a_refused_setting_is_said_until_it_is_changed(visit, photographs):
     page = visit(allowed=(422,))
     drop(page, photographs / "경복궁 근정전.png")

@@ -27,7 +27,8 @@ export class Layer {
   async show(photograph, kind, alt, address = pictureAddress(photograph, kind, "view")) {
     if (this.wanted === address) return;
     this.wanted = address;
-    const image = h("img", { src: address, alt, draggable: "false" });
+    // What does not come is asked for once more.
+    const image = h("img", { src: address, alt, draggable: "false", onerror: () => { if (this.wanted === address) this.wanted = null; } });
     if (this.photograph?.number === photograph.number) {
       await image.decode().catch(() => {});
       if (this.wanted !== address) return;

@@ -10,7 +10,7 @@ export class Looks {
 
   row() {
     this.looks = SHOWN.map((look) => {
-      const image = h("img", { alt: "" });
+      const image = h("img", { alt: "", onerror: () => image.removeAttribute("src") });  // it is asked for once more
       const button = h("button.look", { type: "button", "data-look": look, "aria-pressed": "false", onclick: () => this.#choose(look) }, image, h("span", {}, t(`look_${look}`)));
       return { look, image, button };
     });
