@@ -194,6 +194,7 @@ def test_a_look_is_chosen_and_confidence_seen(visit, photographs):
     colored(page, photographs / "경복궁 근정전.png")
     page.click("[data-mode=looks]")
     until(page, "[...document.querySelectorAll('.look img')].every(one => one.naturalWidth === 180)")
+    assert min(page.eval_on_selector_all(".look img", "all => all.map(one => one.clientHeight)")) > 60
     page.click("[data-look='3']")
     page.wait_for_selector("[data-look='3'][aria-pressed=true]")
     page.click("#apply")
