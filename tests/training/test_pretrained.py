@@ -146,7 +146,7 @@ def test_rows_that_count_for_nothing_from_scratch_are_told(photos, tmp_path):
     told = []
     rows = {"ENCODER": "unet", "DEPTH": 2, "LR_ENCODER": "1e-5", "BEGIN": "colorizer"}
     train(photos, tmp_path / "m.h5", tiny(**rows), watch=lambda progress: bool(told.append(progress.message) or True))
-    assert told[0] == "ENCODER=unet begins from scratch, so BEGIN, LR_ENCODER count for nothing"
+    assert told[0] == "ENCODER=unet begins from scratch; rows that count for nothing there: BEGIN, LR_ENCODER"
 
 
 def test_photographs_held_out_by_name_are_not_trained_on(photos, tmp_path):

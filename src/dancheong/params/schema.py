@@ -152,8 +152,8 @@ class PredictionRows(Rows):
         "pretrained encoder has learned from crops of many scales", unit="px", ge=0, le=4096,
     )
     hint_reach: float = row(
-        1.0, "how far a color hint reaches, as a multiple of what is usual; below 1 it stays near its place and what is like it",
-        ge=0.05, le=20,
+        1.0, "how far a color hint reaches, as a multiple of what is usual; below 1 it stays near its place and what is "
+        "like it", ge=0.05, le=20,
     )
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
     input_half: Literal["auto", "yes", "no"] = row(

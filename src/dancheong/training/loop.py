@@ -148,7 +148,8 @@ def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Pa
         return start, rows, f"--init {init} brings its own network: {', '.join(theirs)}" if theirs else ""
     if params.encoder == "unet":
         idle = [row.upper() for row in _OF_KNOWLEDGE if row in params.model_fields_set]
-        return None, params, f"ENCODER=unet begins from scratch, so {', '.join(idle)} count for nothing" if idle else ""
+        told = f"ENCODER=unet begins from scratch; rows that count for nothing there: {', '.join(idle)}"
+        return None, params, told if idle else ""
     if params.begin == "encoder" or not SHIPPED_COLORIZER.exists():
         return None, params, ""
     start = read_artifact(SHIPPED_COLORIZER)
