@@ -109,7 +109,8 @@ def test_without_a_large_one_photographs_are_colored_one_after_the_other(open_se
 
 
 @pytest.mark.parametrize(("size", "settings", "is_alone"), [
-    ((64, 48), {}, False), (LARGE, {}, True), ((600, 500), {"sr_scale": "4"}, True), ((64, 48), {"predict_dropout": True}, True),
+    ((64, 48), {}, False), (LARGE, {}, True),
+    ((600, 500), {"sr_scale": "4"}, True), ((64, 48), {"predict_dropout": True}, True),
 ])
 def test_what_takes_much_memory_or_draws_random_numbers_is_alone(client, tmp_path, monkeypatch, size, settings, is_alone):
     alone = []
@@ -135,7 +136,7 @@ def test_a_disk_that_does_not_take_a_visit_is_no_end_of_the_work(trained, tmp_pa
             folder = visit.folder / "1" / "in"
             folder.mkdir(parents=True)
             write_photo(folder / "p.png", np.full((48, 64), 90, np.uint8))
-            visit.put(Photograph(number=1, name="p.png", source="in/p.png", state="waiting", recipe=recipe, width_px=64, height_px=48))
+            visit.put(Photograph(number=1, name="p.png", source="in/p.png", state="waiting", recipe=recipe))
             visit.jobs.append(Job(number=2, photographs=[1]))
     # Nothing can be written there.
     kept = visits.visit("a" * 24).folder / "visit.json"

@@ -33,7 +33,7 @@ class Order(BaseModel):
     `key` is that of the press that began it.
 
     `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is held out to be these.
-    `too_few`: a share was asked for, and there are too few photographs to hold any out. `is_done`: it was trained to its end.
+    `too_few`: a share was asked for, of too few photographs to hold any out. `is_done`: it was trained to its end.
     """
 
     name: str
@@ -90,7 +90,8 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(OSError, ValidationError):
             self.order = Order.model_validate_json(self._file.read_bytes())
-            self.status = Status(state="done" if self.order.is_done else "stopped", name=self.order.name, too_few=self.order.too_few)
+            state: State = "done" if self.order.is_done else "stopped"
+            self.status = Status(state=state, name=self.order.name, too_few=self.order.too_few)
 
     def __enter__(self) -> "Trainer":
         return self
