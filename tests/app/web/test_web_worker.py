@@ -16,7 +16,8 @@ from dancheong.app.web.visits import Job, Photograph, Recipe, Visits
 from dancheong.app.web.worker import Worker
 from dancheong.imaging.files import write_photo
 from page_calls import API, bring, png, settled
-from page_in_chromium import NEEDED
+from page_in_chromium import NEEDED, count, drop, ready
+from page_in_chromium import until as until_shown
 
 LARGE = (2300, 1800)  # px; 4.1 megapixels
 
@@ -182,6 +183,34 @@ def test_a_server_ends_although_a_coloring_hangs_and_the_next_one_colors_it(open
     with open_server(tmp_path / "keep") as client:
         client.headers["visit"] = page.visit
         assert [one["state"] for one in settled(client)["photographs"]] == ["done"] * len(sizes)
+
+
+@NEEDED[0]
+@NEEDED[1]
+def test_the_page_says_how_many_photographs_of_others_are_before_it_and_the_time_as_a_range(browser, trained, tmp_path):
+    command = [sys.executable, "-c", HANGS, "--keep", str(tmp_path / "keep"), "--model", str(trained / "model.h5")]
+    (tmp_path / "a.png").write_bytes(png(folder=tmp_path))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            address = server.stdout.readline().strip()
+            other, context = Page(address), browser.new_context(locale="en-US")
+            other._send("POST", "/jobs", {"photographs": [other.upload(tmp_path / "a.png")], "recipe": {"model": "model"}})
+            assert server.stdout.readline() == "held\n"
+            page = context.new_page()
+            page.goto(address)
+            ready(page)
+            drop(page, tmp_path / "a.png")
+            count(page, 1)
+            page.click("#go")
+            words = "1 of 1 waits; photographs of other visitors before it: 1."
+            until_shown(page, "text => document.querySelector('#status').textContent.includes(text)", words)
+            told = page.evaluate("""async () => {
+              const { timeLeft } = await import('/page/client.js');
+              return [[3, 5], [0, 1], [0, 4], [100, 200]].map(([low, high]) => timeLeft({ low, high })); }""")
+            context.close()
+        finally:
+            server.kill()
+    assert told == ["about 3–5 min left", "about 1 min left", "about 0–4 min left", "about 2–3 h left"]
 
 
 # -- time left ------------------------------------------------------------------------------------------------------------
