@@ -171,14 +171,17 @@ main()
 def test_a_server_ends_although_a_coloring_hangs_and_the_next_one_colors_it(open_server, trained, tmp_path, sizes):
     command = [sys.executable, "-c", HANGS, "--keep", str(tmp_path / "keep"), "--model", str(trained / "model.h5")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        page = Page(server.stdout.readline().strip())
-        for number, size in enumerate(sizes):
-            (tmp_path / f"{number}.png").write_bytes(png(size=size, folder=tmp_path))
-            one = page.upload(tmp_path / f"{number}.png")
-            page._send("POST", "/jobs", {"photographs": [one], "recipe": {"model": "model"}})
-            assert server.stdout.readline() == "held\n"
-        server.send_signal(signal.SIGINT)
-        _, told = server.communicate(timeout=60)
+        try:
+            page = Page(server.stdout.readline().strip())
+            for number, size in enumerate(sizes):
+                (tmp_path / f"{number}.png").write_bytes(png(size=size, folder=tmp_path))
+                one = page.upload(tmp_path / f"{number}.png")
+                page._send("POST", "/jobs", {"photographs": [one], "recipe": {"model": "model"}})
+                assert server.stdout.readline() == "held\n"
+            server.send_signal(signal.SIGINT)
+            _, told = server.communicate(timeout=60)
+        finally:
+            server.kill()  # one that has not ended by itself
     assert (server.returncode, "Traceback" in told) == (0, False), told
     with open_server(tmp_path / "keep") as client:
         client.headers["visit"] = page.visit
