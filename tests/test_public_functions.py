@@ -32,7 +32,7 @@ def place(tmp_path, new_artifact, monkeypatch):
     (lambda: train("photos", "n.h5", "t.csv"), "params is of type str; Params or a mapping or None was expected"),
     (lambda: train("photos", "n.h5", {"RESOLL": 64}), "did you mean RESOL"),
     (lambda: train("photos", "n.h5", TINY, weights={"photos": 1.5}), "a whole number up to"),
-    (lambda: train("photos", "n.h5", TINY, val=[0.1]), "val is of type list; a path or a number or None"),
+    (lambda: train("photos", "n.h5", TINY, val=[0.1]), "val is of type list; a path or a number or a list of text or None"),
     (lambda: train("photos", "n.h5", TINY, watch=True), "watch is of type bool; a function or None"),
     (lambda: train("photos", "", TINY), "ends in .h5"), (lambda: train("photos"), "missing a required argument: 'model'"),
     (lambda: train("photos", "n.h5", EPOCHS=1), "argument 'EPOCHS'; rows of the table go into params"),

@@ -38,14 +38,32 @@ def test_each_category_has_its_rows_its_photographs_and_its_scores(tree):
     table.write_text("CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\n" + rows, encoding="utf-8")
     code, told = run(tree / "train", "-o", tree / "models", "--test", tree / "test", "--params", table)
     assert code == 0
-    assert [(one["category"], one["photographs"]) for one in told["models"]] == [("GOGUNG", 4), ("사찰", 3), ("COMMON", 7)]
+    assert [(one["category"], one["photographs"]) for one in told["models"]] == [("COMMON", 7), ("GOGUNG", 4), ("사찰", 3)]
     files = [read_artifact(one["model"]) for one in told["models"]]
-    assert [(file.category, file.params.seed) for file in files] == [("GOGUNG", 8), ("사찰", 9), ("COMMON", 7)]
+    assert [(file.category, file.params.seed) for file in files] == [("COMMON", 7), ("GOGUNG", 8), ("사찰", 9)]
     for name in ("GOGUNG", "사찰", "COMMON"):
         assert f"Training of {name}.h5" in (tree / "models" / f"{name}_log" / "training.html").read_text("utf-8")
     assert [(score["category"], score["images"]) for score in told["scores"]] == [("GOGUNG", 4), ("사찰", 3)]
     for score in told["scores"]:
         assert score[score["better"]]["delta_e_2000"] == min(score["own"]["delta_e_2000"], score["common"]["delta_e_2000"])
+
+
+@pytest.mark.parametrize(("more", "begins"), [
+    ("", True), ("GOGUNG,BEGIN,encoder,Y\n", False), ("GOGUNG,ENCODER,unet,Y\nGOGUNG,DEPTH,2,Y\n", False),
+])
+def test_a_category_begins_with_the_model_over_all_and_its_held_out_photographs_stay_unseen(tree, more, begins):
+    """Those that GOGUNG validates with are not in the training of COMMON, which it begins with."""
+    table = tree / "params.csv"
+    table.write_text("CATEGORY,PARAM_NAME,PARAM_VALUE,USE_YN\nGOGUNG,SEED,8,Y\n" + more, encoding="utf-8")
+    rows = [f"--set={row}" for row in ("RESOL=32", "EPOCHS=1", "BATCH_SIZE=2", "GLARE_MODE=off", "DEVICE=cpu")]
+    asked = ["train-categories", str(tree / "train"), "-o", str(tree / "m"), "--params", str(table), "--val", ".3", *rows]
+    result = CliRunner().invoke(app, [*asked, "--quiet", "--json"])
+    assert result.exit_code == 0, result.output
+    common, own, other = (read_artifact(tree / "m" / f"{name}.h5") for name in ("COMMON", "GOGUNG", "사찰"))
+    assert (own.data.get("init") == common.digest) is begins
+    assert other.data["init"] == common.digest
+    photographs = [json.loads(result.stdout.splitlines()[-1])["models"][at]["photographs"] for at in range(3)]
+    assert photographs[0] == photographs[1] + photographs[2] < 7
 
 
 def test_finished_models_are_kept(tree):

@@ -163,7 +163,7 @@ def test_results_into_the_folder_of_the_photographs(colorizer, photos):
     before = {path.name: path.read_bytes() for path in photos.iterdir()}
     results = run(colorizer, photos, photos, overwrite=True)
     assert statuses(results) == ["failed"] * 4
-    assert "would replace an original" in str(results[0].error)
+    assert "would replace an original photograph" in str(results[0].error)
     assert {path.name: path.read_bytes() for path in photos.iterdir() if path.name in before} == before
 
 

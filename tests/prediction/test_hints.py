@@ -55,6 +55,17 @@ def test_a_hints_place_gets_its_color_and_places_unlike_it_keep_theirs(session):
     assert change[-40:, :40].mean() < 0.3 * change[50:70, 290:310].mean()
 
 
+def test_a_shorter_reach_leaves_more_of_the_photograph_as_it_was(gray):
+    """At the hint's own place its color holds whatever the reach."""
+    shares = []
+    for reach in (0.3, 1, 3):
+        session = Colorizer.open(threads=1, GLARE_MODE="off", HINT_REACH=reach).session(gray)
+        change = np.abs(session(PLACES[:1]).astype(int) - session([])).max(axis=2)
+        shares.append(change.mean() / change[58:63, 298:303].mean())
+        assert change[58:63, 298:303].mean() > 5
+    assert shares[0] < 0.7 * shares[1] < 0.7 * shares[2]
+
+
 def test_without_hints_nothing_changes(colorize, session, gray):
     # Chroma that went to the canvas first is rounded once more.
     assert np.abs(session([]).astype(int) - colorize(gray)).max() <= 2

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dancheong.artifact import read_artifact
+from dancheong.data.photographs import NoPhotographs
 from dancheong.models.efficientnet import is_encoder_row, pretrained_weights
 from dancheong.params import ParamError, Params, resolve
 from dancheong.prediction.colorizer import Colorizer
@@ -134,3 +135,25 @@ def test_a_model_of_pairs_and_one_of_gray_photographs_are_told_apart(new_artifac
         network_rows_of(pairs, Params(**rows), "m.h5")
     with pytest.raises(ParamError, match=r"m\.h5 colors gray photographs, and this training is of side-by-side pairs"):
         network_rows_of(gray, Params(pairing="side_by_side", **rows), "m.h5")
+
+
+def test_a_row_that_is_set_to_its_usual_value_is_no_less_set(unet):
+    with pytest.raises(ParamError, match=r"ENCODER = lite0 \(the model: unet\) was set"):
+        network_rows_of(read_artifact(unet), Params(ENCODER="lite0"), "unet.h5")
+
+
+def test_rows_that_count_for_nothing_from_scratch_are_told(photos, tmp_path):
+    told = []
+    rows = {"ENCODER": "unet", "DEPTH": 2, "LR_ENCODER": "1e-5", "BEGIN": "colorizer"}
+    train(photos, tmp_path / "m.h5", tiny(**rows), watch=lambda progress: bool(told.append(progress.message) or True))
+    assert told[0] == "ENCODER=unet begins from scratch; rows that count for nothing there: BEGIN, LR_ENCODER"
+
+
+def test_photographs_held_out_by_name_are_not_trained_on(photos, tmp_path):
+    names = ["scene_00001.png", "scene_00004.png"]
+    result = train(photos, tmp_path / "m.h5", tiny(EPOCHS=1), val=names)
+    assert (read_artifact(result.model).data["photographs"], result.val["val_delta_e_2000"] > 0) == (4, True)
+    with pytest.raises(NoPhotographs, match=r"other\.png is not there"):
+        train(photos, tmp_path / "n.h5", tiny(), val=["other.png"])
+    with pytest.raises(NoPhotographs, match="none of the 0 named"):
+        train(photos, tmp_path / "n.h5", tiny(), val=[])

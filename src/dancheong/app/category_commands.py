@@ -1,6 +1,6 @@
 """`dancheong train-categories`: a model for each kind of place, one over all, and which of them colors which kind better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import normalize
@@ -15,7 +15,7 @@ from dancheong.system.outputs import check_folder, check_free
 
 if TYPE_CHECKING:
     from dancheong.data.photographs import UnusablePhoto
-    from dancheong.params import Resolved, TableRow
+    from dancheong.params import Params, Resolved, TableRow
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,16 @@ class _Kind:
     name: str
     resolved: "Resolved"
     photos: Path
-    val: str | Path | None
+    val: str | Path | list[str] | None
     test: Path | None
+
+    def begins_with(self, common: "Params") -> bool:
+        """Whether it goes on from the model over all: a pretrained network of the same shape for the same task."""
+        from dancheong.params.schema import DESCRIBES_NETWORK
+
+        own = self.resolved.params
+        same = all(getattr(own, row) == getattr(common, row) for row in (*DESCRIBES_NETWORK, "pairing"))
+        return self.name != COMMON and own.encoder != "unet" and own.begin == "colorizer" and same
 
 
 def train_categories(
@@ -48,8 +56,9 @@ def train_categories(
     preset: options.Preset = "default",
     *, console: Console,
 ) -> None:
-    """Train a model for each subfolder of PHOTOS, with the rows that the table has for its name, and one over all.
+    """Train one model over all subfolders of PHOTOS, and one for each, with the rows that the table has for its name.
 
+    A subfolder's training begins with the model over all, unless BEGIN=encoder or ENCODER=unet says otherwise.
     With --test each category's photographs are colored by its own model and by the one over all, to tell which is better.
     """
     from dancheong.params import parse_settings
@@ -67,7 +76,8 @@ def train_categories(
     output.mkdir(parents=True, exist_ok=True)
     models: list[dict[str, Any]] = []
     for kind in kinds:
-        models.append(_train(kind, output / f"{kind.name}.h5", resume, overwrite, console))
+        init = output / f"{COMMON}.h5" if kind.begins_with(kinds[0].resolved.params) else None
+        models.append(_train(kind, output / f"{kind.name}.h5", init, resume, overwrite, console))
         if models[-1]["stopped"]:
             console.say("stopped; the same command with --resume goes on")
             console.emit({"models": models, "scores": None}, _model_lines(models))
@@ -79,8 +89,11 @@ def train_categories(
 def _kinds(
     photos: Path, val: str | None, test: Path | None, rows: "list[TableRow] | None", settings: dict[str, Any], preset: str
 ) -> list[_Kind]:
-    """Each subfolder with its parameters, and all of them together as COMMON."""
-    from dancheong.data.hold_out import share_of
+    """All subfolders together as COMMON, then each with its parameters.
+
+    A share is held out of each subfolder, and COMMON does without the same photographs: what begins with it must not know them.
+    """
+    from dancheong.data.hold_out import hold_out, share_of
     from dancheong.params import resolve
 
     folders = {name: folder for name, folder in _subfolders(photos).items() if not name.startswith(".")}
@@ -92,11 +105,16 @@ def _kinds(
     kinds = [
         _Kind(
             name, resolve(rows, name.upper() if name.upper() in in_table else None, settings, preset), folder,
-            val if share_of(val) else _part(val, name), _part(test, name),
+            None if share_of(val) else _part(val, name), _part(test, name),
         )
         for name, folder in folders.items()
     ]
-    return [*kinds, _Kind(COMMON, resolve(rows, None, settings, preset), photos, val, test)]
+    common = _Kind(COMMON, resolve(rows, None, settings, preset), photos, val, test)
+    if share := share_of(val):
+        names = [sorted(hold_out(kind.photos, kind.resolved.params, share).names) for kind in kinds]
+        kinds = [replace(kind, val=its) for kind, its in zip(kinds, names, strict=True)]
+        common = replace(common, val=[f"{kind.name}/{name}" for kind, its in zip(kinds, names, strict=True) for name in its])
+    return [common, *kinds]
 
 
 def _part(photos: str | Path | None, name: str) -> Path | None:
@@ -110,7 +128,7 @@ def _subfolders(photos: Path) -> dict[str, Path]:
     return {normalize("NFC", folder.name): folder for folder in folders}
 
 
-def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, console: Console) -> dict[str, Any]:
+def _train(kind: _Kind, model: Path, init: Path | None, resume: bool, overwrite: bool, console: Console) -> dict[str, Any]:
     from dancheong.artifact import read_artifact
     from dancheong.report.training_page import trained_seconds
     from dancheong.training.checkpoint import checkpoint_path
@@ -125,7 +143,7 @@ def _train(kind: _Kind, model: Path, resume: bool, overwrite: bool, console: Con
         with console.bar(kind.name) as bar:
             result = train(
                 kind.photos, model, kind.resolved.params, category=kind.name, origins=kind.resolved.origins,
-                val=kind.val, resume=resume, overwrite=overwrite, watch=shown_on(bar, console),
+                val=kind.val, init=init, resume=resume, overwrite=overwrite, watch=shown_on(bar, console),
             )
         refusals, stopped, written = result.refusals, result.stopped, result.model
     data = read_artifact(written).data

@@ -190,7 +190,8 @@ def run_over_files(
 
 
 def _counted(counts: Mapping[str, Any], skipped: str) -> str:
+    looked_at = counts["ok"] + counts["skipped"] + counts["failed"]
     return (
-        f"{photographs(counts['photographs'])}: {counts['ok']} done, {counts['skipped']} {skipped}, "
+        f"{photographs(looked_at)}: {counts['ok']} done, {counts['skipped']} {skipped}, "
         f"{counts['failed']} failed; {counts['left_out']} other files left out; light reflection in {counts['with_glare']}"
     )

@@ -1,5 +1,6 @@
 """Commands about model files: `dancheong inspect`, `export`, `import-model`, and `models` to list and to share them."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -176,7 +177,8 @@ def card(
 
     cards = {model.name: model for model in shipped_models()}
     if name in cards:
-        path, text = cards[name].path, cards[name].card
+        path = cards[name].path
+        text = re.sub(r"\]\((\w+\.md)\)", lambda beside: f"]({path.with_name(beside[1])})", cards[name].card)
     elif name.lower().endswith(".h5"):
         path = Path(name)
         text = model_card(path.stem, read_artifact(path))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 
@@ -62,6 +63,23 @@ def hold_out(photos: Path, params: Params, share: float) -> Split:
     elif len(set(folders)) > 1:
         note += "; subfolders are split, because no whole ones come near that share"
     return Split(frozenset(pairs[index].name for index in chosen), note)
+
+
+def named(photos: Path, names: frozenset[str], params: Params) -> Split:
+    """The photographs of PHOTOS with these names, but for those that cannot be used.
+
+    Raises:
+        NoPhotographs: one is not there, or none is left.
+    """
+    pairs, refusals = find_pairs(photos, params)
+    there = {pair.name for pair in pairs}
+    refused = {normalize("NFC", one.file.relative_to(photos).as_posix()) for one in refusals}
+    missing = sorted(names - there - refused)
+    if missing or not names & there:
+        came = f"{missing[0]} is not there" if missing else f"none of the {len(names)} named can be used"
+        raise NoPhotographs(f"{photos}: to validate with, {came}: paths below it were expected, such as {min(there)}")
+    used = names & there
+    return Split(used, f"{len(used)} of {len(there)} photographs, chosen by name, are held out to validate with")
 
 
 def named_to_validate(photos: Path, val: Path, params: Params) -> Split | None:

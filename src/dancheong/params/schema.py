@@ -151,6 +151,10 @@ class PredictionRows(Rows):
         0, "LAB: working size at prediction, the shorter side as the network sees it; 0: RESOL, or 1.5 times that where a "
         "pretrained encoder has learned from crops of many scales", unit="px", ge=0, le=4096,
     )
+    hint_reach: float = row(
+        1.0, "how far a color hint reaches, as a multiple of what is usual; below 1 it stays near its place and what is "
+        "like it", ge=0.05, le=20,
+    )
     predict_dropout: bool = row(False, "dropout and batch statistics at prediction, as in the paper's tests", source=PIX2PIX)
     input_half: Literal["auto", "yes", "no"] = row(
         "auto", "side_by_side models: a file is a pair, and its input half alone is predicted from; auto: where the "

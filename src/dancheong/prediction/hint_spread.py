@@ -62,9 +62,11 @@ class Canvas:
     Attributes:
         predicted: the network's answer, brought along the edges of the lightness to the size at which hints are spread; VIVID
             is in it.
+        reach: HINT_REACH.
     """
 
     predicted: Predicted
+    reach: float = 1.0
 
     @classmethod
     def of(cls, input_hwc: Pixels, predicted: Predicted, params: Params) -> "Canvas":
@@ -74,7 +76,7 @@ class Canvas:
         lightness_hw = lightness_of(resize(input_hwc, size_hw)[..., 0])
         output_hwc = predicted.output_hwc * np.float32(params.vivid)
         output_hwc = guided_upsampler(output_hwc, predicted.lightness_hw, size_hw)(lightness_hw, 0)
-        return cls(Predicted(output_hwc, lightness_hw, is_vivid=True))
+        return cls(Predicted(output_hwc, lightness_hw, is_vivid=True), params.hint_reach)
 
     def hinted(self, hints: Hints) -> Predicted:
         """The network's answer with the colors of `hints` in it and around them; without any, as it was."""
@@ -85,7 +87,7 @@ class Canvas:
         if len(hints.palette):
             chroma_hwc = _toward(hints.palette, chroma_hwc, answer.lightness_hw)
         if len(hints.places):
-            chroma_hwc = chroma_hwc + _correction(hints, chroma_hwc, answer.lightness_hw)
+            chroma_hwc = chroma_hwc + _correction(hints, chroma_hwc, answer.lightness_hw, self.reach)
         return Predicted(chroma_hwc / np.float32(AB_SCALE), answer.lightness_hw, is_vivid=True)
 
 
@@ -110,16 +112,16 @@ def _toward(palette: FloatArray, chroma_hwc: FloatArray, lightness_hw: FloatArra
     return np.asarray(chroma_hwc + _PALETTE_STRENGTH * (colors_hwc - chroma_hwc), np.float32)
 
 
-def _correction(hints: Hints, chroma_hwc: FloatArray, lightness_hw: FloatArray) -> FloatArray:
-    """What is to be added to the chroma everywhere, (h, w, 2)."""
+def _correction(hints: Hints, chroma_hwc: FloatArray, lightness_hw: FloatArray, reach: float) -> FloatArray:
+    """What is to be added to the chroma everywhere, (h, w, 2); `reach`: see HINT_REACH."""
     h, w = lightness_hw.shape
     traits = _traits(chroma_hwc, lightness_hw)
     columns, rows = np.minimum(hints.places * (w, h), (w - 1, h - 1)).astype(int).T
     known = traits[rows * w + columns]
-    covariance = _covariance(known, known).astype(np.float64) + _NOISE * np.eye(len(known))
+    covariance = _covariance(known, known, reach).astype(np.float64) + _NOISE * np.eye(len(known))
     weights = np.linalg.solve(covariance, hints.colors - chroma_hwc[rows, columns]).astype(np.float32)
     count = max(1, _PAIRS_AT_ONCE // len(known))
-    parts = [_covariance(traits[start : start + count], known) @ weights for start in range(0, len(traits), count)]
+    parts = [_covariance(traits[start : start + count], known, reach) @ weights for start in range(0, len(traits), count)]
     return np.concatenate(parts).reshape(h, w, 2)
 
 
@@ -136,12 +138,14 @@ def _traits(chroma_hwc: FloatArray, lightness_hw: FloatArray) -> FloatArray:
     return np.asarray(traits.reshape(h * w, -1), np.float32)
 
 
-def _covariance(p: FloatArray, q: FloatArray) -> FloatArray:
+def _covariance(p: FloatArray, q: FloatArray, reach: float) -> FloatArray:
     """(len(p), len(q)) of places with these traits."""
     some, others = p[:, :-1], q[:, :-1]
-    total = np.float32(_CAST) + (some * np.array(_SLOPES, np.float32)) @ others.T
+    # A hint that reaches less far than usual says less of the whole photograph.
+    total = np.float32(min(1.0, reach) ** 2) * (np.float32(_CAST) + (some * np.array(_SLOPES, np.float32)) @ others.T)
     for share, exponent, *weights in _REACHES:
-        near, far = some * np.array(weights, np.float32), others * np.array(weights, np.float32)
+        scale = np.array(weights, np.float32) / np.float32(reach)
+        near, far = some * scale, others * scale
         squares = (near**2).sum(axis=1)[:, None] + (far**2).sum(axis=1) - 2 * (near @ far.T)
         total += np.float32(share) * np.exp(-(np.maximum(squares, 0) ** np.float32(exponent / 2)))
     return np.asarray(total * p[:, -1:] * q[:, -1], np.float32)

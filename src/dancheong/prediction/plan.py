@@ -225,8 +225,8 @@ def _hints(given: Path, photos: Mapping[Path, Path], tell: Tell) -> Mapping[Path
 def _checked(job: Job, originals: set[Identity]) -> Job:
     for path in job.results:
         if identity(path) in originals:
-            reason = "would replace an original photograph; choose another folder for the results"
-            return replace(job, refusal=f"{path}: {reason}")
+            reason = f"the result would replace an original photograph ({path}); choose another folder for the results"
+            return replace(job, refusal=reason)
     return job
 
 

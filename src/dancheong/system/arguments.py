@@ -90,4 +90,8 @@ def _in_words(hint: Any) -> str:
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     origins = [_origin(kind) for kind in kinds]
     words = [_WORDS.get(origin, getattr(origin, "__name__", str(origin))) for origin in origins]
+    words = [
+        f"a list of {_WORDS[of[0]]}" if word == "a list" and (of := get_args(kind)) and of[0] in _WORDS else word
+        for word, kind in zip(words, kinds, strict=True)
+    ]
     return " or ".join(dict.fromkeys(word for word in words if not (word == "text" and "a path" in words)))

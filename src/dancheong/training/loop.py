@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dancheong.artifact import SHIPPED_COLORIZER, Artifact, read_artifact, write_artifact
 from dancheong.data.cache import Cache, build_cache
-from dancheong.data.hold_out import hold_out, named_to_validate, share_of
+from dancheong.data.hold_out import hold_out, named, named_to_validate, share_of
 from dancheong.data.photographs import UnusablePhoto, find_masks, find_pairs, mask_of, photos_path
 from dancheong.data.prepare import Stage, channels, check_together
 from dancheong.data.weights import read_weights, times_shown
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dancheong.training.trainer import Trainer
 
 AGREE_STEPS = 8
+# Rows that count only where a training begins with what was known before.
+_OF_KNOWLEDGE = ("begin", "init_share", "lr_encoder", "encoder_frozen")
 # A discriminator loss this low for this many images means that it has won and teaches nothing more.
 WON_LOSS, WON_IMAGES = 0.05, 2000
 WON_ADVICE = (
@@ -44,7 +46,7 @@ def train(
     model: str | Path,
     params: Params | Mapping[str, Any] | None = None,
     *,
-    val: str | Path | float | None = None,
+    val: str | Path | float | Collection[str] | None = None,
     init: str | Path | None = None,
     drawn_masks: str | Path | None = None,
     weights: str | Path | Mapping[str, int] | None = None,
@@ -64,6 +66,7 @@ def train(
         params: rows of the table; a mapping, such as ``{"RESOL": 64}``, will do.
         val: photographs that are never trained on, also where they lie in PHOTOS; the weights that do best on them are kept.
             A share, such as .1: so many of PHOTOS, chosen by SEED, near duplicates and if it can be subfolders on one side.
+            A list: the paths below PHOTOS of those that are kept out.
         init: a model file whose network and weights this training begins with. Rows that describe the network are then those
             of that model; one that is set and says otherwise is refused. None: see BEGIN.
         drawn_masks: folder of masks drawn by hand for PHOTOS, PNG of the same subfolder and stem, white on light
@@ -87,8 +90,10 @@ def train(
         ParamError: rows that do not go together, a device that is not there, or a folder of masks without any that fits.
     """
     require_extra()
-    photos, share = photos_path(photos), share_of(val)
-    val_photos = None if val is None or share else photos_path(str(val))
+    photos = photos_path(photos)
+    names = frozenset(val) if isinstance(val, Collection) and not isinstance(val, str) else None
+    share = 0.0 if names is not None else share_of(val)
+    val_photos = None if val is None or share or names is not None else photos_path(str(val))
     start, params, notice = _start(init, params if isinstance(params, Params) else Params(params))
     check_training(params, val is not None)
     params = as_launched(params)
@@ -106,6 +111,8 @@ def train(
         if fabric.is_global_zero:
             session.remark(remarks() if callable(remarks) else remarks)
         split = hold_out(photos, params, share) if share else None
+        if names is not None:
+            split = named(photos, names, params)
         if val_photos is not None:
             split = named_to_validate(photos, val_photos, params)
         held_out = split.names if split else frozenset()
@@ -139,19 +146,21 @@ def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Pa
         other = [row for row in DESCRIBES_NETWORK if getattr(rows, row) != getattr(params, row)]
         theirs = [f"{row.upper()}={getattr(rows, row)}" for row in other]
         return start, rows, f"--init {init} brings its own network: {', '.join(theirs)}" if theirs else ""
+    if params.encoder == "unet":
+        idle = [row.upper() for row in _OF_KNOWLEDGE if row in params.model_fields_set]
+        told = f"ENCODER=unet begins from scratch; rows that count for nothing there: {', '.join(idle)}"
+        return None, params, told if idle else ""
     if params.begin == "encoder" or not SHIPPED_COLORIZER.exists():
         return None, params, ""
     start = read_artifact(SHIPPED_COLORIZER)
     other = [row for row in DESCRIBES_NETWORK if getattr(start.params, row) != getattr(params, row)]
     if not other:
         return start, params, ""
-    named = ", ".join(f"{row.upper()} = {getattr(params, row)} (there {getattr(start.params, row)})" for row in other)
-    # ENCODER=unet asks for a training from scratch.
-    notice = "" if params.encoder == "unet" else (
-        f"BEGIN=colorizer: the colorizer that comes along is another network ({named}), so this training begins with what "
-        f"{params.encoder} knows alone"
+    differences = ", ".join(f"{row.upper()} = {getattr(params, row)} (there {getattr(start.params, row)})" for row in other)
+    return None, params, (
+        f"BEGIN=colorizer: the colorizer that comes along is another network ({differences}), so this training begins with "
+        f"what {params.encoder} knows alone"
     )
-    return None, params, notice
 
 
 def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
@@ -162,12 +171,11 @@ def network_rows_of(start: Artifact, params: Params, name: str) -> Params:
     """
     if start.kind != "colorizer":
         raise ParamError(f"--init {name}: a colorizer was expected, not an {start.kind}: that is for train-upscaler --init")
-    usual = Params()
     theirs = {row: getattr(start.params, row) for row in DESCRIBES_NETWORK}
-    other = [row for row, value in theirs.items() if getattr(params, row) not in (value, getattr(usual, row))]
+    other = [row for row, value in theirs.items() if row in params.model_fields_set and getattr(params, row) != value]
     if other:
-        named = ", ".join(f"{row.upper()} = {getattr(params, row)} (the model: {theirs[row]})" for row in other)
-        raise ParamError(f"--init {name} brings a network of its own, but {named} was set: leave it out, or leave --init out")
+        rows = ", ".join(f"{row.upper()} = {getattr(params, row)} (the model: {theirs[row]})" for row in other)
+        raise ParamError(f"--init {name} brings a network of its own, but {rows} was set: leave it out, or leave --init out")
     params = params.model_copy(update=theirs)
     if channels(params) != (start.architecture.c_in, start.architecture.c_out):
         of_pairs, of_gray = "is of side-by-side pairs", "colors gray photographs"
