@@ -360,7 +360,8 @@ def test_the_store_offers_each_file_once(trained, tmp_path):
     ("PATCH", "", {"tone": {"strength": 3}}, ("Strength", "3", "2"), ("색 농도", "3", "2 이하")),
     ("PUT", "/hints", [{"x": 0.5, "y": 0.5, "color": "red"}, {"x": 1.5, "y": 0.5, "color": "red"}],
      ("Place across (2)", "1.5", "1"), ("가로 위치 (2)", "1.5", "1 이하")),
-    ("PUT", "/strokes", [{"glare": True, "radius": 2, "points": [[0, 0]]}], ("Brush size", "2", "0.5"), ("붓 크기", "2", "0.5 이하")),
+    ("PUT", "/strokes", [{"glare": True, "radius": 2, "points": [[0, 0]]}],
+     ("Brush size", "2", "0.5"), ("붓 크기", "2", "0.5 이하")),
     ("PATCH", "", {"look": 9}, ("Looks", "9", "5"), ("다른 느낌", "9", "5 이하")),
     ("PUT", "/hints", [{"x": 0.5, "y": 0.5}], ("Color (1)",), ("색 (1)", "빠져")),
 ])
@@ -395,7 +396,9 @@ def test_a_photograph_that_is_not_there_is_named_and_nothing_is_begun(client, tm
 @pytest.mark.parametrize(("count", "held_out"), [(4, 0), (5, 1)])
 def test_of_few_photographs_one_is_held_out_or_the_answer_says_that_none_is(open_server, tmp_path, count, held_out):
     write_scenes(tmp_path / "photos", count, 1, 60, 44)
-    settings = {"resol": 32, "ngf": 4, "ndf": 4, "encoder": "unet", "depth": 3, "patch_size": "16", "device": "cpu", "epochs": 1}
+    settings = {
+        "resol": 32, "ngf": 4, "ndf": 4, "encoder": "unet", "depth": 3, "patch_size": "16", "device": "cpu", "epochs": 1,
+    }
     with open_server(tmp_path / "keep", roots=(tmp_path / "photos",)) as client:
         order = {"name": "few", "folder": "photos", "settings": settings}
         begun = client.post(f"{API}/trainings", json=order).json()

@@ -16,7 +16,8 @@ from dancheong.app.web.visits import Job, Photograph, Recipe, Visits
 from dancheong.app.web.worker import Worker
 from dancheong.imaging.files import write_photo
 from page_calls import API, bring, png, settled
-from page_in_chromium import NEEDED
+from page_in_chromium import NEEDED, count, drop, ready
+from page_in_chromium import until as until_shown
 
 LARGE = (2300, 1800)  # px; 4.1 megapixels
 
@@ -109,7 +110,8 @@ def test_without_a_large_one_photographs_are_colored_one_after_the_other(open_se
 
 
 @pytest.mark.parametrize(("size", "settings", "is_alone"), [
-    ((64, 48), {}, False), (LARGE, {}, True), ((600, 500), {"sr_scale": "4"}, True), ((64, 48), {"predict_dropout": True}, True),
+    ((64, 48), {}, False), (LARGE, {}, True),
+    ((600, 500), {"sr_scale": "4"}, True), ((64, 48), {"predict_dropout": True}, True),
 ])
 def test_what_takes_much_memory_or_draws_random_numbers_is_alone(client, tmp_path, monkeypatch, size, settings, is_alone):
     alone = []
@@ -135,7 +137,7 @@ def test_a_disk_that_does_not_take_a_visit_is_no_end_of_the_work(trained, tmp_pa
             folder = visit.folder / "1" / "in"
             folder.mkdir(parents=True)
             write_photo(folder / "p.png", np.full((48, 64), 90, np.uint8))
-            visit.put(Photograph(number=1, name="p.png", source="in/p.png", state="waiting", recipe=recipe, width_px=64, height_px=48))
+            visit.put(Photograph(number=1, name="p.png", source="in/p.png", state="waiting", recipe=recipe))
             visit.jobs.append(Job(number=2, photographs=[1]))
     # Nothing can be written there.
     kept = visits.visit("a" * 24).folder / "visit.json"
@@ -169,18 +171,49 @@ main()
 def test_a_server_ends_although_a_coloring_hangs_and_the_next_one_colors_it(open_server, trained, tmp_path, sizes):
     command = [sys.executable, "-c", HANGS, "--keep", str(tmp_path / "keep"), "--model", str(trained / "model.h5")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        page = Page(server.stdout.readline().strip())
-        for number, size in enumerate(sizes):
-            (tmp_path / f"{number}.png").write_bytes(png(size=size, folder=tmp_path))
-            one = page.upload(tmp_path / f"{number}.png")
-            page._send("POST", "/jobs", {"photographs": [one], "recipe": {"model": "model"}})
-            assert server.stdout.readline() == "held\n"
-        server.send_signal(signal.SIGINT)
-        _, told = server.communicate(timeout=60)
+        try:
+            page = Page(server.stdout.readline().strip())
+            for number, size in enumerate(sizes):
+                (tmp_path / f"{number}.png").write_bytes(png(size=size, folder=tmp_path))
+                one = page.upload(tmp_path / f"{number}.png")
+                page._send("POST", "/jobs", {"photographs": [one], "recipe": {"model": "model"}})
+                assert server.stdout.readline() == "held\n"
+            server.send_signal(signal.SIGINT)
+            _, told = server.communicate(timeout=60)
+        finally:
+            server.kill()  # one that has not ended by itself
     assert (server.returncode, "Traceback" in told) == (0, False), told
     with open_server(tmp_path / "keep") as client:
         client.headers["visit"] = page.visit
         assert [one["state"] for one in settled(client)["photographs"]] == ["done"] * len(sizes)
+
+
+@NEEDED[0]
+@NEEDED[1]
+def test_the_page_says_how_many_photographs_of_others_are_before_it_and_the_time_as_a_range(browser, trained, tmp_path):
+    command = [sys.executable, "-c", HANGS, "--keep", str(tmp_path / "keep"), "--model", str(trained / "model.h5")]
+    (tmp_path / "a.png").write_bytes(png(folder=tmp_path))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            address = server.stdout.readline().strip()
+            other, context = Page(address), browser.new_context(locale="en-US")
+            other._send("POST", "/jobs", {"photographs": [other.upload(tmp_path / "a.png")], "recipe": {"model": "model"}})
+            assert server.stdout.readline() == "held\n"
+            page = context.new_page()
+            page.goto(address)
+            ready(page)
+            drop(page, tmp_path / "a.png")
+            count(page, 1)
+            page.click("#go")
+            words = "1 of 1 waits; photographs of other visitors before it: 1."
+            until_shown(page, "text => document.querySelector('#status').textContent.includes(text)", words)
+            told = page.evaluate("""async () => {
+              const { timeLeft } = await import('/page/client.js');
+              return [[3, 5], [0, 1], [0, 4], [100, 200]].map(([low, high]) => timeLeft({ low, high })); }""")
+            context.close()
+        finally:
+            server.kill()
+    assert told == ["about 3–5 min left", "about 1 min left", "about 0–4 min left", "about 2–3 h left"]
 
 
 # -- time left ------------------------------------------------------------------------------------------------------------

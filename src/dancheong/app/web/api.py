@@ -70,9 +70,6 @@ class Scores(BaseModel):
     results: list[dict[str, float | None]]
 
 
-# -- the visit ------------------------------------------------------------------------------------------------------------
-
-
 @router.get("/visit", tags=["visit"])
 def show_visit(services: Served, visit: Current, since: Annotated[int, Query(ge=-1, le=MAX_NUMBER)] = -1) -> VisitView:
     """Everything of this visit, or what has changed after a revision."""
@@ -117,9 +114,6 @@ async def events(services: Served, visit: Current) -> AsyncIterator[News]:
             told = news
             yield news
         await asyncio.sleep(EVENT_SECONDS)
-
-
-# -- photographs ----------------------------------------------------------------------------------------------------------
 
 
 @router.post("/photographs", tags=["photographs"], **UPLOAD)
@@ -175,9 +169,6 @@ def tile(
     return file(pictures.tile(photograph, kind, level, column, row))
 
 
-# -- masks ----------------------------------------------------------------------------------------------------------------
-
-
 @router.get("/photographs/{number}/strokes", tags=["masks"])
 def strokes(photograph: Named) -> list[Stroke]:
     """The strokes that a person has drawn on the mask of light reflection."""
@@ -190,9 +181,6 @@ def draw(
 ) -> PhotographView:
     """Replace the strokes; they are put over the detector's mask at the next coloring. An empty list forgets them."""
     return services.put(visit, number, strokes=strokes, stroke_count=len(strokes))
-
-
-# -- jobs -----------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/jobs", tags=["jobs"])
@@ -230,9 +218,6 @@ def stop(services: Served, visit: Current, number: Number) -> JobView:
     return job_view(services, visit, job)
 
 
-# -- results --------------------------------------------------------------------------------------------------------------
-
-
 @router.get("/photographs/{number}/result", tags=["results"], response_class=FileResponse)
 def result(photograph: Named, mark: pictures.Mark = "") -> FileResponse:
     """The colored photograph at full size, in the format and depth it came in (WebP and HEIF as PNG).
@@ -258,9 +243,6 @@ def results(services: Served, visit: Current, mark: pictures.Mark = "") -> FileR
     target = visit.folder / "dancheong_colored.zip"
     pictures.zip_results(done, target, mark)
     return file(target, target.name)
-
-
-# -- comparisons ----------------------------------------------------------------------------------------------------------
 
 
 @router.post("/comparisons", tags=["comparisons"], status_code=201)
@@ -303,9 +285,6 @@ def scores(visit: Current, number: Number) -> Scores:
     return Scores(between=between, results=[
         {"delta_e_2000": one.delta_e_2000, "psnr": one.psnr, "colorfulness": one.colorfulness} for one in scored
     ])
-
-
-# -- what they do ---------------------------------------------------------------------------------------------------------
 
 
 def _numbered(found: list[Numbered], number: int) -> Numbered:

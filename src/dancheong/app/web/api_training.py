@@ -88,9 +88,6 @@ class Preview(BaseModel):
     name: str
 
 
-# -- texts and parameters -------------------------------------------------------------------------------------------------
-
-
 @router.get("/texts/{language}", tags=["texts"])
 def texts(language: Language) -> dict[str, dict[str, str]]:
     """All words of the page in a language: `texts` by key, `errors` by code, `reasons` by kind, `fields` by name."""
@@ -107,9 +104,6 @@ def parameters(
         return rows(language, resolve(preset=preset).params, TRAINING_ROWS)
     path = services.models.offered(visit).get(model)
     return rows(language, Params() if path is None else services.models.params(path), COLORING_ROWS)
-
-
-# -- models ---------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/models", tags=["models"])
@@ -130,9 +124,6 @@ async def bring(
 def model_file(services: Served, visit: Current, name: str) -> FileResponse:
     """The model file."""
     return file(services.models.chosen(visit, name), f"{name}.h5")
-
-
-# -- trainings ------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/trainings", tags=["trainings"])
@@ -211,9 +202,6 @@ def report(services: Served) -> FileResponse:
     if order is None or not (path := log_folder(order) / PAGE).exists():
         raise Refused(404, "gone")
     return file(path, f"{order.name}_{PAGE}")
-
-
-# -- what they do ---------------------------------------------------------------------------------------------------------
 
 
 def _check_torch() -> None:

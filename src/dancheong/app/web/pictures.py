@@ -119,9 +119,6 @@ def zip_results(photographs: Iterable[Photograph], target: Path, mark: Mark = ""
             zipped.write(result_file(photograph, mark), str(name))
 
 
-# -- tone -----------------------------------------------------------------------------------------------------------------
-
-
 def tone_matrix(tone: Tone) -> NDArray[np.float32]:
     """The 3 x 3 matrix of a tone on linear RGB; it keeps the luminance of every color. The page applies the same one."""
     share = luminance(np.eye(3, dtype=np.float32)[None])
@@ -161,9 +158,6 @@ def _tone_name(tone: Tone) -> str:
     return "" if tone == Tone() else f"_{tone.strength:.3f}_{tone.warmth:.3f}"
 
 
-# -- masks ----------------------------------------------------------------------------------------------------------------
-
-
 def draw_mask(found_hw: Pixels, strokes: Iterable[Stroke]) -> Pixels:
     """A mask (h, w) uint8 with a person's strokes over it, the later over the earlier."""
     mask = found_hw.copy()
@@ -175,9 +169,6 @@ def draw_mask(found_hw: Pixels, strokes: Iterable[Stroke]) -> Pixels:
         line = np.rint((points if len(points) > 1 else np.repeat(points, 2, axis=0)) * 16).astype(np.int32)
         cv2.polylines(mask, [line], False, 255 if stroke.glare else 0, thickness, cv2.LINE_AA, 4)
     return mask
-
-
-# -- files ----------------------------------------------------------------------------------------------------------------
 
 
 def _made(photograph: Photograph, kind: Kind, name: str, make: Callable[[Path], None]) -> Path:

@@ -72,9 +72,6 @@ def checked_settings(settings: Mapping[str, Any], allowed: frozenset[str]) -> di
     return named
 
 
-# -- what an address gets and gives -----------------------------------------------------------------------------------------
-
-
 async def _served(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
@@ -105,9 +102,6 @@ def file(path: Path, name: str = "") -> FileResponse:
     """
     kept = "no-store" if name else "private, max-age=86400"
     return FileResponse(path, filename=name or None, headers={"cache-control": kept})
-
-
-# -- what is shown --------------------------------------------------------------------------------------------------------
 
 
 class JobView(BaseModel):

@@ -28,18 +28,18 @@ class Durations:
     """What photographs took, by their size."""
 
     def __init__(self) -> None:
-        self._known: list[tuple[float, float]] = []
+        self._known: list[tuple[float, float]] = []  # the newest first
 
     def add(self, megapixels: float, seconds: float) -> None:
         """A photograph was colored."""
-        self._known = [*self._known[1 - _KEPT :], (megapixels, seconds)]
+        self._known = [(megapixels, seconds), *self._known[: _KEPT - 1]]
 
     def span(self, megapixels: float) -> tuple[float, float] | None:
         """Seconds that a photograph takes at least and at most, by those nearest in size; None before any was measured.
 
         A larger photograph takes no less than a smaller one, and at most as much more as it is larger.
         """
-        near = sorted(reversed(self._known), key=lambda known: abs(math.log(megapixels / known[0])))[:_NEAREST]
+        near = sorted(self._known, key=lambda known: abs(math.log(megapixels / known[0])))[:_NEAREST]
         if not near:
             return None
         few = len(near) // _NEAREST  # of enough of them the quickest and the slowest say little

@@ -33,7 +33,7 @@ class Order(BaseModel):
     `key` is that of the press that began it.
 
     `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is held out to be these.
-    `too_few`: a share was asked for, and there are too few photographs to hold any out. `is_done`: it was trained to its end.
+    `too_few`: a share was asked for, of too few photographs to hold any out. `is_done`: it was trained to its end.
     `advice`: what it has told of the photographs and parameters so far, which is as true when it goes on.
     """
 

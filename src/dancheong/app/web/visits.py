@@ -237,8 +237,6 @@ class Visits:
         self.ended = threading.Event()  # the server is ending
         self._visits = {visit.key: visit for visit in map(self._loaded, self._folder.iterdir()) if visit}
 
-    # -- visits -----------------------------------------------------------------------------------------------------------
-
     def visit(self, key: str) -> Visit:
         """The visit with this key; a key that is not known begins an empty one, which is kept once something is in it.
 
@@ -298,8 +296,6 @@ class Visits:
             if photograph.state == "working":
                 photograph.state = "waiting"
         return visit
-
-    # -- room -------------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def room_for(self, size_bytes: int) -> Iterator[None]:

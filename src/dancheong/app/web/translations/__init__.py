@@ -1,8 +1,9 @@
 """Everything the page says, in each language: en.json and ko.json beside this file.
 
-`texts` has the sentences of the page by key, with {names} that are filled in; `errors` those of what goes wrong, by code, and
-`fields` what the fields of a request are called; `reasons` of a translation what stands there for a reason, by its kind, because the program gives reasons in English;
-`labels` short names of parameters; `choices` what a choice of a parameter is called where it does not speak for itself.
+`texts` has the sentences of the page by key, with {names} that are filled in; `errors` those of what goes wrong, by code;
+`fields` what the fields of a request are called; `reasons` of a translation what stands there for a reason, by its kind,
+because the program gives reasons in English; `labels` short names of parameters; `choices` what a choice of a parameter is
+called where it does not speak for itself.
 The meaning of a parameter, its unit and the heading of its section are in English those of the schema; a translation has
 them as `meanings`, `units`, `sections` and `ranges`.
 """
