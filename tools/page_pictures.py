@@ -172,7 +172,7 @@ def main() -> None:
             with Image.open(path) as shot:
                 # So that small areas of one color keep it.
                 method = Image.Quantize.MAXCOVERAGE
-                shot.convert("RGB").quantize(256, method, dither=Image.Dither.NONE).save(TARGET / f"{name}.png", optimize=True)
+                shot.convert("RGB").quantize(256, method, kmeans=2, dither=Image.Dither.NONE).save(TARGET / f"{name}.png", optimize=True)
             page.context.close()
             print(TARGET / f"{name}.png", flush=True)
         browser.close()
