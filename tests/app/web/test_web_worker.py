@@ -241,6 +241,8 @@ def test_photographs_of_a_size_that_was_measured_take_as_long_and_others_are_les
     assert took.span(2.0) == (3.0, 3.0)
     assert took.span(20.0) == pytest.approx((3.0, 30.0))  # at least as long, and no more than in proportion
     assert took.span(0.2) == pytest.approx((0.3, 3.0))
+    assert took.span(2.0, elapsed=2.0) == (1.0, 1.0)
+    assert took.span(2.0, elapsed=50.0) == (0.0, 50.0)  # nothing says that it ends at once
     for seconds in (4.0, 3.5, 90.0, 3.2):
         took.add(2.0, seconds)
     assert took.span(2.0) == (3.2, 4.0)  # one that was slow for once says little

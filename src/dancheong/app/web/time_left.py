@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel
 
 _KEPT, _NEAREST = 40, 5
-_PARTS = 4
+_PARTS = 8
 _FIRST_SECONDS, _FIRST_SHARE = 20, 0.05
 
 
@@ -34,17 +34,19 @@ class Durations:
         """A photograph was colored."""
         self._known = [(megapixels, seconds), *self._known[: _KEPT - 1]]
 
-    def span(self, megapixels: float) -> tuple[float, float] | None:
-        """Seconds that a photograph takes at least and at most, by those nearest in size; None before any was measured.
+    def span(self, megapixels: float, elapsed: float = 0.0) -> tuple[float, float] | None:
+        """Seconds that a photograph still takes at least and at most, by those nearest in size; None before any was measured.
 
-        A larger photograph takes no less than a smaller one, and at most as much more as it is larger.
+        A larger photograph takes no less than a smaller one, and at most as much more as it is larger. One that has taken
+        `elapsed` seconds, longer than any, may take as long again.
         """
         near = sorted(self._known, key=lambda known: abs(math.log(megapixels / known[0])))[:_NEAREST]
         if not near:
             return None
         few = len(near) // _NEAREST  # of enough of them the quickest and the slowest say little
         least = sorted(seconds * min(1, megapixels / size) for size, seconds in near)[few]
-        return least, sorted(seconds * max(1, megapixels / size) for size, seconds in near)[-1 - few]
+        most = sorted(seconds * max(1, megapixels / size) for size, seconds in near)[-1 - few]
+        return max(0.0, least - elapsed), most - elapsed if elapsed < most else elapsed
 
 
 class Steps:
@@ -56,8 +58,8 @@ class Steps:
     def left(self, images: int, total: int, seconds: float) -> MinutesLeft | None:
         """What is left at `images` of `total`, `seconds` by any clock; called at each step that is told of.
 
-        The quarters of what was done so far say how fast it goes, from the first call on, because the first steps are slow.
-        None until the quarters can be told, and for the first 20 seconds or twentieth of the way.
+        The slowest and the quickest eighth of what was done since the first call, because the first steps are slow, say how
+        fast it goes. None until there are so many, and for the first 20 seconds or twentieth of the way.
         """
         self._marks.append((images, seconds))
         seen, at = np.array(self._marks).T

@@ -79,7 +79,7 @@ class Worker:
             waiting = visit.open(job.photographs)
             if not waiting or "working" in {photograph.state for photograph in waiting}:
                 return 0
-            beside = self._has_large() and _megapixels(waiting[0]) <= SMALL_MEGAPIXELS
+            beside = self._has_large() and not _is_large(waiting[0])
             turns = [other.key for other, _ in self._line(beside)]
             before = turns.index(visit.key) if visit.key in turns else 0
             return before + (beside in self._working and self._working[beside][0].key != visit.key)
@@ -90,13 +90,15 @@ class Worker:
             numbers = {photograph.number for photograph in visit.open(job.photographs)}
             own = visit.pending()
             own = own[: 1 + max((at for at, one in enumerate(own) if one.number in numbers), default=-1)]
-            others = [other.pending()[: len(own)] for other in self._visits.all() if other.key != visit.key]
+            others = [one for other in self._visits.all() if other.key != visit.key for one in other.pending()[: len(own)]]
+            if not any(map(_is_large, own)):  # they need not wait for large ones
+                others = [one for one in others if not _is_large(one)]
             spans = []
-            for photograph in (*own, *(one for pending in others for one in pending)):
-                if (span := self._took.span(_megapixels(photograph))) is None:
-                    return None
+            for photograph in (*own, *others):
                 elapsed = time.time() - photograph.began_at if photograph.state == "working" else 0.0
-                spans.append((max(0.0, span[0] - elapsed), max(0.0, span[1] - elapsed)))
+                if (span := self._took.span(_megapixels(photograph), elapsed)) is None:
+                    return None
+                spans.append(span)
             return minutes_left(spans)
 
     def _run(self, beside: bool) -> None:
@@ -113,14 +115,14 @@ class Worker:
                     del self._working[beside]
 
     def _has_large(self) -> bool:
-        return False in self._working and _megapixels(self._working[False][1]) > SMALL_MEGAPIXELS
+        return False in self._working and _is_large(self._working[False][1])
 
     def _line(self, beside: bool) -> list[tuple[Visit, Photograph]]:
         """Each visit's next photograph, by turns: whoever was served longest ago, or never, is the first."""
         line = []
         for visit in self._visits.all():
             for photograph in visit.pending():
-                if photograph.state == "waiting" and not (beside and _megapixels(photograph) > SMALL_MEGAPIXELS):
+                if photograph.state == "waiting" and not (beside and _is_large(photograph)):
                     line.append((visit, photograph))
                     break
         return sorted(line, key=lambda one: self._turns.index(one[0].key) if one[0].key in self._turns else -1)
@@ -174,9 +176,9 @@ def color(models: ModelStore, visit: Visit, photograph: Photograph) -> dict[str,
         hints=None if hints is None else hints.parent, look=photograph.look,
     )
     params = colorizer.params
-    is_small = _megapixels(photograph) * int(params.sr_scale) ** 2 <= SMALL_MEGAPIXELS
-    # Dropout takes random numbers from one generator for all threads.
-    with nullcontext() if is_small and not params.predict_dropout else _LARGE:
+    # A model may enlarge by itself. Dropout takes random numbers from one generator for all threads.
+    is_alone = _is_large(photograph, int(params.sr_scale)) or params.predict_dropout
+    with _LARGE if is_alone else nullcontext():
         (result,) = predict_files(colorizer, [source], folder / f"color{version}", options)
     if result.status == "failed":
         return {"state": "failed", "error": problem_of(result.error or "", folder)}
@@ -196,8 +198,14 @@ def color(models: ModelStore, visit: Visit, photograph: Photograph) -> dict[str,
     }
 
 
-def _megapixels(photograph: Photograph) -> float:
-    return max(photograph.width_px * photograph.height_px / 1e6, 0.01)
+def _megapixels(photograph: Photograph, scale: int = 0) -> float:
+    """Of the result. `scale`: SR_SCALE; 0: as the recipe says."""
+    scale = scale or int(photograph.recipe.settings.get("sr_scale", 1) if photograph.recipe else 1)
+    return max(photograph.width_px * photograph.height_px * scale**2 / 1e6, 0.01)
+
+
+def _is_large(photograph: Photograph, scale: int = 0) -> bool:
+    return _megapixels(photograph, scale) > SMALL_MEGAPIXELS
 
 
 def _drawn_mask(photograph: Photograph) -> Path | None:
