@@ -2,7 +2,7 @@
 
 import { h } from "./client.js";
 
-const WIDTH = 520, HEIGHT = 220, LEFT = 48, BOTTOM = 28, TOP = 8, RIGHT = 8;
+const WIDTH = 520, HEIGHT = 220, LEFT = 64, BOTTOM = 28, TOP = 8, RIGHT = 8;
 
 function svg(tag, attributes, text) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
