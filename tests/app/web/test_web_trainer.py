@@ -51,7 +51,7 @@ def test_training_stops_goes_on_and_ends(trained, tmp_path, monkeypatch):
         params=Params(**TINY, epochs=60, val_images=8, begin="encoder"),
         origins={"val_images": "set"},
     )
-    advice = "ENCODER=unet begins from scratch, so BEGIN count for nothing"
+    advice = "ENCODER=unet begins from scratch; rows that count for nothing there: BEGIN"
     with Trainer(tmp_path / "state") as trainer:
         trainer.start(order)
         with pytest.raises(Refused, match="training_occupied"):
