@@ -41,8 +41,8 @@ export async function attempt(act, notice, name = "") {
 export class Notice {
   told = [];
 
-  constructor(id, properties = {}) {
-    this.element = h("div.notice.bad", { role: "alert", id, hidden: true, ...properties });
+  constructor(id) {
+    this.element = h("div.notice.bad", { role: "alert", id, hidden: true });
     visit.addEventListener("connection", () => { if (visit.online && this.told.some(({ problem }) => problem.status === 0)) this.clear(); });
   }
 
