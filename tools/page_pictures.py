@@ -171,8 +171,8 @@ def main() -> None:
             page.screenshot(path=path, full_page=whole)
             with Image.open(path) as shot:
                 # So that small areas of one color keep it.
-                method = Image.Quantize.MAXCOVERAGE
-                shot.convert("RGB").quantize(256, method, kmeans=2, dither=Image.Dither.NONE).save(TARGET / f"{name}.png", optimize=True)
+                few = shot.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+                few.save(TARGET / f"{name}.png", optimize=True)
             page.context.close()
             print(TARGET / f"{name}.png", flush=True)
         browser.close()
