@@ -82,8 +82,8 @@ def test_hints_in_the_corners_and_at_one_place_are_colored(client, photograph, c
 
 @pytest.mark.parametrize(("hint", "code"), [
     ({**RED, "color": "없는색"}, "color_unknown"), ({**RED, "x": 1.2}, "invalid_value"),
-    ({**RED, "color": ""}, "invalid_value"), ({**RED, "color": "999 0"}, "color_unknown"), ({**RED, "color": "nan nan"}, "color_unknown"),
-    ({**RED, "color": "hsv(0,500%,50%)"}, "color_unknown"),
+    ({**RED, "color": ""}, "invalid_value"), ({**RED, "color": "999 0"}, "color_unknown"),
+    ({**RED, "color": "nan nan"}, "color_unknown"), ({**RED, "color": "hsv(0,500%,50%)"}, "color_unknown"),
 ])
 def test_a_hint_that_cannot_be_is_refused_and_nothing_changes(client, photograph, hint, code):
     client.put(f"{photograph}/hints", json=[RED])
