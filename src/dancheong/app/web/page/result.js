@@ -94,7 +94,7 @@ export class ResultView {
     this.hints.row.hidden = name !== "hints";
     this.doubt.hidden = name !== "confidence";
     this.looks.show(one, name === "looks");
-    this.again.hidden = name === "mask" || !one.has_result || isStale(one);
+    this.again.hidden = name === "mask" || !one.has_result || isBehind(one);
     this.tones.hidden = !["line", "side"].includes(name) || !one.has_result;
     if (this.viewer.mode !== name) this.viewer.setMode(name);
     // Coloring with the mask does the rest, too.
