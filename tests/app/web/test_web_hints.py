@@ -118,10 +118,11 @@ def test_what_cannot_be_understood_is_told_in_korean(client, photograph):
     def told(json, **more):
         return client.put(f"{photograph}/hints", json=json, headers={"accept-language": "ko"}, **more).json()["message"]
 
-    wrong = [({"x": 0.5, "color": "황"}, "둘 다"), ({**RED, "x": 2}, "이하여야"), ({"x": 0.5, "y": 0.5}, "빠져"),
-             ({**RED, "x": "왼쪽"}, "수여야"), (7, "프로그램의 설명(영어)")]
-    for hint, word in wrong:
-        assert told([hint]).startswith("요청의 body.0")
+    wrong = [({"x": 0.5, "color": "황"}, "보낸 내용 (1)", "둘 다"), ({**RED, "x": 2}, "가로 위치 (1) = 2", "이하여야"),
+             ({"x": 0.5, "y": 0.5}, "색 (1)", "빠져"), ({**RED, "x": "왼쪽"}, "가로 위치 (1) = 왼쪽", "수여야"),
+             (7, "보낸 내용 (1) = 7", "JSON 객체여야")]
+    for hint, field, word in wrong:
+        assert told([hint]).startswith(f"{field}: ")
         assert word in told([hint])
     assert "혹시 석간주 seokganju인가요?" in told([{"x": 0.5, "y": 0.5, "color": "석간쥬"}])
 
