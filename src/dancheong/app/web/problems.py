@@ -91,7 +91,7 @@ def answer(request: Request, error: Exception) -> Response:
 
 
 def _invalid(error: Mapping[str, Any]) -> Refused:
-    """What pydantic says of a value. `field`: the name of which the page has words, `number`: in a list, from 1 on, `came`: the value."""
+    """What pydantic says of a value. `field`: its name, for which the page has words; `number`: in a list, from 1 on."""
     given = {name: value for name, value in error.get("ctx", {}).items() if isinstance(value, str | int | float)}
     given |= {name: int(value) for name, value in given.items() if isinstance(value, float) and value.is_integer()}
     given |= {"expected": str(given["expected"]).replace(" or ", ", ")} if "expected" in given else {}
