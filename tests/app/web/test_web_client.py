@@ -53,8 +53,8 @@ def test_a_card_tells_the_error_of_a_model_beside_that_of_the_gray(browser, trai
 
 
 @pytest.mark.parametrize(("locale", "words"), [
-    ("en-US", "Hold out for validation (a share): 0.9 came."),
-    ("ko-KR", "검증용으로 남겨 둘 비율: 쓸 수 없는 값입니다(0.9). 0.5 이하여야 합니다."),
+    ("en-US", "Hold out for validation (a share) = 0.9: "),
+    ("ko-KR", "검증용으로 남겨 둘 비율 = 0.9: 0.5 이하여야 합니다."),
 ])
 def test_the_page_tells_a_value_out_of_range_by_the_name_of_its_field(visit, locale, words):
     page = visit(locale, allowed=(422,))

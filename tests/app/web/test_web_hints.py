@@ -81,8 +81,8 @@ def test_hints_in_the_corners_and_at_one_place_are_colored(client, photograph, c
 
 
 @pytest.mark.parametrize(("hint", "code"), [
-    ({**RED, "color": "없는색"}, "color_unknown"), ({**RED, "x": 1.2}, "invalid_value"),
-    ({**RED, "color": ""}, "invalid_value"), ({**RED, "color": "999 0"}, "color_unknown"),
+    ({**RED, "color": "없는색"}, "color_unknown"), ({**RED, "x": 1.2}, "invalid"),
+    ({**RED, "color": ""}, "invalid"), ({**RED, "color": "999 0"}, "color_unknown"),
     ({**RED, "color": "nan nan"}, "color_unknown"), ({**RED, "color": "hsv(0,500%,50%)"}, "color_unknown"),
 ])
 def test_a_hint_that_cannot_be_is_refused_and_nothing_changes(client, photograph, hint, code):
@@ -118,10 +118,11 @@ def test_what_cannot_be_understood_is_told_in_korean(client, photograph):
     def told(json, **more):
         return client.put(f"{photograph}/hints", json=json, headers={"accept-language": "ko"}, **more).json()["message"]
 
-    wrong = [({"x": 0.5, "color": "황"}, "둘 다"), ({**RED, "x": 2}, "이하여야"), ({"x": 0.5, "y": 0.5}, "빠져"),
-             ({**RED, "x": "왼쪽"}, "수여야"), (7, "JSON 객체여야")]
-    for hint, word in wrong:
-        assert "body" not in told([hint])  # the field has a name that a person knows
+    wrong = [({"x": 0.5, "color": "황"}, "보낸 내용 (1)", "둘 다"), ({**RED, "x": 2}, "가로 위치 (1) = 2", "이하여야"),
+             ({"x": 0.5, "y": 0.5}, "색 (1)", "빠져"), ({**RED, "x": "왼쪽"}, "가로 위치 (1) = 왼쪽", "수여야"),
+             (7, "보낸 내용 (1) = 7", "JSON 객체여야")]
+    for hint, field, word in wrong:
+        assert told([hint]).startswith(f"{field}: ")
         assert word in told([hint])
     assert "혹시 석간주 seokganju인가요?" in told([{"x": 0.5, "y": 0.5, "color": "석간쥬"}])
 

@@ -91,7 +91,7 @@ def answer(request: Request, error: Exception) -> Response:
 
 
 def _invalid(error: Mapping[str, Any]) -> Refused:
-    """What pydantic says of a value. `field`: the name of which the page has words, `number`: in a list, from 1 on."""
+    """What pydantic says of a value. `field`: its name, for which the page has words; `number`: in a list, from 1 on."""
     given = {name: value for name, value in error.get("ctx", {}).items() if isinstance(value, str | int | float)}
     given |= {name: int(value) for name, value in given.items() if isinstance(value, float) and value.is_integer()}
     given |= {"expected": str(given["expected"]).replace(" or ", ", ")} if "expected" in given else {}
@@ -103,9 +103,9 @@ def _invalid(error: Mapping[str, Any]) -> Refused:
         **given, "where": ".".join(map(str, error["loc"]))[:200], "field": str(known[-1])[:60], "number": number,
         "reason": str(error["msg"])[:200], "kind": error["type"],
     }
-    if error["type"] == "missing" or not isinstance(came, str | int | float):
-        return Refused(422, "invalid", **details)
-    return Refused(422, "invalid_value", **details, came=str(came)[:60])
+    if error["type"] != "missing" and isinstance(came, str | int | float):
+        details["came"] = str(came)[:60]
+    return Refused(422, "invalid", **details)
 
 
 def add_problems(app: FastAPI) -> None:

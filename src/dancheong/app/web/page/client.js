@@ -127,7 +127,7 @@ export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
 export function problemText({ code, details = {} }) {
   if (!(code in words.errors)) return t(code, details);  // the page's own
   const reason = details.reason ? words.reasons[details.kind] ?? words.reasons.other ?? "{reason}" : "";
-  const field = (words.fields[details.field] ?? details.field) + (details.number ? ` (${details.number})` : "");
+  const field = (words.fields[details.field] ?? details.field) + (details.number ? ` (${details.number})` : "") + ("came" in details ? ` = ${details.came}` : "");
   const text = fill(words.errors[code], { ...details, field, reason: fill(reason, details) });
   return details.near ? `${text} ${t("did_you_mean", details)}` : text;
 }
