@@ -90,8 +90,8 @@ class Preview(BaseModel):
 
 @router.get("/texts/{language}", tags=["texts"])
 def texts(language: Language) -> dict[str, dict[str, str]]:
-    """All words of the page in a language: `texts` by key, `errors` by code, `reasons` by kind, `fields` by name."""
-    return {part: catalogue(language).get(part, {}) for part in ("texts", "errors", "reasons", "fields")}
+    """All words of the page in a language: `texts` by key, `errors` by code, `reasons` by kind, others by name."""
+    return {part: catalogue(language).get(part, {}) for part in ("texts", "errors", "reasons", "fields", "labels")}
 
 
 @router.get("/parameters", tags=["models"])

@@ -82,7 +82,10 @@ def problem_text(language: str, code: str, details: Mapping[str, Any]) -> str:
     field = words["fields"].get(details.get("field"), details.get("field")) if details.get("field") else ""
     field += f" ({details['number']})" if field and details["number"] else ""
     field += f" = {details['came']}" if field and "came" in details else ""
-    text = str(words["errors"][code]).format(**{**details, "field": field, "reason": frame.format(**details)})
+    name = str(details.get("name", ""))
+    label = words["labels"].get(name.lower()) if code.startswith("setting_") else None
+    given = {**details, "field": field, "name": f"{label} ({name})" if label else name, "reason": frame.format(**details)}
+    text = str(words["errors"][code]).format(**given)
     return f"{text} {words['texts']['did_you_mean'].format(**details)}" if details.get("near") else text
 
 
