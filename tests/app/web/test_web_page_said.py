@@ -238,6 +238,7 @@ def test_a_refused_setting_is_said_until_it_is_changed(visit, photographs):
         if is_told:
             page.click("#go")
             page.wait_for_selector("#problem:visible")
+            assert page.inner_text("label[for=coloring-vivid]").removesuffix("VIVID").strip() in page.inner_text("#problem")
     assert page.locator("#problem").is_hidden()
 
 

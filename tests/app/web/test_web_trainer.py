@@ -127,6 +127,22 @@ def test_photographs_that_are_held_out_are_validated_with_and_not_trained_on(tmp
     assert artifact.origins["val_images"] == "20 previews in the run"
 
 
+def test_the_doctor_looks_before_a_training_and_what_it_finds_stays(tmp_path):
+    first, *_ = write_scenes(tmp_path / "photos", 6, 1, 60, 44)
+    gray = as_rgb(gray_of(read_photo(first).pixels))
+    write_photo(tmp_path / "photos" / "gray.png", gray)
+    (tmp_path / "photos" / "cut.png").write_bytes(first.read_bytes()[:200])
+    order = Order(name="m", photos=tmp_path / "photos", model=tmp_path / "m.h5", params=Params(**TINY, epochs=1))
+    with Trainer(tmp_path / "state") as trainer:
+        trainer.start(order)
+        wait(trainer, "done")
+        findings = trainer.status.findings
+    assert (findings["gray"], findings["corrupt"], findings["few"]) == (1, 1, 1)
+    assert Trainer(tmp_path / "state").status.findings == findings
+    page = (tmp_path / "m_log" / "training.html").read_text("utf-8")
+    assert "it cannot teach color" in page
+
+
 def test_there_is_nothing_to_go_on_with(tmp_path):
     with Trainer(tmp_path) as trainer, pytest.raises(Refused, match="training_nothing"):
         trainer.resume()

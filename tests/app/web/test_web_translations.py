@@ -11,6 +11,7 @@ from dancheong.app import web
 from dancheong.app.web.problems import _PATTERNS, Refused, check_setting, problem_of
 from dancheong.app.web.services import COLORING_ROWS, TRAINING_ROWS
 from dancheong.app.web.translations import LANGUAGES, catalogue, language_of, meaning, problem_text
+from dancheong.data.doctor import ADVICE
 from dancheong.imaging.files import ImageSpec, PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.params.schema import ROWS, SECTIONS
@@ -96,6 +97,12 @@ def test_a_refused_setting_is_named_as_its_field_is(language, words):
         check_setting("vivid", 9)
     problem = refused.value.problem
     assert problem_text(language, problem.code, problem.details) == f"{catalogue(language)['labels']['vivid']} {words}"
+
+
+def test_whatever_the_doctor_finds_before_a_training_has_words():
+    # Light reflection is looked for by the training itself.
+    kinds = ADVICE.keys() - {"glare", "glare_abstained"}
+    assert {key for key in catalogue(ENGLISH)["texts"] if key.startswith("finding_")} == {f"finding_{kind}" for kind in kinds}
 
 
 @pytest.mark.parametrize(

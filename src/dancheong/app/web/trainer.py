@@ -16,12 +16,14 @@ from pydantic import BaseModel, ValidationError
 from dancheong.app.web.asked import END_SECONDS
 from dancheong.app.web.problems import Problem, Refused, problem_of
 from dancheong.app.web.time_left import MinutesLeft, Steps
+from dancheong.data.doctor import ADVICE, diagnose
+from dancheong.data.photographs import NoPhotographs
 from dancheong.imaging.files import list_photos
 from dancheong.params import Params
 from dancheong.report.training_page import find_previews, read_losses
 from dancheong.system.whole_file import whole_file
 from dancheong.training.loop import train
-from dancheong.training.session import Progress
+from dancheong.training.session import Progress, Remark
 
 State = Literal["idle", "running", "stopping", "stopped", "done", "failed"]
 PREVIEWS = 20  # in a run, where VAL_IMAGES is left as it is
@@ -34,7 +36,8 @@ class Order(BaseModel):
 
     `validation`: photographs that are never trained on; `held_out`: the share of `photos` that is held out to be these.
     `too_few`: a share was asked for, of too few photographs to hold any out. `is_done`: it was trained to its end.
-    `advice`: what it has told of the photographs and parameters so far, which is as true when it goes on.
+    `advice`: what it has told of the parameters so far, and `findings`: how many photographs of each kind the doctor has
+    found; both are as true when it goes on.
     """
 
     name: str
@@ -48,16 +51,18 @@ class Order(BaseModel):
     origins: dict[str, str] = {}
     is_done: bool = False
     advice: str = ""
+    findings: dict[str, int] = {}
 
     def status(self, state: State) -> "Status":
         """How it stands, as far as the order knows."""
-        return Status(state=state, name=self.name, too_few=self.too_few, advice=self.advice)
+        return Status(state=state, name=self.name, too_few=self.too_few, advice=self.advice, findings=self.findings)
 
 
 class Status(BaseModel):
     """How the training stands. `left_out`: photographs that were not used, with the name and the reason of the first.
 
     `too_few`: there are so few photographs that none is held out, although a share was asked for.
+    `findings`: how many photographs are wrong or risky, by the kinds of `dancheong.data.doctor`.
     """
 
     state: State = "idle"
@@ -69,6 +74,7 @@ class Status(BaseModel):
     validated: int = 0
     too_few: bool = False
     advice: str = ""
+    findings: dict[str, int] = {}
     left_out: int = 0
     first_left_out: str = ""
     left_out_why: Problem | None = None
@@ -154,7 +160,7 @@ class Trainer:
             params, origins = _with_previews(order)
             result = train(
                 order.photos, order.model, params, val=order.held_out or order.validation, resume=resume,
-                watch=self._watch, origins=origins,
+                watch=self._watch, origins=origins, remarks=() if resume else lambda: self._look(order, params),
             )
             self._keep((self.order or order).model_copy(update={"is_done": not result.stopped}))
             left_out = [(one.file.name, problem_of(one.reason, self.folder)) for one in result.refusals]
@@ -165,6 +171,16 @@ class Trainer:
             )
         except Exception as error:  # whatever happens, the page says it
             self._tell(state="failed", error=problem_of(error, self.folder))
+
+    def _look(self, order: Order, params: Params) -> list[Remark]:
+        """What the doctor finds, by kind. Light reflection is looked for by the training itself, photograph by photograph."""
+        try:
+            findings = diagnose(order.photos, params, order.validation, glare=False).counts()
+        except NoPhotographs:
+            return []  # the training says it better
+        self._keep(order.model_copy(update={"findings": findings}))
+        self._tell(findings=findings)
+        return [(kind, count, ADVICE[kind]) for kind, count in findings.items()]
 
     def _watch(self, progress: Progress) -> bool:
         order = self.order

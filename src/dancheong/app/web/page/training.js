@@ -169,7 +169,7 @@ export class TrainTab {
   }
 
   #facts(now, view) {
-    const facts = [];
+    const facts = Object.entries(now.findings).map(([kind, count]) => t(`finding_${kind}`, { count }));
     if (now.advice) facts.push(t("train_advice", { advice: now.advice }));
     if (now.validated) facts.push(t("train_validated", { count: now.validated }));
     if (now.too_few) facts.push(t("train_few"));
