@@ -88,6 +88,8 @@ def test_what_lies_in_a_folder_is_found_and_a_picture_of_the_clipboard_is_taken(
     assert page.locator("#photographs .name").all_inner_texts() == names
     until(page, "document.querySelector('[aria-label=\"잘린 그림.png\"] img').hidden")  # no sign of a broken picture
     assert page.locator("#photographs img:visible").count() == 3
+    page.click("[aria-label='잘린 그림.png']")
+    until(page, "!document.querySelector('.rightframe img')")
     assert page.locator("#failed").is_hidden()
     assert "1 other file" in page.inner_text("#status")
     content = base64.b64encode((photographs / "경복궁 근정전.png").read_bytes()).decode()

@@ -27,8 +27,8 @@ export class Layer {
   async show(photograph, kind, alt, address = pictureAddress(photograph, kind, "view")) {
     if (this.wanted === address) return;
     this.wanted = address;
-    // What does not come is asked for once more.
-    const image = h("img", { src: address, alt, draggable: "false", onerror: () => { if (this.wanted === address) this.wanted = null; } });
+    // What does not come is asked for once more; until then no sign of a broken picture stands there.
+    const image = h("img", { src: address, alt, draggable: "false", onerror: () => { image.remove(); if (this.wanted === address) this.wanted = null; } });
     if (this.photograph?.number === photograph.number) {
       await image.decode().catch(() => {});
       if (this.wanted !== address) return;
