@@ -1,5 +1,6 @@
 """What the page says where something is missing, refused or not done yet, and that all of it fits on a telephone."""
 
+import os
 import shutil
 
 import pytest
@@ -224,6 +225,22 @@ def test_pictures_that_an_outage_has_kept_away_come_with_the_line(visit, served,
         until(page, "document.querySelector('.overframe img')?.naturalWidth === 180")
         page.click("[data-mode=looks]")
         until(page, "[...document.querySelectorAll('.look img')].every(one => one.naturalWidth === 180)")
+        page.context.close()
+
+
+def test_a_file_that_is_changed_before_it_is_uploaded_is_said_and_the_others_come(visit, served, photographs, tmp_path):
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    for file in files:
+        shutil.copy(photographs / "경복궁 근정전.png", file)
+    with Line(served.port) as line:
+        page = visit(address=f"http://127.0.0.1:{line.port}/")
+        with line.cut():
+            page.wait_for_selector("#connection", state="visible")
+            page.set_input_files("#files", list(map(str, files)))
+            os.utime(files[0], (1, 1))
+        count(page, 1)
+        assert page.locator("#photographs .name").all_inner_texts() == ["b.png"]
+        assert page.inner_text("#problem").startswith("a.png: It was changed")
         page.context.close()
 
 

@@ -84,6 +84,8 @@ export async function upload(path, file, progress = () => {}) {
       return await send(`${API}${path}?${query}`, file, progress);
     } catch (problem) {
       if (problem.status) throw problem;
+      // Of a file that has been changed or taken away since it was chosen a browser sends nothing, and says no more than of a dead line.
+      await file.slice(0, 1).arrayBuffer().catch(() => { throw new Problem(410, "file_changed"); });
       progress(null);
       await new Promise((go) => setTimeout(go, wait));
     }
