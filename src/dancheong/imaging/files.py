@@ -26,7 +26,8 @@ from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXE
 from dancheong.imaging.header import Header, read_header
 from dancheong.imaging.metadata import Metadata
 from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
-from dancheong.imaging.vips import ForkedProcess, Unreadable, as_image
+from dancheong.imaging.tiling import ByRows
+from dancheong.imaging.vips import ForkedProcess, Unreadable, lazy_image
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.errors import DancheongError
 from dancheong.system.whole_file import whole_file
@@ -189,7 +190,7 @@ def image_spec(path: Path, page: int = 0) -> ImageSpec | None:
 
 
 def write_photo(
-    path: str | Path, pixels: NDArray[Any], like: Photo | None = None, provenance: Provenance | None = None,
+    path: str | Path, pixels: NDArray[Any] | ByRows, like: Photo | None = None, provenance: Provenance | None = None,
     output_profile: Literal["srgb", "input"] = "srgb",
 ) -> tuple[str, ...]:
     """Write a photograph in the format of the file's suffix, whole or not at all.
@@ -198,7 +199,7 @@ def write_photo(
 
     Args:
         path: its folder exists; an existing file is replaced.
-        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB.
+        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB; of `ByRows` a strip at a time is in memory.
         like: the photograph these pixels are of: its EXIF, IPTC, XMP, texts and resolution are kept, and where it had a
             color profile the result has one.
         provenance: where the colors came from, added to the XMP.
@@ -219,21 +220,20 @@ def write_photo(
         raise PhotoError(path, f"cannot write {path.suffix or 'a name without suffix'}; end it in {names}")
     check_photo(pixels)
     notes: list[str] = []
-    image, icc = as_image(pixels), None
-    if like is not None and like.icc is not None:
-        image, icc = _in_profile(image, like.icc, output_profile, notes)
-    if pixels.dtype == np.uint16 and not kind.is_deep:
-        image = _to_eight(image)
-        notes.append(f"its 16 bits were rounded to 8, because {kind.name} holds no more")
-    size, is_srgb = (pixels.shape[1], pixels.shape[0]), icc in (None, srgb_profile())
+    size, icc = (pixels.shape[1], pixels.shape[0]), None
     given = Metadata() if like is None else like
-    carried = replace(given, xmp=updated(given.xmp, provenance), icc=icc)
-    carried, lost = fitting(carried, kind, size, is_srgb, updated(None, provenance))
-    with whole_file(path) as temporary:
+    with whole_file(path) as temporary, lazy_image(pixels) as (image, failures):
+        if given.icc is not None:
+            image, icc = _in_profile(image, given.icc, output_profile, notes)
+        if pixels.dtype == np.uint16 and not kind.is_deep:
+            image = _to_eight(image)
+            notes.append(f"its 16 bits were rounded to 8, because {kind.name} holds no more")
+        carried = replace(given, xmp=updated(given.xmp, provenance), icc=icc)
+        carried, lost = fitting(carried, kind, size, icc in (None, srgb_profile()), updated(None, provenance))
         try:
-            encode(temporary, kind.name, image, carried)
+            encode(temporary, kind.name, image, carried, failures)
         except OSError as error:
-            if error.errno is not None:
+            if error.errno is not None or failures:
                 raise
             raise PhotoError(path, f"{kind.name} cannot hold {size[0]} x {size[1]} pixels ({error})") from error
     return (*notes, *lost)

@@ -7,8 +7,9 @@ from threading import Condition, Lock
 
 from dancheong.imaging.files import ImageSpec
 from dancheong.imaging.resize import fit_size, working_shape
+from dancheong.imaging.tiling import strip_rows
 from dancheong.params import ParamError, Params
-from dancheong.prediction.full_resolution import STRIP_BYTES, strip_rows
+from dancheong.prediction.full_resolution import STRIP_BYTES
 
 # Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit).
 # Measured as growth of the process over files of 100 megapixels with light reflection that is corrected

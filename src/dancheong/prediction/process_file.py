@@ -141,10 +141,9 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
         What the result's format has no place for.
     """
     notes: tuple[str, ...] = ()
-    mask_hw = np.zeros(done.result.shape[:2], np.uint8) if done.mask_hw is None else done.mask_hw
     # The result is the last: where it stands, all of them do.
     looks = zip(job.looks, done.looks, strict=True)
-    for path, pixels in ((job.mask, mask_hw), (job.confidence, done.confidence_hw), *looks, (job.output, done.result)):
+    for path, pixels in ((job.mask, done.mask_hw), (job.confidence, done.confidence_hw), *looks, (job.output, done.result)):
         if path is None or pixels is None or (path.exists() and not processor.options.overwrite):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)

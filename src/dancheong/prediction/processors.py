@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from dancheong.data.photographs import split_halves
 from dancheong.data.same_view import looks_like_pair
 from dancheong.glare.control import control_glare
+from dancheong.glare.mask import GlareMask, clipped, nothing
 from dancheong.imaging.color import gray_of, lightness_of
 from dancheong.imaging.files import ImageSpec, PhotoError, image_spec, read_photo
 from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.resize import resize
+from dancheong.imaging.tiling import ByRows, row_slices, strip_rows
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import Params
 from dancheong.prediction.colored_versions import fitted_chroma
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
-from dancheong.prediction.full_resolution import Predicted, color_from_chroma, strip_rows
+from dancheong.prediction.full_resolution import Predicted, color_from_chroma
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import read_hints
 from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
@@ -29,7 +31,7 @@ from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_neede
 from dancheong.prediction.options import FolderOptions
 from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import Job
-from dancheong.system.arrays import Pixels
+from dancheong.system.arrays import Float32, Pixels
 from dancheong.system.whole_file import fingerprint
 from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 
@@ -51,12 +53,12 @@ class Processed:
     `looks` are made one after the other as they are written, because each takes as much memory as the result.
     """
 
-    result: Pixels
-    mask_hw: Pixels | None
+    result: Pixels | ByRows
+    mask_hw: ByRows
     figures: dict[str, Any]
     confidence_hw: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
-    looks: tuple[Callable[[], Pixels], ...] = ()
+    looks: tuple[Callable[[], Pixels | ByRows], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,9 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         except PhotoError:  # its own result will say why
             return None
 
-    def finished(input_hwc: Pixels, predicted: Predicted, resources: Resources) -> Pixels:
-        rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
-        return rgb if upscaler is None else upscaler.enlarge(rgb, scale)
+    def finished(input_hwc: Pixels | ByRows, predicted: Predicted, resources: Resources) -> Pixels | ByRows:
+        rgb = model.color_by_rows(input_hwc, resources.rows, resources.threads, predicted)
+        return rgb if upscaler is None else upscaler.enlarge(rgb.whole(), scale)
 
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         photo, notes = _input_half(photo, params)
@@ -128,12 +130,10 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
         photo = photo if params.pairing == "side_by_side" else gray_of(photo)
         prepared = model.prepare(photo, drawn_mask)
-        input_hwc, size_hw = prepared.input_hwc, photo.shape[:2]
-        was_looked_for = prepared.alpha_hw is not None
+        input_hwc, size_hw, mask = prepared.input_hwc, photo.shape[:2], next(iter(prepared.masks), None)
         figures: dict[str, Any] = {
-            "glare_share": prepared.glare_share if was_looked_for else None, "abstained": prepared.abstained,
+            "glare_share": None if mask is None else mask.share, "abstained": prepared.abstained,
         }
-        mask_hw = None if job.mask is None else _mask_image(prepared.alpha_hw, size_hw)
         del photo, prepared
         predicted = model.predict(input_hwc)
         if job.frames:
@@ -148,7 +148,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
             figures["hints"] = len(hints)
             notes += hints.notes
 
-        def in_look(number: int) -> Pixels:
+        def in_look(number: int) -> Pixels | ByRows:
             # Hints come last, so that each look has their colors.
             answer = look(predicted, number)
             answer = answer if hints is None else Canvas.of(input_hwc, answer, params).hinted(hints)
@@ -157,7 +157,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         notes += (f"it is look {job.look} alone",) if job.look > 1 else ()
         looks = tuple(partial(in_look, number) for number in range(2, 2 + len(job.looks)))
         rgb = in_look(job.look)
-        return Processed(rgb, mask_hw, figures, confidence_hw, notes, looks)
+        return Processed(rgb, _mask_image(mask, size_hw), figures, confidence_hw, notes, looks)
 
     def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
         if params.pairing == "side_by_side" and params.input_half == "yes":
@@ -186,10 +186,10 @@ def filtering(
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         controlled = control_glare(photo, params, stage, drawn_mask)
         mask = controlled.mask
-        mask_hw = _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
-        watch(photo, mask_hw, controlled.pixels)
+        mask_hw = _mask_image(mask, photo.shape[:2])
+        watch(photo, mask_hw.whole(), controlled.pixels)
         figures = {} if mask is None else {
-            "glare_share": mask.share, "clip_share": mask.clip_share, "abstained": mask.abstained,
+            "glare_share": mask.share, "clip_share": float(clipped(photo, params).mean()), "abstained": mask.abstained,
         }
         return Processed(controlled.pixels, mask_hw, figures)
 
@@ -204,15 +204,14 @@ def recoloring(params: Params, options: FolderOptions) -> Processor:
         assert job.color is not None  # or the job would have been refused
         controlled = control_glare(gray_of(photo), params, "predict", drawn_mask)
         chroma_hwc, fit, notes = fitted_chroma(controlled.pixels, job.color)
-        mask = controlled.mask
-        mask_hw = None if job.mask is None else _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
+        mask, size_hw = controlled.mask, photo.shape[:2]
         del photo
         guide_hw = lightness_of(resize(controlled.pixels, chroma_hwc.shape[:2]))
-        rows = resources.rows or strip_rows(controlled.pixels.shape[1], params.tile_px)
-        rgb = color_from_chroma(chroma_hwc, guide_hw, controlled.pixels, rows, resources.threads)
+        rgb = color_from_chroma(chroma_hwc, guide_hw, controlled.pixels)
+        rgb = replace(rgb, strip_px=resources.rows or params.tile_px, threads=resources.threads)
         glare = {} if mask is None else {"glare_share": mask.share, "abstained": mask.abstained}
         figures = {"misfit": None if np.isnan(fit.misfit) else fit.misfit} | glare
-        return Processed(rgb, mask_hw, figures, notes=notes)
+        return Processed(rgb, _mask_image(mask, size_hw), figures, notes=notes)
 
     def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
         version = None if job.color is None else image_spec(job.color)
@@ -229,7 +228,7 @@ def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOpt
     """Enlarge by `scale`, without coloring."""
 
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
-        return Processed(upscaler.enlarge(photo, scale), None, {})
+        return Processed(upscaler.enlarge(photo, scale), _mask_image(None, photo.shape[:2]), {})
 
     def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
         needed = upscaler.bytes_needed(spec, scale)
@@ -279,9 +278,10 @@ def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]
     return photo, (f"{why}: taken as one picture; INPUT_HALF=yes takes the input half alone",)
 
 
-def _mask_image(alpha_hw: NDArray[np.float32] | None, size_hw: tuple[int, ...]) -> NDArray[np.uint8]:
+def _mask_image(mask: GlareMask | None, size_hw: tuple[int, ...]) -> ByRows:
     """Alpha as 8-bit gray: 0 exactly where nothing was touched."""
-    if alpha_hw is None:
-        return np.zeros(size_hw, np.uint8)
-    rounded: NDArray[np.uint8] = np.rint(alpha_hw * 255).astype(np.uint8)
-    return np.maximum(rounded, (alpha_hw > 0).astype(np.uint8))
+    def rounded(alpha: Float32, part: slice) -> Pixels:
+        return np.maximum(np.rint(alpha * 255).astype(np.uint8), (alpha > 0).astype(np.uint8))
+
+    shape = size_hw[0], size_hw[1]
+    return ByRows(shape, np.dtype(np.float32), nothing(shape) if mask is None else mask.alpha).then(rounded, dtype=np.uint8)
