@@ -250,13 +250,13 @@ def checked_fingerprint(photo: Path) -> str:
         raise PhotoError(photo, f"the file cannot be read: {error.strerror}") from error
 
 
-def is_bilevel(photo: Pixels) -> bool:
+def is_bilevel(photo: Pixels | ByRows) -> bool:
     """Whether a picture holds black and white alone."""
     def holds_them(part: Pixels) -> bool:
         return bool(((part == 0) | (part == np.iinfo(part.dtype).max)).all())
 
     # A few pixels of almost any other picture say so.
-    return holds_them(photo[::31, ::31]) and holds_them(photo)
+    return all(holds_them(rows[::31, ::31]) and holds_them(rows) for _, rows in ByRows.of(photo).strips())
 
 
 def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:
