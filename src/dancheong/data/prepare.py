@@ -40,8 +40,8 @@ MIDDLE_GRAY = 0.18
 class Prepared:
     """A photograph ready for the network.
 
-    `input_hwc`: (h, w, 1) gray or (h, w, 3) RGB pixels, or `ByRows` (h, w) where such came; `target_hwc`: (h, w, 3) or None; `masks`: where light reflection has
-    damaged the input and the target, none where nothing was looked for.
+    `input_hwc`: (h, w, 1) gray or (h, w, 3) RGB pixels, or `ByRows` (h, w) where such came; `target_hwc`: (h, w, 3) or None;
+    `masks`: where light reflection has damaged the input and the target, none where nothing was looked for.
     """
 
     input_hwc: Any
@@ -71,8 +71,8 @@ def prepare(
     """Treat light reflection and make the network's input from a photograph of any size.
 
     Args:
-        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB-coded; or `ByRows` of it, in prediction. In training without `target` it is the truth as well;
-            else only its gray counts.
+        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB-coded; or `ByRows` of it, in prediction. In training without `target`
+            it is the truth as well; else only its gray counts.
         stage: "train" also treats the target; "predict" leaves the truth as it is: filtered truth proves nothing.
         target: (h, w, 3) of the same size, where input and truth are two pictures.
         drawn_mask: (h, w) uint8, a person's mask instead of the detector's.

@@ -106,7 +106,7 @@ def _resolution(given: Metadata) -> dict[int, Value]:
 
 
 def _target(file: IO[bytes], with_head: Callable[[bytes], bytes], failures: list[Exception]) -> Any:
-    """A target of libvips that writes to a file. `with_head` changes its first bytes, which hold all that is before the pixels."""
+    """A target of libvips that writes to a file. `with_head` changes its first bytes, with all that is before the pixels."""
     is_begun = False
 
     def write(data: Any) -> int:

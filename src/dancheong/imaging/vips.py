@@ -132,10 +132,21 @@ class Unreadable(ValueError):
     """What is wrong with a file, without its name."""
 
 
-def check_pixels(width_px: int, height_px: int) -> None:
+def rows_of(image: Any, part: slice) -> NDArray[Any]:
+    """Some rows of an image that is read from its first row to its last, computed here. Raises ForkedProcess."""
+    check_process()
+    _computed_in.add(os.getpid())
+    rows = part.stop - part.start
+    # A region of its own, because it belongs to the thread that made it.
+    pixels = np.frombuffer(pyvips.Region.new(image).fetch(0, part.start, image.width, rows), FORMAT_TO_TYPESTR[image.format])
+    return pixels.reshape((rows, image.width) if image.bands == 1 else (rows, image.width, image.bands))
+
+
+def check_pixels(width_px: int, height_px: int, is_whole: bool = True) -> None:
+    """Refuse a picture that cannot be; `is_whole`: also one that is too large to be in memory."""
     if min(width_px, height_px) < 1:
         raise Unreadable("the image has no pixels")
-    if width_px * height_px > MAX_MEGAPIXELS * 1_000_000:
+    if is_whole and width_px * height_px > MAX_MEGAPIXELS * 1_000_000:
         raise Unreadable(f"{width_px} x {height_px} pixels are more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
     if max(width_px, height_px) > _LONGEST_PX:
         raise Unreadable(f"{width_px} x {height_px} pixels: no side may be longer than {_LONGEST_PX}; cut it into parts")

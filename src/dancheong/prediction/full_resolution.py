@@ -35,7 +35,7 @@ def color_from_chroma(chroma_hwc: Float32, guide_hw: Float32, gray_hw: Pixels | 
         gray_hw: (H, W) uint8 or uint16, the photograph.
 
     Returns:
-        (H, W, 3) RGB in the type of `gray_hw`; colors outside sRGB lose chroma, not lightness. It does not depend on the strips.
+        (H, W, 3) RGB in the type of `gray_hw`; colors outside sRGB lose chroma, not lightness.
     """
     chroma_rows = guided_upsampler(chroma_hwc, guide_hw, (gray_hw.shape[0], gray_hw.shape[1]))
 

@@ -17,7 +17,7 @@ from dancheong.imaging.color import gray_of, lightness_of
 from dancheong.imaging.files import ImageSpec, PhotoError, image_spec, read_photo
 from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.resize import resize
-from dancheong.imaging.tiling import ByRows, row_slices, strip_rows
+from dancheong.imaging.tiling import ByRows
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import Params
 from dancheong.prediction.colored_versions import fitted_chroma
@@ -27,7 +27,7 @@ from dancheong.prediction.full_resolution import Predicted, color_from_chroma
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import read_hints
 from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
-from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
+from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, Needs, check_allowed, how_to_fit
 from dancheong.prediction.options import FolderOptions
 from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import Job
@@ -40,10 +40,11 @@ BILEVEL = "it holds black and white alone: without grays the model hardly finds 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one photograph may use: `rows` of a strip at a time (0: as is quick), on `threads` threads."""
+    """What one photograph may use: `rows` of a strip at a time (0: as is quick), on `threads` threads; how it is read."""
 
     rows: int = 0
     threads: int = 1
+    is_by_rows: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +67,16 @@ class Processor:
     """What is done to each photograph.
 
     Attributes:
-        apply: (pixels as read, drawn mask, job, resources) -> what is to be written.
-        needs: rows of a strip and bytes of memory that a photograph needs; raises ParamError beyond MEMORY_GB.
+        apply: (pixels as read, `ByRows` where `needs` says so; drawn mask, job, resources) -> what is to be written.
+        needs: of a photograph; raises ParamError beyond MEMORY_GB.
         model: digest of the model that does it; None where there is none.
         model_name: for Content Credentials.
         source_type: of the results, as `Provenance.source_type`.
         more: what shapes the results beside the parameters and the options.
     """
 
-    apply: Callable[[Pixels, Pixels | None, Job, Resources], Processed]
-    needs: Callable[[ImageSpec, Job], tuple[int, int]]
+    apply: Callable[[Any, Pixels | None, Job, Resources], Processed]
+    needs: Callable[[ImageSpec, Job], Needs]
     params: Params
     options: FolderOptions
     model: str | None
@@ -123,7 +124,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         rgb = model.color_by_rows(input_hwc, resources.rows, resources.threads, predicted)
         return rgb if upscaler is None else upscaler.enlarge(rgb.whole(), scale)
 
-    def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
+    def apply(photo: Any, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         photo, notes = _input_half(photo, params)
         if is_bilevel(photo):
             notes += (BILEVEL,)
@@ -159,18 +160,16 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         rgb = in_look(job.look)
         return Processed(rgb, _mask_image(mask, size_hw), figures, confidence_hw, notes, looks)
 
-    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+    def needs(spec: ImageSpec, job: Job) -> Needs:
         if params.pairing == "side_by_side" and params.input_half == "yes":
             spec = replace(spec, width_px=max(1, spec.width_px // 2))
         network_scale = 1.0 if job.confidence is None else max(SCALES)
-        rows = rows_within(spec, params, network_scale)
-        needed = bytes_needed(spec, params, rows, network_scale)
+        needs = how_to_fit(spec, params, network_scale, _why_whole(params, job, scale))
+        needed = needs.bytes
         if upscaler is not None:
             needed = max(needed, upscaler.bytes_needed(replace(spec, color=True), scale))
             check_allowed("enlarging", spec, needed, params)
-        # A look beside the result and the gray; a frame beside the photograph.
-        copies = bool(job.looks) * 4 * (1 + spec.deep) * spec.pixels * scale**2 + bool(job.frames) * needed
-        return rows, needed + copies
+        return needs._replace(bytes=needed * (1 + bool(job.frames)))  # a frame beside the photograph
 
     return Processor(
         apply, needs, params, options, model.digest, model.opened[0].name if model.opened else "", Provenance.source_type,
@@ -194,7 +193,7 @@ def filtering(
         return Processed(controlled.pixels, mask_hw, figures)
 
     # One photograph is filtered at a time, and none is refused, so that nothing depends on the memory it needs.
-    return Processor(apply, lambda spec, job: (0, 0), params, options, None)
+    return Processor(apply, lambda spec, job: Needs(), params, options, None)
 
 
 def recoloring(params: Params, options: FolderOptions) -> Processor:
@@ -213,13 +212,13 @@ def recoloring(params: Params, options: FolderOptions) -> Processor:
         figures = {"misfit": None if np.isnan(fit.misfit) else fit.misfit} | glare
         return Processed(rgb, _mask_image(mask, size_hw), figures, notes=notes)
 
-    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+    def needs(spec: ImageSpec, job: Job) -> Needs:
         version = None if job.color is None else image_spec(job.color)
         extra = CHROMA_BYTES + (0 if version is None else version.pixels * VERSION_BYTES)
-        rows = rows_within(spec, params)
-        needed = bytes_needed(spec, params, rows) + extra
+        needs = how_to_fit(spec, params, why_whole="the color of another picture is laid on all of it")
+        needed = needs.bytes + extra
         check_allowed("coloring", spec, needed, params)
-        return rows, needed
+        return needs._replace(bytes=needed)
 
     return Processor(apply, needs, params, options, None, source_type="composite")
 
@@ -230,10 +229,10 @@ def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOpt
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         return Processed(upscaler.enlarge(photo, scale), _mask_image(None, photo.shape[:2]), {})
 
-    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+    def needs(spec: ImageSpec, job: Job) -> Needs:
         needed = upscaler.bytes_needed(spec, scale)
         check_allowed("enlarging", spec, needed, params)
-        return 0, needed
+        return Needs(0, needed)
 
     return Processor(apply, needs, params, options, upscaler.digest, more={"scale": scale})
 
@@ -257,6 +256,18 @@ def is_bilevel(photo: Pixels | ByRows) -> bool:
 
     # A few pixels of almost any other picture say so.
     return all(holds_them(rows[::31, ::31]) and holds_them(rows) for _, rows in ByRows.of(photo).strips())
+
+
+def _why_whole(params: Params, job: Job, scale: int) -> str:
+    """What asks for planes of the whole photograph, in words; empty where nothing does."""
+    reasons = {
+        "PAIRING=side_by_side": params.pairing == "side_by_side", f"SR_SCALE={scale}": scale > 1,
+        "GLARE_MODE=global": params.glare_mode == "global", "VEIL_K": params.glare_mode != "off" and params.veil_k > 0,
+        "a drawn mask": job.drawn_mask is not None, "a map of confidence": job.confidence is not None,
+        "--steady": bool(job.frames),
+    }
+    named = " and ".join(name for name, holds in reasons.items() if holds)
+    return f"{named} asks for all of it in memory: leave it out" if named else ""
 
 
 def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:
