@@ -25,7 +25,7 @@ FULL_SIZE_BYTES: dict[Held, dict[tuple[bool, bool], int]] = {
     "whole": {(False, False): 14, (False, True): 17, (True, False): 15, (True, True): 17},
 }
 # Beside a strip, bytes a column: rows that decoder and encoder hold; and chroma at the full width, for each of its rows.
-COLUMN_BYTES, CHROMA_ROW_BYTES = 4000, 20
+COLUMN_BYTES, CHROMA_ROW_BYTES = 6000, 20
 # Bytes a pixel of the working size, and more for each channel of NGF. Measured in ONNX Runtime on one thread: unet 338 and 566
 # with NGF=32 and 64; lite0 263, 286 and 446 with NGF=32, 64 and 128 (in OpenVINO 228 with NGF=32); lite2 223 and 307 with
 # NGF=32 and 64.
