@@ -146,7 +146,7 @@ def place(tmp_path, new_artifact, photograph):
 def test_out_of_memory_means_a_smaller_retry_and_a_loud_line(place, monkeypatch):
     model = Colorizer.open(place / "m.h5", threads=1)
     predict_files(model, [place / "in"], place / "expected")
-    plain, rows_asked = Colorizer.color, []
+    plain, rows_asked = Colorizer.color_by_rows, []
 
     def short_of_memory(self, input_hwc, rows=0, threads=1, predicted=None):
         rows_asked.append(rows)
@@ -154,7 +154,7 @@ def test_out_of_memory_means_a_smaller_retry_and_a_loud_line(place, monkeypatch)
             raise MemoryError
         return plain(self, input_hwc, rows, threads, predicted)
 
-    monkeypatch.setattr(Colorizer, "color", short_of_memory)
+    monkeypatch.setattr(Colorizer, "color_by_rows", short_of_memory)
     said = []
     results = predict_files(model, [place / "in"], place / "out", FolderOptions(tell=said.append, workers=2))
     assert [result.status for result in results] == ["ok"] * 4
@@ -173,7 +173,7 @@ def test_out_of_memory_twice_is_a_failure_and_no_file(place, monkeypatch):
     def bad_alloc(*_, **__):
         raise RuntimeError("std::bad_alloc")
 
-    monkeypatch.setattr(Colorizer, "color", bad_alloc)
+    monkeypatch.setattr(Colorizer, "color_by_rows", bad_alloc)
     said = []
     results = predict_files(model, [place / "in"], place / "out", FolderOptions(tell=said.append))
     assert {result.status for result in results} == {"failed"}
