@@ -107,12 +107,11 @@ def test_a_result_by_strips_is_that_of_the_whole_photograph(tmp_path, colorizer,
     strips = colored(by_rows(processor), photo, tmp_path / "strips")
     one, other = read_photo(whole.output), read_photo(strips.output)
     assert one.pixels.dtype == other.pixels.dtype
-    top = 257 if kind in ("tiles", "deep png") else 1  # a code of the 8 bits that the network's gray may differ by
-    tolerance = 4 if photo.suffix == ".jpg" else top  # a code before JPEG's coding may be more behind it
+    # A code before JPEG's coding may be more behind it; of 16 bits some differ by two.
+    tolerance = 4 if photo.suffix == ".jpg" else 2 if one.pixels.dtype == np.uint16 else 1
     difference = np.abs(one.pixels.astype(int) - other.pixels)
     assert difference.max() <= tolerance
-    print("DIFF", name, difference.max(), (difference > 0).mean())
-    assert (difference > 0).mean() < 0.01 * (1 + 9 * (tolerance > 1))
+    assert (difference > 0).mean() < 0.03
     assert np.abs(read_photo(whole.mask).pixels.astype(int) - read_photo(strips.mask).pixels).max() <= 1
     assert strips.glare_share == pytest.approx(whole.glare_share, abs=1e-6)
     assert strips.glare_share > 0
@@ -127,9 +126,9 @@ def test_looks_and_hints_are_made_by_strips_too(tmp_path, colorizer, scan):
     job = {"hints": tmp_path / "hints.csv", "looks": (tmp_path / "look.tif",)}
     processor = coloring(colorizer, FolderOptions(overwrite=True))
     results = []
-    for processor, place in ((processor, "whole"), (by_rows(processor, 77), "strips")):
+    for one, place in ((processor, "whole"), (by_rows(processor, 77), "strips")):
         (tmp_path / place / "color").mkdir(parents=True)
-        result = colored(processor, photo, tmp_path / place, **job)
+        result = colored(one, photo, tmp_path / place, **job)
         results.append([read_photo(path).pixels.astype(int) for path in (result.output, tmp_path / "look.tif")])
     for one, other in zip(*results, strict=True):
         assert np.abs(one - other).max() <= 1

@@ -206,8 +206,8 @@ def _write_tiff(file: IO[bytes], image: Any, carried: Metadata, failures: list[E
         rows += 1
     target = pyvips.Target.new_to_descriptor(file.fileno())
     image.tiffsave_target(
-        target, compression="deflate", predictor="horizontal", level=_COMPRESSION, tile_height=min(rows, image.height), keep="none",
-        bigtiff=is_big,
+        target, compression="deflate", predictor="horizontal", level=_COMPRESSION, tile_height=min(rows, image.height),
+        keep="none", bigtiff=is_big,
     )
     (directory,) = directories(file)
     if 0 in directory.numbers(279):
