@@ -83,7 +83,7 @@ def correct(pixels: Picture, mask: GlareMask, params: Params) -> Picture:
         out[damaged] = to_pixels(fix(rows[damaged], share, lambda plane_of: plane_of(part)[damaged]), rows.dtype)
         return out
 
-    by_rows = ByRows.of(pixels).then(corrected, *pixels.shape[2:])
+    by_rows = ByRows.of(pixels).then(corrected, 3 if pixels.ndim == 3 else 0)
     return by_rows if isinstance(pixels, ByRows) else by_rows.whole()
 
 

@@ -173,7 +173,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
         found.extra = 1 if _PREMULTIPLIED.search(head) else 2
     is_sequence = kind.name == "AVIF" and head[8:12] == b"avis"
     for size in _SIZES[kind.name].findall(head) if kind.name in _SIZES else ():
-        check_pixels(*struct.unpack(">II", size), is_whole or kind.name != "PNG")  # libvips would print what it thinks of it
+        width, height = struct.unpack(">II", size)
+        check_pixels(width, height, is_whole or kind.name != "PNG")  # libvips would print what it thinks of it
     if not decoder.endswith("_source") or frame in _OTHER_JPEG_FRAMES or bits != 8:
         return _foreign_header(file, kind, found, "imagecodecs" if is_jpeg else decoder)
     options: dict[str, Any] = {"fail_on": "warning" if is_jpeg and not is_lenient else "error"}

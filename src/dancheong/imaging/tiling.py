@@ -2,10 +2,10 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -16,6 +16,7 @@ from dancheong.system.arrays import Array
 STRIP_PIXELS = 1 << 18
 
 
+@final
 @dataclass(frozen=True, eq=False)
 class ByRows:
     """A picture of which some rows are in memory at a time: `picture[a:b]` gives them, as of an array.
@@ -53,12 +54,12 @@ class ByRows:
     def __getitem__(self, part: slice) -> Array:
         return self._worked(self.source(part), part)
 
-    def then(self, work: Callable[[Array, slice], Array], channels: int = 0, dtype: DTypeLike = None) -> "ByRows":
+    def then(self, work: Callable[[Array, slice], Array], channels: int = 0, dtype: DTypeLike | None = None) -> "ByRows":
         """With one more work, after which there are so many channels (0: none) of this type (None: the same)."""
         shape = (*self.shape[:2], channels) if channels else self.shape[:2]
         return replace(self, shape=shape, dtype=np.dtype(dtype or self.dtype), works=(*self.works, work))
 
-    def strips(self) -> Iterator[tuple[slice, Array]]:
+    def strips(self) -> Generator[tuple[slice, Array], None, None]:
         """The rows from the top, with where they are."""
         parts = row_slices(self.shape[0], self.strip_px or strip_rows(self.shape[1]))
         if self.threads == 1 or len(parts) == 1:

@@ -99,7 +99,7 @@ class _TiffStream:
                 except Exception as error:
                     self._failures.append(error)
                     return b""
-                self._strip = memoryview(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))).cast("B")
+                self._strip = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).data.cast("B")
             start = self._at - self._strip_at
             part = self._strip[start : start + size]
         self._at += len(part)

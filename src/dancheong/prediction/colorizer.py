@@ -220,7 +220,8 @@ def as_pixels(photo: Any) -> Pixels:
         ParamError: of anything else, with what to write instead. PhotoError: the file cannot be read.
     """
     if isinstance(photo, str | Path):
-        return read_photo(photo).pixels
+        pixels: Pixels = read_photo(photo).pixels
+        return pixels
     if hasattr(photo, "read"):
         with TemporaryDirectory() as folder:
             path = Path(folder) / "photograph"
@@ -230,7 +231,7 @@ def as_pixels(photo: Any) -> Pixels:
             if not data:
                 raise ParamError("an open file came that has nothing left to read; a photograph was expected: seek(0)?")
             path.write_bytes(data)
-            return read_photo(path).pixels
+            return as_pixels(path)
     kind = type(photo).__module__.partition(".")[0]
     if kind == "PIL":
         if photo.mode.startswith("I;16"):  # convert("RGB") would keep 8 of its 16 bits

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import product
 from threading import Condition, Lock
 from typing import Literal, NamedTuple
 
@@ -20,7 +19,7 @@ Held = Literal["strips", "gray", "whole"]
 # Measured as growth of the process over files of 60 and 100 megapixels with light reflection that is corrected
 # (benchmarks/bench_memory.py --mask-dir), from 12 megapixels on: 2.7, 3.2, 2.8 and 6.7 with the gray.
 FULL_SIZE_BYTES: dict[Held, dict[tuple[bool, bool], int]] = {
-    "strips": dict.fromkeys(product((False, True), repeat=2), 0),
+    "strips": {(color, deep): 0 for color in (False, True) for deep in (False, True)},
     "gray": {(False, False): 3, (False, True): 5, (True, False): 5, (True, True): 9},
     "whole": {(False, False): 14, (False, True): 17, (True, False): 15, (True, True): 17},
 }
