@@ -209,12 +209,13 @@ def test_results_as_json(new_artifact, photos, tmp_path):
 def test_a_photograph_beyond_memory_gb_fails_alone(new_artifact, tmp_path, photograph):
     write_artifact(tmp_path / "m.h5", new_artifact(memory_gb=0.25))
     (tmp_path / "in").mkdir()
-    write_photo(tmp_path / "in" / "large.jpg", np.zeros((4200, 4200, 3), np.uint8))
+    Image.fromarray(np.zeros((8000, 7000, 3), np.uint8)).save(tmp_path / "in" / "large.jpg", progressive=True)
     write_photo(tmp_path / "in" / "small.jpg", photograph)
     results = by_name(predict_files(tmp_path / "m.h5", [tmp_path / "in"], tmp_path / "out"))
     assert results["small.jpg"].status == "ok"
     assert results["large.jpg"].status == "failed"
     assert "MEMORY_GB is 0.25" in results["large.jpg"].error
+    assert "progressive" in results["large.jpg"].error
 
 
 # -- masks and the filter alone ----------------------------------------------------------------------------------------

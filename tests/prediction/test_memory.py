@@ -14,7 +14,7 @@ from dancheong.params import ParamError, Params
 from dancheong.prediction import process_file, processors
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files
-from dancheong.prediction.memory import Budget, bytes_needed, is_out_of_memory, rows_within
+from dancheong.prediction.memory import Budget, Needs, bytes_needed, how_to_fit, is_out_of_memory
 
 MP12 = ImageSpec(4000, 3000, False, False)
 
@@ -26,7 +26,8 @@ def needed_gb(spec: ImageSpec = MP12, **settings: object) -> float:
 def test_memory_grows_with_what_takes_it():
     small = needed_gb()
     assert 0.1 < small < 0.4
-    assert needed_gb(ImageSpec(8000, 6000, False, False)) > 2.5 * small
+    assert needed_gb(ImageSpec(8000, 6000, False, False)) == pytest.approx(small + 3 * 36e6 / 1e9, rel=0.02)
+    assert needed_gb(ImageSpec(8000, 6000, True, True)) > 2.5 * small
     assert needed_gb(ImageSpec(4000, 3000, False, True)) > small
     assert needed_gb(ImageSpec(4000, 3000, True, False)) > small
     assert needed_gb(resol=1024) > small + 0.3
@@ -38,16 +39,16 @@ def test_memory_grows_with_what_takes_it():
 
 def test_a_hundred_megapixels_of_16_bits_fit_into_two_gigabytes():
     for color in (False, True):
-        rows_within(ImageSpec(12250, 8165, color, True), Params(memory_gb=2))
+        assert not how_to_fit(ImageSpec(12250, 8165, color, True), Params(memory_gb=2)).is_by_rows
 
 
 def test_strips_shrink_before_a_photograph_is_refused():
-    plain = rows_within(MP12, Params(memory_gb=0.5, tile_px=3000))
+    plain = how_to_fit(MP12, Params(memory_gb=0.5, tile_px=3000)).rows
     assert 1 <= plain < 3000
     assert bytes_needed(MP12, Params(), plain) <= 0.5e9
-    assert rows_within(MP12, Params(memory_gb=4, tile_px=3000)) == 3000
+    assert how_to_fit(MP12, Params(memory_gb=4, tile_px=3000)).rows == 3000
     with pytest.raises(ParamError, match=r"20000 x 10000 px: .* about \d\.\d GB, MEMORY_GB is 0\.25: raise MEMORY_GB"):
-        rows_within(ImageSpec(20000, 10000, False, False), Params(memory_gb=0.25))
+        how_to_fit(ImageSpec(20000, 10000, False, False, "it is"), Params(memory_gb=0.25))
 
 
 @pytest.mark.parametrize(
@@ -66,9 +67,9 @@ def test_a_map_of_confidence_looks_closer_and_takes_more():
     more = bytes_needed(MP12, params, network_scale=1.33) - bytes_needed(MP12, params)
     assert more == pytest.approx(0.77 * network, rel=0.01)
     tight = Params(resol=1024, memory_gb=(bytes_needed(MP12, params, network_scale=1.1)) / 1e9)
-    assert rows_within(MP12, tight) > 0
+    assert how_to_fit(MP12, tight).rows > 0
     with pytest.raises(ParamError, match="MEMORY_GB"):
-        rows_within(MP12, tight, network_scale=1.5)
+        how_to_fit(MP12, tight, network_scale=1.5)
 
 
 def test_what_cannot_be_read_takes_nothing(tmp_path):
@@ -146,7 +147,7 @@ def place(tmp_path, new_artifact, photograph):
 def test_out_of_memory_means_a_smaller_retry_and_a_loud_line(place, monkeypatch):
     model = Colorizer.open(place / "m.h5", threads=1)
     predict_files(model, [place / "in"], place / "expected")
-    plain, rows_asked = Colorizer.color, []
+    plain, rows_asked = Colorizer.color_by_rows, []
 
     def short_of_memory(self, input_hwc, rows=0, threads=1, predicted=None):
         rows_asked.append(rows)
@@ -154,7 +155,7 @@ def test_out_of_memory_means_a_smaller_retry_and_a_loud_line(place, monkeypatch)
             raise MemoryError
         return plain(self, input_hwc, rows, threads, predicted)
 
-    monkeypatch.setattr(Colorizer, "color", short_of_memory)
+    monkeypatch.setattr(Colorizer, "color_by_rows", short_of_memory)
     said = []
     results = predict_files(model, [place / "in"], place / "out", FolderOptions(tell=said.append, workers=2))
     assert [result.status for result in results] == ["ok"] * 4
@@ -173,7 +174,7 @@ def test_out_of_memory_twice_is_a_failure_and_no_file(place, monkeypatch):
     def bad_alloc(*_, **__):
         raise RuntimeError("std::bad_alloc")
 
-    monkeypatch.setattr(Colorizer, "color", bad_alloc)
+    monkeypatch.setattr(Colorizer, "color_by_rows", bad_alloc)
     said = []
     results = predict_files(model, [place / "in"], place / "out", FolderOptions(tell=said.append))
     assert {result.status for result in results} == {"failed"}
@@ -208,7 +209,7 @@ def test_no_more_is_in_memory_than_allowed(place, monkeypatch):
             at_work.remove(job)
 
     monkeypatch.setattr(process_file, "_process", watched)
-    monkeypatch.setattr(processors, "bytes_needed", lambda *_: int(1.5e9))
+    monkeypatch.setattr(processors, "how_to_fit", lambda *_: Needs(0, int(1.5e9)))
     results = predict_files(model, [place / "in"], place / "out", FolderOptions(workers=4))
     assert [result.status for result in results] == ["ok"] * 4
     assert max(most) == 1

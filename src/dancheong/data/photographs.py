@@ -318,9 +318,10 @@ def _unreadable(file: Path, error: Exception) -> UnusablePhoto:
 
 def _read(file: Path) -> Pixels:
     try:
-        return read_photo(file).pixels
+        pixels: Pixels = read_photo(file).pixels
     except (PhotoError, OSError) as error:
         raise PhotographRefused(_unreadable(file, error)) from error
+    return pixels
 
 
 def _without_copies(pairs: list[Pair], refusals: list[UnusablePhoto]) -> list[Pair]:

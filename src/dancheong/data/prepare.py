@@ -4,13 +4,14 @@ photograph -> glare control -> what the network sees (and, in training, what it 
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
+from functools import cached_property, lru_cache
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.control import GlareResult, control_glare
+from dancheong.glare.control import control_glare
+from dancheong.glare.mask import GlareMask
 from dancheong.glare.transfer import choose_backend
 from dancheong.imaging.color import (
     as_rgb,
@@ -23,6 +24,7 @@ from dancheong.imaging.color import (
     srgb_to_linear,
     to_pixels,
 )
+from dancheong.imaging.tiling import ByRows
 from dancheong.params import ParamError, Params
 from dancheong.system.arrays import Float32, Pixels
 
@@ -38,27 +40,39 @@ MIDDLE_GRAY = 0.18
 class Prepared:
     """A photograph ready for the network.
 
-    `input_hwc`: (h, w, 1) gray or (h, w, 3) RGB pixels; `target_hwc`: (h, w, 3) or None; `alpha_hw`: float32 in [0, 1],
-    1 where light reflection has damaged the picture, None where nothing was looked for; `glare_share`: share of the
-    picture in which light reflection was found; `abstained`: it was so much that the detector left the picture alone:
-    `alpha_hw` is then 0 everywhere, `glare_share` is not.
+    `input_hwc`: (h, w, 1) gray or (h, w, 3) RGB pixels, or `ByRows` (h, w) where such came; `target_hwc`: (h, w, 3) or None;
+    `masks`: where light reflection has damaged the input and the target, none where nothing was looked for.
     """
 
-    input_hwc: Pixels
+    input_hwc: Any
     target_hwc: Pixels | None
-    alpha_hw: Float32 | None
-    glare_share: float
-    abstained: bool
+    masks: tuple[GlareMask, ...] = ()
+
+    @cached_property
+    def alpha_hw(self) -> Float32 | None:
+        """float32 (h, w) in [0, 1], 1 where the pair is damaged; None where nothing was looked for."""
+        # Damage in the input or in the target is damage to the pair.
+        return np.max([mask.alpha_hw for mask in self.masks], axis=0) if self.masks else None
+
+    @property
+    def glare_share(self) -> float:
+        """Share of the picture in which light reflection was found."""
+        return max((mask.share for mask in self.masks), default=0.0)
+
+    @property
+    def abstained(self) -> bool:
+        """It was so much that the detector left the picture alone: `alpha_hw` is 0 everywhere, `glare_share` is not."""
+        return any(mask.abstained for mask in self.masks)
 
 
 def prepare(
-    pixels: Pixels, params: Params, stage: Stage, target: Pixels | None = None, drawn_mask: Pixels | None = None
+    pixels: Any, params: Params, stage: Stage, target: Pixels | None = None, drawn_mask: Pixels | None = None
 ) -> Prepared:
     """Treat light reflection and make the network's input from a photograph of any size.
 
     Args:
-        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB-coded. In training without `target` it is the truth as well;
-            else only its gray counts.
+        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB-coded; or `ByRows` of it, in prediction. In training without `target`
+            it is the truth as well; else only its gray counts.
         stage: "train" also treats the target; "predict" leaves the truth as it is: filtered truth proves nothing.
         target: (h, w, 3) of the same size, where input and truth are two pictures.
         drawn_mask: (h, w) uint8, a person's mask instead of the detector's.
@@ -79,7 +93,7 @@ def prepare(
                 "both must show the same, pixel by pixel"
             )
     if params.pairing == "side_by_side":
-        return Prepared(as_rgb(pixels), None if target is None else as_rgb(target), None, 0.0, False)
+        return Prepared(as_rgb(pixels), None if target is None else as_rgb(target))
     if stage == "predict" or target is not None:
         # The input is gray by definition. Whatever a color photograph shows beyond it, a gray one could not have shown.
         pixels = gray_of(pixels)
@@ -91,9 +105,10 @@ def prepare(
     elif stage == "train" and target is not None:
         looks.append(control_glare(target, params, stage, drawn_mask))
         truth = looks[1].pixels
-    alpha_hw, share, abstained = _damage(looks)
+    masks = tuple(look.mask for look in looks if look.mask is not None)
     truth = None if truth is None else as_rgb(truth)
-    return Prepared(gray_of(source.pixels)[..., None], truth, alpha_hw, share, abstained)
+    gray = gray_of(source.pixels)
+    return Prepared(gray if isinstance(gray, ByRows) else gray[..., None], truth, masks)
 
 
 def check_together(params: Params) -> None:
@@ -207,14 +222,3 @@ def _size(pixels: Pixels) -> str:
 def _symmetric_chw(pixels_hwc: Pixels) -> Float32:
     scale = np.float32(2 / np.iinfo(pixels_hwc.dtype).max)
     return np.ascontiguousarray(np.moveaxis(pixels_hwc, -1, 0), dtype=np.float32) * scale - np.float32(1)
-
-
-def _damage(looks: list[GlareResult]) -> tuple[Float32 | None, float, bool]:
-    """Damage in the input or in the target is damage to the pair."""
-    masks = [look.mask for look in looks if look.mask is not None]
-    if not masks:
-        return None, 0.0, False
-    alpha_hw = masks[0].alpha_hw
-    for mask in masks[1:]:
-        alpha_hw = np.maximum(alpha_hw, mask.alpha_hw)
-    return alpha_hw, max(mask.share for mask in masks), any(mask.abstained for mask in masks)

@@ -1,7 +1,7 @@
 """The one policy of light reflection: what GLARE_MODE and GLARE_STAGE mean for a photograph."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dancheong.glare.correct import correct, subtract_veil
 from dancheong.glare.detect import detect
@@ -16,12 +16,12 @@ from dancheong.system.arrays import Pixels
 class GlareResult:
     """A photograph after light reflection was dealt with; `mask` is None where none was looked for."""
 
-    pixels: Pixels
+    pixels: Any
     mask: GlareMask | None
 
 
 def control_glare(
-    pixels: Pixels, params: Params, stage: Literal["train", "predict"], drawn_mask: Pixels | None = None
+    pixels: Any, params: Params, stage: Literal["train", "predict"], drawn_mask: Pixels | None = None
 ) -> GlareResult:
     """Apply GLARE_MODE if GLARE_STAGE includes `stage`.
 
@@ -38,7 +38,8 @@ def control_glare(
     A veil is subtracted first where VEIL_K is above 0 and the mode is not off.
 
     Args:
-        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
+        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded; or `ByRows` of it, of which the result is one too
+            (without GLARE_MODE=global and VEIL_K, for which all of a picture has to be there).
         stage: where the photograph is going.
         drawn_mask: overrides the detector: white is damaged.
 

@@ -9,14 +9,16 @@ fields (:math:`d`, fills) are computed on a picture of at most `WORK_PX` and enl
 where alpha is above 0 and nowhere else.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
-from dancheong.glare.mask import GlareMask, nearest_inside, scale_px
+from dancheong.glare.mask import GlareMask, Rows, clipped, nearest_inside, scale_px
 from dancheong.imaging.color import (
     decode,
     float01,
@@ -27,13 +29,20 @@ from dancheong.imaging.color import (
     rgb_to_lab,
     to_pixels,
 )
-from dancheong.imaging.resize import fit_size
+from dancheong.imaging.resize import fit_size, linear_rows
+from dancheong.imaging.tiling import ByRows
 from dancheong.params import Params
 from dancheong.system.arrays import Float32, Pixels
 
-WORK_PX = 1024
 VEIL_WORK_PX = 512
 RELAXATIONS = 8
+_ROUNDING = 1e-6  # of ones that were averaged
+
+Picture = TypeVar("Picture", Pixels, ByRows)
+# Gives what a plane has at the damaged pixels of some rows.
+At = Callable[[Rows], Float32]
+# Damaged pixels (n,) or (n, 3) and their alpha, corrected: sRGB-coded in [0, 1].
+Fix = Callable[[Pixels, Float32, At], Float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +53,9 @@ class _Reduced:
     z_hw: Float32
     alpha_hw: Float32
     known_hw: Float32
-    clip_hw: Float32
 
 
-def correct(pixels: Pixels, mask: GlareMask, params: Params) -> Pixels:
+def correct(pixels: Picture, mask: GlareMask, params: Params) -> Picture:
     """Correct the masked part of a picture by FIX_METHOD.
 
     Args:
@@ -58,25 +66,25 @@ def correct(pixels: Pixels, mask: GlareMask, params: Params) -> Pixels:
         The picture, same shape and type; the same bytes wherever alpha is 0. Nothing is changed where the whole picture is
         masked, since there is nothing to go by.
     """
-    damaged = mask.alpha_hw > 0
-    if params.fix_method == "none" or params.fix_strength == 0 or not damaged.any() or damaged.all():
-        return pixels.copy()
-    alpha = mask.alpha_hw[damaged] * np.float32(params.fix_strength)
+    if params.fix_method == "none" or params.fix_strength == 0 or not mask.small_hw.any():
+        return pixels
     small = _reduce(pixels, mask, params)
     if small.known_hw.max() == 0:
-        return pixels.copy()
-    if params.fix_method in ("inpaint_ns", "inpaint_telea"):
-        fixed = _inpainted(pixels, damaged, alpha, small, params)
-    else:
-        kept = np.exp(-_gather(_attenuation(small, params), damaged))
-        gain = 1 - alpha * (1 - kept)
-        if params.fix_method == "hybrid" and pixels.ndim == 3:
-            fixed = _recolored(pixels, damaged, gain, small, params)
-        else:
-            fixed = linear_to_srgb(_spread(gain, pixels.ndim) * decode(pixels[damaged]))
-    out = pixels.copy()
-    out[damaged] = to_pixels(fixed, pixels.dtype)
-    return out
+        return pixels
+    fix = _fix(pixels, small, params)
+
+    def corrected(rows: Pixels, part: slice) -> Pixels:
+        alpha = mask.alpha(part)
+        damaged = alpha > 0
+        if not damaged.any():
+            return rows
+        out = rows.copy()
+        share = alpha[damaged] * np.float32(params.fix_strength)
+        out[damaged] = to_pixels(fix(rows[damaged], share, lambda plane_of: plane_of(part)[damaged]), rows.dtype)
+        return out
+
+    by_rows = ByRows.of(pixels).then(corrected, 3 if pixels.ndim == 3 else 0)
+    return by_rows if isinstance(pixels, ByRows) else by_rows.whole()
 
 
 def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
@@ -106,13 +114,26 @@ def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
     return to_pixels(linear_to_srgb(linear - _spread(full, linear.ndim)), pixels.dtype)
 
 
-def _reduce(pixels: Pixels, mask: GlareMask, params: Params) -> _Reduced:
-    size = fit_size(pixels.shape[0], pixels.shape[1], WORK_PX)
-    linear = decode(area(pixels, size))
-    alpha = area(mask.alpha_hw, size)
-    known = (alpha == 0).astype(np.float32)
+def _reduce(pixels: Pixels | ByRows, mask: GlareMask, params: Params) -> _Reduced:
+    linear = decode(area(pixels, mask.small_hw.shape[:2]))
+    known = (mask.small_hw == 0).astype(np.float32)
     z = np.log(luminance_of(linear) + np.float32(params.hf_epsilon))
-    return _Reduced(linear, z, alpha, known, area(mask.clip_hw.astype(np.float32), size))
+    return _Reduced(linear, z, mask.small_hw, known)
+
+
+def _fix(pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Fix:
+    shape = pixels.shape[0], pixels.shape[1]
+    if params.fix_method in ("inpaint_ns", "inpaint_telea"):
+        return _inpainted(small, shape, params)
+    attenuation = linear_rows(_attenuation(small, params), shape)
+    if params.fix_method == "hybrid" and pixels.ndim == 3:
+        return _recolored(attenuation, pixels, small, params)
+
+    def darkened(own: Pixels, alpha: Float32, at: At) -> Float32:
+        gain = 1 - alpha * (1 - np.exp(-at(attenuation)))
+        return linear_to_srgb(_spread(gain, own.ndim) * decode(own))
+
+    return darkened
 
 
 def _attenuation(small: _Reduced, params: Params) -> Float32:
@@ -128,7 +149,7 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
 
 def _tail_share(small: _Reduced, excess: Float32) -> Float32:
     """The most of a pixel's light that reflection may be: all inside of a glint, beyond as much as at its nearest pixel."""
-    inside = small.alpha_hw >= 1
+    inside = small.alpha_hw > 1 - _ROUNDING
     if inside.all() or not inside.any():
         return np.full(excess.shape, 1 - 1e-6, np.float32)
     light = np.exp(small.z_hw)
@@ -138,44 +159,51 @@ def _tail_share(small: _Reduced, excess: Float32) -> Float32:
     return np.where(inside, np.float32(1 - 1e-6), np.minimum(tail / light, np.float32(1 - 1e-6)))
 
 
-def _inpainted(pixels: Pixels, damaged: NDArray[np.bool_], alpha: Float32, small: _Reduced, params: Params) -> Float32:
+def _inpainted(small: _Reduced, shape: tuple[int, int], params: Params) -> Fix:
     small_u8 = to_pixels(linear_to_srgb(small.linear), np.uint8)
     radius_px = params.fix_inpaint_radius * scale_px(small.z_hw.shape)
     filled = inpaint(small_u8, small.known_hw == 0, radius_px, params.fix_method == "inpaint_telea")
-    own, fill = float01(pixels[damaged]), _gather(float01(filled), damaged)
-    share = _spread(alpha, pixels.ndim)
-    return np.asarray(own + share * (fill - own), np.float32)
+    fill = linear_rows(float01(filled), shape)
+
+    def filled_in(pixels: Pixels, alpha: Float32, at: At) -> Float32:
+        own = float01(pixels)
+        return np.asarray(own + _spread(alpha, own.ndim) * (at(fill) - own), np.float32)
+
+    return filled_in
 
 
-def _recolored(
-    pixels: Pixels, damaged: NDArray[np.bool_], gain: Float32, small: _Reduced, params: Params
-) -> Float32:
-    """Luminance by `gain`; color by subtracting light of the illuminant's color, from around the less of its own is left.
+def _recolored(attenuation: Rows, pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Fix:
+    """Luminance by the gain; color by subtracting light of the illuminant's color, from around the less of its own is left.
 
     What is left after a subtraction has the errors of what was there, `1 / gain` times as large; a clipped pixel has no color.
     """
-    light = decode(pixels[damaged])
-    before = luminance(light)
-    after = before * gain
+    shape = pixels.shape[0], pixels.shape[1]
     illuminant = np.array(params.illuminant, np.float32)
     illuminant /= luminance(illuminant)
-    own = rgb_to_lab(linear_to_srgb(np.maximum(light - (before - after)[:, None] * illuminant, 0))[None])[0]
-    chroma = push_pull(rgb_to_lab(linear_to_srgb(small.linear))[..., 1:], small.known_hw)
-    lost = np.minimum(2 * _gather(gaussian(small.clip_hw, max(scale_px(small.z_hw.shape), 0.5)), damaged), 1)
-    trust = gain * gain * (3 - 2 * gain) * (1 - lost * (gain < 1))
-    lab = np.empty_like(own)
-    lab[:, 0] = lightness_of(linear_to_srgb(after))
-    lab[:, 1:] = trust[:, None] * own[:, 1:] + (1 - trust[:, None]) * _gather(chroma, damaged)
-    return np.asarray(lab_to_rgb(lab[None])[0], np.float32)
+    around = linear_rows(push_pull(rgb_to_lab(linear_to_srgb(small.linear))[..., 1:], small.known_hw), shape)
+    clip_hw = area(
+        ByRows.of(pixels).then(lambda rows, _: clipped(rows, params).astype(np.float32), 0, np.float32), small.z_hw.shape[:2]
+    )
+    clip = linear_rows(gaussian(clip_hw, max(scale_px(small.z_hw.shape), 0.5)), shape)
 
+    def recolored(own: Pixels, alpha: Float32, at: At) -> Float32:
+        gain = 1 - alpha * (1 - np.exp(-at(attenuation)))
+        light = decode(own)
+        before = luminance(light)
+        after = before * gain
+        lab = rgb_to_lab(linear_to_srgb(np.maximum(light - (before - after)[:, None] * illuminant, 0))[None])[0]
+        lost = np.minimum(2 * at(clip), 1)
+        trust = gain * gain * (3 - 2 * gain) * (1 - lost * (gain < 1))
+        lab[:, 0] = lightness_of(linear_to_srgb(after))
+        lab[:, 1:] = trust[:, None] * lab[:, 1:] + (1 - trust[:, None]) * at(around)
+        return np.asarray(lab_to_rgb(lab[None])[0], np.float32)
 
-def _gather(small: Float32, damaged: NDArray[np.bool_]) -> Float32:
-    """A field of the reduced picture, enlarged, at the damaged pixels."""
-    return np.asarray(linear_enlarge(small, damaged.shape)[damaged], np.float32)
+    return recolored
 
 
 def _spread(values: Float32, ndim: int) -> Float32:
-    return values[..., None] if ndim == 3 else values
+    """Of the picture's pixels (n,) or (n, 3), or of the picture."""
+    return values[..., None] if ndim > values.ndim else values
 
 
 # Filling a hole smoothly from its surroundings.

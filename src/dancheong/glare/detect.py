@@ -9,6 +9,7 @@ from dancheong.glare.light import area
 from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
 from dancheong.imaging.color import float01, gray_of
 from dancheong.imaging.resize import fit_size
+from dancheong.imaging.tiling import ByRows
 from dancheong.params import Params
 from dancheong.system.arrays import Float32, Pixels
 
@@ -16,16 +17,16 @@ from dancheong.system.arrays import Float32, Pixels
 FLANK_PROBABILITY = 0.5
 
 
-def detect(pixels: Pixels, params: Params) -> GlareMask:
+def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
     """Find glare by DET_METHOD.
 
     Args:
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
     """
-    return make_mask(soft_alpha(find(pixels, params), pixels.shape[:2], params), pixels, params)
+    return make_mask(soft_alpha(find(pixels, params), (pixels.shape[0], pixels.shape[1]), params), pixels, params)
 
 
-def find(pixels: Pixels, params: Params) -> NDArray[np.bool_]:
+def find(pixels: Pixels | ByRows, params: Params) -> NDArray[np.bool_]:
     """The area of glare before it grows, at the working size (DET_WORK_SIZE): flanks that hold a core and enough pixels."""
     size = fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)
     if params.det_method == "learned":

@@ -16,6 +16,7 @@ import numpy as np
 
 from dancheong.imaging.color import float01
 from dancheong.imaging.resize import resampled
+from dancheong.imaging.tiling import ByRows
 from dancheong.system.arrays import Float32, Pixels
 from dancheong.system.onnx_session import open_session
 
@@ -25,7 +26,7 @@ _LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
 _OPENING = Lock()
 
 
-def glare_probability(pixels: Pixels, longer_px: int, gray: bool = False) -> Float32:
+def glare_probability(pixels: Pixels | ByRows, longer_px: int, gray: bool = False) -> Float32:
     """How likely each pixel is damaged by glare.
 
     Args:
@@ -39,7 +40,7 @@ def glare_probability(pixels: Pixels, longer_px: int, gray: bool = False) -> Flo
     return run_network(_planes(_small(pixels, longer_px), gray))
 
 
-def _small(pixels: Pixels, longer_px: int) -> Pixels:
+def _small(pixels: Pixels | ByRows, longer_px: int) -> Pixels:
     """The picture, its sides shrunk to multiples of 32 with the longer about `longer_px`."""
     factor = min(1.0, longer_px / max(pixels.shape[:2]))
     height, width = (max(MULTIPLE_PX, round(side * factor / MULTIPLE_PX) * MULTIPLE_PX) for side in pixels.shape[:2])

@@ -6,6 +6,7 @@ import numpy as np
 
 from dancheong.imaging.color import luminance
 from dancheong.imaging.resize import resampled
+from dancheong.imaging.tiling import ByRows
 from dancheong.system.arrays import Float32, Pixels
 
 
@@ -41,7 +42,7 @@ def desaturate(light_nc: Float32, luma_n: Float32) -> Float32:
     return fitted
 
 
-def area(picture: Pixels, size: tuple[int, int]) -> Pixels:
+def area(picture: Pixels | ByRows, size: tuple[int, int]) -> Pixels:
     """Averaged over areas to (height, width) `size`, which is not larger."""
     return resampled(picture, size, cv2.INTER_AREA)
 

@@ -1,17 +1,26 @@
 """The soft mask of damaged pixels and the map of clipped ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.light import linear_enlarge
+from dancheong.glare.light import area
+from dancheong.imaging.resize import fit_size, linear_rows
+from dancheong.imaging.tiling import ByRows
 from dancheong.params import ParamError, Params
 from dancheong.system.arrays import Float32, Pixels
 
+WORK_PX = 1024  # longer side at which smooth fields are computed
 TAIL = 0.4  # of an area's radius
 REFERENCE_PX = 512  # the FIX rows are in pixels of a picture whose longer side is this
+
+
+# Some rows of a plane in [0, 1], as `__getitem__` of an array gives them.
+Rows = Callable[[slice], Float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,26 +28,31 @@ class GlareMask:
     """Where a picture is damaged by light.
 
     Attributes:
-        alpha_hw: float32 in [0, 1]: 1 fully damaged, exactly 0 where the picture is left alone.
-        clip_hw: bool: a channel is at or above DET_CLIP_LEVEL and holds no information.
+        shape: (h, w) of the picture.
+        alpha: gives some rows (slice) of a float32 plane: 1 fully damaged, exactly 0 where the picture is left alone.
+        small_hw: alpha averaged over areas, the longer side at most `WORK_PX`.
         share: mean of alpha as found; it stays what it was when the detector abstains.
-        clip_share: share of clipped pixels.
         abstained: more than DET_MAX_TOTAL was found, so alpha is 0 everywhere.
     """
 
-    alpha_hw: Float32
-    clip_hw: NDArray[np.bool_]
+    shape: tuple[int, int]
+    alpha: Rows
+    small_hw: Float32
     share: float
-    clip_share: float
     abstained: bool
 
+    @cached_property
+    def alpha_hw(self) -> Float32:
+        """All of alpha, (h, w)."""
+        return self.alpha(slice(0, self.shape[0]))
 
-def mask_from_drawing(mask_u8: Pixels, pixels: Pixels, params: Params) -> GlareMask:
+
+def mask_from_drawing(mask_u8: Pixels, pixels: Pixels | ByRows, params: Params) -> GlareMask:
     """A hand-drawn mask: white is damaged, black is not, gray in between; taken as drawn, never grown, never refused.
 
     Args:
         mask_u8: (h, w) or (h, w, 3) of uint8, uint16 or bool; of several channels the brightest counts.
-        pixels: the photograph, for the clip map.
+        pixels: the photograph.
 
     Raises:
         ParamError: the mask has another size than the photograph, or another type.
@@ -52,20 +66,32 @@ def mask_from_drawing(mask_u8: Pixels, pixels: Pixels, params: Params) -> GlareM
             "draw it on the photograph itself, or resize it"
         )
     peak = 1 if drawn.dtype == np.bool_ else np.iinfo(drawn.dtype).max
-    return make_mask(drawn.astype(np.float32) / np.float32(peak), pixels, params, may_abstain=False)
+    return make_mask(lambda part: drawn[part].astype(np.float32) / np.float32(peak), pixels, params, may_abstain=False)
 
 
-def make_mask(alpha_hw: Float32, pixels: Pixels, params: Params, may_abstain: bool = True) -> GlareMask:
-    """The mask with its clip map and shares; empty where DET_MAX_TOTAL is exceeded and it may abstain."""
-    clip = clipped(pixels, params)
-    share = float(alpha_hw.mean(dtype=np.float64))
-    abstained = may_abstain and share > params.det_max_total
-    alpha = np.zeros_like(alpha_hw) if abstained else alpha_hw
-    return GlareMask(alpha, clip, share, float(clip.mean()), abstained)
+def make_mask(alpha: Float32 | Rows, pixels: Pixels | ByRows, params: Params, may_abstain: bool = True) -> GlareMask:
+    """The mask of a picture with its share; empty where DET_MAX_TOTAL is exceeded and it may abstain.
+
+    Args:
+        alpha: (h, w), or what gives some rows of that.
+        pixels: the picture.
+    """
+    shape = pixels.shape[0], pixels.shape[1]
+    rows = alpha.__getitem__ if isinstance(alpha, np.ndarray) else alpha
+    small = area(ByRows(shape, np.dtype(np.float32), rows), fit_size(*shape, WORK_PX))
+    share = float(small.mean(dtype=np.float64))
+    if may_abstain and share > params.det_max_total:
+        return GlareMask(shape, nothing(shape), np.zeros_like(small), share, True)
+    return GlareMask(shape, rows, small, share, False)
+
+
+def nothing(shape: tuple[int, int]) -> Rows:
+    """Rows of zeros."""
+    return lambda part: np.zeros((part.stop - part.start, shape[1]), np.float32)
 
 
 def clipped(pixels: Pixels, params: Params) -> NDArray[np.bool_]:
-    """Where any channel is at or above DET_CLIP_LEVEL (8-bit codes; scaled for 16 bits)."""
+    """Where any channel is at or above DET_CLIP_LEVEL (8-bit codes; scaled for 16 bits) and holds no information."""
     level = params.det_clip_level * (np.iinfo(pixels.dtype).max // 255)
     brightest = pixels if pixels.ndim == 2 else np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
     return np.asarray(brightest >= level)
@@ -76,24 +102,23 @@ def scale_px(shape: tuple[int, ...]) -> float:
     return max(shape[:2]) / REFERENCE_PX
 
 
-def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params) -> Float32:
+def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params) -> Rows:
     """Alpha at `shape` of areas found on a smaller picture: 1 within FIX_GROW, then it falls to 0.
 
     It falls over FIX_FEATHER, and over `TAIL` of the area's radius more, since the tail of a large glint reaches farther.
     """
-    if not found_hw.any():
-        return np.zeros(shape, np.float32)
-    if found_hw.all():
-        return np.ones(shape, np.float32)
+    if not found_hw.any() or found_hw.all():
+        return linear_rows(found_hw.astype(np.float32), shape)
     distance_px, nearest = nearest_inside(found_hw)
     radius_px = _radii(found_hw).ravel()[nearest]
     scale = np.float32(scale_px(found_hw.shape))
     beyond = distance_px / scale - np.float32(params.fix_grow)
     if params.fix_feather == 0:
-        return (linear_enlarge((beyond <= 0).astype(np.float32), shape) >= 0.5).astype(np.float32)
+        hard = linear_rows((beyond <= 0).astype(np.float32), shape)
+        return lambda part: (hard(part) >= 0.5).astype(np.float32)
     reach = np.float32(params.fix_feather) + np.float32(TAIL) * radius_px / scale
     ramp = np.clip(1 - beyond / reach, 0, 1)
-    return linear_enlarge(np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32), shape)
+    return linear_rows(np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32), shape)
 
 
 def nearest_inside(inside_hw: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.int64]]:

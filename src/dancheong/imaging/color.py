@@ -7,12 +7,13 @@ Sources: IEC 61966-2-1 (sRGB), ITU-R BT.709 (primaries), CIE 15 (L*a*b*).
 """
 
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import DTypeLike
 
-from dancheong.imaging.tiling import map_strips
+from dancheong.imaging.tiling import ByRows, map_strips
 from dancheong.system.arrays import Array, Float32
 from dancheong.system.errors import ParamError
 
@@ -33,7 +34,7 @@ LINEAR_RGB_TO_RELATIVE_XYZ = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
 _INVERSE = _RELATIVE_XYZ_TO_RGB.astype(np.float32)
 
 
-def check_photo(pixels: Array, what: str = "a photograph") -> None:
+def check_photo(pixels: Array | ByRows, what: str = "a photograph") -> None:
     """Check what a caller from outside hands in; the functions behind a public entry trust it.
 
     Raises:
@@ -90,13 +91,15 @@ def luminance(linear_hwc: Array) -> Float32:
     return _transform(np.asarray(linear_hwc, np.float32), _LUMINANCE)
 
 
-def gray_of(pixels: Array) -> Array:
-    """The gray of a photograph: its luminance encoded with the sRGB curve, (h, w) in the type of `pixels`.
+def gray_of(pixels: Any) -> Any:
+    """The gray of a photograph: its luminance encoded with the sRGB curve, (h, w) in the type of `pixels`, array or `ByRows`.
 
     Gray pixels come back as they are; equal channels give that channel exactly.
     """
     if pixels.ndim == 2:
         return pixels
+    if isinstance(pixels, ByRows):
+        return pixels.then(lambda rows, _: gray_of(rows))
     # In blocks: the linear light of a large photograph would take many times its memory.
     return map_strips(_gray_of, pixels, max(1, _BLOCK_PX // max(1, pixels.shape[1])))
 

@@ -23,6 +23,18 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
         Unreadable: the pixels cannot be had; the message says why.
         Exception: whatever the decoders raise on damaged files.
     """
+    color, notes, is_palette = converted(file, header)
+    pixels = as_pixels(color)
+    if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
+        pixels = pixels[..., 0]
+    return np.ascontiguousarray(turn_upright(pixels, header.metadata.orientation)), notes
+
+
+def converted(file: IO[bytes], header: Header) -> tuple[Any, tuple[str, ...], bool]:
+    """The pixels of the file as an image of libvips, not yet upright; notes for the reader; whether they come from a palette.
+
+    Raises as `decode`, and the pixels do when they are asked for.
+    """
     notes = list(header.metadata.notes)
     image = _image(file, header, notes)
     if (image.width, image.height) != (header.width_px, header.height_px):
@@ -36,11 +48,8 @@ def decode(file: IO[bytes], header: Header) -> tuple[Array, tuple[str, ...]]:
     whole = header.tiff.numbers(341) if header.tiff is not None and header.tiff.number(339, 1) == 1 else ()
     if whole and max(whole) < (1 << header.bits) - 1:
         notes.append(f"its SMaxSampleValue of {max(whole):g} was not followed, because it is for float samples")
-    pixels = as_pixels(color)
-    is_palette = header.format.name == "GIF" or image.get_typeof("palette") or header.photometric == 3
-    if is_palette and pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
-        pixels = pixels[..., 0]
-    return np.ascontiguousarray(turn_upright(pixels, header.metadata.orientation)), tuple(notes)
+    is_palette = header.format.name == "GIF" or bool(image.get_typeof("palette")) or header.photometric == 3
+    return color, tuple(notes), is_palette
 
 
 def decode_alpha(file: IO[bytes], header: Header) -> Array | None:

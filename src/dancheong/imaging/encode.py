@@ -24,6 +24,7 @@ JPEG_QUALITY = 95
 WEBP_QUALITY = 95
 _COMPRESSION = 3  # of PNG and TIFF: less than half the time of the usual 6 for some 4 % more bytes, on photographs
 _TIFF_STRIP_BYTES = 1 << 18
+_TIFF_BYTES = 1 << 31  # of samples, beyond which a BigTIFF is written: some readers take offsets of 32 bits for signed ones
 _PNG_LONGEST_PX = 1_000_000  # what common readers take
 _PNG_IPTC = b"Raw profile type iptc"
 _WIDTH, _HEIGHT = 0xA002, 0xA003
@@ -59,21 +60,25 @@ def fitting(
     return kept, tuple(notes)
 
 
-def encode(path: Path, format_name: str, image: Any, carried: Metadata) -> None:
+def encode(path: Path, format_name: str, image: Any, carried: Metadata, failures: list[Exception]) -> None:
     """Write an image of libvips to `path` as `format_name` ("JPEG", "PNG", "TIFF", "WEBP").
 
     Args:
         path: written from its first byte on.
         image: gray or RGB, of 8 or 16 bits; JPEG and WebP take 8.
         carried: what is written beside the pixels, as far as the format has a place for it.
+        failures: takes what goes wrong in threads of libvips.
 
     Raises:
         OSError: the disk, with its number; or the format cannot hold such a picture, without one.
+        Exception: whatever the pixels' source raised.
     """
     with path.open("wb+") as file:
         try:
-            _WRITERS[format_name](file, image, carried)
+            _WRITERS[format_name](file, image, carried, failures)
         except pyvips.Error as error:
+            if failures:
+                raise failures[0] from None
             words = " ".join(str(error).split())
             number = next((number for number in _DISK_ERRORS if os.strerror(number) in words), None)
             raise OSError(number, os.strerror(number), str(path)) if number else OSError(words[:160]) from error
@@ -100,15 +105,36 @@ def _resolution(given: Metadata) -> dict[int, Value]:
     return dict(zip(metadata.RESOLUTION_TAGS, values, strict=True))
 
 
+def _target(file: IO[bytes], with_head: Callable[[bytes], bytes], failures: list[Exception]) -> Any:
+    """A target of libvips that writes to a file. `with_head` changes its first bytes, with all that is before the pixels."""
+    is_begun = False
+
+    def write(data: Any) -> int:
+        nonlocal is_begun
+        try:
+            file.write(data if is_begun else with_head(bytes(data)))
+        except (OSError, ValueError) as error:
+            failures.append(error)
+            return -1
+        is_begun = True
+        return len(data)
+
+    target = pyvips.TargetCustom()
+    target.on_write(write)
+    return target
+
+
 # JPEG.
 
 
-def _write_jpeg(file: IO[bytes], image: Any, carried: Metadata) -> None:
-    plain = image.jpegsave_buffer(Q=JPEG_QUALITY, subsample_mode="off", optimize_coding=False, keep="none")
-    # Behind the mark of the beginning and the segment of the resolution.
-    start = 4 + struct.unpack_from(">H", plain, 4)[0] if plain[2:4] == b"\xff\xe0" else 2
-    file.write(plain[:2] + _jpeg_head(carried))
-    file.write(memoryview(plain)[start:])
+def _write_jpeg(file: IO[bytes], image: Any, carried: Metadata, failures: list[Exception]) -> None:
+    def with_head(plain: bytes) -> bytes:
+        # Behind the mark of the beginning and the segment of the resolution.
+        start = 4 + struct.unpack_from(">H", plain, 4)[0] if plain[2:4] == b"\xff\xe0" else 2
+        return plain[:2] + _jpeg_head(carried) + plain[start:]
+
+    target = _target(file, with_head, failures)
+    image.jpegsave_target(target, Q=JPEG_QUALITY, subsample_mode="off", optimize_coding=False, keep="none")
 
 
 def _jpeg_head(given: Metadata) -> bytes:
@@ -133,31 +159,13 @@ def _jpeg_head(given: Metadata) -> bytes:
 # PNG.
 
 
-def _write_png(file: IO[bytes], image: Any, carried: Metadata) -> None:
+def _write_png(file: IO[bytes], image: Any, carried: Metadata, failures: list[Exception]) -> None:
     """Profile and metadata go before the pixels, in place of what libvips says of the resolution."""
     if max(image.width, image.height) > _PNG_LONGEST_PX:
         raise OSError("at most a million a side")
-    head, failures = bytearray(), list[OSError]()
-
-    def write(data: Any) -> int:
-        try:
-            if b"IDAT" in head:
-                file.write(data)
-            else:
-                head.extend(data)
-                if (at := head.find(b"IDAT")) >= 0:
-                    file.write(head[:33] + _png_chunks(carried) + head[at - 4 :])
-        except OSError as error:
-            failures.append(error)
-            return -1
-        return len(data)
-
-    target = pyvips.TargetCustom()
-    target.on_write(write)
-    try:
-        image.pngsave_target(target, compression=_COMPRESSION, filter="up", keep="none")
-    except pyvips.Error as error:
-        raise (failures or [error])[0] from None
+    with_head = lambda plain: plain[:33] + _png_chunks(carried) + plain[plain.index(b"IDAT") - 4 :]  # noqa: E731
+    target = _target(file, with_head, failures)
+    image.pngsave_target(target, compression=_COMPRESSION, filter="up", keep="none")
 
 
 def _png_chunks(given: Metadata) -> bytes:
@@ -189,20 +197,26 @@ def _png_chunks(given: Metadata) -> bytes:
 # TIFF.
 
 
-def _write_tiff(file: IO[bytes], image: Any, carried: Metadata) -> None:
+def _write_tiff(file: IO[bytes], image: Any, carried: Metadata, failures: list[Exception]) -> None:
     """By libvips, and then a directory of all tags behind it, in place of the one that libvips wrote."""
     row_bytes = image.width * image.bands * (2 if image.format == "ushort" else 1)
-    rows = max(1, min(image.height, _TIFF_STRIP_BYTES // row_bytes))
+    is_big = row_bytes * image.height > _TIFF_BYTES
+    rows = max(2, _TIFF_STRIP_BYTES // row_bytes)
+    while rows < image.height and image.height % rows == 1:  # libvips 8.18 does not write a last strip of one row
+        rows += 1
     target = pyvips.Target.new_to_descriptor(file.fileno())
     image.tiffsave_target(
-        target, compression="deflate", predictor="horizontal", level=_COMPRESSION, tile_height=rows, keep="none"
+        target, compression="deflate", predictor="horizontal", level=_COMPRESSION, tile_height=min(rows, image.height),
+        keep="none", bigtiff=is_big,
     )
     (directory,) = directories(file)
+    if 0 in directory.numbers(279):
+        raise OSError("a strip of it was not written")
     tree = _tiff_tags(carried) | directory.tree("<", (*metadata.RESOLUTION_TAGS, metadata.ORIENTATION))
     end = file.seek(0, 2)
-    file.write(bytes(end % 2) + laid_out("<", tree, end + end % 2))
-    file.seek(4)
-    file.write(struct.pack("<I", end + end % 2))
+    file.write(bytes(end % 2) + laid_out("<", tree, end + end % 2, is_big))
+    file.seek(8 if is_big else 4)
+    file.write(struct.pack("<Q" if is_big else "<I", end + end % 2))
 
 
 def _tiff_tags(given: Metadata) -> Tree:
@@ -219,7 +233,7 @@ def _tiff_tags(given: Metadata) -> Tree:
 # WebP.
 
 
-def _write_webp(file: IO[bytes], image: Any, carried: Metadata) -> None:
+def _write_webp(file: IO[bytes], image: Any, carried: Metadata, failures: list[Exception]) -> None:
     """A WebP of one picture and nothing beside, with what travels put around it (RFC 9649)."""
     plain = image.webpsave_buffer(Q=WEBP_QUALITY, keep="none")
     icc, exif, xmp = carried.icc or b"", (carried.exif or b"").removeprefix(metadata.EXIF_PREFIX), carried.xmp or b""
@@ -236,7 +250,7 @@ def _riff(kind: bytes, data: bytes) -> bytes:
     return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) if data else b""
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], Any, Metadata], None]] = {
+_WRITERS: dict[str, Callable[[IO[bytes], Any, Metadata, list[Exception]], None]] = {
     "JPEG": _write_jpeg, "PNG": _write_png, "TIFF": _write_tiff, "WEBP": _write_webp,
 }
 _DISK_ERRORS = [getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS") if hasattr(errno, name)]

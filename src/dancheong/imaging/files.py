@@ -9,7 +9,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -19,14 +19,15 @@ import pyvips
 from numpy.typing import NDArray
 
 from dancheong.imaging.color import check_photo
-from dancheong.imaging.decode import decode, decode_alpha
+from dancheong.imaging.decode import converted, decode, decode_alpha, turn_upright
 from dancheong.imaging.encode import encode, fitting
 from dancheong.imaging.foreign import DecoderFailed
 from dancheong.imaging.formats import BY_SUFFIX, READ_SUFFIXES, WRITABLE_SUFFIXES
 from dancheong.imaging.header import Header, read_header
 from dancheong.imaging.metadata import Metadata
 from dancheong.imaging.profiles import ProfileError, from_srgb, srgb_profile
-from dancheong.imaging.vips import ForkedProcess, Unreadable, as_image
+from dancheong.imaging.tiling import ByRows
+from dancheong.imaging.vips import ForkedProcess, Unreadable, lazy_image, rows_of
 from dancheong.imaging.xmp import Provenance, provenance_of, updated
 from dancheong.system.errors import DancheongError
 from dancheong.system.whole_file import whole_file
@@ -60,12 +61,12 @@ class Photo(Metadata):
     """A photograph as read: upright, in sRGB, over white; and what of its file travels on (`Metadata`).
 
     Attributes:
-        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16.
+        pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16; of `open_photo` as `ByRows`.
         format: a name of `formats.py`, such as "JPEG".
         notes: what was given up or assumed in reading, in words.
     """
 
-    pixels: NDArray[Any]
+    pixels: Any
     format: str
     notes: tuple[str, ...] = ()
 
@@ -79,6 +80,8 @@ class ImageSpec:
     color: bool
     deep: bool
     """16 bits a sample; more and less count as what they are read as."""
+    why_whole: str = ""
+    """Why `open_photo` cannot read it; empty where it can."""
 
     @property
     def pixels(self) -> int:
@@ -104,6 +107,41 @@ def read_photo(path: str | Path, page: int | None = None) -> Photo:
         return _read(Path(path), page, True)
 
 
+@contextmanager
+def open_photo(path: str | Path, page: int | None = None) -> Iterator[Photo]:
+    """A photograph of any size, whose pixels (`ByRows`) are read when they are asked for: a strip at a time is in memory.
+
+    The pixels are those of `read_photo`, but of three channels where a palette holds nothing but grays. They can be read inside
+    of the `with` alone, from the first row on, as often as is wanted.
+
+    Raises:
+        PhotoError: as `read_photo`, also while rows are read; or the file is of a kind that is decoded as a whole.
+    """
+    path = Path(path)
+    with ExitStack() as stack:
+        with _in_words(path):
+            file, header = stack.enter_context(path.open("rb")), None
+            header = read_header(file, page, is_whole=False)
+            if header.why_whole:
+                raise Unreadable(header.why_whole)
+            image, notes, _ = converted(file, header)
+            shape = (image.height, image.width) if image.bands == 1 else (image.height, image.width, image.bands)
+            photo = _photo(file, header, None, notes)
+        at = 0
+
+        def rows(part: slice) -> NDArray[Any]:
+            nonlocal image, at
+            with _in_words(path):
+                if part.start != at:
+                    file.seek(0)
+                    image = converted(file, read_header(file, page, is_whole=False))[0]
+                at = part.stop
+                return turn_upright(rows_of(image, part), header.metadata.orientation)
+
+        photo.pixels = ByRows(shape, np.dtype(np.uint16 if image.format == "ushort" else np.uint8), rows)
+        yield photo
+
+
 def _read(path: Path, page: int | None, is_lenient: bool) -> Photo:
     with _reading(path, page, is_lenient=is_lenient) as (file, header):
         if is_lenient and header.format.name != "JPEG":
@@ -111,10 +149,14 @@ def _read(path: Path, page: int | None, is_lenient: bool) -> Photo:
         pixels, notes = decode(file, header)
         if is_lenient:
             notes += ("its data are damaged, and parts of the picture may be wrong",)
-        if _holds_credentials(file):
-            notes += (CREDENTIALS,)
-        carried = {one.name: getattr(header.metadata, one.name) for one in fields(Metadata)}
-        return Photo(pixels, header.format.name, notes, **carried)
+        return _photo(file, header, pixels, notes)
+
+
+def _photo(file: BinaryIO, header: Header, pixels: Any, notes: tuple[str, ...]) -> Photo:
+    if _holds_credentials(file):
+        notes += (CREDENTIALS,)
+    carried = {one.name: getattr(header.metadata, one.name) for one in fields(Metadata)}
+    return Photo(pixels, header.format.name, notes, **carried)
 
 
 def _holds_credentials(file: BinaryIO) -> bool:
@@ -165,7 +207,7 @@ def read_provenance(path: str | Path) -> Provenance | None:
     Raises:
         PhotoError: as `read_photo`, as far as the header shows it.
     """
-    with _reading(Path(path)) as (_, header):
+    with _reading(Path(path), is_whole=False) as (_, header):
         return provenance_of(header.metadata.xmp)
 
 
@@ -175,21 +217,21 @@ def count_pages(path: str | Path) -> int:
     Raises:
         PhotoError: as `read_photo`, as far as the header shows it.
     """
-    with _reading(Path(path)) as (_, header):
+    with _reading(Path(path), is_whole=False) as (_, header):
         return header.metadata.frames if header.tiff is not None else 1
 
 
 def image_spec(path: Path, page: int = 0) -> ImageSpec | None:
     """What a photograph's header says of it; None where that cannot be read, as reading will say why."""
     try:
-        with _reading(path, page) as (_, header):
-            return ImageSpec(*header.size_px, not header.is_gray, header.bits > 8)
+        with _reading(path, page, is_whole=False) as (_, header):
+            return ImageSpec(*header.size_px, not header.is_gray, header.bits > 8, header.why_whole)
     except PhotoError:
         return None
 
 
 def write_photo(
-    path: str | Path, pixels: NDArray[Any], like: Photo | None = None, provenance: Provenance | None = None,
+    path: str | Path, pixels: NDArray[Any] | ByRows, like: Photo | None = None, provenance: Provenance | None = None,
     output_profile: Literal["srgb", "input"] = "srgb",
 ) -> tuple[str, ...]:
     """Write a photograph in the format of the file's suffix, whole or not at all.
@@ -198,7 +240,7 @@ def write_photo(
 
     Args:
         path: its folder exists; an existing file is replaced.
-        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB.
+        pixels: (h, w) or (h, w, 3), uint8 or uint16, sRGB; of `ByRows` a strip at a time is in memory.
         like: the photograph these pixels are of: its EXIF, IPTC, XMP, texts and resolution are kept, and where it had a
             color profile the result has one.
         provenance: where the colors came from, added to the XMP.
@@ -219,21 +261,20 @@ def write_photo(
         raise PhotoError(path, f"cannot write {path.suffix or 'a name without suffix'}; end it in {names}")
     check_photo(pixels)
     notes: list[str] = []
-    image, icc = as_image(pixels), None
-    if like is not None and like.icc is not None:
-        image, icc = _in_profile(image, like.icc, output_profile, notes)
-    if pixels.dtype == np.uint16 and not kind.is_deep:
-        image = _to_eight(image)
-        notes.append(f"its 16 bits were rounded to 8, because {kind.name} holds no more")
-    size, is_srgb = (pixels.shape[1], pixels.shape[0]), icc in (None, srgb_profile())
+    size, icc = (pixels.shape[1], pixels.shape[0]), None
     given = Metadata() if like is None else like
-    carried = replace(given, xmp=updated(given.xmp, provenance), icc=icc)
-    carried, lost = fitting(carried, kind, size, is_srgb, updated(None, provenance))
-    with whole_file(path) as temporary:
+    with whole_file(path) as temporary, lazy_image(pixels) as (image, failures):
+        if given.icc is not None:
+            image, icc = _in_profile(image, given.icc, output_profile, notes)
+        if pixels.dtype == np.uint16 and not kind.is_deep:
+            image = _to_eight(image)
+            notes.append(f"its 16 bits were rounded to 8, because {kind.name} holds no more")
+        carried = replace(given, xmp=updated(given.xmp, provenance), icc=icc)
+        carried, lost = fitting(carried, kind, size, icc in (None, srgb_profile()), updated(None, provenance))
         try:
-            encode(temporary, kind.name, image, carried)
+            encode(temporary, kind.name, image, carried, failures)
         except OSError as error:
-            if error.errno is not None:
+            if error.errno is not None or failures:
                 raise
             raise PhotoError(path, f"{kind.name} cannot hold {size[0]} x {size[1]} pixels ({error})") from error
     return (*notes, *lost)
@@ -349,14 +390,20 @@ def _why_no_photo(path: Path, mode: int) -> str:
 
 @contextmanager
 def _reading(
-    path: Path, page: int | None = None, longer_px: int = 0, is_lenient: bool = False
+    path: Path, page: int | None = None, longer_px: int = 0, is_lenient: bool = False, is_whole: bool = True
 ) -> Iterator[tuple[BinaryIO, Header]]:
     """An open photograph and its header; whatever goes wrong becomes a `PhotoError` with the file's name."""
+    with _in_words(path), path.open("rb") as file:
+        yield file, read_header(file, page, longer_px, is_lenient, is_whole)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """Whatever goes wrong becomes a `PhotoError` with the file's name."""
     try:
         if not path.is_file():  # a pipe would block the reader
             raise Unreadable("not a file" if path.exists() else "no such file")
-        with path.open("rb") as file:
-            yield file, read_header(file, page, longer_px, is_lenient)
+        yield
     except ForkedProcess:  # nothing is wrong with the file
         raise
     except (Unreadable, DecoderFailed) as error:

@@ -34,6 +34,7 @@ _BESIDE = {b"hdrgainmap": "gain map", b"tmap": "gain map", b"auxid:2\0": "depth 
            b"matte\0": "mattes"}
 _PREMULTIPLIED = re.compile(rb"\0\0\0[\x0e\x12]prem")  # a reference of the color to its transparency
 _LIKE_SRGB = ((1, 2, 5, 6), (1, 2, 6, 13, 14, 15))  # primaries and transfers of ITU-T H.273 that viewers take for sRGB
+_BY_ROWS = ("JPEG", "PNG", "TIFF")
 _SEQUENCE = "it is a sequence of pictures, of which the first was read"
 _TOLD_BY_LIBVIPS = ("exif-data", "xmp-data", "icc-profile-data", "n-pages")
 _FINDERS = {"JPEG": in_jpeg, "JPEG-LS": in_jpeg, "PNG": in_png, "GIF": in_gif, "BMP": in_bmp}
@@ -85,8 +86,24 @@ class Header:
         turned = self.metadata.orientation in (5, 6, 7, 8)
         return (self.height_px, self.width_px) if turned else (self.width_px, self.height_px)
 
+    @property
+    def why_whole(self) -> str:
+        """Why its rows cannot be read one after the other, with all others left on the disk; empty where they can."""
+        name, image = self.format.name, self.image
+        if self.metadata.orientation not in (1, 2):
+            return f"its orientation ({self.metadata.orientation}) turns it: turn it upright first"
+        if name in _BY_ROWS and image is not None and image.format in ("uchar", "ushort"):
+            if not image.get_typeof("interlaced") or not image.get("interlaced"):
+                return ""
+            name = {"JPEG": "a progressive JPEG", "PNG": "an interlaced PNG"}[name]
+        else:
+            name = f"{name} of this kind"
+        return f"{name} is decoded as a whole: save it as a TIFF of tiles or strips of 8 or 16 bits first"
 
-def read_header(file: IO[bytes], page: int | None = None, longer_px: int = 0, is_lenient: bool = False) -> Header:
+
+def read_header(
+    file: IO[bytes], page: int | None = None, longer_px: int = 0, is_lenient: bool = False, is_whole: bool = True
+) -> Header:
     """Read the header of an open file and check what it promises.
 
     Args:
@@ -95,6 +112,7 @@ def read_header(file: IO[bytes], page: int | None = None, longer_px: int = 0, is
         longer_px: where the longer side may be smaller than the file's, but no smaller than this; a JPEG is then decoded
             at a half, a quarter or an eighth, which spares most of the time.
         is_lenient: a JPEG is read on behind faults that can be bridged.
+        is_whole: all of its pixels will be in memory, so that there may not be too many.
 
     Raises:
         Unreadable: no image, one without pixels, or one too large.
@@ -108,11 +126,14 @@ def read_header(file: IO[bytes], page: int | None = None, longer_px: int = 0, is
     if kind is None:
         raise Unreadable("not a JPEG, PNG, TIFF or WebP image, nor another that is read; convert it to one of these")
     file_bytes = file.seek(0, 2)
-    if file_bytes > MAX_BYTES:
+    if is_whole and file_bytes > MAX_BYTES:
         raise Unreadable(f"the file is larger than {MAX_BYTES} bytes")
-    header = _tiff_header(file, kind, page or 0) if kind.name == "TIFF" else _plain_header(file, kind, longer_px, is_lenient)
+    if kind.name == "TIFF":
+        header = _tiff_header(file, kind, page or 0, is_whole)
+    else:
+        header = _plain_header(file, kind, longer_px, is_lenient, is_whole)
     width, height, found = header.width_px, header.height_px, header.metadata
-    check_pixels(width, height)
+    check_pixels(width, height, is_whole or header.image is None)
     bound = kind.most_pixels_a_byte if header.tiff is None else pixels_a_byte(header.tiff)
     if width * height > max(_HARMLESS_PX, file_bytes * bound):
         raise Unreadable(f"damaged or cut off: the file is too short for {width} x {height} pixels")
@@ -138,7 +159,7 @@ def _check_boxes(file: IO[bytes]) -> None:
             check_ends(file, at)
 
 
-def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool) -> Header:
+def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: bool, is_whole: bool) -> Header:
     decoder, is_jpeg = kind.decoder, kind.name == "JPEG"
     found = _FINDERS[kind.name](file) if kind.name in _FINDERS else Found()
     frame, bits = found.frame
@@ -152,7 +173,8 @@ def _plain_header(file: IO[bytes], kind: Format, longer_px: int, is_lenient: boo
         found.extra = 1 if _PREMULTIPLIED.search(head) else 2
     is_sequence = kind.name == "AVIF" and head[8:12] == b"avis"
     for size in _SIZES[kind.name].findall(head) if kind.name in _SIZES else ():
-        check_pixels(*struct.unpack(">II", size))  # libvips would print what it thinks of it
+        width, height = struct.unpack(">II", size)
+        check_pixels(width, height, is_whole or kind.name != "PNG")  # libvips would print what it thinks of it
     if not decoder.endswith("_source") or frame in _OTHER_JPEG_FRAMES or bits != 8:
         return _foreign_header(file, kind, found, "imagecodecs" if is_jpeg else decoder)
     options: dict[str, Any] = {"fail_on": "warning" if is_jpeg and not is_lenient else "error"}
@@ -206,7 +228,7 @@ def _foreign_header(file: IO[bytes], kind: Format, found: Found, decoder: str) -
     return Header(kind, None, width, height, space, bits, _settled(found, kind), decoder, found.extra)
 
 
-def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
+def _tiff_header(file: IO[bytes], kind: Format, page: int, is_whole: bool) -> Header:
     pages = tiff_pages(file)
     if page >= len(pages):
         raise Unreadable(f"page {page + 1} of {len(pages)} was asked for")
@@ -222,7 +244,7 @@ def _tiff_header(file: IO[bytes], kind: Format, page: int) -> Header:
     decoder, image, space = "tifffile", None, SPACES[photometric]
     extras = directory.numbers(338) or ((2,) if samples in (2, 4) and space in ("GRAY", "RGB") else ())
     extra = next((int(one) for one in extras if one in (1, 2)), 0) if samples > _COLORS[space] else 0
-    check_pixels(*chosen.size_px)  # libvips would print what it thinks of it
+    check_pixels(*chosen.size_px, is_whole)  # libvips would print what it thinks of it
     if directory.number(259, 1) in (OLD_JPEG, 7):  # whose decoder makes up what is missing
         places = ((273, 279), (513, 514), (324, 325))
         ends = [sum(part) for pair in places for part in zip(*map(directory.numbers, pair), strict=False)]

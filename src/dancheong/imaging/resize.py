@@ -3,11 +3,13 @@
 Any size is accepted, one row or one column included.
 """
 
+import math
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 
+from dancheong.imaging.tiling import ByRows
 from dancheong.system.arrays import Array, Float32
 
 _RESIZABLE = (np.uint8, np.uint16, np.float32, np.float64)
@@ -17,7 +19,7 @@ _AT_ONCE_PX = 1 << 20  # five planes of 4 MB
 LONGEST = 4  # a longer side beyond this many shorter sides is scaled to it
 
 
-def resize(array: Array, size_hw: tuple[int, int]) -> Array:
+def resize(array: Array | ByRows, size_hw: tuple[int, int]) -> Array:
     """Resample to `size_hw` = (height, width), each axis on its own: area average to shrink, bicubic to enlarge.
 
     No value leaves the range of the input, so that a mask stays in [0, 1] and black stays black.
@@ -40,7 +42,7 @@ def resize(array: Array, size_hw: tuple[int, int]) -> Array:
         raise ValueError(f"cannot resize an array of shape {array.shape} to {size_hw}")
     h, w = array.shape[:2]
     if (h, w) == (height, width):
-        return array.copy()
+        return array.whole() if isinstance(array, ByRows) else array.copy()
     smaller = resampled(array, (min(h, height), min(w, width)), cv2.INTER_AREA)
     larger = resampled(smaller, (height, width), cv2.INTER_CUBIC)
     return np.clip(larger, smaller.min(), smaller.max(), out=larger) if larger is not smaller else larger
@@ -193,8 +195,51 @@ def _box(plane: Array, radius_px: int) -> Float32:
     return np.asarray(cv2.blur(plane, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def resampled(array: Array, size_hw: tuple[int, int], interpolation: int) -> Array:
+def linear_rows(small: Array, size_hw: tuple[int, int]) -> Callable[[slice], Float32]:
+    """`small` (h, w) or (h, w, channels), float32, enlarged by linear interpolation to `size_hw`: gives some of its rows."""
+    height, width = size_hw
+    h = small.shape[0]
+
+    def rows_of(part: slice) -> Float32:
+        if part.stop - part.start == height:
+            return np.asarray(resampled(small, size_hw, cv2.INTER_LINEAR), np.float32)
+        center = (np.arange(part.start, part.stop) + 0.5) * h / height - 0.5
+        above = np.floor(center).astype(int)
+        top, below = np.clip(above, 0, h - 1), np.clip(above + 1, 0, h - 1)
+        some = small[top[0] : below[-1] + 1]
+        if not some.any():
+            return np.zeros((len(center), width, *small.shape[2:]), np.float32)
+        wide = resampled(some, (len(some), width), cv2.INTER_LINEAR)
+        share = (center - above).astype(np.float32).reshape(-1, *[1] * (small.ndim - 1))
+        first = np.take(wide, top - top[0], axis=0)
+        step = np.take(wide, below - top[0], axis=0)
+        step -= first
+        step *= share
+        first += step
+        return np.asarray(first, np.float32)
+
+    return rows_of
+
+
+def _averaged(picture: ByRows, size_hw: tuple[int, int]) -> Array:
+    """Averaged over areas to `size_hw`, which is not larger, as its rows come; within one code of what OpenCV makes of all."""
+    (height, width), scale = size_hw, picture.shape[0] / size_hw[0]
+    total = np.zeros((height, width, *picture.shape[2:]))
+    for part, rows in picture.strips():
+        narrow = resampled(rows.astype(np.float32), (len(rows), width), cv2.INTER_AREA)
+        cells = np.arange(int(part.start / scale), min(height, math.ceil(part.stop / scale)))
+        lines = np.arange(part.start, part.stop)
+        shared = np.minimum((cells[:, None] + 1) * scale, lines + 1) - np.maximum(cells[:, None] * scale, lines)
+        total[cells[0] : cells[-1] + 1] += np.tensordot(np.maximum(shared, 0) / scale, narrow, 1)
+    return (np.rint(total) if picture.dtype.kind == "u" else total).astype(picture.dtype)
+
+
+def resampled(array: Array | ByRows, size_hw: tuple[int, int], interpolation: int) -> Array:
     """`array` (h, w) or (h, w, channels) at `size_hw` by an interpolation of OpenCV; as it is where it has that size."""
+    if isinstance(array, ByRows):
+        shrinks = interpolation == cv2.INTER_AREA and size_hw[0] <= array.shape[0] and size_hw[1] <= array.shape[1]
+        is_large = array.size > _AT_ONCE_PX and array.shape[:2] != size_hw
+        return _averaged(array, size_hw) if shrinks and is_large else resampled(array.whole(), size_hw, interpolation)
     if array.shape[:2] == size_hw:
         return array
     if array.ndim == 3 and array.shape[2] > _CHANNELS_AT_ONCE:

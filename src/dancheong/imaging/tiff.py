@@ -156,18 +156,19 @@ def value(kind: int, *numbers: int | float) -> Value:
     return Value(kind, struct.pack(f"<{len(numbers)}{_CODES[kind]}", *numbers))
 
 
-def laid_out(order: str, tree: Tree, at: int) -> bytes:
-    """A directory that begins at `at`, followed by its values and the directories below it."""
+def laid_out(order: str, tree: Tree, at: int, is_big: bool = False) -> bytes:
+    """A directory (`is_big`: of a BigTIFF) that begins at `at`, followed by its values and the directories below it."""
+    count, offset, room, entry_bytes = ("Q", "Q", 8, 20) if is_big else ("H", "I", 4, 12)
     entries, tail = b"", bytearray()
-    start = at + 6 + 12 * len(tree)
+    start = at + struct.calcsize(order + count) + entry_bytes * len(tree) + room
     for tag in sorted(tree):
         held, place = tree[tag], start + len(tail)
         if isinstance(held, dict):
-            kind, count, data = 4, 1, laid_out(order, held, place)
+            kind, number, data = (18 if is_big else 4), 1, laid_out(order, held, place, is_big)
         else:
-            kind, count, data = held.kind, len(held.data) // _TYPE_BYTES[held.kind], held.data
-        is_short = not isinstance(held, dict) and len(data) <= 4
-        entries += struct.pack(order + "HHI", tag, kind, count)
-        entries += data.ljust(4, b"\0") if is_short else struct.pack(order + "I", place)
+            kind, number, data = held.kind, len(held.data) // _TYPE_BYTES[held.kind], held.data
+        is_short = not isinstance(held, dict) and len(data) <= room
+        entries += struct.pack(f"{order}HH{offset}", tag, kind, number)
+        entries += data.ljust(room, b"\0") if is_short else struct.pack(order + offset, place)
         tail += b"" if is_short else data + bytes(len(data) % 2)
-    return struct.pack(order + "H", len(tree)) + entries + bytes(4) + bytes(tail)
+    return struct.pack(order + count, len(tree)) + entries + bytes(room) + bytes(tail)

@@ -15,9 +15,10 @@ from dancheong.glare.learned import open_detector
 from dancheong.imaging.color import float01, make_tables, to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.resize import fit_size, pad_to_multiple, resize, working_shape
+from dancheong.imaging.tiling import ByRows
 from dancheong.params import ParamError, resolve
 from dancheong.params.schema import AT_PREDICTION
-from dancheong.prediction.full_resolution import Predicted, color_from_chroma, enlarged_color, strip_rows
+from dancheong.prediction.full_resolution import Predicted, color_from_chroma, enlarged_color
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import as_hints
 from dancheong.prediction.memory import uses_detector
@@ -160,32 +161,41 @@ class Colorizer:
         prepared = self.prepare(photo, drawn_mask)
         return self.color(prepared.input_hwc), prepared
 
-    def prepare(self, photo: Pixels, drawn_mask: Pixels | None = None) -> Prepared:
+    def prepare(self, photo: Pixels | ByRows, drawn_mask: Pixels | None = None) -> Prepared:
         """The first part of a coloring: the gray to be colored, with light reflection corrected."""
         return prepare(photo, self.params, "predict", drawn_mask=drawn_mask)
 
     def color(
         self, input_hwc: Pixels, rows: int = 0, threads: int = 1, predicted: Predicted | None = None
     ) -> Pixels:
-        """The last part: `Prepared.input_hwc` in color, at its own size.
+        """The last part: `Prepared.input_hwc` in color, at its own size. Arguments as `color_by_rows`."""
+        return self.color_by_rows(input_hwc, rows, threads, predicted).whole()
+
+    def color_by_rows(
+        self, input_hwc: Pixels | ByRows, rows: int = 0, threads: int = 1, predicted: Predicted | None = None
+    ) -> ByRows:
+        """The last part, of which each strip is computed when it is asked for.
 
         Args:
             rows: height of a strip; 0: TILE_PX, or what is quick. Fewer rows take less memory.
             threads: strips at the same time; the result does not depend on it.
             predicted: the network's answer for `input_hwc`; None: the network is asked.
         """
-        height, width = input_hwc.shape[:2]
         answer = predicted or self.predict(input_hwc)
-        rows = rows or strip_rows(width, self.params.tile_px)
         if self.params.color_space == "RGB":
-            return enlarged_color(answer.output_hwc * 0.5 + 0.5, (height, width), input_hwc.dtype, rows, threads)
-        chroma_hwc = answer.output_hwc * np.float32(AB_SCALE * (1 if answer.is_vivid else self.params.vivid))
-        return color_from_chroma(chroma_hwc, answer.lightness_hw, input_hwc[..., 0], rows, threads)
+            size_hw = input_hwc.shape[0], input_hwc.shape[1]
+            colored = enlarged_color(answer.output_hwc * 0.5 + 0.5, size_hw, input_hwc.dtype)
+        else:
+            chroma_hwc = answer.output_hwc * np.float32(AB_SCALE * (1 if answer.is_vivid else self.params.vivid))
+            gray = input_hwc if isinstance(input_hwc, ByRows) else input_hwc[..., 0]
+            colored = color_from_chroma(chroma_hwc, answer.lightness_hw, gray)
+        return replace(colored, strip_px=rows or self.params.tile_px, threads=threads)
 
-    def predict(self, input_hwc: Pixels) -> Predicted:
+    def predict(self, input_hwc: Pixels | ByRows) -> Predicted:
         """The network's answer for a prepared photograph, at the working size."""
         height, width = input_hwc.shape[:2]
-        return self.predict_at_size(resize(input_hwc, working_shape(height, width, self.params.predict_px)))
+        small = resize(input_hwc, working_shape(height, width, self.params.predict_px))
+        return self.predict_at_size(small.reshape(*small.shape[:2], -1))
 
     def predict_at_size(self, input_hwc: Pixels) -> Predicted:
         """The network's answer for a prepared photograph at the size that it has."""
@@ -210,7 +220,8 @@ def as_pixels(photo: Any) -> Pixels:
         ParamError: of anything else, with what to write instead. PhotoError: the file cannot be read.
     """
     if isinstance(photo, str | Path):
-        return read_photo(photo).pixels
+        pixels: Pixels = read_photo(photo).pixels
+        return pixels
     if hasattr(photo, "read"):
         with TemporaryDirectory() as folder:
             path = Path(folder) / "photograph"
@@ -220,7 +231,7 @@ def as_pixels(photo: Any) -> Pixels:
             if not data:
                 raise ParamError("an open file came that has nothing left to read; a photograph was expected: seek(0)?")
             path.write_bytes(data)
-            return read_photo(path).pixels
+            return as_pixels(path)
     kind = type(photo).__module__.partition(".")[0]
     if kind == "PIL":
         if photo.mode.startswith("I;16"):  # convert("RGB") would keep 8 of its 16 bits

@@ -4,16 +4,27 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition, Lock
+from typing import Literal, NamedTuple
 
 from dancheong.imaging.files import ImageSpec
 from dancheong.imaging.resize import fit_size, working_shape
+from dancheong.imaging.tiling import strip_rows
+from dancheong.imaging.vips import MAX_MEGAPIXELS
 from dancheong.params import ParamError, Params
-from dancheong.prediction.full_resolution import STRIP_BYTES, strip_rows
+from dancheong.prediction.full_resolution import STRIP_BYTES
 
-# Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit).
-# Measured as growth of the process over files of 100 megapixels with light reflection that is corrected
-# (benchmarks/bench_memory.py --mask-dir; the working size, 1 byte a pixel then, in it): 14.6, 16.7, 14.8, 17.0.
-FULL_SIZE_BYTES = {(False, False): 14, (False, True): 17, (True, False): 15, (True, True): 17}
+Held = Literal["strips", "gray", "whole"]
+# Bytes a pixel of the photograph, at the peak of reading, coloring and writing one file with its mask; by (color, 16 bit): with
+# strips alone in memory; with the decoded photograph and its gray; and where an option asks for planes of the whole photograph.
+# Measured as growth of the process over files of 60 and 100 megapixels with light reflection that is corrected
+# (benchmarks/bench_memory.py --mask-dir), from 12 megapixels on: 2.7, 3.2, 2.8 and 6.7 with the gray.
+FULL_SIZE_BYTES: dict[Held, dict[tuple[bool, bool], int]] = {
+    "strips": {(color, deep): 0 for color in (False, True) for deep in (False, True)},
+    "gray": {(False, False): 3, (False, True): 5, (True, False): 5, (True, True): 9},
+    "whole": {(False, False): 14, (False, True): 17, (True, False): 15, (True, True): 17},
+}
+# Beside a strip, bytes a column: rows that decoder and encoder hold; and chroma at the full width, for each of its rows.
+COLUMN_BYTES, CHROMA_ROW_BYTES = 6000, 20
 # Bytes a pixel of the working size, and more for each channel of NGF. Measured in ONNX Runtime on one thread: unet 338 and 566
 # with NGF=32 and 64; lite0 263, 286 and 446 with NGF=32, 64 and 128 (in OpenVINO 228 with NGF=32); lite2 223 and 307 with
 # NGF=32 and 64.
@@ -25,15 +36,29 @@ CHROMA_BYTES, VERSION_BYTES = 300_000_000, 12
 _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "insufficient memory", "failed to allocate", "out of memory")
 
 
-def bytes_needed(spec: ImageSpec, params: Params, rows: int = 0, network_scale: float = 1.0) -> int:
+class Needs(NamedTuple):
+    """What a photograph may take: rows of a strip (0: as is quick), bytes of memory, and whether it is read by strips."""
+
+    rows: int = 0
+    bytes: int = 0
+    is_by_rows: bool = False
+
+
+def bytes_needed(
+    spec: ImageSpec, params: Params, rows: int = 0, network_scale: float = 1.0, held: Held = "gray"
+) -> int:
     """About how many bytes coloring a photograph takes, beside the program and the model itself.
 
     Args:
         rows: height of a strip; 0: TILE_PX, or what is quick.
         network_scale: the largest size of the network's input, in working sizes.
+        held: how much of it is in memory at a time.
     """
-    full = spec.pixels * FULL_SIZE_BYTES[spec.color, spec.deep]
-    small = math.prod(working_shape(spec.height_px, spec.width_px, params.predict_px))
+    working_hw = working_shape(spec.height_px, spec.width_px, params.predict_px)
+    full = spec.pixels * FULL_SIZE_BYTES[held][spec.color, spec.deep]
+    if held == "strips":
+        full += spec.width_px * (COLUMN_BYTES + CHROMA_ROW_BYTES * min(working_hw[0], spec.height_px))
+    small = math.prod(working_hw)
     base, by_channel = NETWORK_BYTES[params.encoder]
     network = round(small * network_scale**2) * (base + by_channel * params.ngf)
     strip = min(rows or strip_rows(spec.width_px, params.tile_px), spec.height_px) * spec.width_px * STRIP_BYTES
@@ -48,33 +73,52 @@ def uses_detector(params: Params) -> bool:
     return params.glare_mode not in ("off", "global") and params.glare_stage != "train" and params.det_method == "learned"
 
 
-def rows_within(spec: ImageSpec, params: Params, network_scale: float = 1.0) -> int:
-    """The largest height of a strip with which a photograph fits into MEMORY_GB.
+def how_to_fit(spec: ImageSpec, params: Params, network_scale: float = 1.0, why_whole: str = "") -> Needs:
+    """How a photograph fits into MEMORY_GB: in the highest strips that do, and read by strips where all of it is too much.
+
+    Args:
+        why_whole: what asks for planes of the whole photograph, in words; empty where nothing does.
 
     Raises:
-        ParamError: where even the smallest strips do not fit, saying how much is needed and what to do.
+        ParamError: it does not fit, saying how much is needed and what to do.
     """
+    held: Held = "whole" if why_whole else "gray"
+    is_too_large = spec.pixels > MAX_MEGAPIXELS * 1_000_000
+    if is_too_large or bytes_needed(spec, params, 1, network_scale, held) > params.memory_gb * 1e9:
+        why_not = why_whole or spec.why_whole
+        if not why_not:
+            held = "strips"
+        elif is_too_large:
+            raise ParamError(
+                f"{spec.width_px} x {spec.height_px} pixels are more than {MAX_MEGAPIXELS} megapixels, which can be colored by "
+                f"strips alone; {why_not}"
+            )
+        else:
+            check_allowed("coloring", spec, bytes_needed(spec, params, 1, network_scale, held), params, why_not)
     rows = min(strip_rows(spec.width_px, params.tile_px), spec.height_px)
-    while rows > 1 and bytes_needed(spec, params, rows, network_scale) > params.memory_gb * 1e9:
+    while rows > 1 and bytes_needed(spec, params, rows, network_scale, held) > params.memory_gb * 1e9:
         rows = (rows + 1) // 2
-    check_allowed("coloring", spec, bytes_needed(spec, params, rows, network_scale), params)
-    return rows
+    needed = bytes_needed(spec, params, rows, network_scale, held)
+    check_allowed("coloring", spec, needed, params)
+    return Needs(rows, needed, held == "strips")
 
 
-def check_allowed(doing: str, spec: ImageSpec, needed: int, params: Params) -> None:
+def check_allowed(doing: str, spec: ImageSpec, needed: int, params: Params, why_not_by_rows: str = "") -> None:
     """Refuse a photograph for which MEMORY_GB is too little. Raises ParamError, saying how much is needed and what to do."""
+    other_way = f"; by strips it would take less, but {why_not_by_rows}" if why_not_by_rows else ""
     if needed > params.memory_gb * 1e9:
         raise ParamError(
             f"{spec.width_px} x {spec.height_px} px: {doing} it needs about {needed / 1e9:.1f} GB, MEMORY_GB is "
-            f"{params.memory_gb:g}: raise MEMORY_GB if the machine has that much, or make the photograph smaller"
+            f"{params.memory_gb:g}: raise MEMORY_GB if the machine has that much, or make the photograph smaller{other_way}"
         )
 
 
 class Budget:
     """MEMORY_GB, shared by the photographs in work. Threads get their share in the order in which they ask."""
 
-    def __init__(self, total_bytes: int) -> None:
-        self.total_bytes = total_bytes
+    def __init__(self, total_bytes: int, is_for_one: bool = False) -> None:
+        """`is_for_one`: photographs are in work one after the other."""
+        self.total_bytes, self.is_for_one = total_bytes, is_for_one
         self._free = total_bytes
         self._turn = Lock()
         self._change = Condition()

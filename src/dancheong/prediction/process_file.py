@@ -6,22 +6,25 @@ release Python's lock while they compute. What is in memory at a time is bounded
 
 import gc
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from dancheong.imaging.files import CREDENTIALS, Photo, image_spec, read_photo, write_photo
+from dancheong.imaging.files import CREDENTIALS, Photo, image_spec, open_photo, read_photo, write_photo
 from dancheong.imaging.strip import stripped
+from dancheong.imaging.tiling import STRIP_PIXELS
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import DancheongError
 from dancheong.prediction.colored_versions import Misfit
 from dancheong.prediction.credentials import Recipe, sign
+from dancheong.prediction.full_resolution import STRIP_BYTES
 from dancheong.prediction.looks import likelihoods, look_digest
-from dancheong.prediction.memory import Budget, is_out_of_memory
+from dancheong.prediction.memory import Budget, Needs, is_out_of_memory
 from dancheong.prediction.origin import why_not_ours
 from dancheong.prediction.plan import Job
 from dancheong.prediction.processors import Processed, Processor, Resources, checked_fingerprint
@@ -35,11 +38,11 @@ def run_jobs(processor: Processor, jobs: Sequence[Job], workers: int, threads: i
     """Do the jobs on `workers` threads; yields number and result as each is done.
 
     Args:
-        threads: of a single large photograph, while there is no memory for others.
+        threads: of a single large photograph, while there is no other, or no memory for it.
     """
-    budget = Budget(int(processor.params.memory_gb * 1e9))
-    numbered = enumerate(jobs)
     workers = min(workers, len(jobs))
+    budget = Budget(int(processor.params.memory_gb * 1e9), workers <= 1)
+    numbered = enumerate(jobs)
     if workers <= 1:
         for number, job in numbered:
             yield number, process_file(processor, job, budget, threads)
@@ -66,7 +69,7 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
     Where memory runs out all the same, the photograph is tried once more, alone and in the smallest strips.
 
     Args:
-        threads: for a photograph that needs more than half of the budget, so that no other like it runs beside it.
+        threads: for a photograph that is alone, or needs more than half of the budget, so that no other like it runs beside it.
     """
     sha256 = ""
     try:
@@ -92,10 +95,13 @@ def process_file(processor: Processor, job: Job, budget: Budget, threads: int = 
 def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Budget, threads: int) -> FileResult:
     # A file whose header cannot be read needs nothing: reading it will say why.
     spec = image_spec(job.photo, job.page)
-    rows, needed = (0, 0) if spec is None else processor.needs(spec, job)
+    needs = Needs() if spec is None else processor.needs(spec, job)
+    # Each thread has a strip of its own.
+    spare = max(0, budget.total_bytes - needs.bytes) // (STRIP_PIXELS * STRIP_BYTES)
+    threads = min(threads, 1 + spare) if 2 * needs.bytes > budget.total_bytes or budget.is_for_one else 1
     try:
-        with budget.share(needed):
-            return _process(processor, job, Resources(rows, threads if 2 * needed > budget.total_bytes else 1), made)
+        with budget.share(needs.bytes):
+            return _process(processor, job, Resources(needs.rows, threads, needs.is_by_rows), made)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -103,7 +109,7 @@ def _within_budget(processor: Processor, job: Job, made: Provenance, budget: Bud
     processor.options.tell(f"{job.photo}: out of memory; tried again with nothing beside it, in the smallest strips")
     gc.collect()
     with budget.share(budget.total_bytes):
-        return _process(processor, job, Resources(rows=1), made)
+        return _process(processor, job, Resources(1, 1, needs.is_by_rows), made)
 
 
 def failure(job: Job, error: Exception) -> FileResult:
@@ -116,22 +122,32 @@ def failure(job: Job, error: Exception) -> FileResult:
 
 def _process(processor: Processor, job: Job, resources: Resources, made: Provenance) -> FileResult:
     began = time.perf_counter()
-    original = read_photo(job.photo, job.page if processor.options.pages == "all" else None)
-    drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
-    # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
-    pixels = [original.pixels]
-    original = replace(original, pixels=np.empty((0, 0), np.uint8))
-    if processor.options.strip is not None:
-        original = stripped(original, processor.options.strip)
-    done = processor.apply(pixels.pop(), drawn_mask, job, resources)
-    # The reader does not know that they are kept, as a parent's.
-    read = (note for note in original.notes if note != CREDENTIALS or processor.options.sign is None)
-    notes = (*read, *done.notes, *_write(processor, job, done, original, made))
-    height, width = done.result.shape[:2]
-    return FileResult(
-        job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
-        notes=notes, page=job.page, color=job.color, looks=_looks(job), **done.figures,
-    )
+    page = job.page if processor.options.pages == "all" else None
+    with _original(job.photo, page, resources.is_by_rows) as original:
+        drawn_mask = None if job.drawn_mask is None else read_photo(job.drawn_mask).pixels
+        # The metadata is needed to the end. The pixels belong to `apply` alone, which frees them.
+        pixels = [original.pixels]
+        original = replace(original, pixels=np.empty((0, 0), np.uint8))
+        if processor.options.strip is not None:
+            original = stripped(original, processor.options.strip)
+        done = processor.apply(pixels.pop(), drawn_mask, job, resources)
+        # The reader does not know that they are kept, as a parent's.
+        read = (note for note in original.notes if note != CREDENTIALS or processor.options.sign is None)
+        notes = (*read, *done.notes, *_write(processor, job, done, original, made))
+        height, width = done.result.shape[:2]
+        return FileResult(
+            job.photo, job.output, mask=job.mask, seconds=time.perf_counter() - began, width=width, height=height,
+            notes=notes, page=job.page, color=job.color, looks=_looks(job), **done.figures,
+        )
+
+
+@contextmanager
+def _original(photo: Path, page: int | None, is_by_rows: bool) -> Iterator[Photo]:
+    if is_by_rows:
+        with open_photo(photo, page) as original:
+            yield original
+    else:
+        yield read_photo(photo, page)
 
 
 def _write(processor: Processor, job: Job, done: Processed, original: Photo, made: Provenance) -> tuple[str, ...]:
@@ -141,10 +157,9 @@ def _write(processor: Processor, job: Job, done: Processed, original: Photo, mad
         What the result's format has no place for.
     """
     notes: tuple[str, ...] = ()
-    mask_hw = np.zeros(done.result.shape[:2], np.uint8) if done.mask_hw is None else done.mask_hw
     # The result is the last: where it stands, all of them do.
     looks = zip(job.looks, done.looks, strict=True)
-    for path, pixels in ((job.mask, mask_hw), (job.confidence, done.confidence_hw), *looks, (job.output, done.result)):
+    for path, pixels in ((job.mask, done.mask_hw), (job.confidence, done.confidence_hw), *looks, (job.output, done.result)):
         if path is None or pixels is None or (path.exists() and not processor.options.overwrite):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)

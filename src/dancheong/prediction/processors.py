@@ -12,24 +12,26 @@ from numpy.typing import NDArray
 from dancheong.data.photographs import split_halves
 from dancheong.data.same_view import looks_like_pair
 from dancheong.glare.control import control_glare
+from dancheong.glare.mask import GlareMask, clipped, nothing
 from dancheong.imaging.color import gray_of, lightness_of
 from dancheong.imaging.files import ImageSpec, PhotoError, image_spec, read_photo
 from dancheong.imaging.formats import READ_SUFFIXES
 from dancheong.imaging.resize import resize
+from dancheong.imaging.tiling import ByRows
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import Params
 from dancheong.prediction.colored_versions import fitted_chroma
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.confidence import SCALES, confidence_map
-from dancheong.prediction.full_resolution import Predicted, color_from_chroma, strip_rows
+from dancheong.prediction.full_resolution import Predicted, color_from_chroma
 from dancheong.prediction.hint_spread import Canvas, refuse_repainting
 from dancheong.prediction.hints import read_hints
 from dancheong.prediction.looks import REACH_FRAMES, look, look_digest, steadied
-from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, bytes_needed, check_allowed, rows_within
+from dancheong.prediction.memory import CHROMA_BYTES, VERSION_BYTES, Needs, check_allowed, how_to_fit
 from dancheong.prediction.options import FolderOptions
 from dancheong.prediction.origin import settings_digest
 from dancheong.prediction.plan import Job
-from dancheong.system.arrays import Pixels
+from dancheong.system.arrays import Float32, Pixels
 from dancheong.system.whole_file import fingerprint
 from dancheong.upscaling.upscaler import Upscaler, upscaler_for
 
@@ -38,10 +40,11 @@ BILEVEL = "it holds black and white alone: without grays the model hardly finds 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one photograph may use: `rows` of a strip at a time (0: as is quick), on `threads` threads."""
+    """What one photograph may use: `rows` of a strip at a time (0: as is quick), on `threads` threads; how it is read."""
 
     rows: int = 0
     threads: int = 1
+    is_by_rows: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +54,12 @@ class Processed:
     `looks` are made one after the other as they are written, because each takes as much memory as the result.
     """
 
-    result: Pixels
-    mask_hw: Pixels | None
+    result: Pixels | ByRows
+    mask_hw: ByRows
     figures: dict[str, Any]
     confidence_hw: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
-    looks: tuple[Callable[[], Pixels], ...] = ()
+    looks: tuple[Callable[[], Pixels | ByRows], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,16 +67,16 @@ class Processor:
     """What is done to each photograph.
 
     Attributes:
-        apply: (pixels as read, drawn mask, job, resources) -> what is to be written.
-        needs: rows of a strip and bytes of memory that a photograph needs; raises ParamError beyond MEMORY_GB.
+        apply: (pixels as read, `ByRows` where `needs` says so; drawn mask, job, resources) -> what is to be written.
+        needs: of a photograph; raises ParamError beyond MEMORY_GB.
         model: digest of the model that does it; None where there is none.
         model_name: for Content Credentials.
         source_type: of the results, as `Provenance.source_type`.
         more: what shapes the results beside the parameters and the options.
     """
 
-    apply: Callable[[Pixels, Pixels | None, Job, Resources], Processed]
-    needs: Callable[[ImageSpec, Job], tuple[int, int]]
+    apply: Callable[[Any, Pixels | None, Job, Resources], Processed]
+    needs: Callable[[ImageSpec, Job], Needs]
     params: Params
     options: FolderOptions
     model: str | None
@@ -117,23 +120,21 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         except PhotoError:  # its own result will say why
             return None
 
-    def finished(input_hwc: Pixels, predicted: Predicted, resources: Resources) -> Pixels:
-        rgb = model.color(input_hwc, resources.rows, resources.threads, predicted)
-        return rgb if upscaler is None else upscaler.enlarge(rgb, scale)
+    def finished(input_hwc: Pixels | ByRows, predicted: Predicted, resources: Resources) -> Pixels | ByRows:
+        rgb = model.color_by_rows(input_hwc, resources.rows, resources.threads, predicted)
+        return rgb if upscaler is None else upscaler.enlarge(rgb.whole(), scale)
 
-    def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
+    def apply(photo: Any, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         photo, notes = _input_half(photo, params)
         if is_bilevel(photo):
             notes += (BILEVEL,)
         # Of a large photograph each copy counts, so each is freed as soon as it is used.
         photo = photo if params.pairing == "side_by_side" else gray_of(photo)
         prepared = model.prepare(photo, drawn_mask)
-        input_hwc, size_hw = prepared.input_hwc, photo.shape[:2]
-        was_looked_for = prepared.alpha_hw is not None
+        input_hwc, size_hw, mask = prepared.input_hwc, photo.shape[:2], next(iter(prepared.masks), None)
         figures: dict[str, Any] = {
-            "glare_share": prepared.glare_share if was_looked_for else None, "abstained": prepared.abstained,
+            "glare_share": None if mask is None else mask.share, "abstained": prepared.abstained,
         }
-        mask_hw = None if job.mask is None else _mask_image(prepared.alpha_hw, size_hw)
         del photo, prepared
         predicted = model.predict(input_hwc)
         if job.frames:
@@ -148,7 +149,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
             figures["hints"] = len(hints)
             notes += hints.notes
 
-        def in_look(number: int) -> Pixels:
+        def in_look(number: int) -> Pixels | ByRows:
             # Hints come last, so that each look has their colors.
             answer = look(predicted, number)
             answer = answer if hints is None else Canvas.of(input_hwc, answer, params).hinted(hints)
@@ -157,20 +158,18 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         notes += (f"it is look {job.look} alone",) if job.look > 1 else ()
         looks = tuple(partial(in_look, number) for number in range(2, 2 + len(job.looks)))
         rgb = in_look(job.look)
-        return Processed(rgb, mask_hw, figures, confidence_hw, notes, looks)
+        return Processed(rgb, _mask_image(mask, size_hw), figures, confidence_hw, notes, looks)
 
-    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+    def needs(spec: ImageSpec, job: Job) -> Needs:
         if params.pairing == "side_by_side" and params.input_half == "yes":
             spec = replace(spec, width_px=max(1, spec.width_px // 2))
         network_scale = 1.0 if job.confidence is None else max(SCALES)
-        rows = rows_within(spec, params, network_scale)
-        needed = bytes_needed(spec, params, rows, network_scale)
+        needs = how_to_fit(spec, params, network_scale, _why_whole(params, job, scale))
+        needed = needs.bytes
         if upscaler is not None:
             needed = max(needed, upscaler.bytes_needed(replace(spec, color=True), scale))
             check_allowed("enlarging", spec, needed, params)
-        # A look beside the result and the gray; a frame beside the photograph.
-        copies = bool(job.looks) * 4 * (1 + spec.deep) * spec.pixels * scale**2 + bool(job.frames) * needed
-        return rows, needed + copies
+        return needs._replace(bytes=needed * (1 + bool(job.frames)))  # a frame beside the photograph
 
     return Processor(
         apply, needs, params, options, model.digest, model.opened[0].name if model.opened else "", Provenance.source_type,
@@ -186,15 +185,15 @@ def filtering(
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
         controlled = control_glare(photo, params, stage, drawn_mask)
         mask = controlled.mask
-        mask_hw = _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
-        watch(photo, mask_hw, controlled.pixels)
+        mask_hw = _mask_image(mask, photo.shape[:2])
+        watch(photo, mask_hw.whole(), controlled.pixels)
         figures = {} if mask is None else {
-            "glare_share": mask.share, "clip_share": mask.clip_share, "abstained": mask.abstained,
+            "glare_share": mask.share, "clip_share": float(clipped(photo, params).mean()), "abstained": mask.abstained,
         }
         return Processed(controlled.pixels, mask_hw, figures)
 
     # One photograph is filtered at a time, and none is refused, so that nothing depends on the memory it needs.
-    return Processor(apply, lambda spec, job: (0, 0), params, options, None)
+    return Processor(apply, lambda spec, job: Needs(), params, options, None)
 
 
 def recoloring(params: Params, options: FolderOptions) -> Processor:
@@ -204,23 +203,22 @@ def recoloring(params: Params, options: FolderOptions) -> Processor:
         assert job.color is not None  # or the job would have been refused
         controlled = control_glare(gray_of(photo), params, "predict", drawn_mask)
         chroma_hwc, fit, notes = fitted_chroma(controlled.pixels, job.color)
-        mask = controlled.mask
-        mask_hw = None if job.mask is None else _mask_image(None if mask is None else mask.alpha_hw, photo.shape[:2])
+        mask, size_hw = controlled.mask, photo.shape[:2]
         del photo
         guide_hw = lightness_of(resize(controlled.pixels, chroma_hwc.shape[:2]))
-        rows = resources.rows or strip_rows(controlled.pixels.shape[1], params.tile_px)
-        rgb = color_from_chroma(chroma_hwc, guide_hw, controlled.pixels, rows, resources.threads)
+        rgb = color_from_chroma(chroma_hwc, guide_hw, controlled.pixels)
+        rgb = replace(rgb, strip_px=resources.rows or params.tile_px, threads=resources.threads)
         glare = {} if mask is None else {"glare_share": mask.share, "abstained": mask.abstained}
         figures = {"misfit": None if np.isnan(fit.misfit) else fit.misfit} | glare
-        return Processed(rgb, mask_hw, figures, notes=notes)
+        return Processed(rgb, _mask_image(mask, size_hw), figures, notes=notes)
 
-    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+    def needs(spec: ImageSpec, job: Job) -> Needs:
         version = None if job.color is None else image_spec(job.color)
         extra = CHROMA_BYTES + (0 if version is None else version.pixels * VERSION_BYTES)
-        rows = rows_within(spec, params)
-        needed = bytes_needed(spec, params, rows) + extra
+        needs = how_to_fit(spec, params, why_whole="the color of another picture is laid on all of it")
+        needed = needs.bytes + extra
         check_allowed("coloring", spec, needed, params)
-        return rows, needed
+        return needs._replace(bytes=needed)
 
     return Processor(apply, needs, params, options, None, source_type="composite")
 
@@ -229,12 +227,12 @@ def enlarging(upscaler: Upscaler, scale: int, params: Params, options: FolderOpt
     """Enlarge by `scale`, without coloring."""
 
     def apply(photo: Pixels, drawn_mask: Pixels | None, job: Job, resources: Resources) -> Processed:
-        return Processed(upscaler.enlarge(photo, scale), None, {})
+        return Processed(upscaler.enlarge(photo, scale), _mask_image(None, photo.shape[:2]), {})
 
-    def needs(spec: ImageSpec, job: Job) -> tuple[int, int]:
+    def needs(spec: ImageSpec, job: Job) -> Needs:
         needed = upscaler.bytes_needed(spec, scale)
         check_allowed("enlarging", spec, needed, params)
-        return 0, needed
+        return Needs(0, needed)
 
     return Processor(apply, needs, params, options, upscaler.digest, more={"scale": scale})
 
@@ -251,13 +249,25 @@ def checked_fingerprint(photo: Path) -> str:
         raise PhotoError(photo, f"the file cannot be read: {error.strerror}") from error
 
 
-def is_bilevel(photo: Pixels) -> bool:
+def is_bilevel(photo: Pixels | ByRows) -> bool:
     """Whether a picture holds black and white alone."""
     def holds_them(part: Pixels) -> bool:
         return bool(((part == 0) | (part == np.iinfo(part.dtype).max)).all())
 
     # A few pixels of almost any other picture say so.
-    return holds_them(photo[::31, ::31]) and holds_them(photo)
+    return all(holds_them(rows[::31, ::31]) and holds_them(rows) for _, rows in ByRows.of(photo).strips())
+
+
+def _why_whole(params: Params, job: Job, scale: int) -> str:
+    """What asks for planes of the whole photograph, in words; empty where nothing does."""
+    reasons = {
+        "PAIRING=side_by_side": params.pairing == "side_by_side", f"SR_SCALE={scale}": scale > 1,
+        "GLARE_MODE=global": params.glare_mode == "global", "VEIL_K": params.glare_mode != "off" and params.veil_k > 0,
+        "a drawn mask": job.drawn_mask is not None, "a map of confidence": job.confidence is not None,
+        "--steady": bool(job.frames),
+    }
+    named = " and ".join(name for name, holds in reasons.items() if holds)
+    return f"{named} asks for all of it in memory: leave it out" if named else ""
 
 
 def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]:
@@ -279,9 +289,10 @@ def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]
     return photo, (f"{why}: taken as one picture; INPUT_HALF=yes takes the input half alone",)
 
 
-def _mask_image(alpha_hw: NDArray[np.float32] | None, size_hw: tuple[int, ...]) -> NDArray[np.uint8]:
+def _mask_image(mask: GlareMask | None, size_hw: tuple[int, ...]) -> ByRows:
     """Alpha as 8-bit gray: 0 exactly where nothing was touched."""
-    if alpha_hw is None:
-        return np.zeros(size_hw, np.uint8)
-    rounded: NDArray[np.uint8] = np.rint(alpha_hw * 255).astype(np.uint8)
-    return np.maximum(rounded, (alpha_hw > 0).astype(np.uint8))
+    def rounded(alpha: Float32, part: slice) -> Pixels:
+        return np.maximum(np.rint(alpha * 255).astype(np.uint8), (alpha > 0).astype(np.uint8))
+
+    shape = size_hw[0], size_hw[1]
+    return ByRows(shape, np.dtype(np.float32), nothing(shape) if mask is None else mask.alpha).then(rounded, dtype=np.uint8)

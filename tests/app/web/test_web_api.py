@@ -217,6 +217,13 @@ def test_settings_out_of_range_are_refused_before_anything_is_done(client, tmp_p
     assert client.get(f"{API}/jobs").json() == []
 
 
+def test_a_refused_setting_is_called_what_the_form_calls_it(client, tmp_path):
+    bring(client, "a.png", png(folder=tmp_path))
+    for language, label in (("en", "Vividness (VIVID) cannot be 99"), ("ko", "색 생생함(VIVID)")):
+        client.headers["accept-language"] = language
+        assert label in color(client, vivid=99).json()["message"]
+
+
 def test_a_setting_is_used_and_named_on_the_result(client, tmp_path):
     (added,) = bring(client, "a.png", png(folder=tmp_path)).json()
     color(client, VIVID=0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dancheong.app import web
-from dancheong.app.web.problems import _PATTERNS, Refused, check_setting, problem_of
+from dancheong.app.web.problems import _PATTERNS, problem_of
 from dancheong.app.web.services import COLORING_ROWS, TRAINING_ROWS
 from dancheong.app.web.translations import LANGUAGES, catalogue, language_of, meaning, problem_text
 from dancheong.data.doctor import ADVICE
@@ -87,16 +87,6 @@ def test_choices_switches_and_text_have_no_range(language):
         if info.kind in (bool, str) and not info.unit:
             text = catalogue(language).get("meanings", {}).get(name, info.meaning)
             assert meaning(language, name) == text
-
-
-@pytest.mark.parametrize(("language", "words"), [
-    ("en", "(VIVID) cannot be 9. Allowed: 0 … 4."), ("ko", "(VIVID) 값으로 쓸 수 없습니다: 9. 가능한 값: 0 … 4."),
-])
-def test_a_refused_setting_is_named_as_its_field_is(language, words):
-    with pytest.raises(Refused) as refused:
-        check_setting("vivid", 9)
-    problem = refused.value.problem
-    assert problem_text(language, problem.code, problem.details) == f"{catalogue(language)['labels']['vivid']} {words}"
 
 
 def test_whatever_the_doctor_finds_before_a_training_has_words():

@@ -24,7 +24,7 @@ from dancheong.app.web.services import (
 )
 from dancheong.app.web.trainer import Order, Status, log_folder, model_path, torch_is_here
 from dancheong.app.web.training_photos import Found, Pairing, allowed_folders, look_at, split_of, top_folder
-from dancheong.app.web.translations import LANGUAGES, Row, catalogue, rows
+from dancheong.app.web.translations import LANGUAGES, Row, catalogue, fields, rows
 from dancheong.app.web.unpack import unpack
 from dancheong.app.web.uploads import clean_name, received
 from dancheong.app.web.visits import Visit
@@ -90,8 +90,8 @@ class Preview(BaseModel):
 
 @router.get("/texts/{language}", tags=["texts"])
 def texts(language: Language) -> dict[str, dict[str, str]]:
-    """All words of the page in a language: `texts` by key, `errors` by code, `reasons` by kind, others by name."""
-    return {part: catalogue(language).get(part, {}) for part in ("texts", "errors", "reasons", "fields", "labels")}
+    """All words of the page in a language: `texts` by key, `errors` by code, `reasons` by kind, `fields` by name."""
+    return {part: catalogue(language).get(part, {}) for part in ("texts", "errors", "reasons")} | {"fields": fields(language)}
 
 
 @router.get("/parameters", tags=["models"])

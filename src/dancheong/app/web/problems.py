@@ -135,4 +135,4 @@ def check_setting(name: str, value: object) -> None:
         low = "" if info.low is None else f"{'> ' if info.above_low else ''}{info.low:g}"
         numbers = f"{low} … {'' if info.high is None else format(info.high, '.10g')}".strip()
         allowed = ", ".join(info.choices) or ("Y, N" if info.kind is bool else numbers)
-        raise Refused(422, "setting_range", name=name.upper(), value=str(value)[:60], allowed=allowed) from error
+        raise Refused(422, "setting_range", field=name, name=name.upper(), value=str(value)[:60], allowed=allowed) from error

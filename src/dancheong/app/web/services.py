@@ -68,7 +68,7 @@ def checked_settings(settings: Mapping[str, Any], allowed: frozenset[str]) -> di
     for name, value in named.items():
         check_setting(name, value)
         if name not in allowed:
-            raise Refused(422, "setting_not_here", name=name.upper())
+            raise Refused(422, "setting_not_here", field=name, name=name.upper())
     return named
 
 

@@ -122,7 +122,7 @@ function send(address, file, progress) {
 
 // -- words ---------------------------------------------------------------------------------------------------------------
 
-let words = { texts: {}, errors: {}, reasons: {}, fields: {}, labels: {} };
+let words = { texts: {}, errors: {}, reasons: {}, fields: {} };
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 export const t = (key, values = {}) => fill(words.texts[key] ?? key, values);
 // As the server's `problem_text`.
@@ -130,8 +130,7 @@ export function problemText({ code, details = {} }) {
   if (!(code in words.errors)) return t(code, details);  // the page's own
   const reason = details.reason ? words.reasons[details.kind] ?? words.reasons.other ?? "{reason}" : "";
   const field = (words.fields[details.field] ?? details.field) + (details.number ? ` (${details.number})` : "") + ("came" in details ? ` = ${details.came}` : "");
-  const label = code.startsWith("setting_") && words.labels[details.name?.toLowerCase()], name = label ? `${label} (${details.name})` : details.name;
-  const text = fill(words.errors[code], { ...details, field, name, reason: fill(reason, details) });
+  const text = fill(words.errors[code], { ...details, field, reason: fill(reason, details) });
   return details.near ? `${text} ${t("did_you_mean", details)}` : text;
 }
 

@@ -79,14 +79,17 @@ def problem_text(language: str, code: str, details: Mapping[str, Any]) -> str:
     words = catalogue(language)
     reasons = words.get("reasons", {})
     frame = reasons.get(details.get("kind"), reasons.get("other", "{reason}")) if details.get("reason") else ""
-    field = words["fields"].get(details.get("field"), details.get("field")) if details.get("field") else ""
-    field += f" ({details['number']})" if field and details["number"] else ""
+    field = fields(language).get(details["field"], details["field"]) if details.get("field") else ""
+    field += f" ({details['number']})" if field and details.get("number") else ""
     field += f" = {details['came']}" if field and "came" in details else ""
-    name = str(details.get("name", ""))
-    label = words["labels"].get(name.lower()) if code.startswith("setting_") else None
-    given = {**details, "field": field, "name": f"{label} ({name})" if label else name, "reason": frame.format(**details)}
-    text = str(words["errors"][code]).format(**given)
+    text = str(words["errors"][code]).format(**{**details, "field": field, "reason": frame.format(**details)})
     return f"{text} {words['texts']['did_you_mean'].format(**details)}" if details.get("near") else text
+
+
+def fields(language: str) -> dict[str, str]:
+    """What the page calls the fields of a request, and parameters."""
+    words = catalogue(language)
+    return {**words["labels"], **words["fields"]}
 
 
 def language_of(accept_language: str) -> str:
