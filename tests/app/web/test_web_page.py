@@ -101,6 +101,15 @@ def test_what_lies_in_a_folder_is_found_and_a_picture_of_the_clipboard_is_taken(
     count(page, 5)
 
 
+def test_what_cannot_be_seen_is_not_shown_first(visit, photographs, tmp_path):
+    page = visit(allowed=(422,))
+    (tmp_path / "a.png").write_bytes((photographs / "경복궁 근정전.png").read_bytes()[:2000])
+    shutil.copy(photographs / "경복궁 근정전.png", tmp_path / "b.png")
+    drop(page, tmp_path / "a.png", tmp_path / "b.png")
+    page.wait_for_selector("[aria-label='b.png'][aria-current=true]")
+    until(page, "document.querySelector('.rightframe img')?.naturalWidth === 180")
+
+
 def test_the_wheel_keys_and_a_double_click_zoom_where_the_person_looks(visit, photographs):
     page = visit()
     colored(page, photographs / "경복궁 근정전.png")

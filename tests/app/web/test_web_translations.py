@@ -16,7 +16,7 @@ from dancheong.imaging.files import ImageSpec, PhotoError, read_photo, write_pho
 from dancheong.params import ParamError, Params
 from dancheong.params.schema import ROWS, SECTIONS
 from dancheong.prediction.hints import pigments
-from dancheong.prediction.memory import rows_within
+from dancheong.prediction.memory import check_allowed
 
 ENGLISH, *OTHERS = LANGUAGES
 
@@ -149,7 +149,7 @@ def test_each_photograph_that_fails_says_why_and_what_to_do(language, tmp_path):
         assert problem.code == code, caught.value
         assert problem_text(language, problem.code, problem.details)
     with pytest.raises(ParamError) as refused:
-        rows_within(ImageSpec(30_000, 10_000, True, True), Params(memory_gb=0.25))
+        check_allowed("coloring", ImageSpec(30_000, 10_000, True, True), 3_000_000_000, Params(memory_gb=0.25))
     problem = problem_of(refused.value)
     assert problem.code == "memory"
     assert "0.25 GB" in problem_text(language, problem.code, problem.details)

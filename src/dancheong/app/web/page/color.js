@@ -226,7 +226,7 @@ export class ColorTab {
   }
 
   #item(one) {
-    const image = h("img", { alt: "", loading: "lazy", onerror: () => { image.hidden = true; } }), state = h("span.state");
+    const image = h("img", { alt: "", loading: "lazy", onerror: () => { image.hidden = true; this.update(); } }), state = h("span.state");
     const button = h("button.photograph", { type: "button", "aria-label": one.name, onclick: () => this.select(one.number, true) },
       image, h("span.name", { title: one.name }, one.name), state);
     const item = h("li", {}, button, h("button.quiet.remove", { type: "button", "aria-label": `${t("remove")}: ${one.name}`, onclick: async () => {
@@ -250,11 +250,12 @@ export class ColorTab {
       one.error ? problemText(one.error) : ""))), failed.length ? retry("failed", t("retry_failed")) : "");
   }
 
-  // The first that is colored is shown, until a person chooses; afterwards theirs stays.
+  // The first that is colored is shown, before that the first that can be seen, until a person chooses; afterwards theirs stays.
   #select(photographs) {
     const done = photographs.filter((one) => one.has_result), before = visit.photographs.get(this.selected);
-    if (!before || (!this.chosen && !before.has_result && done.length)) {
-      const first = done[0] ?? photographs.find((one) => one.width_px);
+    const isSeen = (one) => !this.items.get(one.number)?.image.hidden;
+    if (!before || (!this.chosen && !before.has_result && (done.length || !isSeen(before)))) {
+      const sized = photographs.filter((one) => one.width_px), first = done[0] ?? sized.find(isSeen) ?? sized[0];
       this.selected = first?.number;
       if (first?.has_result && this.follow) this.#reveal();
     }
