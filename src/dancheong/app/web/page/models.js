@@ -63,6 +63,7 @@ export class ModelsTab {
     const delta = card.scores.delta_e_2000 ?? card.scores.val_delta_e_2000;
     const gray = card.scores.val_gray_delta_e_2000 ?? card.scores.val_input_delta_e_2000;
     if (delta) facts.push(t("card_scores", { value: delta.toFixed(2) }));
+    else if (card.facts.scores) facts.push(card.facts.scores);
     if (delta && gray) facts.push(t(delta < gray ? "card_gray" : "card_gray_better", { gray: gray.toFixed(2), share: Math.round(100 * Math.abs(1 - delta / gray)) }));
     if (own) facts.push(t("card_own"));
     const whole = Object.entries(FACTS).filter(([fact]) => card.facts[fact]);
