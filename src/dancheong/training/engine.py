@@ -1,5 +1,6 @@
 """The distributed engine, in one place: Lightning Fabric starts processes, places networks and scales gradients."""
 
+import atexit
 import logging
 import os
 import warnings
@@ -103,7 +104,17 @@ def launch(params: Params) -> Any:
             plugins=(environments[started.name] if started else LightningEnvironment)(),
         )
         fabric.launch()
+    if started or params.devices > 1:
+        atexit.register(_leave)
     return fabric
+
+
+def _leave() -> None:
+    """End this process's share in the group. Threads of the group that still stand when Python ends take it down."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def precision_here(params: Params) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
