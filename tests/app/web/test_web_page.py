@@ -223,7 +223,7 @@ def test_settings_are_used_named_and_refused_in_words(visit, photographs):
     page.fill("#coloring-vivid", "99")
     page.keyboard.press("Tab")
     page.click("#go")
-    page.wait_for_selector("#problem:has-text('VIVID cannot be 99')")
+    page.wait_for_selector("#problem:has-text('(VIVID) cannot be 99')")
     assert in_view(page, "#problem")
 
 
