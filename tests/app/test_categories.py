@@ -86,3 +86,10 @@ def test_a_category_without_a_folder_and_a_folder_without_any_are_refused(tree):
     with pytest.raises(ParamError, match="subfolder for each category"):
         run(tree / "train" / "GOGUNG", "-o", tree / "models")
     assert not (tree / "models").exists()
+
+
+@pytest.mark.parametrize("test", [".", "GOGUNG", ".."])
+def test_photographs_that_are_trained_on_are_no_test(tree, test):
+    with pytest.raises(ParamError, match="photographs that are trained on"):
+        run(tree / "train", "-o", tree / "models", "--test", tree / "train" / test)
+    assert not (tree / "models").exists()

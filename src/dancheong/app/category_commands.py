@@ -66,6 +66,9 @@ def train_categories(
     from dancheong.training.loop import check_training
 
     require_extra()
+    inner, outer = (None if test is None else test.resolve()), photos.resolve()
+    if inner and (inner.is_relative_to(outer) or outer.is_relative_to(inner)):
+        raise ParamError(f"--test {test}: these are photographs that are trained on; name others, outside of {photos}")
     rows = options.table_rows(table, console)
     kinds = _kinds(photos, val, test, rows, parse_settings(settings or []), preset)
     for kind in kinds:
