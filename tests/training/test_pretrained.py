@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from dancheong.app.main import app
 from dancheong.artifact import read_artifact
 from dancheong.data.photographs import NoPhotographs
+from dancheong.evaluation.evaluate import evaluate
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import read_photo, write_photo
 from dancheong.models.efficientnet import is_encoder_row, pretrained_weights
 from dancheong.params import ParamError, Params, resolve
 from dancheong.prediction.colorizer import Colorizer
@@ -94,6 +99,33 @@ def test_a_training_begins_with_the_weights_of_another_model(photos, lite, tmp_p
     read = read_artifact(tmp_path / "m.h5")
     assert read.data["init"] == read_artifact(lite).digest
     assert (read.category, read.params.resol) == ("GOGUNG", 64)
+
+
+def test_scores_on_photographs_that_a_model_learned_from_are_told(photos, lite, tmp_path):
+    other, shown = tmp_path / "other", tmp_path / "shown"
+    write_scenes(other, 2, 70, 72, 48)
+    train(other, tmp_path / "m.h5", tiny(EPOCHS=1), init=lite)
+    # The same pixels by another name, and a photograph that neither model has seen.
+    write_scenes(shown, 1, 90, 72, 48)
+    for number, file in enumerate([*sorted(photos.iterdir())[:1], *sorted(other.iterdir())[:1]]):
+        write_photo(shown / f"again{number}.png", read_photo(file).pixels)
+    assert evaluate(lite, shown).known == ["again0.png"]
+    scored = evaluate(tmp_path / "m.h5", shown)
+    assert (scored.known, scored.record()["learned_from"]) == (["again0.png", "again1.png"],) * 2
+    assert evaluate(None, shown).known == []
+    run = CliRunner().invoke(app, ["evaluate", str(tmp_path / "m.h5"), str(shown)])
+    assert "learned from 2 photographs of these (again0.png, again1.png)" in run.output
+
+
+def test_pairs_are_known_by_their_true_colors(photos, tmp_path):
+    pairs = tmp_path / "pairs"
+    for file in photos.iterdir():
+        truth = read_photo(file).pixels
+        for folder, pixels in (("gray", gray_of(truth)), ("color", truth)):
+            (pairs / folder).mkdir(parents=True, exist_ok=True)
+            write_photo(pairs / folder / f"{file.stem}.png", pixels)
+    train(pairs, tmp_path / "m.h5", tiny(EPOCHS=1))
+    assert len(evaluate(tmp_path / "m.h5", photos).known) == len(list(photos.iterdir()))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

@@ -9,6 +9,7 @@ import typer
 
 from dancheong.app import options
 from dancheong.app.console import Console
+from dancheong.app.evaluate_commands import known_words
 from dancheong.app.train_commands import shown_on
 from dancheong.params import COMMON, ParamError
 from dancheong.system.outputs import check_folder, check_free
@@ -166,6 +167,8 @@ def _score(kind: _Kind, output: Path, console: Console) -> dict[str, Any]:
     for column, name in (("own", kind.name), (COMMON.lower(), COMMON)):
         with console.bar(f"{kind.name} by {name}") as bar:
             scored = evaluate(output / f"{name}.h5", kind.test, watch=lambda done, total: bar(done / total))
+        if scored.known:
+            console.warn(f"{kind.name}: {known_words(Path(f'{name}.h5'), scored.known)}")
         found[column] = vars(scored.mean)
         found |= {"images": scored.images, "gray": vars(scored.gray)}
     found["better"] = min(("own", COMMON.lower()), key=lambda column: found[column]["delta_e_2000"])

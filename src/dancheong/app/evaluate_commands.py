@@ -1,5 +1,6 @@
 """`dancheong evaluate` and `dancheong demo`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +69,8 @@ def evaluate(
         console.say(f"left out: {refusal.file}: {refusal.kind}: {refusal.reason}")
     for name, error in result.failures:
         console.warn(f"failed: {name}: {error}")
+    if result.known:
+        console.warn(known_words(model, result.known))
     scores = result.record()
     names = ("delta_e_2000", "psnr", "ssim", "colorfulness", "colorfulness_truth")
     lines = [photographs(result.images)]
@@ -90,6 +93,15 @@ def evaluate(
     record = {**scores, "model": str(model), "report": None if report is None else str(report)}
     console.emit(record, lines)
     raise typer.Exit(1 if result.failures else 0)
+
+
+def known_words(model: Path, known: Sequence[str]) -> str:
+    """What to say of scores on photographs that the model learned from."""
+    more = ", ..." if len(known) > 3 else ""
+    return (
+        f"{model.name} learned from {photographs(len(known))} of these ({', '.join(known[:3])}{more}): such scores say "
+        "nothing about photographs that it has not seen"
+    )
 
 
 def _counts(text: str) -> list[int]:

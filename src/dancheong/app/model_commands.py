@@ -42,7 +42,7 @@ def inspect(
     lines = [
         f"{model}: {artifact.kind}, category {artifact.category}, format {artifact.format_version}, {result['bytes']:,} bytes",
         f"generator: {count:,} parameters",
-        *(f"{name}: {value}" for name, value in {**artifact.data, **artifact.scores}.items()),
+        *(f"{name}: {value}" for name, value in {**artifact.data, **artifact.scores}.items() if name != "marks"),
         f"history: {len(artifact.history)} entries", f"digest: {artifact.digest}",
         "parameters that differ from the defaults:" if changed else "all parameters are the defaults", *changed,
     ]

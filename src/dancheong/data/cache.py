@@ -48,15 +48,16 @@ class Cache:
     damaged the picture and the loss must know, alpha (255: fully damaged). Read it, never write to it.
     `fingerprint`: sha256 over the names and pixels of the photographs as decoded, whatever the parameters, and over the
     masks that were drawn for them. `shown`: what `show` was told. `file`: the mapped file, None where
-    `records` are arrays of the caller's.
+    `records` are arrays of the caller's. `marks`: of the true colors of each photograph, see `mark_of`.
     """
 
     def __init__(
-        self, records: Sequence[Record], names: Sequence[str], fingerprint: str, file: Path | None = None
+        self, records: Sequence[Record], names: Sequence[str], fingerprint: str, file: Path | None = None,
+        marks: Sequence[str] = (),
     ) -> None:
         self._records = list(records)
         self._numbers, self.shown = list(range(len(records))), ""
-        self.names, self.fingerprint, self.file = tuple(names), fingerprint, file
+        self.names, self.fingerprint, self.file, self._marks = tuple(names), fingerprint, file, marks
         self._shapes = tuple(record.shape for record in records)
         # Also runs when the cache is forgotten and when the program ends.
         self._removed = weakref.finalize(self, _release, file, self._records) if file is not None else None
@@ -74,6 +75,11 @@ class Cache:
         """Let each photograph stand here as often as `times` says; 0: not at all."""
         self._numbers, self.shown = [number for number, count in enumerate(times) for _ in range(count)], str(times)
         self.names = tuple(self.names[number] for number in self._numbers)
+
+    @property
+    def marks(self) -> set[str]:
+        """Marks of the photographs that stand here at least once."""
+        return {self._marks[number] for number in self._numbers} if self._marks else set()
 
     def __enter__(self) -> "Cache":
         return self
@@ -104,6 +110,7 @@ class _Kept(NamedTuple):
     record: Record
     digest: bytes
     mask_digest: bytes
+    mark: str
 
 
 def build_cache(
@@ -145,7 +152,8 @@ def build_cache(
         if not kept:
             raise nothing_left(refusals)
         fingerprint = fingerprint_of((name, one.digest + one.mask_digest) for name, one in kept.values())
-        cache = Cache(_mapped(file, shapes), [name for name, _ in kept.values()], fingerprint, file)
+        names, marks = [name for name, _ in kept.values()], [one.mark for _, one in kept.values()]
+        cache = Cache(_mapped(file, shapes), names, fingerprint, file, marks)
     except BaseException:
         _remove(file)
         raise
@@ -232,7 +240,7 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
             reason = f"only {kept_share:.0%} of it is free of light reflection (LOSS_MIN_KEPT={params.loss_min_kept})"
             return UnusablePhoto(pair.color, "glare", reason)
     mask_digest = b"" if drawn is None else hashlib.sha256(np.ascontiguousarray(drawn).data).digest()
-    return _Kept(_record(prepared, params, stage), digest, mask_digest)
+    return _Kept(_record(prepared, params, stage), digest, mask_digest, mark_of(source, target, digest))
 
 
 def _record(prepared: Prepared, params: Params, stage: Stage) -> Record:
@@ -257,6 +265,16 @@ def pixels_digest(*pictures: NDArray[Any] | None) -> bytes:
             digest.update(f"{pixels.shape} {pixels.dtype} ".encode())
             digest.update(np.ascontiguousarray(pixels).data)
     return digest.digest()
+
+
+def mark_of(source: NDArray[Any] | None, truth: NDArray[Any], digest: bytes) -> str:
+    """By what a model file knows a photograph that it learned from: the first 6 bytes (hex) of the digest of its true colors.
+
+    Args:
+        source: its gray, where that is a file of its own.
+        digest: what `pixels_digest` gives for both.
+    """
+    return (digest if source is None else pixels_digest(truth))[:6].hex()
 
 
 def fingerprint_of(digests: Iterable[tuple[str, bytes]]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.data.cache import fingerprint_of, pixels_digest
+from dancheong.data.cache import fingerprint_of, mark_of, pixels_digest
 from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, find_pairs, nothing_left, read_pair
 from dancheong.imaging.color import as_rgb, gray_of
 from dancheong.imaging.files import write_photo
@@ -41,7 +41,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class PhotoScores:
-    """One photograph: its result's scores, those of its gray input, where it lies, and the file of the result."""
+    """One photograph: its result's scores, those of its gray input, where it lies, and the file of the result.
+
+    `is_known`: the model learned from these very pixels.
+    """
 
     name: str
     result: Scores
@@ -49,6 +52,7 @@ class PhotoScores:
     pair: Pair | None = None
     picture: Path | None = None
     digest: bytes = b""
+    is_known: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,15 @@ class Evaluation:
     seconds: float
     fingerprint: str = ""
 
+    @property
+    def known(self) -> list[str]:
+        """Names of the photographs that the model learned from, so that their scores say nothing about others."""
+        return [row.name for row in self.photographs if row.is_known]
+
     def record(self) -> dict[str, Any]:
         """The JSON object of `dancheong evaluate`."""
         return {
-            "images": self.images, **vars(self.mean), "gray": vars(self.gray),
+            "images": self.images, **vars(self.mean), "gray": vars(self.gray), "learned_from": self.known,
             "failures": [{"file": name, "error": error} for name, error in self.failures],
             "left_out": [vars(refusal) for refusal in self.refusals], "seconds": round(self.seconds, 2),
         }
@@ -162,7 +171,9 @@ def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> Pho
     given, truth = read_pair(pair, colorizer.params)
     gray = gray_of(truth) if given is None else given
     result = colorizer(gray)
-    row = PhotoScores(pair.name, score(result, truth), score(as_rgb(gray), truth), pair, picture, pixels_digest(given, truth))
+    digest = pixels_digest(given, truth)
+    is_known = mark_of(given, truth, digest) in colorizer.marks
+    row = PhotoScores(pair.name, score(result, truth), score(as_rgb(gray), truth), pair, picture, digest, is_known)
     if picture is not None:
         picture.parent.mkdir(parents=True, exist_ok=True)
         write_photo(picture, result)

@@ -52,11 +52,12 @@ class ColorizerTrainer(Trainer):
         self._start: list[Tensor] = []
         if init is not None and params.init_share:
             self._start = [parameter.detach().clone() for parameter in generator.parameters()]
-        self._initial = {
+        self._initial: dict[str, Any] = {
             "initial_generator": weights_digest(generator),
             "initial_discriminator": "" if discriminator is None else weights_digest(discriminator),
             "order": order_digest(cache.names, params.seed),
-            **({} if init is None else {"init": init.digest}),
+            # What the model that it began with had learned from, it has learned from, too.
+            **({} if init is None else {"init": init.digest, "marks": sorted(cache.marks.union(init.data.get("marks", ())))}),
         }
 
     def batches(self) -> Iterator[Batch]:
@@ -101,7 +102,7 @@ class ColorizerTrainer(Trainer):
     def export(self, network: Network) -> dict[str, Any]:
         return network_fields(network, network.multiple_px, -1)
 
-    def initial_digests(self) -> dict[str, str]:
+    def initial_digests(self) -> dict[str, Any]:
         """What two trainings must have in common to be compared: the weights they begin with, the order of photographs."""
         return self._initial
 

@@ -100,7 +100,7 @@ class Trainer(ABC):
     def export(self, network: Any) -> dict[str, Any]:
         """The fields of the model file that describe a network: its table, its weights, a self-test."""
 
-    def initial_digests(self) -> dict[str, str]:
+    def initial_digests(self) -> dict[str, Any]:
         """What else the model file keeps of where it comes from."""
         return {}
 
@@ -227,7 +227,7 @@ class Trainer(ABC):
         return Artifact(
             kind=self.kind, params=self.params, origins=resolved.origins, category=resolved.category, history=history,
             data={"photographs": len(set(self.cache.names)), "left_out": left_out, "fingerprint": self.cache.fingerprint,
-                  "images_seen": self.images_seen, **self.initial_digests()},
+                  "images_seen": self.images_seen, "marks": sorted(self.cache.marks), **self.initial_digests()},
             scores=dict(scores), **self.export(network),
         )
 

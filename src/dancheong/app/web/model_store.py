@@ -68,9 +68,10 @@ class ModelStore:
         """
         (_, artifact, facts), status = self._entry(path), path.stat()
         images_seen = max((int(entry.get("images", 0)) for entry in artifact.history), default=0)
+        data = {name: value for name, value in artifact.data.items() if name != "marks"}
         card: dict[str, Any] = finite({
             "category": artifact.category, "color_space": artifact.params.color_space, "resol": artifact.params.resol,
-            "digest": artifact.digest, "data": artifact.data, "scores": artifact.scores, "images_seen": images_seen,
+            "digest": artifact.digest, "data": data, "scores": artifact.scores, "images_seen": images_seen,
             "facts": facts, "bytes": status.st_size, "changed_at": status.st_mtime,
         })
         return card
