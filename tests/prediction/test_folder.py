@@ -12,7 +12,7 @@ from PIL import Image
 
 from dancheong.artifact import write_artifact
 from dancheong.imaging.color import gray_of
-from dancheong.imaging.files import read_photo, write_photo
+from dancheong.imaging.files import read_photo, read_provenance, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, filter_files, predict_files
@@ -250,6 +250,29 @@ def test_masks_are_written_and_drawn_masks_are_used(new_artifact, tmp_path, phot
     (failed,) = predict_files(model, [tmp_path / "in" / "other.png"], tmp_path / "o2", options)
     assert failed.status == "failed"
     assert "mask" in failed.error
+
+
+@pytest.mark.parametrize("cores", ["no", "yes"])
+def test_what_is_invented_is_told_in_mask_notes_and_metadata(new_artifact, tmp_path, photograph, cores):
+    write_artifact(tmp_path / "m.h5", new_artifact(glare_mode="region"))
+    model = Colorizer.open(tmp_path / "m.h5", fix_cores=cores)
+    drawing = np.zeros(photograph.shape[:2], np.uint8)
+    drawing[12:30, 4:22] = 255
+    write_photo(tmp_path / "in.png", glaring(photograph))
+    (tmp_path / "drawn").mkdir()
+    write_photo(tmp_path / "drawn" / "in.png", drawing)
+    options = FolderOptions(mask_dir=tmp_path / "masks", drawn_masks=tmp_path / "drawn")
+    (result,) = predict_files(model, [tmp_path / "in.png"], tmp_path / "out", options)
+    mask = read_photo(result.mask).pixels
+    assert np.array_equal(mask > 0, drawing > 0)
+    told = [note for note in result.notes if "invented" in note]
+    share = read_provenance(result.output).invented
+    if cores == "no":
+        assert (told, share, mask.max()) == ([], None, 255)
+    else:
+        # The clipped spot and its rim stand out in the mask; what was only darkened is 254.
+        assert (mask == 255)[20:24, 10:14].all() and (mask == 254).sum() > (mask == 255).sum()
+        assert len(told) == 1 and float(share.rstrip("%")) > 0
 
 
 def test_folders_that_would_mix_are_refused(colorizer, photos, tmp_path):

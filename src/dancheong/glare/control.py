@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dancheong.glare.correct import correct, subtract_veil
+from dancheong.glare.correct import correction, subtract_veil
 from dancheong.glare.detect import detect
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.glare.mask import GlareMask, mask_from_drawing
@@ -57,4 +57,4 @@ def control_glare(
     mask = detect(clear, params) if drawn_mask is None else mask_from_drawing(drawn_mask, clear, params)
     if params.glare_mode == "lossmask":
         return GlareResult(clear, mask)
-    return GlareResult(correct(clear, mask, params), mask)
+    return GlareResult(*correction(clear, mask, params))

@@ -10,7 +10,7 @@ where alpha is above 0 and nowhere else.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
 from dancheong.glare.mask import GlareMask, Rows, clipped, nearest_inside, scale_px
+from dancheong.glare.structure import fill_by_patches
 from dancheong.imaging.color import (
     decode,
     float01,
@@ -35,6 +36,7 @@ from dancheong.params import Params
 from dancheong.system.arrays import Float32, Pixels
 
 VEIL_WORK_PX = 512
+INPAINTING = ("inpaint_ns", "inpaint_telea")
 RELAXATIONS = 8
 _ROUNDING = 1e-6  # of ones that were averaged
 
@@ -56,7 +58,12 @@ class _Reduced:
 
 
 def correct(pixels: Picture, mask: GlareMask, params: Params) -> Picture:
-    """Correct the masked part of a picture by FIX_METHOD.
+    """The picture of `correction`."""
+    return correction(pixels, mask, params)[0]
+
+
+def correction(pixels: Picture, mask: GlareMask, params: Params) -> tuple[Picture, GlareMask]:
+    """Correct the masked part of a picture by FIX_METHOD, and with FIX_CORES fill what is clipped in it from patches around.
 
     Args:
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
@@ -64,13 +71,13 @@ def correct(pixels: Picture, mask: GlareMask, params: Params) -> Picture:
 
     Returns:
         The picture, same shape and type; the same bytes wherever alpha is 0. Nothing is changed where the whole picture is
-        masked, since there is nothing to go by.
+        masked, since there is nothing to go by. And the mask, with what was invented.
     """
     if params.fix_method == "none" or params.fix_strength == 0 or not mask.small_hw.any():
-        return pixels
+        return pixels, mask
     small = _reduce(pixels, mask, params)
     if small.known_hw.max() == 0:
-        return pixels
+        return pixels, mask
     fix = _fix(pixels, small, params)
 
     def corrected(rows: Pixels, part: slice) -> Pixels:
@@ -84,7 +91,33 @@ def correct(pixels: Picture, mask: GlareMask, params: Params) -> Picture:
         return out
 
     by_rows = ByRows.of(pixels).then(corrected, 3 if pixels.ndim == 3 else 0)
-    return by_rows if isinstance(pixels, ByRows) else by_rows.whole()
+    if params.fix_method in INPAINTING:
+        mask = replace(mask, invented_hw=small.known_hw == 0)
+    elif params.fix_cores == "yes":
+        by_rows, mask = _with_cores(by_rows, _clip_share(pixels, small, params), mask, params)
+    return (by_rows if isinstance(pixels, ByRows) else by_rows.whole()), mask
+
+
+def _with_cores(by_rows: ByRows, clip_hw: Float32, mask: GlareMask, params: Params) -> tuple[ByRows, GlareMask]:
+    """A corrected picture whose clipped cores are filled, and the mask that says where."""
+    core = (clip_hw > 0.5) & (mask.small_hw > 1 - _ROUNDING)
+    if not core.any():
+        return by_rows, mask
+    # The rim of a clipped area has bloomed, and would be copied inward.
+    core = cv2.dilate(core.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool) & (mask.small_hw > 0)
+    picture = float01(area(by_rows, mask.small_hw.shape))
+    filled = fill_by_patches(picture, core, mask.small_hw == 0)
+    fill, share = (linear_rows(plane, (by_rows.shape[0], by_rows.shape[1])) for plane in (picture, filled.astype(np.float32)))
+
+    def with_cores(rows: Pixels, part: slice) -> Pixels:
+        # Where alpha is 0 nothing changes, however a small plane is enlarged.
+        weight = share(part) * (mask.alpha(part) > 0) * np.float32(params.fix_strength)
+        inside = weight > 0
+        out, own = rows.copy(), float01(rows[inside])
+        out[inside] = to_pixels(own + _spread(weight[inside], own.ndim) * (fill(part)[inside] - own), rows.dtype)
+        return out
+
+    return by_rows.then(with_cores, by_rows.shape[2] if by_rows.ndim == 3 else 0), replace(mask, invented_hw=filled)
 
 
 def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
@@ -123,7 +156,7 @@ def _reduce(pixels: Pixels | ByRows, mask: GlareMask, params: Params) -> _Reduce
 
 def _fix(pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Fix:
     shape = pixels.shape[0], pixels.shape[1]
-    if params.fix_method in ("inpaint_ns", "inpaint_telea"):
+    if params.fix_method in INPAINTING:
         return _inpainted(small, shape, params)
     attenuation = linear_rows(_attenuation(small, params), shape)
     if params.fix_method == "hybrid" and pixels.ndim == 3:
@@ -172,6 +205,12 @@ def _inpainted(small: _Reduced, shape: tuple[int, int], params: Params) -> Fix:
     return filled_in
 
 
+def _clip_share(pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Float32:
+    """The share of each reduced pixel that is clipped."""
+    is_clipped = ByRows.of(pixels).then(lambda rows, _: clipped(rows, params).astype(np.float32), 0, np.float32)
+    return area(is_clipped, small.z_hw.shape[:2])
+
+
 def _recolored(attenuation: Rows, pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Fix:
     """Luminance by the gain; color by subtracting light of the illuminant's color, from around the less of its own is left.
 
@@ -181,9 +220,7 @@ def _recolored(attenuation: Rows, pixels: Pixels | ByRows, small: _Reduced, para
     illuminant = np.array(params.illuminant, np.float32)
     illuminant /= luminance(illuminant)
     around = linear_rows(push_pull(rgb_to_lab(linear_to_srgb(small.linear))[..., 1:], small.known_hw), shape)
-    clip_hw = area(
-        ByRows.of(pixels).then(lambda rows, _: clipped(rows, params).astype(np.float32), 0, np.float32), small.z_hw.shape[:2]
-    )
+    clip_hw = _clip_share(pixels, small, params)
     clip = linear_rows(gaussian(clip_hw, max(scale_px(small.z_hw.shape), 0.5)), shape)
 
     def recolored(own: Pixels, alpha: Float32, at: At) -> Float32:

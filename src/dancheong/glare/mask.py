@@ -33,6 +33,7 @@ class GlareMask:
         small_hw: alpha averaged over areas, the longer side at most `WORK_PX`.
         share: mean of alpha as found; it stays what it was when the detector abstains.
         abstained: more than DET_MAX_TOTAL was found, so alpha is 0 everywhere.
+        invented_hw: as `small_hw`, True where the correction holds nothing of the photograph's own; None: nowhere.
     """
 
     shape: tuple[int, int]
@@ -40,6 +41,12 @@ class GlareMask:
     small_hw: Float32
     share: float
     abstained: bool
+    invented_hw: NDArray[np.bool_] | None = None
+
+    @property
+    def invented_share(self) -> float:
+        """Share of the picture that is invented."""
+        return 0.0 if self.invented_hw is None else float(self.invented_hw.mean())
 
     @cached_property
     def alpha_hw(self) -> Float32:

@@ -61,6 +61,7 @@ class Provenance:
         original: sha256 of the file that the picture was made of.
         color: sha256 of the file that the color was taken from, made by software that nobody knows; None without one.
         hints: sha256 of the file in which a person said what colors are where; None where there is none.
+        invented: share of the picture that was filled where light had left nothing, such as "0.12%"; None where none was.
     """
 
     model: str | None = None
@@ -69,6 +70,7 @@ class Provenance:
     original: str | None = None
     color: str | None = None
     hints: str | None = None
+    invented: str | None = None
 
 
 def check_packet(packet: bytes) -> bytes:
@@ -144,8 +146,8 @@ def provenance_of(packet: bytes | None) -> Provenance | None:
         return None
     model, params = (_take(rdf, _OWN, name) or None for name in ("Model", "Parameters"))
     source_type = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType").removeprefix(SOURCE_TYPES)
-    original, color, hints = (_take(rdf, _OWN, name) or None for name in ("Original", "Color", "Hints"))
-    return Provenance(model, params, source_type, original, color, hints)
+    more = (_take(rdf, _OWN, name) or None for name in ("Original", "Color", "Hints", "Invented"))
+    return Provenance(model, params, source_type, *more)
 
 
 def orientation_and_gone(packet: bytes) -> tuple[int, list[str]]:
@@ -160,7 +162,7 @@ def orientation_and_gone(packet: bytes) -> tuple[int, list[str]]:
 def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Provenance) -> None:
     described = _take(rdf, _IPTC_EXTENSION, "DigitalSourceType")
     before = _take(rdf, _OWN, "OriginalSourceType") or described
-    _take(rdf, _OWN, "Software", "Model", "Parameters", "Original", "Color", "ColorSoftware", "Hints")
+    _take(rdf, _OWN, "Software", "Model", "Parameters", "Original", "Color", "ColorSoftware", "Hints", "Invented")
     software = " ".join(SOFTWARE.values())
     version = provenance.model and f"{SOFTWARE['version']}, model {provenance.model}"
     tool = _take(rdf, _XMP, "CreatorTool") or software
@@ -176,6 +178,7 @@ def _describe(document: minidom.Document, rdf: minidom.Element, provenance: Prov
         ("dancheong", _OWN, "Color"): provenance.color,
         ("dancheong", _OWN, "ColorSoftware"): provenance.color and "unknown",
         ("dancheong", _OWN, "Hints"): provenance.hints,
+        ("dancheong", _OWN, "Invented"): provenance.invented,
         ("dancheong", _OWN, "OriginalSourceType"): before,
     }
     prefix = rdf.prefix or "rdf"

@@ -74,6 +74,7 @@ class CorrectionRows(Rows):
     fix_grow: float = row(1.0, "the mask grows by", unit="px at 512", ge=0, le=16)
     fix_feather: float = row(1.0, "and fades over", unit="px at 512", ge=0, le=32)
     fix_inpaint_radius: float = row(3.0, "neighborhood of the inpainting", unit="px at 512", ge=1, le=15)
+    fix_cores: Literal["no", "yes"] = row("no", "clipped cores filled from patches around: invented, and marked so")
     fix_strength: float = row(1.0, "share of the correction that is applied", ge=0, le=1)
     fix_illuminant: str = row("1 1 1", "color of the reflected light: three numbers above 0")
     veil_k: float = row(0.0, "share of the veil that is subtracted; 0: none", ge=0, le=1)

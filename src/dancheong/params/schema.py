@@ -222,8 +222,8 @@ EXPERT = (
     "hf_transfer", "hf_order", "hf_dog_ratio", "hf_dc_keep", "hf_channel", "hf_space",
     "hf_epsilon", "hf_border", "hf_backend", "hf_max_gain", "hf_renorm", "det_core_level", "det_core_prominence",
     "det_flank_floor", "det_flank_prominence", "det_max_area", "det_min_area_px", "det_clip_level", "det_levels",
-    "det_work_size", "fix_detail_sigma", "fix_inpaint_radius", "fix_illuminant", "veil_window", "veil_smooth", "veil_gate",
-    "loss_mask_weight", "aug_glare_make",
+    "det_work_size", "fix_detail_sigma", "fix_inpaint_radius", "fix_cores", "fix_illuminant", "veil_window", "veil_smooth",
+    "veil_gate", "loss_mask_weight", "aug_glare_make",
 )
 
 # Rows of earlier versions, each with what holds instead: tables and model files that name them can still be read.

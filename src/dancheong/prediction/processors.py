@@ -16,7 +16,7 @@ from dancheong.glare.mask import GlareMask, clipped, nothing
 from dancheong.imaging.color import gray_of, lightness_of
 from dancheong.imaging.files import ImageSpec, PhotoError, image_spec, read_photo
 from dancheong.imaging.formats import READ_SUFFIXES
-from dancheong.imaging.resize import resize
+from dancheong.imaging.resize import linear_rows, resize
 from dancheong.imaging.tiling import ByRows
 from dancheong.imaging.xmp import Provenance
 from dancheong.params import Params
@@ -51,7 +51,8 @@ class Resources:
 class Processed:
     """What is to be written, the figures of the report, and what is to be told. `mask_hw` is uint8.
 
-    `looks` are made one after the other as they are written, because each takes as much memory as the result.
+    `invented`: share of the picture that holds nothing of the photograph's own. `looks` are made one after the other as they
+    are written, because each takes as much memory as the result.
     """
 
     result: Pixels | ByRows
@@ -60,6 +61,7 @@ class Processed:
     confidence_hw: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
     looks: tuple[Callable[[], Pixels | ByRows], ...] = ()
+    invented: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def coloring(model: Colorizer, options: FolderOptions, upscaler: Upscaler | None
         notes += (f"it is look {job.look} alone",) if job.look > 1 else ()
         looks = tuple(partial(in_look, number) for number in range(2, 2 + len(job.looks)))
         rgb = in_look(job.look)
-        return Processed(rgb, _mask_image(mask, size_hw), figures, confidence_hw, notes, looks)
+        return Processed(rgb, _mask_image(mask, size_hw), figures, confidence_hw, notes, looks, _invented(mask))
 
     def needs(spec: ImageSpec, job: Job) -> Needs:
         if params.pairing == "side_by_side" and params.input_half == "yes":
@@ -190,7 +192,7 @@ def filtering(
         figures = {} if mask is None else {
             "glare_share": mask.share, "clip_share": float(clipped(photo, params).mean()), "abstained": mask.abstained,
         }
-        return Processed(controlled.pixels, mask_hw, figures)
+        return Processed(controlled.pixels, mask_hw, figures, invented=_invented(mask))
 
     # One photograph is filtered at a time, and none is refused, so that nothing depends on the memory it needs.
     return Processor(apply, lambda spec, job: Needs(), params, options, None)
@@ -210,7 +212,7 @@ def recoloring(params: Params, options: FolderOptions) -> Processor:
         rgb = replace(rgb, strip_px=resources.rows or params.tile_px, threads=resources.threads)
         glare = {} if mask is None else {"glare_share": mask.share, "abstained": mask.abstained}
         figures = {"misfit": None if np.isnan(fit.misfit) else fit.misfit} | glare
-        return Processed(rgb, _mask_image(mask, size_hw), figures, notes=notes)
+        return Processed(rgb, _mask_image(mask, size_hw), figures, notes=notes, invented=_invented(mask))
 
     def needs(spec: ImageSpec, job: Job) -> Needs:
         version = None if job.color is None else image_spec(job.color)
@@ -290,9 +292,16 @@ def _input_half(photo: Pixels, params: Params) -> tuple[Pixels, tuple[str, ...]]
 
 
 def _mask_image(mask: GlareMask | None, size_hw: tuple[int, ...]) -> ByRows:
-    """Alpha as 8-bit gray: 0 exactly where nothing was touched."""
-    def rounded(alpha: Float32, part: slice) -> Pixels:
-        return np.maximum(np.rint(alpha * 255).astype(np.uint8), (alpha > 0).astype(np.uint8))
-
+    """Alpha as 8-bit gray: 0 exactly where nothing was touched. With invented pixels 255 stands for them alone."""
     shape = size_hw[0], size_hw[1]
+    invented = None if mask is None or mask.invented_hw is None else linear_rows(mask.invented_hw.astype(np.float32), shape)
+
+    def rounded(alpha: Float32, part: slice) -> Pixels:
+        codes = np.maximum(np.rint(alpha * 255).astype(np.uint8), (alpha > 0).astype(np.uint8))
+        return codes if invented is None else np.where((invented(part) > 0) & (alpha > 0), 255, np.minimum(codes, 254))
+
     return ByRows(shape, np.dtype(np.float32), nothing(shape) if mask is None else mask.alpha).then(rounded, dtype=np.uint8)
+
+
+def _invented(mask: GlareMask | None) -> float:
+    return 0.0 if mask is None else mask.invented_share
