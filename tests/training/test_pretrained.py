@@ -14,6 +14,7 @@ from dancheong.models.efficientnet import is_encoder_row, pretrained_weights
 from dancheong.params import ParamError, Params, resolve
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.scenes import write_scenes
+from dancheong.training.checkpoint import ResumeError
 from dancheong.training.loop import network_rows_of, train
 
 TINY = {
@@ -189,3 +190,24 @@ def test_photographs_held_out_by_name_are_not_trained_on(photos, tmp_path):
         train(photos, tmp_path / "n.h5", tiny(), val=["other.png"])
     with pytest.raises(NoPhotographs, match="none of the 0 named"):
         train(photos, tmp_path / "n.h5", tiny(), val=[])
+
+
+@pytest.mark.parametrize("later", ["another", "none"])
+def test_a_training_goes_on_only_with_the_model_that_it_began_with(photos, lite, tmp_path, later):
+    train(photos, tmp_path / "other.h5", tiny(EPOCHS=1), init=lite)
+    train(photos, tmp_path / "m.h5", tiny(), init=lite, watch=lambda progress: progress.images_seen >= 6)
+    with pytest.raises(ResumeError, match=read_artifact(lite).digest[:12] + ".*--init"):
+        train(photos, tmp_path / "m.h5", tiny(), init=tmp_path / "other.h5" if later == "another" else None, resume=True)
+    train(photos, tmp_path / "m.h5", tiny(), init=lite, resume=True)
+    assert read_artifact(tmp_path / "m.h5").data["init"] == read_artifact(lite).digest
+
+
+def test_rows_that_a_model_brings_or_makes_idle_are_told(photos, unet, tmp_path):
+    told = []
+    settings = {**TINY, "BEGIN": "encoder", "LR_ENCODER": 0.1}
+    del settings["NGF"]
+    asked = resolve(settings=settings)
+    train(photos, tmp_path / "m.h5", asked.params, origins=asked.origins, init=unet, watch=lambda one: told.append(one.message))
+    assert told[0].endswith("rows that count for nothing there: BEGIN, LR_ENCODER")
+    origins = read_artifact(tmp_path / "m.h5").origins
+    assert (origins["encoder"], origins["ngf"], origins["resol"]) == ("--init", "--init", "--set")

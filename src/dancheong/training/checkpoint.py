@@ -12,7 +12,8 @@ from dancheong.params import DancheongError, Params
 from dancheong.params.schema import PredictionRows, UpscalerRows
 from dancheong.system.whole_file import whole_file
 
-CHECKPOINT_VERSION = 4
+CHECKPOINT_VERSION = 5
+Fingerprints = tuple[str, str, str]
 # Rows that no training looks at. PREDICT_DROPOUT is none of them: validation predicts as it says.
 _AT_PREDICTION_ALONE = set(PredictionRows.model_fields) - {"predict_dropout", "sr_scale"}
 _NOT_OF_TRAINING = {
@@ -48,14 +49,14 @@ def unfinished_path(model_path: Path) -> Path:
 
 
 def save_checkpoint(
-    path: Path, modules: Mapping[str, Stateful], counters: Mapping[str, Any], params: Params, fingerprints: tuple[str, str]
+    path: Path, modules: Mapping[str, Stateful], counters: Mapping[str, Any], params: Params, fingerprints: Fingerprints
 ) -> None:
     """Write a checkpoint whole or not at all.
 
     Args:
         modules: networks, optimizers and the like by name.
         counters: plain values and tensors beside them.
-        fingerprints: of the photographs, and of those for validation ("" where there are none).
+        fingerprints: of the photographs, of those for validation, and of the model that it began with ("" where there is none).
     """
     import torch
 
@@ -73,7 +74,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, modules: Mapping[str, Stateful], params: Params, fingerprints: tuple[str, str], kind: str = "colorizer"
+    path: Path, modules: Mapping[str, Stateful], params: Params, fingerprints: Fingerprints, kind: str = "colorizer"
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Bring `modules` and the random numbers back to the checkpoint's state.
 
@@ -112,7 +113,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check_same_training(
-    path: Path, checkpoint: dict[str, Any], params: Params, fingerprints: tuple[str, str], kind: str
+    path: Path, checkpoint: dict[str, Any], params: Params, fingerprints: Fingerprints, kind: str
 ) -> dict[str, Any]:
     """Refuse a checkpoint of other parameters or photographs: going on would be neither of the two trainings.
 
@@ -142,6 +143,12 @@ def _check_same_training(
         raise ResumeError(
             f"{path}: the photographs for validation changed since the run began; give the same as --val, or "
             "train anew with --overwrite"
+        )
+    began, given = (one[2][:12] or "none" for one in (checkpoint["fingerprints"], fingerprints))
+    if began != given:  # INIT_SHARE of that model goes into what is stored
+        raise ResumeError(
+            f"{path}: the run began with another model (digest: {began}; now: {given}); give the same as --init, or train anew "
+            "with --overwrite"
         )
     return {name: before[name] for name in sorted(calmer)}
 

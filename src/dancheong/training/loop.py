@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from dancheong.training.trainer import Trainer
 
 AGREE_STEPS = 8
-# Rows that count only where a training begins with what was known before.
-_OF_KNOWLEDGE = ("begin", "init_share", "lr_encoder", "encoder_frozen")
+# Rows that count only where there is a pretrained encoder.
+_OF_ENCODER = ("lr_encoder", "encoder_frozen")
 # A discriminator loss this low for this many images means that it has won and teaches nothing more.
 WON_LOSS, WON_IMAGES = 0.05, 2000
 WON_ADVICE = (
@@ -94,7 +94,11 @@ def train(
     names = frozenset(val) if isinstance(val, Collection) and not isinstance(val, str) else None
     share = 0.0 if names is not None else share_of(val)
     val_photos = None if val is None or share or names is not None else photos_path(str(val))
-    start, params, notice = _start(init, params if isinstance(params, Params) else Params(params))
+    asked = params if isinstance(params, Params) else Params(params)
+    start, params, notice = _start(init, asked)
+    if init is not None:  # the model file says where each row came from
+        brought = [row for row in DESCRIBES_NETWORK if getattr(params, row) != getattr(asked, row)]
+        origins = {**(origins or {}), **dict.fromkeys(brought, "--init")}
     check_training(params, val is not None)
     params = as_launched(params)
     shown = read_weights(weights)
@@ -144,14 +148,14 @@ def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Pa
         start = read_artifact(init)
         rows = network_rows_of(start, params, str(init))
         other = [row for row in DESCRIBES_NETWORK if getattr(rows, row) != getattr(params, row)]
-        theirs = [f"{row.upper()}={getattr(rows, row)}" for row in other]
-        return start, rows, f"--init {init} brings its own network: {', '.join(theirs)}" if theirs else ""
+        theirs = ", ".join(f"{row.upper()}={getattr(rows, row)}" for row in other)
+        told = [f"--init {init} brings its own network: {theirs}"] if theirs else []
+        idle = [*(["begin"] if params.begin != "colorizer" else []), *(_OF_ENCODER if rows.encoder == "unet" else ())]
+        return start, rows, "; ".join([*told, *_idle(idle, params, f"--init {init} is where it begins")])
     if params.encoder == "unet":
-        idle = [row.upper() for row in _OF_KNOWLEDGE if row in params.model_fields_set]
-        told = f"ENCODER=unet begins from scratch; rows that count for nothing there: {', '.join(idle)}"
-        return None, params, told if idle else ""
+        return None, params, "".join(_idle(["begin", "init_share", *_OF_ENCODER], params, "ENCODER=unet begins from scratch"))
     if params.begin == "encoder" or not SHIPPED_COLORIZER.exists():
-        return None, params, ""
+        return None, params, "".join(_idle(["init_share"], params, "BEGIN=encoder begins with no model"))
     start = read_artifact(SHIPPED_COLORIZER)
     other = [row for row in DESCRIBES_NETWORK if getattr(start.params, row) != getattr(params, row)]
     if not other:
@@ -161,6 +165,12 @@ def _start(init: str | Path | None, params: Params) -> tuple[Artifact | None, Pa
         f"BEGIN=colorizer: the colorizer that comes along is another network ({differences}), so this training begins with "
         f"what {params.encoder} knows alone"
     )
+
+
+def _idle(rows: Sequence[str], params: Params, why: str) -> list[str]:
+    """What to tell of those of `rows` that were set, if any, although they count for nothing."""
+    found = ", ".join(row.upper() for row in rows if row in params.model_fields_set)
+    return [f"{why}; rows that count for nothing there: {found}"] if found else []
 
 
 def network_rows_of(start: Artifact, params: Params, name: str) -> Params:

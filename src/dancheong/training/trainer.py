@@ -17,7 +17,7 @@ from dancheong.models.discriminator import Discriminator, add_spectral_norm, dis
 from dancheong.models.efficientnet import is_encoder_row
 from dancheong.models.network import Network, load_network, to_weights
 from dancheong.params import Params, Resolved
-from dancheong.training.checkpoint import Stateful
+from dancheong.training.checkpoint import Fingerprints, Stateful
 from dancheong.training.step import Networks
 
 HISTORY_ENTRIES = 400
@@ -255,9 +255,10 @@ class Trainer(ABC):
             setattr(self, name, counters[name])
 
     @property
-    def fingerprints(self) -> tuple[str, str]:
-        """Of the photographs and how often an epoch shows them, and of those for validation ("" where there are none)."""
-        return self.cache.fingerprint + self.cache.shown, self.val_cache.fingerprint if self.val_cache is not None else ""
+    def fingerprints(self) -> Fingerprints:
+        """Of the photographs and how often an epoch shows them, of those for validation, of the model that it began with."""
+        validated = self.val_cache.fingerprint if self.val_cache is not None else ""
+        return self.cache.fingerprint + self.cache.shown, validated, self.initial_digests().get("init", "")
 
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
