@@ -113,9 +113,14 @@ def test_scores_on_photographs_that_a_model_learned_from_are_told(photos, lite, 
     assert evaluate(lite, shown).known == ["again0.png"]
     scored = evaluate(tmp_path / "m.h5", shown)
     assert (scored.known, scored.record()["learned_from"]) == (["again0.png", "again1.png"],) * 2
-    assert evaluate(None, shown).known == []
-    run = CliRunner().invoke(app, ["evaluate", str(tmp_path / "m.h5"), str(shown)])
+    # The colorizer that comes along does not say from which pixels it learned: that is not the same as from none.
+    assert evaluate(None, shown).record()["learned_from"] is None
+    run = CliRunner().invoke(app, ["evaluate", str(tmp_path / "m.h5"), str(shown), "-o", str(tmp_path / "out")])
     assert "learned from 2 photographs of these (again0.png, again1.png)" in run.output
+    # What is passed on says so, too.
+    assert "such scores say nothing about others" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    lines = (tmp_path / "out" / "scores.csv").read_text("utf-8-sig").splitlines()
+    assert sorted(line.rpartition(",")[2].strip('"') for line in lines) == ["learned_from", "no", "yes", "yes"]
 
 
 def test_pairs_are_known_by_their_true_colors(photos, tmp_path):

@@ -43,7 +43,7 @@ class Scores:
 class PhotoScores:
     """One photograph: its result's scores, those of its gray input, where it lies, and the file of the result.
 
-    `is_known`: the model learned from these very pixels.
+    `is_known`: the model learned from these very pixels; None: its file does not say from which.
     """
 
     name: str
@@ -52,7 +52,7 @@ class PhotoScores:
     pair: Pair | None = None
     picture: Path | None = None
     digest: bytes = b""
-    is_known: bool = False
+    is_known: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,10 @@ class Evaluation:
         return [row.name for row in self.photographs if row.is_known]
 
     def record(self) -> dict[str, Any]:
-        """The JSON object of `dancheong evaluate`."""
+        """The JSON object of `dancheong evaluate`; `learned_from` is None where the model file does not say."""
+        says = all(row.is_known is not None for row in self.photographs)
         return {
-            "images": self.images, **vars(self.mean), "gray": vars(self.gray), "learned_from": self.known,
+            "images": self.images, **vars(self.mean), "gray": vars(self.gray), "learned_from": self.known if says else None,
             "failures": [{"file": name, "error": error} for name, error in self.failures],
             "left_out": [vars(refusal) for refusal in self.refusals], "seconds": round(self.seconds, 2),
         }
@@ -172,7 +173,7 @@ def _evaluate_one(colorizer: Colorizer, pair: Pair, picture: Path | None) -> Pho
     gray = gray_of(truth) if given is None else given
     result = colorizer(gray)
     digest = pixels_digest(given, truth)
-    is_known = mark_of(given, truth, digest) in colorizer.marks
+    is_known = None if colorizer.marks is None else mark_of(given, truth, digest) in colorizer.marks
     row = PhotoScores(pair.name, score(result, truth), score(as_rgb(gray), truth), pair, picture, digest, is_known)
     if picture is not None:
         picture.parent.mkdir(parents=True, exist_ok=True)
@@ -213,11 +214,12 @@ def mean_scores(scores: list[Scores]) -> Scores:
 
 
 def write_csv(path: Path, rows: list[PhotoScores]) -> None:
-    """A line a photograph: name, the result's scores, the gray input's."""
+    """A line a photograph: name, the result's scores, the gray input's, whether the model learned from it."""
     names = [field.name for field in fields(Scores)]
-    lines = [["photograph", *names, *(f"gray_{name}" for name in names)]]
+    lines = [["photograph", *names, *(f"gray_{name}" for name in names), "learned_from"]]
     for row in rows:
         values = [getattr(scores, name) for scores in (row.result, row.gray) for name in names]
-        lines.append([to_cell(row.name), *(f"{value:.5g}" for value in values)])
+        known = {True: "yes", False: "no", None: ""}[row.is_known]
+        lines.append([to_cell(row.name), *(f"{value:.5g}" for value in values), known])
     # The byte order mark lets spreadsheets recognize UTF-8, so that Korean names stay readable.
     write_text(path, csv_table(lines), "utf-8-sig")

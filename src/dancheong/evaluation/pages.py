@@ -93,9 +93,11 @@ def write_demo_page(
 def _facts(evaluation: Evaluation) -> Facts:
     better = sum(row.result.delta_e_2000 < row.gray.delta_e_2000 for row in evaluation.photographs)
     mean, gray = evaluation.mean.delta_e_2000, evaluation.gray.delta_e_2000
+    known = evaluation.known
+    warned = [("learned from", len(known), "of these photographs: such scores say nothing about others")] if known else []
     return Facts([
         ("Delta E 2000", mean, f"gray input {gray:.2f}"), ("photographs", evaluation.images, ""),
-        ("nearer to the truth than gray", better, f"of {evaluation.images}"),
+        ("nearer to the truth than gray", better, f"of {evaluation.images}"), *warned,
     ])
 
 

@@ -38,14 +38,14 @@ class Colorizer:
         params: the model's parameters, with what was set for prediction.
         category: what the model was trained for.
         digest: identifies the model's content.
-        marks: of the photographs that it learned from (`dancheong.data.cache.mark_of`), where the file knows them.
+        marks: of the photographs that it learned from (`dancheong.data.cache.mark_of`); None where the file does not say.
         threads: of one prediction; None: the runtime's own choice, and one photograph at a time.
         opened: the file, the runtime and the settings that `open` got; None without `open`.
         device_notes: what a device could not do that the processor does instead, in words; more may come with predictions.
     """
 
     opened: tuple[Path, str, dict[str, Any]] | None = None
-    marks: frozenset[str] = frozenset()
+    marks: frozenset[str] | None = None
 
     @checked
     def __init__(
@@ -57,7 +57,7 @@ class Colorizer:
             raise ParamError(f"threads={threads!r}: a whole number above 0, or None was expected")
         check_together(artifact.params)
         self.params, self.category, self.digest = artifact.params, artifact.category, artifact.digest
-        self.marks = frozenset(map(str, artifact.data.get("marks", ())))
+        self.marks = frozenset(map(str, artifact.data["marks"])) if "marks" in artifact.data else None
         # Dropout takes random numbers from one generator for all threads, so only one photograph may be colored at a time.
         self.threads = None if runtime == "torch" or self.params.predict_dropout else threads
         self._multiple = artifact.architecture.multiple_px
