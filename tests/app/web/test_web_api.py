@@ -341,9 +341,11 @@ def test_the_interface_keeps_its_own_schema_whatever_is_sent(open_server, tmp_pa
 def test_a_server_without_a_model_offers_the_one_that_comes_along(open_server, trained, tmp_path, monkeypatch, asked):
     for name in ("own.h5", "colorizer.h5"):
         shutil.copy(trained / "model.h5", tmp_path / name)
+    shutil.copy(shipped.COLORIZER.with_suffix(".md"), tmp_path)
     monkeypatch.setattr(shipped, "COLORIZER", tmp_path / "colorizer.h5")
     with open_server(tmp_path / "keep", models=tuple(tmp_path / name for name in asked)) as client:
-        assert [one["name"] for one in client.get(f"{API}/models").json()] == (["own"] if asked else ["colorizer"])
+        (offered,) = client.get(f"{API}/models").json()
+        assert (offered["name"], offered["card"]["comes_along"]) == (("own", False) if asked else ("colorizer", True))
 
 
 def test_a_model_of_a_training_comes_after_what_the_server_offers_and_takes_no_name_of_it(

@@ -61,7 +61,8 @@ class ModelStore:
         return path
 
     def card(self, path: Path) -> dict[str, Any]:
-        """What a model says of itself: the photographs it learned from, how long, its scores; `facts` are those of its card.
+        """What a model says of itself: the photographs it learned from, how long, its scores; `facts` are those of its card,
+        `comes_along` says that it came with the program.
 
         Raises:
             ArtifactError, OSError: the file cannot be read.
@@ -72,7 +73,7 @@ class ModelStore:
         card: dict[str, Any] = finite({
             "category": artifact.category, "color_space": artifact.params.color_space, "resol": artifact.params.resol,
             "digest": artifact.digest, "data": data, "scores": artifact.scores, "images_seen": images_seen,
-            "facts": facts, "bytes": status.st_size, "changed_at": status.st_mtime,
+            "facts": facts, "comes_along": path in {model.path for model in shipped_models()}, "bytes": status.st_size, "changed_at": status.st_mtime,
         })
         return card
 

@@ -146,7 +146,7 @@ export class ColorTab {
     const names = this.models.names(), wanted = names.includes(visit.settings.model) ? visit.settings.model : names[0] ?? "";
     if (this.shownModels !== names.join("\n")) {
       this.shownModels = names.join("\n");
-      this.model.replaceChildren(...names.map((name) => h("option", { value: name }, name)));
+      this.model.replaceChildren(...this.models.options());
     }
     if (this.model.value !== wanted) this.model.value = wanted;
     this.form.load({ model: wanted }, visit.settings.settings ?? {}).catch(() => {});

@@ -34,7 +34,7 @@ export class CompareTab {
     if (!this.sides) return;
     const names = this.models.names(), kept = visit.settings.compare?.models ?? [];
     this.sides.forEach((side, at) => {
-      side.replaceChildren(...names.map((name) => h("option", { value: name }, name)));
+      side.replaceChildren(...this.models.options());
       side.value = names.includes(kept[at]) ? kept[at] : names[at] ?? names[0] ?? "";
     });
   }

@@ -17,6 +17,11 @@ export class Models extends EventTarget {
   names() {
     return this.list.filter((model) => !model.error).map((model) => model.name);
   }
+
+  options() {
+    const said = ({ name, card }) => (card.comes_along ? t("model_comes_along", { name }) : name);
+    return this.list.filter((model) => !model.error).map((model) => h("option", { value: model.name }, said(model)));
+  }
 }
 
 export class ModelsTab {
