@@ -6,8 +6,10 @@ import nbformat
 import pytest
 
 from dancheong.artifact import read_artifact
-from dancheong.imaging.files import list_photos
+from dancheong.imaging.color import gray_of
+from dancheong.imaging.files import list_photos, write_photo
 from dancheong.prediction.shipped import COLORIZER
+from dancheong.scenes import scene
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOK = NOTEBOOKS / "dancheong.ipynb"
@@ -51,6 +53,11 @@ def test_the_notebook_runs_on_built_in_scenes(notebook, tmp_path):
     settings.source = settings.source.replace("TINY = False", "TINY = True")
     folder = tmp_path / "노트북 folder"
     folder.mkdir()
+    # Old photographs of one name in two formats: each has its own result.
+    settings.source = settings.source.replace('OLD = ""', 'OLD = "old"')
+    (folder / "old").mkdir()
+    for name in ("gate.png", "gate.jpg"):
+        write_photo(folder / "old" / name, gray_of(scene(5, 48, 32)))
     NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(folder)}}).execute()
     said = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
     assert "Delta E 2000" in said

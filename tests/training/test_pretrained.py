@@ -216,3 +216,8 @@ def test_rows_that_a_model_brings_or_makes_idle_are_told(photos, unet, tmp_path)
     assert told[0].endswith("rows that count for nothing there: BEGIN, LR_ENCODER")
     origins = read_artifact(tmp_path / "m.h5").origins
     assert (origins["encoder"], origins["ngf"], origins["resol"]) == ("--init", "--init", "--set")
+
+
+def test_old_plates_are_refused_where_the_input_is_a_picture_of_ones_own(photos, tmp_path):
+    with pytest.raises(ParamError, match=r"OLD_PLATES = 0.5.*side_by_side"):
+        train(photos, tmp_path / "m.h5", tiny(OLD_PLATES=0.5, PAIRING="side_by_side", COLOR_SPACE="RGB", ENCODER="unet"))

@@ -368,10 +368,15 @@ def check_training(params: Params, validated: bool = True) -> None:
     """Refuse rows that cannot be trained with, before any process is started and any photograph read.
 
     Raises:
-        ParamError: see `dancheong.data.prepare.check_together`; PATCH_SIZE does not fit RESOL; see `as_launched` and
-            `check_validated`.
+        ParamError: see `dancheong.data.prepare.check_together`; OLD_PLATES for halves; PATCH_SIZE does not fit RESOL; see
+            `as_launched` and `check_validated`.
     """
     check_together(params)
+    if params.old_plates and params.pairing == "side_by_side":
+        raise ParamError(
+            f"OLD_PLATES = {params.old_plates}: with PAIRING=side_by_side the input is a picture of your own, which stays as it "
+            "is; leave OLD_PLATES out, or train on color photographs or on folders gray and color"
+        )
     as_launched(params)
     check_validated(params, validated)
     if params.lambda_gan > 0:

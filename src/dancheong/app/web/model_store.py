@@ -73,7 +73,8 @@ class ModelStore:
         card: dict[str, Any] = finite({
             "category": artifact.category, "color_space": artifact.params.color_space, "resol": artifact.params.resol,
             "digest": artifact.digest, "data": data, "scores": artifact.scores, "images_seen": images_seen,
-            "facts": facts, "comes_along": path in {model.path for model in shipped_models()}, "bytes": status.st_size, "changed_at": status.st_mtime,
+            "facts": facts, "bytes": status.st_size, "changed_at": status.st_mtime,
+            "comes_along": path in {model.path for model in shipped_models()},
         })
         return card
 
