@@ -42,6 +42,7 @@ def contents(folder):
     ("evaluate", "model.h5", "photos", "-o", "scores"), ("evaluate", "model.h5", "photos", "-o", "params.csv"),
     ("export", "model.h5", "params.csv", "--overwrite"), ("export", "model.h5", "net.onnx"),
     ("params", "init", "params.csv"), ("params", "copy", "params.csv", "own.csv"), ("demo", "-o", "scores"),
+    ("demo", "-o", "params.csv"),
     ("compare", "photos", "--test", "photos", "-o", "scores"),
 ], ids=" ".join)
 def test_what_is_there_stays(command, trained, tmp_path, monkeypatch, words):

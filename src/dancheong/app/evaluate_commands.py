@@ -10,7 +10,7 @@ import typer
 from dancheong.app import options
 from dancheong.app.console import Console, photographs
 from dancheong.params import ParamError
-from dancheong.system.outputs import check_free
+from dancheong.system.outputs import check_folder, check_free
 
 
 def evaluate(
@@ -128,6 +128,7 @@ def demo(
     """The main job on built-in scenes: train, predict unseen ones, evaluate, report. Minutes on two cores."""
     from dancheong.app.demo import DEMO_SETTINGS, run_demo
 
+    check_folder(output)
     check_free([output / "demo.h5", output / "report.html"], overwrite)
     if not (chosen.table or chosen.category):
         chosen = replace(chosen, category="DEMO")

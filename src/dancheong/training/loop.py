@@ -374,8 +374,8 @@ def check_training(params: Params, validated: bool = True) -> None:
     check_together(params)
     if params.old_plates and params.pairing == "side_by_side":
         raise ParamError(
-            f"OLD_PLATES = {params.old_plates}: with PAIRING=side_by_side the input is a picture of your own, which stays as it "
-            "is; leave OLD_PLATES out, or train on color photographs or on folders gray and color"
+            f"OLD_PLATES = {params.old_plates}: with PAIRING=side_by_side the input is a picture of your own, which stays as "
+            "it is; leave OLD_PLATES out, or train on color photographs or on folders gray and color"
         )
     as_launched(params)
     check_validated(params, validated)
