@@ -44,6 +44,11 @@ def test_every_third_odd_file_is_right(tmp_path: Path) -> None:
     assert [one for one in outcomes if one[2] not in ("right", "refused")] == []
 
 
+def test_each_format_that_is_read_has_a_file_of_an_independent_writer() -> None:
+    kinds = (format_of(odd.data[:64]) for maker in MAKERS for odd in islice(getattr(odd_files, maker)(), 200))
+    assert {one.name for one in FORMATS} - {one.name for one in kinds if one} == set()
+
+
 def a_document() -> Iterator[np.ndarray]:
     for level in (40, 90, 140):
         yield np.full((64, 48 + level), level, np.uint8)
