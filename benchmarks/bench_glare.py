@@ -31,8 +31,8 @@ from dancheong.glare.detect import detect, find, prominence, search_plane
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.glare.learned import glare_probability
 from dancheong.glare.light import area
-from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
-from dancheong.glare.simulate import VISIBLE_RISE, add_glare
+from dancheong.glare.mask import VISIBLE_RISE, GlareMask, make_mask, soft_alpha
+from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import decode, gray_of, linear_to_srgb, rgb_to_lab, to_pixels
 from dancheong.imaging.files import list_photos, read_photo
 from dancheong.imaging.metrics import delta_e_2000

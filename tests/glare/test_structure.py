@@ -58,10 +58,12 @@ def test_only_clipped_cores_are_invented_and_only_where_asked(case, kind):
     plain, filled = corrected(pixels, drawn), corrected(pixels, drawn, fix_cores="yes")
     assert (plain.mask.invented_hw, plain.mask.invented_share) == (None, 0)
     invented = filled.mask.invented_hw
-    assert invented[90, 150] and not invented[drawn == 0].any()
+    assert invented[90, 150]
+    assert not invented[drawn == 0].any()
     assert filled.mask.invented_share == invented.mean() > 0
     changed = (filled.pixels != plain.pixels).reshape(*drawn.shape, -1).any(axis=-1)
-    assert changed[90, 150] and not changed[~invented].any()
+    assert changed[90, 150]
+    assert not changed[~invented].any()
     assert np.array_equal(filled.pixels[drawn == 0], pixels[drawn == 0])
     by_rows = corrected(ByRows.of(pixels), drawn, fix_cores="yes")
     assert np.array_equal(by_rows.pixels.whole(), filled.pixels)

@@ -44,6 +44,12 @@ def test_every_third_odd_file_is_right(tmp_path: Path) -> None:
     assert [one for one in outcomes if one[2] not in ("right", "refused")] == []
 
 
+def test_each_format_that_is_read_has_a_file_of_an_independent_writer() -> None:
+    suffixes = {Path(odd.name).suffix for odd in odd_files.formats()}
+    # HEIF has tests of its own: test_heif.py.
+    assert {one.name for one in FORMATS if suffixes.isdisjoint(one.suffixes)} - {"HEIF", "JPEG", "PNG", "TIFF", "WEBP"} == set()
+
+
 def a_document() -> Iterator[np.ndarray]:
     for level in (40, 90, 140):
         yield np.full((64, 48 + level), level, np.uint8)

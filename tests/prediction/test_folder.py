@@ -271,8 +271,10 @@ def test_what_is_invented_is_told_in_mask_notes_and_metadata(new_artifact, tmp_p
         assert (told, share, mask.max()) == ([], None, 255)
     else:
         # The clipped spot and its rim stand out in the mask; what was only darkened is 254.
-        assert (mask == 255)[20:24, 10:14].all() and (mask == 254).sum() > (mask == 255).sum()
-        assert len(told) == 1 and float(share.rstrip("%")) > 0
+        assert (mask == 255)[20:24, 10:14].all()
+        assert (mask == 254).sum() > (mask == 255).sum()
+        assert len(told) == 1
+        assert float(share.rstrip("%")) > 0
 
 
 def test_folders_that_would_mix_are_refused(colorizer, photos, tmp_path):

@@ -13,6 +13,7 @@ from dancheong.imaging.color import gray_of, lab_to_rgb, rgb_to_lab, to_pixels
 from dancheong.imaging.files import read_photo, read_provenance, write_photo
 from dancheong.imaging.metrics import delta_e_2000
 from dancheong.params import ParamError
+from dancheong.params.schema import ROWS, PredictionRows
 from dancheong.prediction.colorizer import Colorizer
 from dancheong.prediction.folder import FolderOptions, predict_files
 from dancheong.prediction.hints import as_hints, named_colors, parse_color, read_hints
@@ -70,6 +71,13 @@ def test_without_hints_nothing_changes(colorize, session, gray):
     # Chroma that went to the canvas first is rounded once more.
     assert np.abs(session([]).astype(int) - colorize(gray)).max() <= 2
     np.testing.assert_array_equal(colorize(gray, hints=PLACES), session(PLACES))
+
+
+@pytest.mark.parametrize("name", [name for name in PredictionRows.model_fields if ROWS[name].kind is float])
+def test_a_row_of_prediction_does_with_hints_what_it_does_without(gray, name):
+    row = ROWS[name]
+    other = Colorizer.open(threads=1, GLARE_MODE="off", **{name: (row.default + row.high) / 2})
+    assert np.abs(other.session(gray)([]).astype(int) - other(gray)).max() <= 3
 
 
 def test_a_preview_is_the_picture_made_small(session):

@@ -182,6 +182,19 @@ def test_resume_refuses_another_run(photos, tmp_path, change, word):
         train(photos, tmp_path / "m.h5", tiny(**change), resume=True)
 
 
+def test_a_state_from_before_a_row_was_there_had_its_default(photos, tmp_path):
+    import torch
+
+    train(photos, tmp_path / "m.h5", tiny(), watch=stop_after(2))
+    path = tmp_path / "m.h5.resume"
+    state = torch.load(path, weights_only=True)
+    del state["params"]["jitter_angle"]
+    torch.save(state, path)
+    with pytest.raises(ResumeError, match="JITTER_ANGLE changed"):
+        train(photos, tmp_path / "m.h5", tiny(JITTER_ANGLE=3), resume=True)
+    assert train(photos, tmp_path / "m.h5", tiny(), resume=True).images_seen == 12
+
+
 def test_resume_refuses_other_photographs_and_damage(photos, tmp_path):
     train(photos, tmp_path / "m.h5", tiny(), watch=stop_after(2))
     write_scenes(tmp_path / "others", 4, 50, 72, 48)

@@ -1,19 +1,24 @@
 """The step conforms to the canonical Pix2Pix: who is frozen when, what is minimized, how the rate falls."""
 
 import copy
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from dancheong.data.batches import Batch
+from dancheong.experiment.table_4 import LOSSES
 from dancheong.models.blocks import initialize
 from dancheong.models.discriminator import Discriminator, discriminator_rows
 from dancheong.models.network import Network
 from dancheong.models.table import unet_table
 from dancheong.params import Params, resolve
 from dancheong.params.schema import ROWS
+from dancheong.report import training_page
+from dancheong.report.training_page import LOSS_CHARTS
 from dancheong.training.step import Networks, lr_factor, train_step
 
 TINY = {"resol": 32, "ngf": 4, "ndf": 4, "patch_size": "16", "dropout": 0.0}
@@ -126,6 +131,18 @@ def test_the_generator_learns_from_the_distance_that_loss_names(loss):
     name = "l1" if loss == "l1" else "color"
     assert losses.keys() == {"l1", name, "g"}
     assert losses["g"] == params.lambda_l1 * losses[name]
+
+
+def test_each_loss_is_drawn_named_and_documented():
+    """Whatever a step gives where each weight is above 0; `g` is their sum."""
+    params = paper(loss="color", **{name: 1.0 for name in ROWS if name.startswith("lambda_")})
+    names = train_step(networks_of(params), batch_of(), params, backward, True).keys() - {"g"}
+    assert names == {name for _, drawn in LOSS_CHARTS.values() for name in drawn}
+    assert names == LOSSES.keys() - {"g"}
+    words = (Path(training_page.__file__).parent / "templates" / "losses.txt").read_text("utf-8")
+    curves = (Path(__file__).resolve().parents[2] / "docs" / "results.md").read_text("utf-8")
+    assert [name for name in names if not re.search(rf"\b{name}\b", words)] == []
+    assert [name for name in names if f"`{name}`" not in curves] == []
 
 
 def damage():

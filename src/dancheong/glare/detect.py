@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.glare.correct import push_pull
 from dancheong.glare.learned import glare_probability
-from dancheong.glare.light import area
-from dancheong.glare.mask import GlareMask, make_mask, soft_alpha
-from dancheong.imaging.color import float01, gray_of
+from dancheong.glare.light import area, luminance_of
+from dancheong.glare.mask import VISIBLE_RISE, GlareMask, make_mask, scale_px, soft_alpha
+from dancheong.imaging.color import decode, float01, gray_of, linear_to_srgb
 from dancheong.imaging.resize import fit_size
 from dancheong.imaging.tiling import ByRows
 from dancheong.params import Params
@@ -15,6 +16,8 @@ from dancheong.system.arrays import Float32, Pixels
 
 # Where the flank of an area that is certain enough (DET_CONFIDENCE) ends.
 FLANK_PROBABILITY = 0.5
+# How far from where the network sees it the rim of a small area may lie, and what is small: pixels at 512.
+RIM_PX, SMALL_AREA_PX = 2, 2500
 
 
 def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
@@ -39,7 +42,10 @@ def find(pixels: Pixels | ByRows, params: Params) -> NDArray[np.bool_]:
         stands_out = prominence(plane, params.det_levels, params.det_max_area)
         core = (plane >= params.det_core_level) & (stands_out >= params.det_core_prominence)
         flank = (plane >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
-    return _components_with(core | flank, core, params.det_min_area_px)
+    found = _components_with(core | flank, core, params.det_min_area_px)
+    if params.det_method == "learned":
+        found = _components_with(_with_true_rims(found, pixels), found, params.det_min_area_px)
+    return found
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:
@@ -78,3 +84,31 @@ def _components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min
     kept[0] = False
     chosen: NDArray[np.bool_] = kept[labels]
     return chosen
+
+
+def _with_true_rims(found_hw: NDArray[np.bool_], pixels: Pixels | ByRows) -> NDArray[np.bool_]:
+    """Small areas with their rims where the light ends: `VISIBLE_RISE` above the ground that is continued from around.
+
+    Of a small glint most pixels are near its rim, and the network sees the rim on a coarser grid. A large one has lit up the
+    ground around it, so its rim cannot be told this way.
+    """
+    scale = scale_px(found_hw.shape)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(found_hw.view(np.uint8), connectivity=8)
+    is_small = stats[:, cv2.CC_STAT_AREA] < SMALL_AREA_PX * scale**2
+    is_small[0] = False
+    small = is_small[labels]
+    hole = _dilated(found_hw, 2 * RIM_PX * scale)
+    if not small.any() or hole.all():
+        return found_hw
+    # Averaged as light, not as codes, whose rounding would decide about a rim.
+    light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
+    seen = linear_to_srgb(area(light, found_hw.shape))
+    rise = seen - push_pull(seen, (~hole).astype(np.float32))
+    risen = (_dilated(small, RIM_PX * scale) & (rise > VISIBLE_RISE)).view(np.uint8)
+    # Without single pixels, each of which would be a glint of its own.
+    return np.asarray((found_hw & ~small) | cv2.medianBlur(risen, 3).view(np.bool_))
+
+
+def _dilated(area_hw: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
+    outside = (~area_hw).view(np.uint8)
+    return np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= max(1.0, radius_px))

@@ -15,6 +15,7 @@ from dancheong.params import ParamError, Params
 from dancheong.system.arrays import Float32, Pixels
 
 WORK_PX = 1024  # longer side at which smooth fields are computed
+VISIBLE_RISE = 0.1  # a pixel is damaged where reflected light raises its sRGB luminance by this much
 TAIL = 0.4  # of an area's radius
 REFERENCE_PX = 512  # the FIX rows are in pixels of a picture whose longer side is this
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from dancheong.glare import optics
 from dancheong.glare.light import gaussian, luminance_of
+from dancheong.glare.mask import VISIBLE_RISE
 from dancheong.imaging.color import decode, linear_to_srgb, luminance, to_pixels
 from dancheong.system.arrays import Float32, Pixels
 
 KINDS = ("lobes", "rows", "sun", "veil", "ghosts")
 MAKES = {"lobes": KINDS, "optics": optics.KINDS}
-VISIBLE_RISE = 0.1  # a pixel is damaged when local light raises its sRGB luminance by this much
 
 
 def add_glare(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.imaging import jpeg_xl
+from dancheong.imaging.formats import format_of
 
 _LIMIT_S = 120
 _LIMIT_BYTES = 8 << 30
@@ -152,8 +153,10 @@ def _opencv(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
 def _pillow(data: bytes, said: dict[str, Any]) -> NDArray[Any]:
     from PIL import Image
 
+    kind = format_of(data[:64])
+    names = [{"JP2": "JPEG2000"}.get(kind.name, kind.name)] if kind else []  # as Pillow calls it
     Image.MAX_IMAGE_PIXELS = 250_000_000  # of twice as many it raises, as `check_pixels` would
-    with Image.open(io.BytesIO(data), formats=["BMP", "DIB", "TIFF", "JPEG2000"]) as image:
+    with Image.open(io.BytesIO(data), formats=names) as image:
         pixels = np.asarray(image.convert("RGB") if image.mode == "P" else image)
         if image.mode == "P" and bool((pixels == pixels[..., :1]).all()):
             pixels = pixels[..., 0]

@@ -1,7 +1,7 @@
 """The one table of everything a user may change: a row is a name, a type, a range, a default, a unit, a meaning and a source.
 
 A name in the table is the attribute's name in upper case: ``RESOL`` is ``params.resol``. A new parameter is one more row of
-a section below; documentation, forms, workbooks and checks follow from it.
+a section below; forms, workbooks and checks follow from it, its translations do not (docs/architecture.md).
 """
 
 import difflib

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
-from dancheong.data.prepare import AB_SCALE, Prepared, channels, check_together, prepare, to_network
+from dancheong.data.prepare import Prepared, channels, check_together, prepare, to_network
 from dancheong.glare.learned import open_detector
 from dancheong.imaging.color import float01, make_tables, to_pixels
 from dancheong.imaging.files import read_photo
@@ -189,9 +189,8 @@ class Colorizer:
             size_hw = input_hwc.shape[0], input_hwc.shape[1]
             colored = enlarged_color(answer.output_hwc * 0.5 + 0.5, size_hw, input_hwc.dtype)
         else:
-            chroma_hwc = answer.output_hwc * np.float32(AB_SCALE * (1 if answer.is_vivid else self.params.vivid))
             gray = input_hwc if isinstance(input_hwc, ByRows) else input_hwc[..., 0]
-            colored = color_from_chroma(chroma_hwc, answer.lightness_hw, gray)
+            colored = color_from_chroma(answer.chroma_hwc(self.params), answer.lightness_hw, gray)
         return replace(colored, strip_px=rows or self.params.tile_px, threads=threads)
 
     def predict(self, input_hwc: Pixels | ByRows) -> Predicted:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
+from dancheong.data.prepare import AB_SCALE
 from dancheong.imaging.color import lab_to_pixels, lightness_of, to_pixels
 from dancheong.imaging.resize import guided_upsampler
 from dancheong.imaging.tiling import ByRows
+from dancheong.params import Params
 from dancheong.system.arrays import Float32, Pixels
 
 STRIP_BYTES = 150  # memory a pixel of a strip
@@ -24,6 +26,10 @@ class Predicted:
     output_hwc: Float32
     lightness_hw: Float32
     is_vivid: bool = False
+
+    def chroma_hwc(self, params: Params) -> Float32:
+        """a* and b* (h, w, 2) of LAB models, with VIVID in them: the one place for rows of prediction that change chroma."""
+        return self.output_hwc * np.float32(AB_SCALE * (1 if self.is_vivid else params.vivid))
 
 
 def color_from_chroma(chroma_hwc: Float32, guide_hw: Float32, gray_hw: Pixels | ByRows) -> ByRows:

@@ -74,7 +74,7 @@ class Canvas:
         height, width = input_hwc.shape[:2]
         size_hw = working_shape(height, width, max(SIDE_PX, params.predict_px))
         lightness_hw = lightness_of(resize(input_hwc, size_hw).reshape(size_hw))
-        output_hwc = predicted.output_hwc * np.float32(params.vivid)
+        output_hwc = predicted.chroma_hwc(params) / np.float32(AB_SCALE)
         output_hwc = guided_upsampler(output_hwc, predicted.lightness_hw, size_hw)(lightness_hw, 0)
         return cls(Predicted(output_hwc, lightness_hw, is_vivid=True), params.hint_reach)
 

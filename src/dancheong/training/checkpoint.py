@@ -119,7 +119,8 @@ def _check_same_training(
 
     Returns the rows that are calmer now, with their values before.
     """
-    before, now = checkpoint["params"], params.model_dump(mode="json")
+    # A row that is newer than the checkpoint had its default, which is to change nothing.
+    before, now = Params().model_dump(mode="json") | checkpoint["params"], params.model_dump(mode="json")
     # These change how fast a training goes, where it ends or what it leaves, not its course (devices of another kind round
     # differently).
     free = {"workers", "devices", "device", "stop_after", "keep_best", "keep_each", *_NOT_OF_TRAINING[kind]}

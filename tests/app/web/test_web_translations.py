@@ -127,6 +127,9 @@ def test_the_page_says_only_what_has_words_and_all_words_are_said():
     unused = {key for key in texts if key not in quoted and not any(pattern.fullmatch(key) for pattern in patterns)}
     assert unused == set()
     assert {key for key in re.findall(r'\bt\("(\w+)"', script) if key not in texts} == set()
+    # The curves that are drawn, and no others, have a name.
+    drawn = re.findall(r'"(\w+)"', "".join(re.findall(r'\["chart_\w+", (\[[^]]*\])\]', script)))
+    assert {f"loss_{name}" for name in drawn} == {key for key in texts if key.startswith("loss_")}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
