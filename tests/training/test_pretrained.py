@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from dancheong.app.main import app
@@ -200,6 +199,8 @@ def test_photographs_held_out_by_name_are_not_trained_on(photos, tmp_path):
 
 @pytest.mark.parametrize("later", ["another", "none"])
 def test_a_training_goes_on_only_with_the_model_that_it_began_with(photos, lite, tmp_path, later):
+    import torch
+
     train(photos, tmp_path / "other.h5", tiny(EPOCHS=1), init=lite)
     train(photos, tmp_path / "m.h5", tiny(), init=lite, watch=lambda progress: progress.images_seen >= 6)
     with pytest.raises(ResumeError, match=read_artifact(lite).digest[:12] + ".*--init"):
