@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from dancheong.app.main import app
@@ -203,6 +204,10 @@ def test_a_training_goes_on_only_with_the_model_that_it_began_with(photos, lite,
     train(photos, tmp_path / "m.h5", tiny(), init=lite, watch=lambda progress: progress.images_seen >= 6)
     with pytest.raises(ResumeError, match=read_artifact(lite).digest[:12] + ".*--init"):
         train(photos, tmp_path / "m.h5", tiny(), init=tmp_path / "other.h5" if later == "another" else None, resume=True)
+    # A state from before this was asked does not name its model, and goes on.
+    path = tmp_path / "m.h5.resume"
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "fingerprints": state["fingerprints"][:2]}, path)
     train(photos, tmp_path / "m.h5", tiny(), init=lite, resume=True)
     assert read_artifact(tmp_path / "m.h5").data["init"] == read_artifact(lite).digest
 

@@ -12,7 +12,7 @@ from dancheong.params import DancheongError, Params
 from dancheong.params.schema import PredictionRows, UpscalerRows
 from dancheong.system.whole_file import whole_file
 
-CHECKPOINT_VERSION = 5
+CHECKPOINT_VERSION = 4
 Fingerprints = tuple[str, str, str]
 # Rows that no training looks at. PREDICT_DROPOUT is none of them: validation predicts as it says.
 _AT_PREDICTION_ALONE = set(PredictionRows.model_fields) - {"predict_dropout", "sr_scale"}
@@ -145,10 +145,12 @@ def _check_same_training(
             f"{path}: the photographs for validation changed since the run began; give the same as --val, or "
             "train anew with --overwrite"
         )
-    began, given = (one[2][:12] or "none" for one in (checkpoint["fingerprints"], fingerprints))
-    if began != given:  # INIT_SHARE of that model goes into what is stored
+    # INIT_SHARE of that model goes into what is stored. Checkpoints that are older than this check do not name it.
+    began, given = checkpoint["fingerprints"][2:], fingerprints[2:]
+    if began and began != given:
+        was, now_is = (one[0][:12] or "none" for one in (began, given))
         raise ResumeError(
-            f"{path}: the run began with another model (digest: {began}; now: {given}); give the same as --init, or train anew "
+            f"{path}: the run began with another model (digest: {was}; now: {now_is}); give the same as --init, or train anew "
             "with --overwrite"
         )
     return {name: before[name] for name in sorted(calmer)}
