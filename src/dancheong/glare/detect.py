@@ -18,6 +18,9 @@ from dancheong.system.arrays import Float32, Pixels
 FLANK_PROBABILITY = 0.5
 # How far from where the network sees it the rim of a small area may lie, and what is small: pixels at 512.
 RIM_PX, SMALL_AREA_PX = 2, 2500
+# Of an area from this many pixels at 512 on, either a share of its pixels is nearly as bright as the picture's brightest, or
+# the coded luminance at its rim changes by less than this per pixel at 512.
+CERTAIN_AREA_PX, BURNT_PIXELS, BURNT_SHARE, SOFT_STEP = 250, 0.06, 0.98, 0.08
 
 
 def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
@@ -44,7 +47,11 @@ def find(pixels: Pixels | ByRows, params: Params) -> NDArray[np.bool_]:
         flank = (plane >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
     found = _components_with(core | flank, core, params.det_min_area_px)
     if params.det_method == "learned":
-        found = _components_with(_with_true_rims(found, pixels), found, params.det_min_area_px)
+        # Averaged as light, not as codes, whose rounding would decide about a rim.
+        light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
+        seen = linear_to_srgb(area(light, size)) if found.any() else np.zeros(size, np.float32)
+        found = _components_with(_with_true_rims(found, seen), found, params.det_min_area_px)
+        found = _without_bright_things(found, seen)
     return found
 
 
@@ -86,7 +93,7 @@ def _components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min
     return chosen
 
 
-def _with_true_rims(found_hw: NDArray[np.bool_], pixels: Pixels | ByRows) -> NDArray[np.bool_]:
+def _with_true_rims(found_hw: NDArray[np.bool_], seen: Float32) -> NDArray[np.bool_]:
     """Small areas with their rims where the light ends: `VISIBLE_RISE` above the ground that is continued from around.
 
     Of a small glint most pixels are near its rim, and the network sees the rim on a coarser grid. A large one has lit up the
@@ -100,13 +107,27 @@ def _with_true_rims(found_hw: NDArray[np.bool_], pixels: Pixels | ByRows) -> NDA
     hole = _dilated(found_hw, 2 * RIM_PX * scale)
     if not small.any() or hole.all():
         return found_hw
-    # Averaged as light, not as codes, whose rounding would decide about a rim.
-    light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
-    seen = linear_to_srgb(area(light, found_hw.shape))
     rise = seen - push_pull(seen, (~hole).astype(np.float32))
     risen = (_dilated(small, RIM_PX * scale) & (rise > VISIBLE_RISE)).view(np.uint8)
     # Without single pixels, each of which would be a glint of its own.
     return np.asarray((found_hw & ~small) | cv2.medianBlur(risen, 3).view(np.bool_))
+
+
+def _without_bright_things(found_hw: NDArray[np.bool_], seen: Float32) -> NDArray[np.bool_]:
+    """Without areas that are neither burnt out nor soft at their rim, such as white walls, paper doors and clouds.
+
+    Those below `CERTAIN_AREA_PX` stay: their rims are always sharp, and they do little harm.
+    """
+    scale = scale_px(found_hw.shape)
+    labels = cv2.connectedComponents(found_hw.view(np.uint8), connectivity=8)[1].ravel()
+    pixels = np.bincount(labels)
+    burnt = np.bincount(labels, (seen >= BURNT_SHARE * seen.max()).ravel()) / pixels
+    steps = np.hypot(*(cv2.Sobel(seen, cv2.CV_32F, *way, scale=0.125) for way in ((1, 0), (0, 1)))) * scale
+    rim = (found_hw & _dilated(~found_hw, 1)).ravel()
+    step = np.bincount(labels, steps.ravel() * rim) / np.maximum(np.bincount(labels, rim), 1)
+    kept = (pixels < CERTAIN_AREA_PX * scale**2) | (burnt >= BURNT_PIXELS) | (step < SOFT_STEP)
+    kept[0] = False
+    return np.asarray(kept[labels].reshape(found_hw.shape))
 
 
 def _dilated(area_hw: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
