@@ -46,13 +46,13 @@ def find(pixels: Pixels | ByRows, params: Params) -> NDArray[np.bool_]:
         core = (plane >= params.det_core_level) & (stands_out >= params.det_core_prominence)
         flank = (plane >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
     found = _components_with(core | flank, core, params.det_min_area_px)
-    if params.det_method == "learned":
-        # Averaged as light, not as codes, whose rounding would decide about a rim.
-        light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
-        seen = linear_to_srgb(area(light, size)) if found.any() else np.zeros(size, np.float32)
-        found = _components_with(_with_true_rims(found, seen), found, params.det_min_area_px)
-        found = _without_bright_things(found, seen)
-    return found
+    if params.det_method != "learned" or not found.any():
+        return found
+    # Averaged as light, not as codes, whose rounding would decide about a rim.
+    light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
+    seen = linear_to_srgb(area(light, size))
+    found = _components_with(_with_true_rims(found, seen), found, params.det_min_area_px)
+    return _without_bright_things(found, seen)
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:
