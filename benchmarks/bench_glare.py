@@ -7,7 +7,8 @@
 
 Clean photographs are darkened to .75 of their light, so that there is room for glare, which is then added in linear light
 (dancheong.glare.simulate, real_light). Everything is judged against the clean photograph; intervals (95 %) are of a bootstrap
-over photographs. The last line is one JSON object.
+over photographs. With --gray, CIEDE2000 is of the picture that the network that comes along colors. The last line is one
+JSON object.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchors import akashi_2016, shen_2013, yang_2010
+from dancheong.glare import learned
 from dancheong.glare.correct import correct, subtract_veil
 from dancheong.glare.detect import detect, find, prominence, search_plane
 from dancheong.glare.homomorphic import homomorphic
@@ -38,6 +40,7 @@ from dancheong.imaging.files import list_photos, read_photo
 from dancheong.imaging.metrics import delta_e_2000
 from dancheong.imaging.resize import fit_size
 from dancheong.params import Params, parse_settings
+from dancheong.prediction.colorizer import Colorizer
 from real_light import add_real_light, find_sources
 
 EXPOSURE = 0.75
@@ -71,6 +74,7 @@ def main() -> None:
     parser.add_argument("--anchors", action="store_true", help="also published ways of parting reflected light, and their time")
     parser.add_argument("--gray", action="store_true", help="grays of the photographs")
     parser.add_argument("--detectors-only", action="store_true", help="skip the corrections")
+    parser.add_argument("--network", type=Path, default=learned.GRAPH, help="another one of tools/train_detector.py")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="rows other than the defaults")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
@@ -100,7 +104,10 @@ def pair_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 def common_of(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = {name.lower(): value for name, value in parse_settings(arguments.set).items()}
-    return {"gray": arguments.gray, "anchors": arguments.anchors, "correct": not arguments.detectors_only, "settings": settings}
+    return {
+        "gray": arguments.gray, "anchors": arguments.anchors, "correct": not arguments.detectors_only, "settings": settings,
+        "network": arguments.network,
+    }
 
 
 def read(file: Path, gray: bool) -> Picture:
@@ -110,13 +117,24 @@ def read(file: Path, gray: bool) -> Picture:
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
+def darkened(pixels: Picture) -> Picture:
+    return to_pixels(linear_to_srgb(decode(pixels) * np.float32(EXPOSURE)), np.uint8)
+
+
+@lru_cache(maxsize=1)
+def colorizer() -> Colorizer:
+    return Colorizer.open(None, glare_mode="off")
+
+
 def one_photograph(job: dict[str, Any]) -> dict[str, Any]:
     """Counts of the detectors, errors of the corrections, of one photograph."""
     cv2.setNumThreads(1)
-    original = read(job["clean"], job["gray"])
+    learned.GRAPH = job["network"]
+    original, in_color = read(job["clean"], job["gray"]), None
     result: dict[str, Any] = {"name": job["clean"].name, "real": job["clean"].name.startswith("real")}
     if "seed" in job:
-        clean = to_pixels(linear_to_srgb(decode(original) * np.float32(EXPOSURE)), np.uint8)
+        clean = darkened(original)
+        in_color = darkened(read(job["clean"], gray=False)) if job["gray"] else None
         if job["make"] == "real":
             damaged, truth = add_real_light(clean, job["seed"], job["sources"])
         else:
@@ -138,7 +156,7 @@ def one_photograph(job: dict[str, Any]) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         result[method] = counts(damaged, original, truth, masks[method], params) | {"seconds": seconds}
     if job["correct"]:
-        result["errors"] = errors(clean, damaged, truth, masks, settings, ANCHORS if job["anchors"] else {})
+        result["errors"] = errors(clean, damaged, truth, masks, settings, ANCHORS if job["anchors"] else {}, in_color)
         result["untouched"] = all(untouched(damaged, mask) for mask in masks.values())
     return result
 
@@ -174,13 +192,14 @@ def confusion(found: Picture, truth: Picture) -> NDArray[np.int64]:
 
 def errors(
     clean: Picture, damaged: Picture, truth: Picture, masks: dict[str, GlareMask], settings: dict[str, str],
-    anchors: dict[str, Anchor],
+    anchors: dict[str, Anchor], in_color: Picture | None,
 ) -> dict[str, Any]:
-    clean_lab = rgb_to_lab(clean)
+    """PSNR of each way, and CIEDE2000, with `in_color` of what is then colored, by part of the photograph."""
+    goal_lab = rgb_to_lab(clean if in_color is None else in_color)
 
     def of(pixels: Picture) -> dict[str, float]:
         squared = ((pixels.astype(np.float32) - clean) ** 2).reshape(*truth.shape, -1).mean(axis=-1)
-        difference = delta_e_2000(rgb_to_lab(pixels), clean_lab)
+        difference = delta_e_2000(rgb_to_lab(pixels if in_color is None else colorizer()(pixels)), goal_lab)
         parts = {"inside": truth, "outside": ~truth, "overall": np.ones_like(truth)}
         return {
             f"{unit}_{name}": value
@@ -189,7 +208,8 @@ def errors(
             for unit, value in (("psnr", psnr(squared[part])), ("delta_e", float(difference[part].mean())))
         }
 
-    table = {"none": of(damaged), "global": of(homomorphic(damaged, Params())), "recipe": of(homomorphic(damaged, RECIPE))}
+    table = {"undamaged": of(clean), "none": of(damaged)}
+    table |= {"global": of(homomorphic(damaged, Params())), "recipe": of(homomorphic(damaged, RECIPE))}
     table["veil"] = of(subtract_veil(damaged, Params(veil_k=1)))
     for name, way in anchors.items():
         table[name] = of(without_reflection(damaged, way))
@@ -242,6 +262,7 @@ def report(results: list[dict[str, Any]], arguments: argparse.Namespace, seconds
     summary: dict[str, Any] = {
         "benchmark": "glare", "photographs": len(results), "seed": arguments.seed, "exposure": EXPOSURE,
         "make": arguments.make, "pairs": arguments.pairs, "gray": arguments.gray, "set": arguments.set,
+        "network": arguments.network.name,
         "seconds": round(seconds, 1),
         "true_share": round(float(np.mean([r["true_share"] for r in results])), 4),
     }
@@ -258,6 +279,7 @@ def report(results: list[dict[str, Any]], arguments: argparse.Namespace, seconds
         if arguments.pairs:
             groups = {"real": [r for r in results if r["real"]], "synthetic": [r for r in results if not r["real"]]}
         summary["corrections"] = {name: error_table(name, group) for name, group in groups.items() if group}
+        summary["gains"] = {name: gains(group) for name, group in groups.items() if group}
     print(json.dumps(summary))
 
 
@@ -306,6 +328,19 @@ def error_table(group: str, rows: list[dict[str, Any]]) -> dict[str, dict[str, f
         table[name] = {key: round(float(np.mean(list_)), 3) for key, list_ in values.items()}
         print(f"{name:24}" + "".join(f"{table[name].get(f'{unit}_{part}', np.nan):17.2f}" for part in PARTS
                                      for unit in ("psnr", "delta_e")))
+    return table
+
+
+def gains(rows: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """What the found and the true masks change: mean and 95 % over photographs of each figure, less that of nothing."""
+    drawn = np.random.default_rng(0)
+    table: dict[str, dict[str, list[float]]] = {}
+    for name in ("hybrid (learned)", "hybrid (oracle)"):
+        table[name] = {}
+        for key in rows[0]["errors"][name]:
+            changes = np.array([r["errors"][name][key] - r["errors"]["none"][key] for r in rows if key in r["errors"]["none"]])
+            means = changes[drawn.integers(0, len(changes), (2000, len(changes)))].mean(axis=1)
+            table[name][key] = [round(float(v), 3) for v in (changes.mean(), *np.percentile(means, [2.5, 97.5]))]
     return table
 
 
