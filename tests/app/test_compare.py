@@ -11,6 +11,7 @@ from dancheong.app import compare_commands
 from dancheong.imaging.files import read_photo
 
 pytest.importorskip("scipy")
+pytestmark = pytest.mark.slow
 
 ROWS = ("EPOCHS=2", "ENCODER=unet", "DEPTH=3", "NGF=4", "NDF=4", "DEVICE=cpu", "GAN_START=0")
 QUICK = ("--quick", *(word for row in ROWS for word in ("--set", row)))

@@ -24,7 +24,6 @@ OTHER_TESTS = ("dancheong demo", "dancheong serve", "make ", "pip ", "python3 -m
 # A database server and a certificate are asked for in the tests of tables and of signing.
 NOT_HERE = ("postgresql+psycopg://", " --sign ")
 PAGES = {
-    "README.md": ("photos", "held_out", "test", "scans"),
     "README.ko.md": ("사진", "검증", "평가", "스캔"),
     "docs/tutorial.md": ("사진/train", "사진/val", "사진/test", "사진/old"),
     "docs/ko.md": ("사진/train", "사진/val", "사진/test", "사진/old"),
@@ -34,6 +33,11 @@ PAGES = {
     "docs/how-to.md": ("photos", "second", "test", "scans"),
     "docs/other-colors.md": ("photos", "photos", "photos", "scans"),
     "docs/python.md": ("photos", "photos", "photos", "scans"),
+}
+# README.md has the same commands with other names.
+NAMES = {
+    "사진": "photos", "검증": "held_out", "평가": "test", "스캔": "scans",
+    "채색": "colored", "궁궐": "palace", "진하게": "vivid",
 }
 # The places of hints in the documents lie within it.
 SCAN_PX = 1640, 240
@@ -71,6 +75,18 @@ def run(line):
     assert done.exit_code == 0, (line, done.output[-800:], done.exception)
 
 
+def code_of(page):
+    """Words of its code, without comments."""
+    blocks = re.findall(r"```(?:sh|python|csv)\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    return shlex.split("".join(blocks), comments=True)
+
+
+def test_both_readmes_have_the_same_code():
+    korean = [re.sub("|".join(NAMES), lambda found: NAMES[found[0]], word) for word in code_of("README.ko.md")]
+    assert korean == code_of("README.md")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

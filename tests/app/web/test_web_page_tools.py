@@ -211,6 +211,7 @@ def test_a_look_is_chosen_and_confidence_seen(visit, photographs):
 # -- for everybody --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing(visit, photographs):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page = visit()
