@@ -4,23 +4,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dancheong.glare.areas import certainty
 from dancheong.glare.correct import push_pull
 from dancheong.glare.learned import glare_probability
 from dancheong.glare.light import area, luminance_of
-from dancheong.glare.mask import VISIBLE_RISE, GlareMask, make_mask, scale_px, soft_alpha
+from dancheong.glare.mask import VISIBLE_RISE, GlareMask, dilated, make_mask, scale_px, soft_alpha
 from dancheong.imaging.color import decode, float01, gray_of, linear_to_srgb
 from dancheong.imaging.resize import fit_size
 from dancheong.imaging.tiling import ByRows
 from dancheong.params import Params
 from dancheong.system.arrays import Float32, Pixels
 
-# Where the flank of an area that is certain enough (DET_CONFIDENCE) ends.
-FLANK_PROBABILITY = 0.5
+# How likely glare is in the pixels of an area that is looked at as a whole.
+LOOKED_AT = 0.4
 # How far from where the network sees it the rim of a small area may lie, and what is small: pixels at 512.
 RIM_PX, SMALL_AREA_PX = 2, 2500
-# Of an area from this many pixels at 512 on, either a share of its pixels is nearly as bright as the picture's brightest, or
-# the coded luminance at its rim changes by less than this per pixel at 512.
-CERTAIN_AREA_PX, BURNT_PIXELS, BURNT_SHARE, SOFT_STEP = 250, 0.06, 0.98, 0.08
 
 
 def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
@@ -33,26 +31,41 @@ def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
 
 
 def find(pixels: Pixels | ByRows, params: Params) -> NDArray[np.bool_]:
-    """The area of glare before it grows, at the working size (DET_WORK_SIZE): flanks that hold a core and enough pixels."""
+    """The area of glare before it grows, at the working size (DET_WORK_SIZE)."""
     size = fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)
     if params.det_method == "learned":
-        probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
-        likely = np.asarray(cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32).reshape(size)
-        core = likely >= params.det_confidence
-        flank = likely >= min(FLANK_PROBABILITY, params.det_confidence)
-    else:
-        plane = search_plane(area(pixels, size), params)
-        stands_out = prominence(plane, params.det_levels, params.det_max_area)
-        core = (plane >= params.det_core_level) & (stands_out >= params.det_core_prominence)
-        flank = (plane >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
-    found = _components_with(core | flank, core, params.det_min_area_px)
-    if params.det_method != "learned" or not found.any():
+        return _find_learned(pixels, size, params)
+    plane = search_plane(area(pixels, size), params)
+    stands_out = prominence(plane, params.det_levels, params.det_max_area)
+    core = (plane >= params.det_core_level) & (stands_out >= params.det_core_prominence)
+    flank = (plane >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
+    return _components_with(core | flank, core, params.det_min_area_px)
+
+
+def _find_learned(pixels: Pixels | ByRows, size: tuple[int, int], params: Params) -> NDArray[np.bool_]:
+    """Areas of pixels that may be glare, with their true rims, where an area as a whole is certain enough."""
+    found, likely, seen = areas_to_judge(pixels, size, params)
+    if not found.any():
         return found
+    labels = np.asarray(cv2.connectedComponents(found.view(np.uint8), connectivity=8)[1], np.int32)
+    certain = np.append(False, certainty(labels, likely, seen) >= params.det_confidence)
+    return np.asarray(certain[labels])
+
+
+def areas_to_judge(
+    pixels: Pixels | ByRows, size: tuple[int, int], params: Params
+) -> tuple[NDArray[np.bool_], Float32, Float32]:
+    """Areas of pixels that may be glare, how likely each pixel is, and its coded luminance, each (h, w) = `size`."""
+    probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
+    likely = np.asarray(cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32).reshape(size)
+    core = likely >= LOOKED_AT
+    found = _components_with(core, core, params.det_min_area_px)
+    if not found.any():
+        return found, likely, likely
     # Averaged as light, not as codes, whose rounding would decide about a rim.
     light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
     seen = linear_to_srgb(area(light, size))
-    found = _components_with(_with_true_rims(found, seen), found, params.det_min_area_px)
-    return _without_bright_things(found, seen)
+    return _components_with(_with_true_rims(found, seen), found, params.det_min_area_px), likely, seen
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:
@@ -104,32 +117,10 @@ def _with_true_rims(found_hw: NDArray[np.bool_], seen: Float32) -> NDArray[np.bo
     is_small = stats[:, cv2.CC_STAT_AREA] < SMALL_AREA_PX * scale**2
     is_small[0] = False
     small = is_small[labels]
-    hole = _dilated(found_hw, 2 * RIM_PX * scale)
+    hole = dilated(found_hw, 2 * RIM_PX * scale)
     if not small.any() or hole.all():
         return found_hw
     rise = seen - push_pull(seen, (~hole).astype(np.float32))
-    risen = (_dilated(small, RIM_PX * scale) & (rise > VISIBLE_RISE)).view(np.uint8)
+    risen = (dilated(small, RIM_PX * scale) & (rise > VISIBLE_RISE)).view(np.uint8)
     # Without single pixels, each of which would be a glint of its own.
     return np.asarray((found_hw & ~small) | cv2.medianBlur(risen, 3).view(np.bool_))
-
-
-def _without_bright_things(found_hw: NDArray[np.bool_], seen: Float32) -> NDArray[np.bool_]:
-    """Without areas that are neither burnt out nor soft at their rim, such as white walls, paper doors and clouds.
-
-    Those below `CERTAIN_AREA_PX` stay: their rims are always sharp, and they do little harm.
-    """
-    scale = scale_px(found_hw.shape)
-    labels = cv2.connectedComponents(found_hw.view(np.uint8), connectivity=8)[1].ravel()
-    pixels = np.bincount(labels)
-    burnt = np.bincount(labels, (seen >= BURNT_SHARE * seen.max()).ravel()) / pixels
-    steps = np.hypot(*(cv2.Sobel(seen, cv2.CV_32F, *way, scale=0.125) for way in ((1, 0), (0, 1)))) * scale
-    rim = (found_hw & _dilated(~found_hw, 1)).ravel()
-    step = np.bincount(labels, steps.ravel() * rim) / np.maximum(np.bincount(labels, rim), 1)
-    kept = (pixels < CERTAIN_AREA_PX * scale**2) | (burnt >= BURNT_PIXELS) | (step < SOFT_STEP)
-    kept[0] = False
-    return np.asarray(kept[labels].reshape(found_hw.shape))
-
-
-def _dilated(area_hw: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
-    outside = (~area_hw).view(np.uint8)
-    return np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= max(1.0, radius_px))

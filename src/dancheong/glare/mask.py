@@ -110,6 +110,12 @@ def scale_px(shape: tuple[int, ...]) -> float:
     return max(shape[:2]) / REFERENCE_PX
 
 
+def dilated(area_hw: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
+    """The area and all that is at most so far from it, and at least its neighbors."""
+    outside = (~area_hw).view(np.uint8)
+    return np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= max(1.0, radius_px))
+
+
 def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params) -> Rows:
     """Alpha at `shape` of areas found on a smaller picture: 1 within FIX_GROW, then it falls to 0.
 

@@ -41,7 +41,7 @@ class DetectorRows(Rows):
 
     det_method: Literal["learned", "threshold"] = row("learned", "how glare is found")
     det_confidence: float = row(
-        0.95, "learned detector only: an area of glare is at least this certain somewhere", ge=0.05, le=0.99
+        0.95, "learned detector only: an area of glare is at least this certain", ge=0.05, le=0.99
     )
     det_source: Literal["auto", "min_rgb", "gray"] = row(
         "auto", "threshold detector only: plane that is searched; but `gray` has the learned one look at the gray, too"
