@@ -38,7 +38,7 @@ def certainty(labels_hw: NDArray[np.int32], likely_hw: Float32, seen_hw: Float32
 
 
 def traits(labels_hw: NDArray[np.int32], likely_hw: Float32, seen_hw: Float32) -> Float32:
-    """What tells glare from bright things: (n, 11), see the code."""
+    """What tells glare from bright things: float32 (n, 11), in the order of docs/glare.md."""
     scale = scale_px(labels_hw.shape)
     inside = labels_hw > 0
     labels = labels_hw[inside] - 1
