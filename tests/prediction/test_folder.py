@@ -275,6 +275,12 @@ def test_what_is_invented_is_told_in_mask_notes_and_metadata(new_artifact, tmp_p
         assert (mask == 254).sum() > (mask == 255).sum()
         assert len(told) == 1
         assert float(share.rstrip("%")) > 0
+    # Without a clipped pixel nothing is invented, and where 255 stands for invention nothing has it.
+    write_photo(tmp_path / "dull.png", (photograph * 0.7).astype(np.uint8))
+    write_photo(tmp_path / "drawn" / "dull.png", drawing)
+    (result,) = predict_files(model, [tmp_path / "dull.png"], tmp_path / "out", options)
+    assert read_photo(result.mask).pixels.max() == (255 if cores == "no" else 254)
+    assert read_provenance(result.output).invented is None
 
 
 def test_folders_that_would_mix_are_refused(colorizer, photos, tmp_path):

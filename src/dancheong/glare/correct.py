@@ -102,7 +102,7 @@ def _with_cores(by_rows: ByRows, clip_hw: Float32, mask: GlareMask, params: Para
     """A corrected picture whose clipped cores are filled, and the mask that says where."""
     core = (clip_hw > 0.5) & (mask.small_hw > 1 - _ROUNDING)
     if not core.any():
-        return by_rows, mask
+        return by_rows, replace(mask, invented_hw=core)
     # The rim of a clipped area has bloomed, and would be copied inward.
     core = cv2.dilate(core.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool) & (mask.small_hw > 0)
     picture = float01(area(by_rows, mask.small_hw.shape))

@@ -34,7 +34,7 @@ class GlareMask:
         small_hw: alpha averaged over areas, the longer side at most `WORK_PX`.
         share: mean of alpha as found; it stays what it was when the detector abstains.
         abstained: more than DET_MAX_TOTAL was found, so alpha is 0 everywhere.
-        invented_hw: as `small_hw`, True where the correction holds nothing of the photograph's own; None: nowhere.
+        invented_hw: as `small_hw`, True where the correction holds nothing of the photograph's own; None: none was asked for.
     """
 
     shape: tuple[int, int]

@@ -20,7 +20,8 @@ class FileResult:
         status: "ok"; "skipped", because its result was there already; "failed", and `error` says why.
         seconds, width, height: time of reading, processing and writing, and size in px; 0 where nothing was done.
         output: the result's file; the input itself where it is no photograph.
-        glare_share, clip_share: shares of the picture; None where the detector did not look.
+        glare_share: of the picture; None where the detector did not look.
+        clip_share: share of clipped pixels; None but where light reflection alone is corrected (`dancheong filter`).
         abstained: the detector found so much light reflection that it left the picture alone.
         confidence: mean of the map of confidence in [0, 1]; None where none was asked for.
         hints: colors that a person gave; None without a file of them.
