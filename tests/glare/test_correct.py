@@ -56,6 +56,20 @@ def test_inside_the_true_mask_it_is_nearer_to_the_clean_photograph(case, darkene
     assert gain > (3 if method == "attenuate" else 6)
 
 
+@pytest.mark.parametrize("method", ["hybrid", "masked_homo"])
+@pytest.mark.parametrize("kind", ["color", "gray"])
+@pytest.mark.parametrize("radius_px", [4, 12, 30])
+def test_the_sharp_rim_of_a_clipped_glint_leaves_no_line(method, kind, radius_px):
+    rows, columns = np.mgrid[:240, :320]
+    ground = np.repeat((140 + columns / 8)[..., None], 3, axis=2).astype(np.uint8)
+    distance = np.hypot(rows - 120, columns - 160)
+    pixels = np.where(distance[..., None] < radius_px, np.uint8(255), ground)
+    ground, pixels = (plane if kind == "color" else plane[..., 0] for plane in (ground, pixels))
+    mask = make_mask((distance < radius_px + 4).astype(np.float32), pixels, Params(), may_abstain=False)
+    out = correct(pixels, mask, Params(fix_method=method))
+    assert np.abs(out.astype(int) - ground).max() <= 3
+
+
 @pytest.mark.parametrize("method", ["hybrid", "masked_homo", "inpaint_ns", "inpaint_telea"])
 @pytest.mark.parametrize("detector", ["threshold", "learned"])
 def test_highlights_are_gone_and_a_second_pass_finds_little(case, method, detector):

@@ -4,9 +4,9 @@ r"""Correcting light inside the mask only.
 
 where :math:`\tilde z` continues the undamaged log light into the mask and lies nowhere above what is seen, since reflected
 light only adds; :math:`h` is the layer of reflected light, which is held below the tail :math:`t` of a glint where alpha is
-less than 1. Light is only ever taken away, and texture finer than :math:`\sigma` (:math:`z - G_\sigma * z`) survives. Smooth
-fields (:math:`d`, fills) are computed on a picture of at most `WORK_PX` and enlarged; the photograph's own pixels are changed
-where alpha is above 0 and nowhere else.
+less than 1. Light is only ever taken away, and texture finer than :math:`\sigma` (:math:`z - G_\sigma * z`) survives, but not at
+the rim of clipped pixels, where :math:`z` stands for :math:`G_\sigma * z`. Smooth fields (:math:`d`, fills) are computed on a
+picture of at most `WORK_PX` and enlarged; the photograph's own pixels are changed where alpha is above 0 and nowhere else.
 """
 
 from collections.abc import Callable
@@ -55,6 +55,7 @@ class _Reduced:
     z_hw: Float32
     alpha_hw: Float32
     known_hw: Float32
+    clip_hw: Float32  # share of each pixel that is clipped
 
 
 def correct(pixels: Picture, mask: GlareMask, params: Params) -> Picture:
@@ -94,7 +95,7 @@ def correction(pixels: Picture, mask: GlareMask, params: Params) -> tuple[Pictur
     if params.fix_method in INPAINTING:
         mask = replace(mask, invented_hw=small.known_hw == 0)
     elif params.fix_cores == "yes":
-        by_rows, mask = _with_cores(by_rows, _clip_share(pixels, small, params), mask, params)
+        by_rows, mask = _with_cores(by_rows, small.clip_hw, mask, params)
     return (by_rows if isinstance(pixels, ByRows) else by_rows.whole()), mask
 
 
@@ -151,7 +152,8 @@ def _reduce(pixels: Pixels | ByRows, mask: GlareMask, params: Params) -> _Reduce
     linear = decode(area(pixels, mask.small_hw.shape[:2]))
     known = (mask.small_hw == 0).astype(np.float32)
     z = np.log(luminance_of(linear) + np.float32(params.hf_epsilon))
-    return _Reduced(linear, z, mask.small_hw, known)
+    is_clipped = ByRows.of(pixels).then(lambda rows, _: clipped(rows, params).astype(np.float32), 0, np.float32)
+    return _Reduced(linear, z, mask.small_hw, known, area(is_clipped, mask.small_hw.shape[:2]))
 
 
 def _fix(pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Fix:
@@ -176,6 +178,8 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
         excess = small.z_hw - push_pull(small.z_hw, small.known_hw)
         return np.asarray(np.maximum(excess, 0) * (1 - params.hf_gamma_low), np.float32)
     seen = gaussian(small.z_hw, params.fix_detail_sigma * scale_px(small.z_hw.shape))
+    # At clipped pixels and beside them `z - G * z` is no texture, but the sharp rim of the clipped area.
+    seen = seen + cv2.dilate(small.clip_hw, np.ones((3, 3), np.uint8)) * (small.z_hw - seen)
     excess = np.maximum(seen - np.minimum(push_pull(small.z_hw, small.known_hw, seen), seen), 0)
     return np.asarray(-np.log1p(-np.minimum(-np.expm1(-excess), _tail_share(small, excess))), np.float32)
 
@@ -205,12 +209,6 @@ def _inpainted(small: _Reduced, shape: tuple[int, int], params: Params) -> Fix:
     return filled_in
 
 
-def _clip_share(pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Float32:
-    """The share of each reduced pixel that is clipped."""
-    is_clipped = ByRows.of(pixels).then(lambda rows, _: clipped(rows, params).astype(np.float32), 0, np.float32)
-    return area(is_clipped, small.z_hw.shape[:2])
-
-
 def _recolored(attenuation: Rows, pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Fix:
     """Luminance by the gain; color by subtracting light of the illuminant's color, from around the less of its own is left.
 
@@ -220,8 +218,7 @@ def _recolored(attenuation: Rows, pixels: Pixels | ByRows, small: _Reduced, para
     illuminant = np.array(params.illuminant, np.float32)
     illuminant /= luminance(illuminant)
     around = linear_rows(push_pull(rgb_to_lab(linear_to_srgb(small.linear))[..., 1:], small.known_hw), shape)
-    clip_hw = _clip_share(pixels, small, params)
-    clip = linear_rows(gaussian(clip_hw, max(scale_px(small.z_hw.shape), 0.5)), shape)
+    clip = linear_rows(gaussian(small.clip_hw, max(scale_px(small.z_hw.shape), 0.5)), shape)
 
     def recolored(own: Pixels, alpha: Float32, at: At) -> Float32:
         gain = 1 - alpha * (1 - np.exp(-at(attenuation)))
