@@ -4,9 +4,9 @@ r"""Correcting light inside the mask only.
 
 where :math:`\tilde z` continues the undamaged log light into the mask and lies nowhere above what is seen, since reflected
 light only adds; :math:`h` is the layer of reflected light, which is held below the tail :math:`t` of a glint where alpha is
-less than 1. Light is only ever taken away, and texture finer than :math:`\sigma` (:math:`z - G_\sigma * z`) survives, but at the
-rim of clipped pixels :math:`z` stands for :math:`G_\sigma * z`. Smooth fields (:math:`d`, fills) are computed on a picture of at
-most `WORK_PX` and enlarged; the photograph's own pixels are changed where alpha is above 0 and nowhere else.
+less than 1. Light is only ever taken away, and texture finer than :math:`\sigma` (:math:`z - G_\sigma * z`) survives, but at
+the rim of clipped pixels :math:`z` stands for :math:`G_\sigma * z`. Smooth fields (:math:`d`, fills) are computed on a picture
+of at most `WORK_PX` and enlarged; the photograph's own pixels are changed where alpha is above 0 and nowhere else.
 """
 
 from collections.abc import Callable
