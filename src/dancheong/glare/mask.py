@@ -112,8 +112,9 @@ def scale_px(shape: tuple[int, ...]) -> float:
 
 def dilated(area_hw: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
     """The area and all that is at most so far from it, and at least its neighbors."""
-    outside = (~area_hw).view(np.uint8)
-    return np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= max(1.0, radius_px))
+    steps = np.arange(-max(1, int(radius_px)), max(1, int(radius_px)) + 1)
+    disk = (np.hypot(steps[:, None], steps[None, :]) <= max(1.0, radius_px)).view(np.uint8)
+    return np.asarray(cv2.dilate(area_hw.view(np.uint8), disk, borderType=cv2.BORDER_CONSTANT, borderValue=0)).view(np.bool_)
 
 
 def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params) -> Rows:
