@@ -41,7 +41,7 @@ def areas_of(job: tuple[int, NDArray[np.uint8]]) -> list[Areas]:
     """Traits, pixels and pixels of glare of the areas in one photograph: clean and with each make, in color and gray."""
     cv2.setNumThreads(1)
     number, photograph = job
-    rng = np.random.default_rng([POOL_SEED, 77, number])
+    rng = np.random.default_rng([POOL_SEED, 77, number])  # 77: other draws than those of the detector
     size = fit_size(*photograph.shape[:2], LONGER_PX)
     rgb = cv2.resize(photograph, size[::-1], interpolation=cv2.INTER_AREA) if size < photograph.shape[:2] else photograph
     out = []
