@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# More than two cores keep busy, because tests wait for servers, browsers and processes that they start.
-WORKERS ?= 3
+WORKERS ?= 2
 # The tests of a file go to one process, because they share what is costly to make.
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile
 PYTEST = $(BIN)/python -m pytest $(SIDE_BY_SIDE)
