@@ -234,10 +234,21 @@ def test_a_file_that_is_changed_before_it_is_uploaded_is_said_and_the_others_com
         shutil.copy(photographs / "경복궁 근정전.png", file)
     with Line(served.port) as line:
         page = visit(address=f"http://127.0.0.1:{line.port}/")
+        # Chosen where the page does not see them yet: it could read them before they are changed.
+        page.evaluate("""() => {
+            const kept = Object.assign(document.createElement("input"), { id: "kept", type: "file", multiple: true });
+            document.body.append(kept);
+        }""")
+        page.set_input_files("#kept", list(map(str, files)))
+        page.evaluate("[...document.querySelector('#kept').files].map((file) => file.lastModified)")
+        os.utime(files[0], (1, 1))
         with line.cut():
             page.wait_for_selector("#connection", state="visible")
-            page.set_input_files("#files", list(map(str, files)))
-            os.utime(files[0], (1, 1))
+            page.evaluate("""() => {
+                const input = document.querySelector("#files");
+                input.files = document.querySelector("#kept").files;
+                input.dispatchEvent(new Event("change", { bubbles: true }));
+            }""")
         count(page, 1)
         assert page.locator("#photographs .name").all_inner_texts() == ["b.png"]
         assert page.inner_text("#problem").startswith("a.png: It was changed")
