@@ -5,7 +5,7 @@ from dancheong.glare.control import control_glare
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.glare.mask import mask_from_drawing
 from dancheong.glare.simulate import add_glare
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,15 @@ def test_a_drawn_mask_overrides_the_detector(damaged):
     changed = (treated.pixels != damaged).any(axis=-1)
     assert changed.any()
     assert not changed[drawn == 0].any()
+
+
+def test_a_drawn_mask_has_to_leave_something(damaged):
+    drawn = np.full(damaged.shape[:2], 255, np.uint8)
+    for value in (255, 1):
+        drawn[50:] = value
+        with pytest.raises(ParamError, match="black is what is not damaged"):
+            control_glare(damaged, Params(), "predict", drawn)
+    assert np.array_equal(control_glare(damaged, Params(glare_mode="lossmask"), "predict", drawn).pixels, damaged)
 
 
 def test_drawn_masks_of_several_types(damaged):

@@ -145,11 +145,11 @@ def test_names_that_would_meet_are_told_apart(colorizer, tmp_path, photograph):
     assert [result.output.name for result in kept] == ["a.jpg", "a.png", "b.png"]
 
 
-def test_masks_of_photographs_with_one_stem_are_told_apart(colorizer, tmp_path, photograph):
+def test_masks_of_photographs_with_one_stem_are_told_apart(region, tmp_path, photograph):
     (tmp_path / "in").mkdir()
     write_photo(tmp_path / "in" / "a.jpg", photograph)
     write_photo(tmp_path / "in" / "a.png", photograph)
-    results = predict_files(colorizer, [tmp_path / "in"], tmp_path / "out", FolderOptions(mask_dir=tmp_path / "masks"))
+    results = predict_files(region, [tmp_path / "in"], tmp_path / "out", FolderOptions(mask_dir=tmp_path / "masks"))
     assert {result.mask.name for result in results} == {"a_jpg.png", "a_png.png"}
 
 
@@ -383,19 +383,21 @@ def test_a_missing_folder_of_drawn_masks_stops(region, tmp_path, photograph):
     assert not (tmp_path / "out").exists()
 
 
-def test_drawn_masks_that_are_not_used_are_told(colorizer, tmp_path, photograph):
+def test_masks_that_are_not_used_are_told_and_not_written(colorizer, tmp_path, photograph):
     write_photo(tmp_path / "a.png", photograph)
     (tmp_path / "drawn").mkdir()
     (tmp_path / "drawn" / "a.png").write_bytes(b"not even looked at")
-    said = []
-    options = FolderOptions(drawn_masks=tmp_path / "drawn", tell=said.append)
-    for run in (
-        lambda out: predict_files(colorizer, [tmp_path / "a.png"], out, options),
-        lambda out: filter_files(Params(glare_mode="global"), [tmp_path / "a.png"], out, options),
-    ):
-        assert [result.status for result in run(tmp_path / f"out{len(said)}")] == ["ok"]
-    assert "GLARE_MODE=off" in said[0]
-    assert "GLARE_MODE=global" in said[1]
+    for mode, run in {
+        "off": lambda out, options: predict_files(colorizer, [tmp_path / "a.png"], out, options),
+        "global": lambda out, options: filter_files(Params(glare_mode="global"), [tmp_path / "a.png"], out, options),
+    }.items():
+        said = []
+        options = FolderOptions(mask_dir=tmp_path / "masks", drawn_masks=tmp_path / "drawn", tell=said.append)
+        (result,) = run(tmp_path / mode, options)
+        assert (result.status, result.mask) == ("ok", None)
+        assert [sentence.split(":")[0] for sentence in said] == ["drawn masks are not used", "no masks are written"]
+        assert all(f"GLARE_MODE={mode}" in sentence for sentence in said)
+    assert not (tmp_path / "masks").exists()
 
 
 def test_a_result_says_where_its_color_came_from_and_keeps_what_the_photograph_said(colorizer, photograph, tmp_path):

@@ -45,7 +45,7 @@ def opened(path: Path, digest: str = DIGEST) -> Manifest:
 
 @pytest.fixture
 def colorizer(tmp_path, new_artifact):
-    write_artifact(tmp_path / "m.h5", new_artifact())
+    write_artifact(tmp_path / "m.h5", new_artifact(glare_mode="region"))
     return Colorizer.open(tmp_path / "m.h5", threads=1)
 
 

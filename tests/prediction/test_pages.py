@@ -21,7 +21,7 @@ NAMES = ["doc.tif", "doc_p2.tif", "doc_p3.tif"]
 
 @pytest.fixture
 def colorizer(model):
-    return Colorizer.open(model(), threads=1)
+    return Colorizer.open(model(glare_mode="region"), threads=1)
 
 
 @pytest.fixture

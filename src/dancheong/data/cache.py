@@ -23,7 +23,7 @@ from dancheong.data.photographs import Pair, PhotographRefused, UnusablePhoto, m
 from dancheong.data.prepare import Prepared, Stage, prepare, uses_loss_mask
 from dancheong.imaging.color import float01, gray_of, to_pixels
 from dancheong.imaging.resize import resize, working_shape
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 from dancheong.system.cores import cores
 
 Record = NDArray[np.uint8]
@@ -229,10 +229,15 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
     except PhotographRefused as refused:
         return refused.refusal
     digest = pixels_digest(source, target)
-    if source is None and stage == "train":
-        prepared = prepare(target, params, stage, drawn_mask=drawn)
-    else:
-        prepared = prepare(gray_of(target) if source is None else source, params, stage, target, drawn)
+    try:
+        if source is None and stage == "train":
+            prepared = prepare(target, params, stage, drawn_mask=drawn)
+        else:
+            prepared = prepare(gray_of(target) if source is None else source, params, stage, target, drawn)
+    except ParamError as error:
+        if mask is None:
+            raise
+        return UnusablePhoto(mask, "glare", str(error))
     if stage == "train" and uses_loss_mask(params) and prepared.alpha_hw is not None:
         # Not alpha, which is empty where the detector has abstained: then, of all, the most is damaged.
         kept_share = 1.0 - prepared.glare_share

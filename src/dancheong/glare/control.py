@@ -8,7 +8,7 @@ from dancheong.glare.detect import detect
 from dancheong.glare.homomorphic import homomorphic
 from dancheong.glare.mask import GlareMask, mask_from_drawing
 from dancheong.imaging.color import check_photo
-from dancheong.params import Params
+from dancheong.params import ParamError, Params
 from dancheong.system.arrays import Pixels
 
 
@@ -44,7 +44,7 @@ def control_glare(
         drawn_mask: overrides the detector: white is damaged.
 
     Raises:
-        ValueError: other pixels, another stage, or a drawn mask that does not fit.
+        ValueError: other pixels, another stage, or a drawn mask that does not fit or leaves nothing.
     """
     check_photo(pixels)
     if stage not in ("train", "predict"):
@@ -57,4 +57,6 @@ def control_glare(
     mask = detect(clear, params) if drawn_mask is None else mask_from_drawing(drawn_mask, clear, params)
     if params.glare_mode == "lossmask":
         return GlareResult(clear, mask)
+    if drawn_mask is not None and mask.small_hw.min() > 0:
+        raise ParamError("the drawn mask is black nowhere, so that nothing is left to go by: black is what is not damaged")
     return GlareResult(*correction(clear, mask, params))

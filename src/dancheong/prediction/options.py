@@ -34,7 +34,7 @@ class FolderOptions:
         shard: (i, n): only the i-th of n parts, 1 <= i <= n.
         progress: called with each result as it is done, how many are done and how many there are; True stops the run, after the
             photographs that are under way. The same call goes on where it was stopped.
-        tell: called with a sentence where drawn masks are not used or belong to no photograph, and where memory ran out.
+        tell: called with a sentence where masks are not used or belong to no photograph, and where memory ran out.
             It may be called from any thread.
         left_out: called with each file of the folders that is no photograph, and why it is left out.
         confidence_dir: each photograph's map of confidence is written here, 8-bit gray PNG of the same stem: 255 is sure.

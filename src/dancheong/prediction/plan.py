@@ -68,7 +68,7 @@ def plan_folder(
 
     Args:
         out_dir: None: each result goes beside its photograph, and never replaces a file that this program has not colored.
-        masks_unused: why drawn masks are not looked at; empty where they are.
+        masks_unused: why no mask is looked at or written; empty where they are.
 
     Raises:
         ParamError: folders that would mix results or are not there, an unknown suffix, a wrong shard, a sheet that would
@@ -95,6 +95,9 @@ def plan_folder(
             options.tell(f"drawn masks are not used: {masks_unused}")
         else:
             drawn_masks = _matched("drawn masks", masks, options.drawn_masks, photos, options.tell)
+    mask_dir = None if masks_unused else options.mask_dir
+    if options.mask_dir != mask_dir:
+        options.tell(f"no masks are written: {masks_unused}")
     hints: Mapping[Path, Path] = {}
     if options.hints is not None:
         hints = _hints(options.hints, photos, options.tell)
@@ -116,7 +119,7 @@ def plan_folder(
     jobs = [
         Job(
             photo, outputs.get(photo, photo),
-            _below(options.mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
+            _below(mask_dir, extras.get(photo)), _below(options.confidence_dir, extras.get(photo)),
             drawn_masks.get(photo), versions.get(photo), refusals.get(photo, ""), hints=hints.get(photo), look=options.look,
         )
         for photo in photos

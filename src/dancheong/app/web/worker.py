@@ -194,7 +194,7 @@ def color(models: ModelStore, visit: Visit, photograph: Photograph) -> dict[str,
         "result_width_px": result.width, "result_height_px": result.height, "seconds": round(result.seconds, 2),
         "glare_share": result.glare_share, "abstained": result.abstained,
         "used_hints": photograph.hints, "used_look": photograph.look, "used_strokes": photograph.strokes,
-        "masks_unused": unused, "drawn": drawn is not None and not unused, "has_mask": result.mask is not None and not unused,
+        "masks_unused": unused, "drawn": drawn is not None and not unused, "has_mask": result.mask is not None,
     }
 
 
