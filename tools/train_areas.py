@@ -1,7 +1,7 @@
 """Train the trees that judge whole areas of light and write `src/dancheong/glare/areas.onnx`.
 
-They see what the detector that is there takes for light in the pictures of tools/train_detector.py: free photographs at
-different exposures with synthetic glare or none, then noise and compression. It needs torch, onnx, scikit-image,
+They see the areas that the detector looks at in parts of the free photographs of tools/train_detector.py, at different
+exposures, some as at night, with synthetic glare or none, then noise and compression. It needs torch, onnx, scikit-image,
 scikit-learn and matplotlib.
 
     python tools/train_areas.py PHOTOGRAPHS/manifest.csv --out src/dancheong/glare/areas.onnx
@@ -27,40 +27,78 @@ from dancheong.imaging.color import decode, gray_of, linear_to_srgb, to_pixels
 from dancheong.imaging.resize import fit_size
 from dancheong.params import Params
 
-LONGER_PX = 640
-KEPT_EXPOSURE = 0.4  # share of pictures
+VIEWS = 4  # of each photograph, each with every kind of picture
+LONGER_PX = (480, 900)
+KINDS = ("clean", "night", *MAKES)
 # An area is glare where so much of it is, and counts the more, the clearer it is and the more pixels it has.
 GLARE_SHARE, UNCLEAR_WEIGHT = 0.4, 0.1
-# The trees' .7 becomes .95, the usual DET_CONFIDENCE: few areas of photographs without glare are that certain (docs/log.md).
-SHIFT = 2.1
+# The trees' .5 becomes .95, the usual DET_CONFIDENCE (docs/log.md).
+SHIFT = 2.94
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
 Areas = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]
 
 
 def areas_of(job: tuple[int, NDArray[np.uint8]]) -> list[Areas]:
-    """Traits, pixels and pixels of glare of the areas in one photograph: clean and with each make, in color and gray."""
+    """Traits, pixels and pixels of glare of the areas in one photograph: each kind of picture, in color and gray."""
     cv2.setNumThreads(1)
     number, photograph = job
-    rng = np.random.default_rng([POOL_SEED, 77, number])  # 77: other draws than those of the detector
-    size = fit_size(*photograph.shape[:2], LONGER_PX)
-    rgb = cv2.resize(photograph, size[::-1], interpolation=cv2.INTER_AREA) if size < photograph.shape[:2] else photograph
     out = []
-    for make in (None, *MAKES):
-        kept = rng.random() < KEPT_EXPOSURE
-        exposed = rgb if kept else to_pixels(linear_to_srgb(decode(rgb) * np.float32(rng.uniform(0.5, 1))), np.uint8)
-        damaged, truth = add_glare(exposed, rng, make=make) if make else (exposed, np.zeros(size, bool))
-        if make or not kept:
+    for view in range(VIEWS):
+        rng = np.random.default_rng([POOL_SEED, 78, number, view])  # 78: other draws than those of the detector
+        for kind in KINDS:
+            clean = exposed(part_of(photograph, rng), kind, rng)
+            damaged, truth = add_glare(clean, rng, make=kind) if kind in MAKES else (clean, np.zeros(clean.shape[:2], bool))
             damaged = spoil(damaged, rng)
-        out += [judged(damaged, truth), judged(gray_of(damaged), truth)]
+            out += [judged(damaged, truth), judged(gray_of(damaged), truth)]
     return out
+
+
+def part_of(photograph: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """All of it or a part, at most as large as `LONGER_PX`."""
+    share = rng.uniform(0.45, 1) if rng.random() < 0.6 else 1
+    sides = [int(side * share) for side in photograph.shape[:2]]
+    top, left = (int(rng.integers(0, whole - side + 1)) for whole, side in zip(photograph.shape[:2], sides, strict=True))
+    part = photograph[top : top + sides[0], left : left + sides[1]]
+    size = fit_size(*sides, int(rng.integers(*LONGER_PX)))
+    return cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA)
+
+
+def exposed(rgb: NDArray[np.uint8], kind: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Darker by chance, as at night or with other contrast."""
+    light = decode(np.ascontiguousarray(rgb))
+    if kind == "night" or rng.random() < 0.1:
+        light = at_night(light, rng)
+    elif rng.random() < 0.6:
+        light *= np.float32(rng.uniform(0.4, 1))
+    if rng.random() < 0.3:
+        light = light ** np.float32(np.exp(rng.normal(0, 0.2)))
+    return to_pixels(linear_to_srgb(light), np.uint8)
+
+
+def at_night(light_hwc: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A place lit by lamps that are not seen: dark, but for pools of warm light on it, which may end at an edge."""
+    height, width = light_hwc.shape[:2]
+    longer = max(height, width)
+    y, x = np.mgrid[:height, :width].astype(np.float32) / longer
+    lamps = np.full((height, width), rng.uniform(0.01, 0.15), np.float32)
+    for _ in range(int(rng.integers(1, 7))):
+        right, down = x - rng.uniform(0, width / longer), y - rng.uniform(0, height / longer)
+        reach = np.exp(rng.uniform(np.log(0.03), np.log(0.4)))
+        squared = (right / reach) ** 2 + (down / (reach * np.exp(rng.uniform(-1, 1)))) ** 2
+        pool = (1 + squared) ** -rng.uniform(0.8, 2)
+        if rng.random() < 0.5:
+            turn = rng.uniform(0, 2 * np.pi)
+            edge = (right * np.cos(turn) + down * np.sin(turn) + rng.uniform(0, 0.5) * reach) / 0.004
+            pool /= 1 + np.exp(-np.clip(edge, -30, 30))
+        lamps += (rng.uniform(0.3, 2.5) * pool).astype(np.float32)
+    warm = np.float32([1, rng.uniform(0.7, 1), rng.uniform(0.35, 1)]) if rng.random() < 0.7 else np.float32(1)
+    return np.clip(light_hwc * lamps[..., None] * warm, 0, 1)
 
 
 def judged(pixels: NDArray[np.uint8], truth: NDArray[np.bool_]) -> Areas:
     params = Params()
     size = fit_size(*pixels.shape[:2], params.det_work_size)
     found, likely, seen = areas_to_judge(pixels, size, params)
-    if not found.any():
-        return np.empty((0, 11), np.float32), np.empty(0, np.int64), np.empty(0, np.int64)
     labels = np.asarray(cv2.connectedComponents(found.view(np.uint8), connectivity=8)[1], np.int32)
     small = cv2.resize(truth.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).view(np.bool_)
     counts = [np.bincount(labels[part], minlength=labels.max() + 1)[1:] for part in (found, small)]
@@ -111,6 +149,7 @@ def main() -> None:
     weights = np.minimum(weights, np.percentile(weights, 99.5))
     trees = HistGradientBoostingClassifier(
         max_iter=60, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=40, l2_regularization=2, early_stopping=False,
+        random_state=1,
     )
     trees.fit(seen, share > GLARE_SHARE, weights / weights.mean())
     arguments.out.write_bytes(graph_of(trees, arguments.shift).SerializeToString())

@@ -47,8 +47,9 @@ def test_traits_are_those_of_the_picture_at_twice_its_size(glints):
     small = traits(labels, likely, seen)
     large = traits(*(np.repeat(np.repeat(plane, 2, axis=0), 2, axis=1) for plane in glints))
     assert large.shape == small.shape
-    # Size, burnt share, likelihoods and light are the same; rims are stairs, and so only near.
-    assert large[:, [0, 1, 3, 4, 5, 6]] == pytest.approx(small[:, [0, 1, 3, 4, 5, 6]], abs=1e-3)
+    # Size, burnt share, likelihoods, light and picture are the same; rims are stairs, and so only near.
+    same = [0, 1, 3, 4, 5, 6, 11, 12]
+    assert large[:, same] == pytest.approx(small[:, same], abs=1e-3)
     assert np.abs(large - small).mean(axis=0).max() < 0.5
 
 
@@ -61,7 +62,7 @@ def test_the_stored_trees_say_what_those_say_that_were_fitted():
     from dancheong.system.onnx_session import open_session
 
     rng = np.random.default_rng(5)
-    seen = rng.normal(size=(600, 11)).astype(np.float32)
+    seen = rng.normal(size=(600, 13)).astype(np.float32)
     trees = HistGradientBoostingClassifier(max_iter=12, max_leaf_nodes=5).fit(seen, seen[:, 2] * seen[:, 7] > 0.2)
     session = open_session(graph_of(trees, 0).SerializeToString(), 1, arena=True)
     (told,) = session.run(["certainty"], {"traits": seen})

@@ -38,7 +38,7 @@ def certainty(labels_hw: NDArray[np.int32], likely_hw: Float32, seen_hw: Float32
 
 
 def traits(labels_hw: NDArray[np.int32], likely_hw: Float32, seen_hw: Float32) -> Float32:
-    """What tells glare from bright things: float32 (n, 11), in the order of docs/glare.md."""
+    """What tells glare from bright things: float32 (n, 13), in the order of docs/glare.md."""
     scale = scale_px(labels_hw.shape)
     inside = labels_hw > 0
     labels = labels_hw[inside] - 1
@@ -73,12 +73,15 @@ def traits(labels_hw: NDArray[np.int32], likely_hw: Float32, seen_hw: Float32) -
     )
     around, squared = around / np.maximum(counted, 1e-3), squared / np.maximum(counted, 1e-3)
 
+    # -- the whole picture, which is dark at night
     brightest = max(float(seen_hw.max()), 1e-3)
+    burnt = (seen_hw >= BURNT_SHARE * brightest).astype(np.float32)
+    picture = (np.full(len(pixels), plane.mean()) for plane in (seen_hw, burnt))
     return np.stack([
-        np.log(pixels / scale**2), np.sqrt(mean((seen_hw >= BURNT_SHARE * brightest).astype(np.float32))),
+        np.log(pixels / scale**2), np.sqrt(mean(burnt)),
         np.log(pixels * mean(rim * steps) / rim_pixels + 0.005), mean(likely_hw),
         -np.log(1.0005 - np.minimum(greatest(likely_hw), 1)), light, greatest(seen_hw) / brightest, fall_off, around,
-        np.sqrt(np.maximum(squared - around**2, 0)), np.log(4 * np.pi * pixels / rim_pixels**2),
+        np.sqrt(np.maximum(squared - around**2, 0)), np.log(4 * np.pi * pixels / rim_pixels**2), *picture,
     ], axis=1).astype(np.float32)  # fmt: skip
 
 

@@ -5,9 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.areas import certainty
-from dancheong.glare.correct import push_pull
 from dancheong.glare.learned import glare_probability
-from dancheong.glare.light import area, luminance_of
+from dancheong.glare.light import area, gaussian, luminance_of
 from dancheong.glare.mask import VISIBLE_RISE, GlareMask, dilated, make_mask, scale_px, soft_alpha
 from dancheong.imaging.color import decode, float01, gray_of, linear_to_srgb
 from dancheong.imaging.resize import fit_size
@@ -17,8 +16,12 @@ from dancheong.system.arrays import Float32, Pixels
 
 # How likely glare is in the pixels of an area that is looked at as a whole.
 LOOKED_AT = 0.4
+# Spots that the network does not see are looked at, too: nearly as bright as the picture's brightest, and brighter by so much
+# than the mean of the pixels that far around (at 512).
+SPOT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
 # How far from where the network sees it the rim of a small area may lie, and what is small: pixels at 512.
 RIM_PX, SMALL_AREA_PX = 2, 2500
+GROUND_SIGMA_PX = 6
 
 
 def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
@@ -58,14 +61,28 @@ def areas_to_judge(
     """Areas of pixels that may be glare, how likely each pixel is, and its coded luminance, each (h, w) = `size`."""
     probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
     likely = np.asarray(cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32).reshape(size)
-    core = likely >= LOOKED_AT
-    found = _components_with(core, core, params.det_min_area_px)
-    if not found.any():
-        return found, likely, likely
     # Averaged as light, not as codes, whose rounding would decide about a rim.
     light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
     seen = linear_to_srgb(area(light, size))
+    core = likely >= LOOKED_AT
+    found = _components_with(core, core, params.det_min_area_px)
+    found |= _bright_spots(seen, found, params.det_min_area_px)
+    if not found.any():
+        return found, likely, seen
     return _components_with(_with_true_rims(found, seen), found, params.det_min_area_px), likely, seen
+
+
+def _bright_spots(seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
+    """Small areas that stand out of their surroundings, nearly as bright as anything, and are none of those found."""
+    scale = scale_px(seen.shape)
+    side_px = 2 * round(SPOT_AROUND_PX * scale) + 1
+    around = cv2.boxFilter(seen, -1, (side_px, side_px), borderType=cv2.BORDER_REFLECT)
+    spots = (seen >= SPOT_LEVEL * seen.max()) & (seen - around >= SPOT_RISE)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(spots.view(np.uint8), connectivity=8)
+    kept = (stats[:, cv2.CC_STAT_AREA] >= min_area_px) & (stats[:, cv2.CC_STAT_AREA] < SMALL_AREA_PX * scale**2)
+    kept[labels[dilated(found_hw, RIM_PX * scale)]] = False
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
 def search_plane(pixels: Pixels, params: Params) -> Float32:
@@ -120,7 +137,8 @@ def _with_true_rims(found_hw: NDArray[np.bool_], seen: Float32) -> NDArray[np.bo
     hole = dilated(found_hw, 2 * RIM_PX * scale)
     if not small.any() or hole.all():
         return found_hw
-    rise = seen - push_pull(seen, (~hole).astype(np.float32))
+    known, sigma_px = (~hole).astype(np.float32), GROUND_SIGMA_PX * scale
+    rise = seen - gaussian(seen * known, sigma_px) / np.maximum(gaussian(known, sigma_px), 1e-6)
     risen = (dilated(small, RIM_PX * scale) & (rise > VISIBLE_RISE)).view(np.uint8)
     # Without single pixels, each of which would be a glint of its own.
     return np.asarray((found_hw & ~small) | cv2.medianBlur(risen, 3).view(np.bool_))
