@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dancheong.glare.detect import detect, find, prominence
+from dancheong.glare.detect import LOOKED_AT, SMALL_AREA_PX, SPOT_LEVEL, areas_to_judge, detect, find, prominence
 from dancheong.glare.mask import clipped
 from dancheong.glare.simulate import add_glare, damage
 from dancheong.imaging.color import gray_of
@@ -177,3 +177,19 @@ def test_the_rim_of_a_small_glint_is_where_its_light_ends(darkened, gray):
     assert of_found.sum() > 0.5 * truth.sum()
     # .80 and .78 by the network alone.
     assert 2 * (found & truth).sum() > 0.82 * (found.sum() + of_found.sum())
+
+
+def test_spots_that_the_network_does_not_see_are_looked_at(photographs):
+    """They are small and among the brightest; larger or darker areas are only those that it sees."""
+    unseen = 0
+    for clean in photographs:
+        gray = gray_of(clean)
+        found, likely, seen = areas_to_judge(gray, gray.shape, Params())
+        count, labels = cv2.connectedComponents(found.view(np.uint8), connectivity=8)
+        for number in range(1, count):
+            area = labels == number
+            if likely[area].max() < LOOKED_AT:
+                unseen += 1
+                assert seen[area].max() >= SPOT_LEVEL * seen.max()
+                assert area.sum() < 2 * SMALL_AREA_PX * (max(gray.shape) / 512) ** 2
+    assert unseen > 3
