@@ -12,6 +12,7 @@ from dancheong.app.web.problems import _PATTERNS, problem_of
 from dancheong.app.web.services import COLORING_ROWS, TRAINING_ROWS
 from dancheong.app.web.translations import LANGUAGES, catalogue, language_of, meaning, problem_text
 from dancheong.data.doctor import ADVICE
+from dancheong.glare.control import control_glare
 from dancheong.imaging.files import ImageSpec, PhotoError, read_photo, write_photo
 from dancheong.params import ParamError, Params
 from dancheong.params.schema import ROWS, SECTIONS
@@ -156,3 +157,6 @@ def test_each_photograph_that_fails_says_why_and_what_to_do(language, tmp_path):
     problem = problem_of(refused.value)
     assert problem.code == "memory"
     assert "0.25 GB" in problem_text(language, problem.code, problem.details)
+    with pytest.raises(ParamError) as refused:
+        control_glare(gray, Params(), "predict", np.full(gray.shape, 255, np.uint8))
+    assert problem_of(refused.value).code == "mask_full"
