@@ -37,7 +37,7 @@ DEFAULTS = FolderOptions()
 
 @checked
 def predict_files(
-    colorizer: Colorizer | str | Path,
+    colorizer: Colorizer | str | Path | None,
     inputs: str | Path | Iterable[str | Path],
     out_dir: str | Path | None,
     options: FolderOptions = DEFAULTS,
@@ -46,7 +46,7 @@ def predict_files(
     """Color photographs at their full size, or SR_SCALE times that, into `out_dir` or beside each photograph.
 
     Args:
-        colorizer: a Colorizer, or a model file.
+        colorizer: a Colorizer, or a model file; None: the colorizer that comes with the program.
         inputs: photographs, and folders that are searched, or one of them; subfolders are kept in `out_dir`.
         out_dir: None: `NAME_colored` beside each photograph (`dancheong.prediction.names.names_beside`).
         options: what else is wanted.
