@@ -237,7 +237,7 @@ def _prepare_one(pair: Pair, params: Params, stage: Stage, mask: Path | None) ->
     except ParamError as error:
         if mask is None:
             raise
-        return UnusablePhoto(mask, "glare", str(error))
+        return UnusablePhoto(pair.color, "glare", str(error))
     if stage == "train" and uses_loss_mask(params) and prepared.alpha_hw is not None:
         # Not alpha, which is empty where the detector has abstained: then, of all, the most is damaged.
         kept_share = 1.0 - prepared.glare_share

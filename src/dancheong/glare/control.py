@@ -58,5 +58,5 @@ def control_glare(
     if params.glare_mode == "lossmask":
         return GlareResult(clear, mask)
     if drawn_mask is not None and mask.small_hw.min() > 0:
-        raise ParamError("the drawn mask is black nowhere, so that nothing is left to go by: black is what is not damaged")
+        raise ParamError("the drawn mask leaves too little black (0) to go by: black is what is not damaged")
     return GlareResult(*correction(clear, mask, params))

@@ -56,7 +56,7 @@ class GlareMask:
 
 
 def mask_from_drawing(mask_u8: Pixels, pixels: Pixels | ByRows, params: Params) -> GlareMask:
-    """A hand-drawn mask: white is damaged, black is not, gray in between; taken as drawn, never grown, never refused.
+    """A hand-drawn mask: white is damaged, black is not, gray in between; taken as drawn, never grown, however large.
 
     Args:
         mask_u8: (h, w) or (h, w, 3) of uint8, uint16 or bool; of several channels the brightest counts.

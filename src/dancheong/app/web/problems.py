@@ -25,7 +25,7 @@ _PATTERNS = (
     (r"no side may be longer than (?P<limit>\d+)", "too_long"),
     (r"not enough memory", "out_of_memory"),
     (r"this model repaints|changes chroma alone|a map of confidence is of", "model_repaints"),
-    (r"the drawn mask is black nowhere", "mask_full"),
+    (r"the drawn mask leaves too little black", "mask_full"),
     (r"the file is empty", "empty_file"),
     (r"a PDF, which is not read", "pdf"),
     (r"not a JPEG, PNG, TIFF or WebP", "no_photograph"),
