@@ -18,7 +18,7 @@ import numpy as np
 
 ARITHMETIC = [
     *(f"tests/imaging/test_{name}.py" for name in ("color", "metrics", "profiles", "resize", "tiling")),
-    *(f"tests/prediction/test_{name}.py" for name in ("apply_color", "colorizer", "confidence", "full_resolution")),
+    *(f"tests/prediction/test_{name}.py" for name in ("apply_color", "colorizer", "full_resolution")),
     "tests/prediction/test_hints.py", "tests/prediction/test_looks.py",
     "tests/glare", "tests/models", "tests/runtime", "tests/upscaling", "tests/evaluation", "tests/experiment/test_judge.py",
     "tests/experiment/test_intervals.py",

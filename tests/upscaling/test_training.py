@@ -69,6 +69,7 @@ def test_resuming_is_exact(photos, tmp_path, params):
     assert not (tmp_path / "parts.h5.resume").exists()
 
 
+@pytest.mark.slow
 def test_the_adversarial_part_begins_after_l1_and_only_the_generator_is_stored(photos, tmp_path):
     params = ADVERSARIAL.model_copy(update={"gan_start": 0.5})
     train_upscaler(photos, tmp_path / "m.h5", params)
@@ -128,6 +129,7 @@ def test_resuming_with_other_rows_is_refused(photos, tmp_path):
         train_upscaler(photos, tmp_path / "m.h5", changed(sr_planes="rgb"), resume=True)
 
 
+@pytest.mark.slow
 def test_it_learns(photos, tmp_path):
     params = changed(sr_images=800, batch_size=8, sr_degradation="clean")
     result = train_upscaler(photos, tmp_path / "m.h5", params, val=photos)
