@@ -98,10 +98,9 @@ def at_night(light_hwc: NDArray[np.float32], rng: np.random.Generator) -> NDArra
 def judged(pixels: NDArray[np.uint8], truth: NDArray[np.bool_]) -> Areas:
     params = Params()
     size = fit_size(*pixels.shape[:2], params.det_work_size)
-    found, likely, seen = areas_to_judge(pixels, size, params)
-    labels = np.asarray(cv2.connectedComponents(found.view(np.uint8), connectivity=8)[1], np.int32)
+    labels, likely, seen = areas_to_judge(pixels, size, params)
     small = cv2.resize(truth.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).view(np.bool_)
-    counts = [np.bincount(labels[part], minlength=labels.max() + 1)[1:] for part in (found, small)]
+    counts = [np.bincount(labels[part], minlength=labels.max() + 1)[1:] for part in (labels > 0, small)]
     return traits(labels, likely, seen), *counts
 
 

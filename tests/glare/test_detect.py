@@ -184,9 +184,8 @@ def test_spots_that_the_network_does_not_see_are_looked_at(photographs):
     unseen = 0
     for clean in photographs:
         gray = gray_of(clean)
-        found, likely, seen = areas_to_judge(gray, gray.shape, Params())
-        count, labels = cv2.connectedComponents(found.view(np.uint8), connectivity=8)
-        for number in range(1, count):
+        labels, likely, seen = areas_to_judge(gray, gray.shape, Params())
+        for number in range(1, labels.max() + 1):
             area = labels == number
             if likely[area].max() < LOOKED_AT:
                 unseen += 1

@@ -19,9 +19,9 @@ LOOKED_AT = 0.4
 # Spots that the network does not see are looked at, too: nearly as bright as the picture's brightest, and brighter by so much
 # than the mean of the pixels that far around (at 512).
 SPOT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
-# How far from where the network sees it the rim of a small area may lie, and what is small: pixels at 512.
-RIM_PX, SMALL_AREA_PX = 2, 2500
-GROUND_SIGMA_PX = 6
+# How far from where the network sees it the rim of a small area may lie, what is small, and the Gaussian that continues the
+# ground around: pixels at 512.
+RIM_PX, SMALL_AREA_PX, GROUND_SIGMA_PX = 2, 2500, 6
 
 
 def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
@@ -42,33 +42,30 @@ def find(pixels: Pixels | ByRows, params: Params) -> NDArray[np.bool_]:
     stands_out = prominence(plane, params.det_levels, params.det_max_area)
     core = (plane >= params.det_core_level) & (stands_out >= params.det_core_prominence)
     flank = (plane >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
-    return _components_with(core | flank, core, params.det_min_area_px)
+    return _components_with(core | flank, core, params.det_min_area_px) > 0
 
 
 def _find_learned(pixels: Pixels | ByRows, size: tuple[int, int], params: Params) -> NDArray[np.bool_]:
     """Areas of pixels that may be glare, with their true rims, where an area as a whole is certain enough."""
-    found, likely, seen = areas_to_judge(pixels, size, params)
-    if not found.any():
-        return found
-    labels = np.asarray(cv2.connectedComponents(found.view(np.uint8), connectivity=8)[1], np.int32)
+    labels, likely, seen = areas_to_judge(pixels, size, params)
+    if not labels.any():
+        return labels > 0
     certain = np.append(False, certainty(labels, likely, seen) >= params.det_confidence)
     return np.asarray(certain[labels])
 
 
 def areas_to_judge(
     pixels: Pixels | ByRows, size: tuple[int, int], params: Params
-) -> tuple[NDArray[np.bool_], Float32, Float32]:
-    """Areas of pixels that may be glare, how likely each pixel is, and its coded luminance, each (h, w) = `size`."""
+) -> tuple[NDArray[np.int32], Float32, Float32]:
+    """Areas that may be glare (1 to n, 0 outside), how likely each pixel is, and its coded luminance: (h, w) = `size`."""
     probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
     likely = np.asarray(cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32).reshape(size)
     # Averaged as light, not as codes, whose rounding would decide about a rim.
     light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
     seen = linear_to_srgb(area(light, size))
     core = likely >= LOOKED_AT
-    found = _components_with(core, core, params.det_min_area_px)
+    found = _components_with(core, core, params.det_min_area_px) > 0
     found |= _bright_spots(seen, found, params.det_min_area_px)
-    if not found.any():
-        return found, likely, seen
     return _components_with(_with_true_rims(found, seen), found, params.det_min_area_px), likely, seen
 
 
@@ -112,15 +109,14 @@ def prominence(plane_hw: Float32, levels: int, max_area: float) -> Float32:
     return total / np.float32(levels)
 
 
-def _components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
-    """The connected components of an area that hold a core pixel and at least `min_area_px` pixels."""
+def _components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.int32]:
+    """The connected components of an area that hold a core pixel and at least `min_area_px` pixels: 1 to n, 0 outside."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(area_hw.view(np.uint8), connectivity=8)
     kept = np.zeros(len(stats), bool)
     kept[labels[core_hw]] = True
     kept &= stats[:, cv2.CC_STAT_AREA] >= min_area_px
     kept[0] = False
-    chosen: NDArray[np.bool_] = kept[labels]
-    return chosen
+    return np.asarray((np.cumsum(kept) * kept)[labels], np.int32)
 
 
 def _with_true_rims(found_hw: NDArray[np.bool_], seen: Float32) -> NDArray[np.bool_]:
