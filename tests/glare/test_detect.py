@@ -10,6 +10,7 @@ from dancheong.glare.simulate import add_glare, damage
 from dancheong.imaging.color import gray_of
 from dancheong.imaging.resize import resize
 from dancheong.params import Params
+from dancheong.scenes import scene
 
 METHODS = ["threshold", "learned"]
 
@@ -135,6 +136,17 @@ def test_black_white_and_flat_pictures_have_no_glare(method):
     for code in (0, 128, 255):
         for shape in ((60, 80), (60, 80, 3)):
             assert detect(np.full(shape, code, np.uint8), Params(det_method=method)).alpha_hw.max() == 0
+
+
+@pytest.mark.parametrize("sides", [(1, 1, 1, 1), (0, 0, 0, 1), (0, 1, 0, 0), (0, 1, 1, 0)])
+@pytest.mark.parametrize("code", [255, 225])
+def test_white_paper_around_a_print_is_no_glare(photographs, sides, code):
+    """The network alone takes narrow margins for light on most pictures."""
+    for clean in (*photographs[1:4], *(scene(seed, 512, 384) for seed in range(3))):
+        gray, paper = gray_of(clean), np.array(sides) * round(max(clean.shape) / 64)
+        framed = cv2.copyMakeBorder(gray, *map(int, paper), cv2.BORDER_CONSTANT, value=code)
+        is_paper = cv2.copyMakeBorder(np.zeros_like(gray), *map(int, paper), cv2.BORDER_CONSTANT, value=1) > 0
+        assert not find(framed, Params(det_work_size=max(framed.shape)))[is_paper].any()
 
 
 def test_the_source_row_chooses_the_plane():

@@ -19,6 +19,8 @@ LOOKED_AT = 0.4
 # Spots that the network does not see are looked at, too: nearly as bright as the picture's brightest, and brighter by so much
 # than the mean of the pixels that far around (at 512).
 SPOT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
+# How much of a row or column at the edge of the picture is as bright where it is paper around a print.
+MARGIN_SHARE = 0.9
 # How far from where the network sees it the rim of a small area may lie, what is small, and the Gaussian that continues the
 # ground around: pixels at 512.
 RIM_PX, SMALL_AREA_PX, GROUND_SIGMA_PX = 2, 2500, 6
@@ -63,10 +65,21 @@ def areas_to_judge(
     # Averaged as light, not as codes, whose rounding would decide about a rim.
     light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
     seen = linear_to_srgb(area(light, size))
-    core = likely >= LOOKED_AT
+    paper = dilated(_margins(seen), RIM_PX * scale_px(size))
+    core = (likely >= LOOKED_AT) & ~paper
     found = _components_with(core, core, params.det_min_area_px) > 0
-    found |= _bright_spots(seen, found, params.det_min_area_px)
-    return _components_with(_with_true_rims(found, seen), found, params.det_min_area_px), likely, seen
+    found |= _bright_spots(seen, found, params.det_min_area_px) & ~paper
+    return _components_with(_with_true_rims(found, seen) & ~paper, found, params.det_min_area_px), likely, seen
+
+
+def _margins(seen: Float32) -> NDArray[np.bool_]:
+    """White paper around a print: rows and columns, from the edges on, that are nearly all nearly as bright as anything."""
+    bright = seen >= SPOT_LEVEL * seen.max()
+    rows, columns = (bright.mean(axis=axis) >= MARGIN_SHARE for axis in (1, 0))
+    rows, columns = (
+        np.logical_and.accumulate(lines) | np.logical_and.accumulate(lines[::-1])[::-1] for lines in (rows, columns)
+    )
+    return np.asarray(rows[:, None] | columns)
 
 
 def _bright_spots(seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
