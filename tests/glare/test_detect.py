@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dancheong.glare.detect import LOOKED_AT, SMALL_AREA_PX, SPOT_LEVEL, areas_to_judge, detect, find, prominence
+from dancheong.glare.detect import BRIGHT_LEVEL, LOOKED_AT, SMALL_AREA_PX, areas_to_judge, detect, find, prominence
 from dancheong.glare.mask import clipped
 from dancheong.glare.simulate import add_glare, damage
 from dancheong.imaging.color import gray_of
@@ -149,6 +149,14 @@ def test_white_paper_around_a_print_is_no_glare(photographs, sides, code):
         assert not find(framed, Params(det_work_size=max(framed.shape)))[is_paper].any()
 
 
+def test_a_missing_corner_is_no_glare(photographs):
+    for clean in photographs[1:4]:
+        gray = gray_of(clean)
+        rows, columns = np.mgrid[: gray.shape[0], : gray.shape[1]]
+        missing = rows + columns[:, ::-1] < max(gray.shape) // 25
+        assert not find(np.where(missing, gray.dtype.type(255), gray), Params(det_work_size=max(gray.shape)))[missing].any()
+
+
 def test_the_source_row_chooses_the_plane():
     pixels = np.full((120, 160, 3), 60, np.uint8)
     pixels[50:56, 60:66] = [255, 255, 40]
@@ -201,6 +209,6 @@ def test_spots_that_the_network_does_not_see_are_looked_at(photographs):
             area = labels == number
             if likely[area].max() < LOOKED_AT:
                 unseen += 1
-                assert seen[area].max() >= SPOT_LEVEL * seen.max()
+                assert seen[area].max() >= BRIGHT_LEVEL * seen.max()
                 assert area.sum() < 2 * SMALL_AREA_PX * (max(gray.shape) / 512) ** 2
     assert unseen > 3

@@ -16,11 +16,9 @@ from dancheong.system.arrays import Float32, Pixels
 
 # How likely glare is in the pixels of an area that is looked at as a whole.
 LOOKED_AT = 0.4
-# Spots that the network does not see are looked at, too: nearly as bright as the picture's brightest, and brighter by so much
-# than the mean of the pixels that far around (at 512).
-SPOT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
-# How much of a row or column at the edge of the picture is as bright where it is paper around a print.
-MARGIN_SHARE = 0.9
+# Spots that the network does not see are looked at, too: as bright as this share of the brightest, and brighter by so
+# much than the mean of the pixels that far around (at 512).
+BRIGHT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
 # How far from where the network sees it the rim of a small area may lie, what is small, and the Gaussian that continues the
 # ground around: pixels at 512.
 RIM_PX, SMALL_AREA_PX, GROUND_SIGMA_PX = 2, 2500, 6
@@ -65,21 +63,19 @@ def areas_to_judge(
     # Averaged as light, not as codes, whose rounding would decide about a rim.
     light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
     seen = linear_to_srgb(area(light, size))
-    paper = dilated(_margins(seen), RIM_PX * scale_px(size))
+    paper = dilated(_paper(seen), RIM_PX * scale_px(size))
     core = (likely >= LOOKED_AT) & ~paper
     found = _components_with(core, core, params.det_min_area_px) > 0
     found |= _bright_spots(seen, found, params.det_min_area_px) & ~paper
     return _components_with(_with_true_rims(found, seen) & ~paper, found, params.det_min_area_px), likely, seen
 
 
-def _margins(seen: Float32) -> NDArray[np.bool_]:
-    """White paper around a print: rows and columns, from the edges on, that are nearly all nearly as bright as anything."""
-    bright = seen >= SPOT_LEVEL * seen.max()
-    rows, columns = (bright.mean(axis=axis) >= MARGIN_SHARE for axis in (1, 0))
-    rows, columns = (
-        np.logical_and.accumulate(lines) | np.logical_and.accumulate(lines[::-1])[::-1] for lines in (rows, columns)
-    )
-    return np.asarray(rows[:, None] | columns)
+def _paper(seen: Float32) -> NDArray[np.bool_]:
+    """What is nearly as bright as anything from a corner of the picture on: paper around a print or under a torn one, sky."""
+    bright = (seen >= BRIGHT_LEVEL * seen.max()).view(np.uint8)
+    _, labels = cv2.connectedComponents(bright, connectivity=8)
+    at_corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
+    return np.asarray(np.isin(labels, at_corners[at_corners > 0]))
 
 
 def _bright_spots(seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
@@ -87,7 +83,7 @@ def _bright_spots(seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int) 
     scale = scale_px(seen.shape)
     side_px = 2 * round(SPOT_AROUND_PX * scale) + 1
     around = cv2.boxFilter(seen, -1, (side_px, side_px), borderType=cv2.BORDER_REFLECT)
-    spots = (seen >= SPOT_LEVEL * seen.max()) & (seen - around >= SPOT_RISE)
+    spots = (seen >= BRIGHT_LEVEL * seen.max()) & (seen - around >= SPOT_RISE)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(spots.view(np.uint8), connectivity=8)
     kept = (stats[:, cv2.CC_STAT_AREA] >= min_area_px) & (stats[:, cv2.CC_STAT_AREA] < SMALL_AREA_PX * scale**2)
     kept[labels[dilated(found_hw, RIM_PX * scale)]] = False
