@@ -149,12 +149,25 @@ def test_white_paper_around_a_print_is_no_glare(photographs, sides, code):
         assert not find(framed, Params(det_work_size=max(framed.shape)))[is_paper].any()
 
 
-def test_a_missing_corner_is_no_glare(photographs):
+@pytest.mark.parametrize("turn", range(4))
+def test_a_missing_corner_is_no_glare(photographs, turn):
     for clean in photographs[1:4]:
-        gray = gray_of(clean)
+        gray = np.ascontiguousarray(np.rot90(gray_of(clean), turn))
         rows, columns = np.mgrid[: gray.shape[0], : gray.shape[1]]
         missing = rows + columns[:, ::-1] < max(gray.shape) // 25
         assert not find(np.where(missing, gray.dtype.type(255), gray), Params(det_work_size=max(gray.shape)))[missing].any()
+
+
+@pytest.mark.parametrize("code", [255, 225])
+def test_glints_that_touch_a_margin_are_found(darkened, code):
+    """.41 of them were, while all that is bright from the margin on was left alone."""
+    pixels, truth = add_glare(gray_of(darkened), 4, ["lobes", "rows"])
+    framed, on_print = (
+        cv2.copyMakeBorder(plane, 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=value)
+        for plane, value in ((pixels, code), (truth.view(np.uint8), 0))
+    )
+    assert truth[:, 0].any() or truth[0].any() or truth[:, -1].any() or truth[-1].any()
+    assert find(framed, Params(det_work_size=max(framed.shape)))[on_print > 0].mean() > 0.55
 
 
 def test_the_source_row_chooses_the_plane():

@@ -19,6 +19,8 @@ LOOKED_AT = 0.4
 # Spots that the network does not see are looked at, too: as bright as this share of the brightest, and brighter by so
 # much than the mean of the pixels that far around (at 512).
 BRIGHT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
+# How much of a row or column at the edge of the picture is as bright where it is a margin.
+MARGIN_SHARE = 0.9
 # How far from where the network sees it the rim of a small area may lie, what is small, and the Gaussian that continues the
 # ground around: pixels at 512.
 RIM_PX, SMALL_AREA_PX, GROUND_SIGMA_PX = 2, 2500, 6
@@ -71,11 +73,20 @@ def areas_to_judge(
 
 
 def _paper(seen: Float32) -> NDArray[np.bool_]:
-    """What is nearly as bright as anything from a corner of the picture on: paper around a print or under a torn one, sky."""
-    bright = (seen >= BRIGHT_LEVEL * seen.max()).view(np.uint8)
-    _, labels = cv2.connectedComponents(bright, connectivity=8)
-    at_corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
-    return np.asarray(np.isin(labels, at_corners[at_corners > 0]))
+    """Margins, which are bright for nearly all of a row or column, and what is bright from a corner within them on, as sky."""
+    bright = seen >= BRIGHT_LEVEL * seen.max()
+    rows, columns = (bright.mean(axis=axis) >= MARGIN_SHARE for axis in (1, 0))
+    inner_rows, inner_columns = (
+        np.flatnonzero(~(np.logical_and.accumulate(lines) | np.logical_and.accumulate(lines[::-1])[::-1]))
+        for lines in (rows, columns)
+    )
+    paper = np.ones(seen.shape, bool)
+    if inner_rows.size and inner_columns.size:
+        inner = np.s_[inner_rows[0] : inner_rows[-1] + 1, inner_columns[0] : inner_columns[-1] + 1]
+        _, labels = cv2.connectedComponents(bright[inner].view(np.uint8), connectivity=8)
+        at_corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
+        paper[inner] = np.isin(labels, at_corners[at_corners > 0])
+    return paper
 
 
 def _bright_spots(seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
