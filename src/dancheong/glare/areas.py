@@ -41,46 +41,49 @@ def traits(labels_hw: NDArray[np.int32], likely_hw: Float32, seen_hw: Float32) -
     """What tells glare from bright things: float32 (n, 13), in the order of docs/glare.md."""
     scale = scale_px(labels_hw.shape)
     inside = labels_hw > 0
-    labels = labels_hw[inside] - 1
+    at = np.flatnonzero(inside)
+    labels, likely, seen = labels_hw.ravel()[at] - 1, likely_hw.ravel()[at], seen_hw.ravel()[at]
     pixels = np.bincount(labels)
 
-    def mean(plane_hw: Float32) -> NDArray[np.float64]:
-        return np.bincount(labels, plane_hw[inside]) / pixels
+    def mean(values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.bincount(labels, values) / pixels
 
-    def greatest(plane_hw: Float32) -> Float32:
-        values = np.zeros(len(pixels), np.float32)
-        np.maximum.at(values, labels, plane_hw[inside])
-        return values
+    def greatest(values: Float32) -> Float32:
+        most = np.zeros(len(pixels), np.float32)
+        np.maximum.at(most, labels, values)
+        return most
 
     # -- its size and rim
     framed = cv2.copyMakeBorder(inside.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    depth = np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1], np.float32)
-    rim = (depth <= 1).astype(np.float32) * inside
-    steps = np.hypot(*(cv2.Sobel(seen_hw, cv2.CV_32F, *way, scale=0.125) for way in ((1, 0), (0, 1)))) * np.float32(scale)
+    depth_hw = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    depth = np.asarray(depth_hw[inside], np.float32)
+    rim = depth <= 1
+    across, down = (cv2.Sobel(seen_hw, cv2.CV_32F, *way, scale=0.125).ravel()[at] for way in ((1, 0), (0, 1)))
+    steps = np.hypot(across, down) * np.float32(scale)
     rim_pixels = np.maximum(pixels * mean(rim), 1)
 
     # -- how its light falls off from its middle
-    light, middle = mean(seen_hw), mean(depth)
-    spread = np.sqrt(np.maximum((mean(seen_hw**2) - light**2) * (mean(depth**2) - middle**2), 0))
-    fall_off = (mean(seen_hw * depth) - light * middle) / np.maximum(spread, 1e-3 * scale)
+    light, middle = mean(seen), mean(depth)
+    spread = np.sqrt(np.maximum((mean(seen**2) - light**2) * (mean(depth**2) - middle**2), 0))
+    fall_off = (mean(seen * depth) - light * middle) / np.maximum(spread, 1e-3 * scale)
 
     # -- its surroundings
     outside = (~dilated(inside, NEAR_PX * scale)).astype(np.float32)
     side_px = 2 * round(FAR_PX * scale) + 1
     counted, around, squared = (
-        mean(np.asarray(cv2.boxFilter(outside * plane, -1, (side_px, side_px), borderType=cv2.BORDER_CONSTANT)))
-        for plane in (np.float32(1), seen_hw, seen_hw**2)
+        mean(cv2.boxFilter(plane, -1, (side_px, side_px), borderType=cv2.BORDER_CONSTANT).ravel()[at])
+        for plane in (outside, outside * seen_hw, outside * seen_hw**2)
     )
     around, squared = around / np.maximum(counted, 1e-3), squared / np.maximum(counted, 1e-3)
 
     # -- the whole picture, which is dark at night
     brightest = max(float(seen_hw.max()), 1e-3)
-    burnt = (seen_hw >= BURNT_SHARE * brightest).astype(np.float32)
-    picture = (np.full(len(pixels), plane.mean()) for plane in (seen_hw, burnt))
+    burnt_level = np.float32(BURNT_SHARE * brightest)
+    picture = (np.full(len(pixels), share) for share in (seen_hw.mean(), (seen_hw >= burnt_level).mean()))
     return np.stack([
-        np.log(pixels / scale**2), np.sqrt(mean(burnt)),
-        np.log(pixels * mean(rim * steps) / rim_pixels + 0.005), mean(likely_hw),
-        -np.log(1.0005 - np.minimum(greatest(likely_hw), 1)), light, greatest(seen_hw) / brightest, fall_off, around,
+        np.log(pixels / scale**2), np.sqrt(mean(seen >= burnt_level)),
+        np.log(pixels * mean(rim * steps) / rim_pixels + 0.005), mean(likely),
+        -np.log(1.0005 - np.minimum(greatest(likely), 1)), light, greatest(seen) / brightest, fall_off, around,
         np.sqrt(np.maximum(squared - around**2, 0)), np.log(4 * np.pi * pixels / rim_pixels**2), *picture,
     ], axis=1).astype(np.float32)  # fmt: skip
 

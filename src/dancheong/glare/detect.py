@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from dancheong.glare.areas import certainty
 from dancheong.glare.learned import glare_probability
-from dancheong.glare.light import area, gaussian, luminance_of
-from dancheong.glare.mask import VISIBLE_RISE, GlareMask, dilated, make_mask, scale_px, soft_alpha
+from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
+from dancheong.glare.mask import VISIBLE_RISE, GlareMask, components, dilated, make_mask, scale_px, soft_alpha
 from dancheong.imaging.color import decode, float01, gray_of, linear_to_srgb
 from dancheong.imaging.resize import fit_size
 from dancheong.imaging.tiling import ByRows
@@ -22,8 +22,8 @@ BRIGHT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
 # How much of a row or column at the edge of the picture is as bright where it is a margin.
 MARGIN_SHARE = 0.9
 # How far from where the network sees it the rim of a small area may lie, what is small, and the Gaussian that continues the
-# ground around: pixels at 512.
-RIM_PX, SMALL_AREA_PX, GROUND_SIGMA_PX = 2, 2500, 6
+# ground around: pixels at 512. It is computed on so many pixels that its Gaussian has `FINE_SIGMA_PX` of them.
+RIM_PX, SMALL_AREA_PX, GROUND_SIGMA_PX, FINE_SIGMA_PX = 2, 2500, 6, 3
 
 
 def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
@@ -65,40 +65,42 @@ def areas_to_judge(
     # Averaged as light, not as codes, whose rounding would decide about a rim.
     light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
     seen = linear_to_srgb(area(light, size))
-    paper = dilated(_paper(seen), RIM_PX * scale_px(size))
+    bright = seen >= BRIGHT_LEVEL * seen.max()
+    paper = dilated(_paper(bright), RIM_PX * scale_px(size))
     core = (likely >= LOOKED_AT) & ~paper
     found = _components_with(core, core, params.det_min_area_px) > 0
-    found |= _bright_spots(seen, found, params.det_min_area_px) & ~paper
+    found |= _bright_spots(bright, seen, found, params.det_min_area_px) & ~paper
     return _components_with(_with_true_rims(found, seen) & ~paper, found, params.det_min_area_px), likely, seen
 
 
-def _paper(seen: Float32) -> NDArray[np.bool_]:
+def _paper(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Margins, which are bright for nearly all of a row or column, and what is bright from a corner within them on, as sky."""
-    bright = seen >= BRIGHT_LEVEL * seen.max()
     rows, columns = (bright.mean(axis=axis) >= MARGIN_SHARE for axis in (1, 0))
     inner_rows, inner_columns = (
         np.flatnonzero(~(np.logical_and.accumulate(lines) | np.logical_and.accumulate(lines[::-1])[::-1]))
         for lines in (rows, columns)
     )
-    paper = np.ones(seen.shape, bool)
+    paper = np.ones(bright.shape, bool)
     if inner_rows.size and inner_columns.size:
         inner = np.s_[inner_rows[0] : inner_rows[-1] + 1, inner_columns[0] : inner_columns[-1] + 1]
-        _, labels = cv2.connectedComponents(bright[inner].view(np.uint8), connectivity=8)
-        at_corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
-        paper[inner] = np.isin(labels, at_corners[at_corners > 0])
+        labels, sizes = components(bright[inner])
+        at_corner = np.zeros(len(sizes), bool)
+        at_corner[labels[[0, 0, -1, -1], [0, -1, 0, -1]]] = True
+        at_corner[0] = False
+        paper[inner] = at_corner[labels]
     return paper
 
 
-def _bright_spots(seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
+def _bright_spots(
+    bright: NDArray[np.bool_], seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int
+) -> NDArray[np.bool_]:
     """Small areas that stand out of their surroundings, nearly as bright as anything, and are none of those found."""
     scale = scale_px(seen.shape)
     side_px = 2 * round(SPOT_AROUND_PX * scale) + 1
     around = cv2.boxFilter(seen, -1, (side_px, side_px), borderType=cv2.BORDER_REFLECT)
-    spots = (seen >= BRIGHT_LEVEL * seen.max()) & (seen - around >= SPOT_RISE)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(spots.view(np.uint8), connectivity=8)
-    kept = (stats[:, cv2.CC_STAT_AREA] >= min_area_px) & (stats[:, cv2.CC_STAT_AREA] < SMALL_AREA_PX * scale**2)
+    labels, sizes = components(bright & (seen - around >= SPOT_RISE))
+    kept = (sizes >= max(1, min_area_px)) & (sizes < SMALL_AREA_PX * scale**2)
     kept[labels[dilated(found_hw, RIM_PX * scale)]] = False
-    kept[0] = False
     return np.asarray(kept[labels])
 
 
@@ -119,23 +121,20 @@ def prominence(plane_hw: Float32, levels: int, max_area: float) -> Float32:
     total = np.zeros(plane_hw.shape, np.float32)
     limit = max_area * plane_hw.size
     for level in range(levels):
-        above = (plane_hw >= (level + 0.5) / levels).view(np.uint8)
+        above = plane_hw >= (level + 0.5) / levels
         if not above.any():
             break
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
-        small = stats[:, cv2.CC_STAT_AREA] < limit
-        small[0] = False
-        total += small.astype(np.float32)[labels]
+        labels, sizes = components(above)
+        total += ((sizes > 0) & (sizes < limit)).astype(np.float32)[labels]
     return total / np.float32(levels)
 
 
 def _components_with(area_hw: NDArray[np.bool_], core_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.int32]:
     """The connected components of an area that hold a core pixel and at least `min_area_px` pixels: 1 to n, 0 outside."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(area_hw.view(np.uint8), connectivity=8)
-    kept = np.zeros(len(stats), bool)
+    labels, sizes = components(area_hw)
+    kept = np.zeros(len(sizes), bool)
     kept[labels[core_hw]] = True
-    kept &= stats[:, cv2.CC_STAT_AREA] >= min_area_px
-    kept[0] = False
+    kept &= sizes >= max(1, min_area_px)
     return np.asarray((np.cumsum(kept) * kept)[labels], np.int32)
 
 
@@ -146,15 +145,17 @@ def _with_true_rims(found_hw: NDArray[np.bool_], seen: Float32) -> NDArray[np.bo
     ground around it, so its rim cannot be told this way.
     """
     scale = scale_px(found_hw.shape)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(found_hw.view(np.uint8), connectivity=8)
-    is_small = stats[:, cv2.CC_STAT_AREA] < SMALL_AREA_PX * scale**2
-    is_small[0] = False
-    small = is_small[labels]
+    labels, sizes = components(found_hw)
+    small = ((sizes > 0) & (sizes < SMALL_AREA_PX * scale**2))[labels]
     hole = dilated(found_hw, 2 * RIM_PX * scale)
     if not small.any() or hole.all():
         return found_hw
+    # The ground is as smooth as its Gaussian, so fewer pixels will do for it.
     known, sigma_px = (~hole).astype(np.float32), GROUND_SIGMA_PX * scale
-    rise = seen - gaussian(seen * known, sigma_px) / np.maximum(gaussian(known, sigma_px), 1e-6)
+    step = max(1.0, sigma_px / FINE_SIGMA_PX)
+    size = tuple(max(1, round(side / step)) for side in known.shape)
+    weighted, weight = (gaussian(area(plane, size), sigma_px / step) for plane in (seen * known, known))
+    rise = seen - linear_enlarge(weighted / np.maximum(weight, np.float32(1e-6)), known.shape)
     risen = (dilated(small, RIM_PX * scale) & (rise > VISIBLE_RISE)).view(np.uint8)
     # Without single pixels, each of which would be a glint of its own.
     return np.asarray((found_hw & ~small) | cv2.medianBlur(risen, 3).view(np.bool_))

@@ -117,6 +117,13 @@ def dilated(area_hw: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(area_hw.view(np.uint8), disk, borderType=cv2.BORDER_CONSTANT, borderValue=0)).view(np.bool_)
 
 
+def components(area_hw: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The connected components of an area by 8 neighbors, (h, w): 1 to n, 0 outside; and the pixels of each, outside none."""
+    # OpenCV's own statistics take six times as long as its components.
+    count, labels = cv2.connectedComponents(area_hw.view(np.uint8), connectivity=8)
+    return np.asarray(labels, np.int32), np.bincount(labels[area_hw], minlength=count)
+
+
 def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params) -> Rows:
     """Alpha at `shape` of areas found on a smaller picture: 1 within FIX_GROW, then it falls to 0.
 
@@ -152,9 +159,8 @@ def nearest_inside(inside_hw: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.in
 
 def _radii(inside_hw: NDArray[np.bool_]) -> Float32:
     """Of every pixel of an area: how far the innermost pixel of its component is from the rim."""
-    inside = inside_hw.view(np.uint8)
-    component = np.asarray(cv2.connectedComponents(inside, connectivity=8)[1], np.int64)
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    radius_px = np.zeros(int(component.max()) + 1, np.float32)
+    component, sizes = components(inside_hw)
+    depth = cv2.distanceTransform(inside_hw.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    radius_px = np.zeros(len(sizes), np.float32)
     np.maximum.at(radius_px, component[inside_hw], depth[inside_hw])
     return radius_px[component]
