@@ -13,6 +13,7 @@ from dancheong.imaging.color import (
     decode,
     float01,
     gray_of,
+    lab_to_pixels,
     lab_to_rgb,
     lightness_of,
     linear_to_srgb,
@@ -207,6 +208,16 @@ def test_chroma_on_a_16_bit_gray_keeps_its_luminance() -> None:
         lab = np.concatenate([lightness_of(gray)[..., None], np.broadcast_to(np.float32(chroma), (*gray.shape, 2))], -1)
         back = gray_of(to_pixels(lab_to_rgb(lab), np.uint16))
         assert np.abs(back.astype(int) - gray).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pixels_of_lab_are_those_of_its_floats(dtype: type) -> None:
+    lab = np.tile(wild_lab().reshape(40, 100, 3), (4, 10, 1))  # of several blocks
+    pixels, exact = lab_to_pixels(lab[..., 0], lab[..., 1:], dtype), lab_to_rgb(lab) * np.iinfo(dtype).max
+    assert np.abs(pixels - exact).max() <= (0.53 if dtype == np.uint8 else 0.6)
+    assert np.array_equal(lab_to_pixels(lab[99:101, ::7, 0], lab[99:101, ::7, 1:], dtype), pixels[99:101, ::7])
+    gray = np.arange(np.iinfo(dtype).max + 1, dtype=dtype)[None]
+    assert np.array_equal(lab_to_pixels(lightness_of(gray), np.zeros((*gray.shape, 2)), dtype), as_rgb(gray))
 
 
 @given(arrays(np.float32, array_shapes(max_dims=3), elements=st.floats(-2, 3, width=32)))

@@ -11,9 +11,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
-from dancheong.imaging.tiling import ByRows, map_strips
+from dancheong.imaging.tiling import ByRows, map_strips, row_slices
 from dancheong.system.arrays import Array, Float32
 from dancheong.system.errors import ParamError
 
@@ -26,9 +26,9 @@ _LUMINANCE = _RGB_TO_RELATIVE_XYZ[1:2].astype(np.float32)
 
 _DELTA = 6 / 29  # CIE 15: below f = 6/29 the cube root is a straight line
 _BLOCK_PX = 1 << 16  # pixels at a time: their arrays stay in the cache
+_LEVELS = 1 << 16  # of linear light
 _GAMUT_STEPS = 6
 _ROUNDING = 1e-5  # of linear light, well above float32's error in a conversion there and back
-_ABOVE_0, _BELOW_1 = np.float32(1e-7), np.float32(1 - 1e-6)
 
 LINEAR_RGB_TO_RELATIVE_XYZ = _RGB_TO_RELATIVE_XYZ.astype(np.float32)
 _INVERSE = _RELATIVE_XYZ_TO_RGB.astype(np.float32)
@@ -162,25 +162,27 @@ def lab_to_rgb(lab_hwc: Array) -> Float32:
 
 
 def lab_to_pixels(lightness_hw: Array, chroma_hwc: Array, dtype: DTypeLike) -> Array:
-    """`to_pixels` of `lab_to_rgb`, quicker: L* (h, w) and a*, b* (h, w, 2) -> RGB (h, w, 3) of uint8 or uint16."""
-    planes = [np.ascontiguousarray(plane, np.float32) for plane in (lightness_hw, chroma_hwc[..., 0], chroma_hwc[..., 1])]
-    if np.dtype(dtype) != np.uint8:
-        return np.asarray(cv2.merge(list(to_pixels(_srgb_planes(*planes), dtype))))
-    # OpenCV's conversion, of the same constants, is a fifth of the work and true to a ten-thousandth, which 16 bits would
-    # show. It clips what lies outside the gamut, to exactly 0 or 1.
-    srgb = np.asarray(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_LAB2RGB), np.float32)
-    pixels = np.asarray(cv2.convertScaleAbs(srgb, alpha=255), np.uint8)
-    extreme = np.flatnonzero(np.asarray(cv2.inRange(pixels, (1, 1, 1), (254, 254, 254))) == 0)
-    values = srgb.reshape(-1, 3)[extreme]
-    clipped = extreme[((values < _ABOVE_0) | (values > _BELOW_1)).any(axis=1)]
-    if clipped.size:
-        pixels.reshape(-1, 3)[clipped] = to_pixels(_srgb_planes(*(plane.ravel()[clipped] for plane in planes)), np.uint8).T
+    """`to_pixels` of `lab_to_rgb`: L* (h, w) and a*, b* (h, w, 2) -> RGB (h, w, 3) of uint8 or uint16."""
+    height, width = lightness_hw.shape
+    pixels = np.empty((height, width, 3), dtype)
+    for rows in row_slices(height, max(1, _BLOCK_PX // max(1, width))):
+        linear = _linear_planes(np.asarray(lightness_hw[rows], np.float32), chroma_hwc[rows, :, 0], chroma_hwc[rows, :, 1])
+        # Of 8 bits a table gives the code, true to .03 of one.
+        codes = _code_of(linear) if pixels.dtype == np.uint8 else to_pixels(linear_to_srgb(linear), pixels.dtype)
+        pixels[rows] = cv2.merge(list(codes))
     return pixels
 
 
-def make_tables() -> None:
-    """OpenCV's tables for LAB, which it makes at its first conversion, in 70 ms: a thread can do so beside other work."""
-    lab_to_pixels(np.zeros((1, 1)), np.zeros((1, 1, 2)), np.uint8)
+def _code_of(linear: Float32) -> NDArray[np.uint8]:
+    """8-bit sRGB code of linear light in [0, 1], which is overwritten."""
+    linear *= np.float32(_LEVELS - 1)
+    linear += np.float32(0.5)
+    return np.take(_code_table(), linear.astype(np.uint16))
+
+
+@cache
+def _code_table() -> NDArray[np.uint8]:
+    return to_pixels(linear_to_srgb(np.arange(_LEVELS) / (_LEVELS - 1)), np.uint8)
 
 
 def to_pixels(float01: Array, dtype: DTypeLike) -> Array:
@@ -231,44 +233,49 @@ def _f(t: Float32) -> Float32:
 
 
 def _f_inverse(f: Float32) -> Float32:
-    t = f * f * f
-    dark = f < np.float32(_DELTA)
-    if dark.any():
-        np.copyto(t, (f - np.float32(4 / 29)) * np.float32(3 * _DELTA**2), where=dark)
+    t = f * f
+    t *= f
+    if f.size and f.min() < np.float32(_DELTA):
+        np.copyto(t, (f - np.float32(4 / 29)) * np.float32(3 * _DELTA**2), where=f < np.float32(_DELTA))
     return t
 
 
 def _lab_to_rgb(lab: Float32) -> Float32:
-    return np.asarray(cv2.merge(list(_srgb_planes(lab[..., 0], lab[..., 1], lab[..., 2]))), np.float32)
+    srgb = linear_to_srgb(_linear_planes(lab[..., 0], lab[..., 1], lab[..., 2]))
+    return np.asarray(cv2.merge(list(np.clip(srgb, 0, 1, out=srgb))), np.float32)
 
 
-def _srgb_planes(lightness: Float32, a: Float32, b: Float32) -> Float32:
-    """sRGB planes (3, h, w) in [0, 1]. Planes, because operations on interleaved colors take five times as long."""
-    fy = (np.clip(lightness, 0, 100) + np.float32(16)) * np.float32(1 / 116)
+def _linear_planes(lightness: Float32, a: Float32, b: Float32) -> Float32:
+    """Linear RGB (3, h, w) in [0, 1]. Planes, because operations on interleaved colors take five times as long."""
+    fy = np.clip(lightness, 0, 100)
+    fy += np.float32(16)
+    fy *= np.float32(1 / 116)
     a, b = a * np.float32(1 / 500), b * np.float32(1 / 200)
     linear = _linear_of(fy, a, b)
     low, high = _extremes(linear)
     outside = (low < 0) | (high > 1)
     if outside.any():
         linear[:, outside] = _in_gamut(fy[outside], a[outside], b[outside])
-    srgb = linear_to_srgb(linear)
-    return np.clip(srgb, 0, 1, out=srgb)
+    return linear
 
 
 def _linear_of(fy: Float32, a: Float32, b: Float32) -> Float32:
     """Linear RGB (3, ...), perhaps outside [0, 1], of f(Y), a*/500 and b*/200."""
-    x, y, z = _f_inverse(fy + a), _f_inverse(fy), _f_inverse(fy - b)
-    linear = np.empty((3, *fy.shape), np.float32)
-    for plane, (of_x, of_y, of_z) in zip(linear, _INVERSE, strict=True):
-        np.multiply(x, of_x, out=plane)
-        plane += y * of_y
-        plane += z * of_z
-    return linear
+    f = np.empty((3, *fy.shape), np.float32)
+    np.add(fy, a, out=f[0])
+    f[1] = fy
+    np.subtract(fy, b, out=f[2])
+    xyz = _f_inverse(f)
+    term = np.empty_like(fy)
+    for plane, (of_x, of_y, of_z) in zip(f, _INVERSE, strict=True):
+        np.multiply(xyz[0], of_x, out=plane)
+        plane += np.multiply(xyz[1], of_y, out=term)
+        plane += np.multiply(xyz[2], of_z, out=term)
+    return f
 
 
 def _extremes(linear: Float32) -> tuple[Float32, Float32]:
-    r, g, b = linear
-    return np.minimum(np.minimum(r, g), b), np.maximum(np.maximum(r, g), b)
+    return linear.min(axis=0), linear.max(axis=0)
 
 
 def _in_gamut(fy: Float32, a: Float32, b: Float32) -> Float32:

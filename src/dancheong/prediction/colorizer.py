@@ -12,7 +12,7 @@ import numpy as np
 from dancheong.artifact import Artifact, ArtifactError, read_artifact
 from dancheong.data.prepare import Prepared, channels, check_together, prepare, to_network
 from dancheong.glare.learned import open_detector
-from dancheong.imaging.color import float01, make_tables, to_pixels
+from dancheong.imaging.color import float01, to_pixels
 from dancheong.imaging.files import read_photo
 from dancheong.imaging.resize import fit_size, pad_to_multiple, resize, working_shape
 from dancheong.imaging.tiling import ByRows
@@ -90,13 +90,12 @@ class Colorizer:
                 together.
             ExtraMissing: torch or openvino is needed and not installed.
         """
-        # Color tables and detector are made ready meanwhile. Not daemons, because a process that ends at once has to wait.
-        Thread(target=make_tables).start()
         file = shipped_model_path() if path is None else Path(path)
         others = {name: value for name, value in settings.items() if name.strip().lower() != "device"}
         device = resolve(settings={name: settings[name] for name in settings.keys() - others.keys()}).params.device
         artifact = with_settings(read_artifact(file), others)
         if uses_detector(artifact.params):
+            # It is opened meanwhile. Not by a daemon, because a process that ends at once has to wait.
             Thread(target=open_detector).start()
         try:
             colorizer = cls(artifact, runtime, threads, device)
