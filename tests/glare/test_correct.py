@@ -208,6 +208,21 @@ def test_tiny_pictures(method, shape, dtype):
         assert np.array_equal(out[alpha == 0], pixels[alpha == 0])
 
 
+@pytest.mark.parametrize("method", ["inpaint_ns", "inpaint_telea"])
+@pytest.mark.parametrize("shape", [(1, 300), (300, 1)])
+def test_a_single_row_is_inpainted_alike_each_time(method, shape):
+    """OpenCV reads memory beyond it, where something else lies each time."""
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
+    mask = make_mask((rng.random(shape) < 0.3).astype(np.float32), pixels, Params(), may_abstain=False)
+    results = []
+    for fill in range(0, 250, 25):
+        beside = [np.full((k, 7), fill, np.uint8) for k in range(1, 300)]
+        del beside
+        results.append(correct(pixels, mask, Params(fix_method=method)))
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
 def test_a_wholly_masked_picture_is_left_alone(case):
     pixels, truth, _ = case
     whole = make_mask(np.ones(truth.shape, np.float32), pixels, Params(), may_abstain=False)

@@ -293,5 +293,10 @@ def _pull(weighted: Float32, weight_hw: Float32, most: Float32 | None) -> Float3
 def inpaint(pixels_u8: NDArray[np.uint8], hole_hw: NDArray[np.bool_], radius_px: float, telea: bool) -> NDArray[np.uint8]:
     """OpenCV's inpainting: Telea 2004, or Bertalmio, Bertozzi and Sapiro 2001 (Navier-Stokes)."""
     method = cv2.INPAINT_TELEA if telea else cv2.INPAINT_NS
-    image = np.ascontiguousarray(pixels_u8)
-    return np.asarray(cv2.inpaint(image, hole_hw.astype(np.uint8), radius_px, method), np.uint8)
+    height, width = hole_hw.shape
+    # In a picture of one row or column OpenCV reads beyond it, and each time something else.
+    image, hole = (
+        cv2.copyMakeBorder(plane, 0, int(height == 1), 0, int(width == 1), cv2.BORDER_REPLICATE)
+        for plane in (pixels_u8, hole_hw.astype(np.uint8))
+    )
+    return np.asarray(cv2.inpaint(image, hole, radius_px, method)[:height, :width], np.uint8)
