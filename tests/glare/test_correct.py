@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -68,6 +69,22 @@ def test_the_sharp_rim_of_a_clipped_glint_leaves_no_line(method, kind, radius_px
     mask = make_mask((distance < radius_px + 4).astype(np.float32), pixels, Params(), may_abstain=False)
     out = correct(pixels, mask, Params(fix_method=method))
     assert np.abs(out.astype(int) - ground).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["color", "gray"])
+@pytest.mark.parametrize("longer_px", [512, 1024])
+@pytest.mark.parametrize("soft", [0, 0.5])
+def test_the_rim_of_a_lamp_leaves_no_dark_line(kind, longer_px, soft):
+    """As a lens draws it, by .5 pixels at 512; 11 to 31 codes too dark, and gray, where the rim was one pixel wide."""
+    shape, scale = (longer_px * 3 // 4, longer_px), longer_px / 512
+    lamp = cv2.circle(np.zeros(shape, np.float32), (shape[1] // 2, shape[0] // 2), round(20 * scale), 1.0, -1, cv2.LINE_AA)
+    lamp = cv2.GaussianBlur(lamp, (0, 0), soft * scale) if soft else lamp
+    ground, light = (np.float32([200, 145, 98]), np.float32([255, 245, 230])) if kind == "color" else (np.float32(120), 255)
+    share = lamp[..., None] if kind == "color" else lamp
+    pixels = np.rint(ground + share * (light - ground)).astype(np.uint8)
+    params = Params()
+    fixed = correct(pixels, make_mask(soft_alpha(lamp > 0.1, shape, params), pixels, params), params)
+    assert np.abs(fixed - ground).max() <= 10
 
 
 @pytest.mark.parametrize("method", ["hybrid", "masked_homo", "inpaint_ns", "inpaint_telea"])
@@ -189,6 +206,21 @@ def test_tiny_pictures(method, shape, dtype):
         out = correct(pixels, make_mask(alpha, pixels, Params(), may_abstain=False), Params(fix_method=method))
         assert out.shape == pixels.shape
         assert np.array_equal(out[alpha == 0], pixels[alpha == 0])
+
+
+@pytest.mark.parametrize("method", ["inpaint_ns", "inpaint_telea"])
+@pytest.mark.parametrize("shape", [(1, 300), (300, 1)])
+def test_a_single_row_is_inpainted_alike_each_time(method, shape):
+    """OpenCV reads memory beyond it, where something else lies each time."""
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
+    mask = make_mask((rng.random(shape) < 0.3).astype(np.float32), pixels, Params(), may_abstain=False)
+    results = []
+    for fill in range(0, 250, 25):
+        beside = [np.full((k, 7), fill, np.uint8) for k in range(1, 300)]
+        del beside
+        results.append(correct(pixels, mask, Params(fix_method=method)))
+    assert all(np.array_equal(result, results[0]) for result in results)
 
 
 def test_a_wholly_masked_picture_is_left_alone(case):

@@ -4,10 +4,19 @@ import cv2
 import numpy as np
 import pytest
 
-from dancheong.glare.detect import BRIGHT_LEVEL, LOOKED_AT, SMALL_AREA_PX, areas_to_judge, detect, find, prominence
+from dancheong.glare.detect import (
+    BRIGHT_LEVEL,
+    LOOKED_AT,
+    SMALL_AREA_PX,
+    areas_to_judge,
+    detect,
+    find,
+    prominence,
+    with_whole_burnt,
+)
 from dancheong.glare.mask import clipped
 from dancheong.glare.simulate import add_glare, damage
-from dancheong.imaging.color import gray_of
+from dancheong.imaging.color import decode, gray_of, linear_to_srgb, to_pixels
 from dancheong.imaging.resize import resize
 from dancheong.params import Params
 from dancheong.scenes import scene
@@ -225,3 +234,31 @@ def test_spots_that_the_network_does_not_see_are_looked_at(photographs):
                 assert seen[area].max() >= BRIGHT_LEVEL * seen.max()
                 assert area.sum() < 2 * SMALL_AREA_PX * (max(gray.shape) / 512) ** 2
     assert unseen > 3
+
+
+def test_no_sun_is_cut(china):
+    """Of the large one, in a corner of the sky, the network sees a third, of which a crescent was made; it is given up."""
+    large = cv2.resize(china, (4000, 3000), interpolation=cv2.INTER_CUBIC)
+    light, (y, x) = decode(large) * np.float32(0.75), np.mgrid[:3000, :4000].astype(np.float32)
+    places = (700, 900, 25, 3), (1500, 2500, 60, 2), (2400, 3300, 12, 4), (300, 3600, 90, 5)
+    for row, column, radius_px, peak in places:
+        light += (peak * np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * radius_px**2)))[..., None]
+    pixels = cv2.resize(to_pixels(linear_to_srgb(np.clip(light, 0, 1)), np.uint8), (800, 600), interpolation=cv2.INTER_AREA)
+    burnt = cv2.resize(pixels, (512, 384), interpolation=cv2.INTER_AREA).min(axis=-1) == 255
+    found, y, x = find(pixels, Params()), *np.mgrid[:384, :512]
+    for row, column, _, _ in places:
+        near = burnt & (np.hypot(y - row * 0.128, x - column * 0.128) < 40)
+        assert near.any()
+        assert found[near].mean() in (0, 1)
+    assert found.any()
+
+
+def test_a_piece_of_a_burnt_out_sky_is_no_glare():
+    """Where little of what is burnt out is found, the area goes, and one beside it stays."""
+    labels, seen = np.zeros((60, 80), np.int32), np.full((60, 80), 0.4, np.float32)
+    seen[10:40, 10:50] = 1
+    seen[50:55, 60:70] = 1
+    labels[10:18, 8:30], labels[50:54, 60:70] = 1, 2
+    found = with_whole_burnt(labels, np.array([False, True, True]), seen)
+    assert found[50:55, 60:70].all()
+    assert found.sum() == 50

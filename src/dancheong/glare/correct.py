@@ -38,6 +38,7 @@ from dancheong.system.arrays import Float32, Pixels
 VEIL_WORK_PX = 512
 INPAINTING = ("inpaint_ns", "inpaint_telea")
 RELAXATIONS = 8
+RIM_WEIGHT = np.float32(20)  # where a twentieth of a blur is clipped, a pixel's texture and color are the rim's
 _ROUNDING = 1e-6  # of ones that were averaged
 
 Picture = TypeVar("Picture", Pixels, ByRows)
@@ -177,9 +178,11 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
         # A homomorphic filter with the continued surroundings as the light: of what stands out, HF_GAMMA_LOW stays.
         excess = small.z_hw - push_pull(small.z_hw, small.known_hw)
         return np.asarray(np.maximum(excess, 0) * (1 - params.hf_gamma_low), np.float32)
-    seen = gaussian(small.z_hw, params.fix_detail_sigma * scale_px(small.z_hw.shape))
-    # At clipped pixels and beside them `z - G * z` is no texture, but the sharp rim of the clipped area.
-    seen = seen + cv2.dilate(small.clip_hw, np.ones((3, 3), np.uint8)) * (small.z_hw - seen)
+    sigma_px = params.fix_detail_sigma * scale_px(small.z_hw.shape)
+    seen = gaussian(small.z_hw, sigma_px)
+    # At clipped pixels and as far as G reaches from them `z - G * z` is no texture, but the rim of the clipped area.
+    beside = np.minimum(RIM_WEIGHT * gaussian(small.clip_hw, sigma_px), 1)
+    seen = seen + np.maximum(cv2.dilate(small.clip_hw, np.ones((3, 3), np.uint8)), beside) * (small.z_hw - seen)
     excess = np.maximum(seen - np.minimum(push_pull(small.z_hw, small.known_hw, seen), seen), 0)
     return np.asarray(-np.log1p(-np.minimum(-np.expm1(-excess), _tail_share(small, excess))), np.float32)
 
@@ -226,7 +229,7 @@ def _recolored(attenuation: Rows, pixels: Pixels | ByRows, small: _Reduced, para
         before = luminance(light)
         after = before * gain
         lab = rgb_to_lab(linear_to_srgb(np.maximum(light - (before - after)[:, None] * illuminant, 0))[None])[0]
-        lost = np.minimum(2 * at(clip), 1)
+        lost = np.minimum(RIM_WEIGHT * at(clip), 1)
         trust = gain * gain * (3 - 2 * gain) * (1 - lost * (gain < 1))
         lab[:, 0] = lightness_of(linear_to_srgb(after))
         lab[:, 1:] = trust[:, None] * lab[:, 1:] + (1 - trust[:, None]) * at(around)
@@ -290,5 +293,10 @@ def _pull(weighted: Float32, weight_hw: Float32, most: Float32 | None) -> Float3
 def inpaint(pixels_u8: NDArray[np.uint8], hole_hw: NDArray[np.bool_], radius_px: float, telea: bool) -> NDArray[np.uint8]:
     """OpenCV's inpainting: Telea 2004, or Bertalmio, Bertozzi and Sapiro 2001 (Navier-Stokes)."""
     method = cv2.INPAINT_TELEA if telea else cv2.INPAINT_NS
-    image = np.ascontiguousarray(pixels_u8)
-    return np.asarray(cv2.inpaint(image, hole_hw.astype(np.uint8), radius_px, method), np.uint8)
+    height, width = hole_hw.shape
+    # In a picture of one row or column OpenCV reads beyond it, and each time something else.
+    image, hole = (
+        cv2.copyMakeBorder(plane, 0, int(height == 1), 0, int(width == 1), cv2.BORDER_REPLICATE)
+        for plane in (pixels_u8, hole_hw.astype(np.uint8))
+    )
+    return np.asarray(cv2.inpaint(image, hole, radius_px, method)[:height, :width], np.uint8)

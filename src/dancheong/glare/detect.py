@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.areas import certainty
+from dancheong.glare.areas import BURNT_SHARE, certainty
 from dancheong.glare.learned import glare_probability
 from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
 from dancheong.glare.mask import VISIBLE_RISE, GlareMask, components, dilated, make_mask, scale_px, soft_alpha
@@ -19,6 +19,8 @@ LOOKED_AT = 0.4
 # Spots that the network does not see are looked at, too: as bright as this share of the brightest, and brighter by so
 # much than the mean of the pixels that far around (at 512).
 BRIGHT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
+# A burnt-out place of which so much was found is glare as a whole, and of which less than so much was found is none.
+WHOLE_SHARE, PIECE_SHARE = 0.5, 0.35
 # How much of a row or column at the edge of the picture is as bright where it is a margin.
 MARGIN_SHARE = 0.9
 # How far from where the network sees it the rim of a small area may lie, what is small, and the Gaussian that continues the
@@ -53,7 +55,30 @@ def _find_learned(pixels: Pixels | ByRows, size: tuple[int, int], params: Params
     if not labels.any():
         return labels > 0
     certain = np.append(False, certainty(labels, likely, seen) >= params.det_confidence)
-    return np.asarray(certain[labels])
+    return with_whole_burnt(labels, certain, seen)
+
+
+def with_whole_burnt(labels: NDArray[np.int32], certain: NDArray[np.bool_], seen: Float32) -> NDArray[np.bool_]:
+    """The certain areas without pieces of burnt-out places, which would leave a crescent of a sun or darken a part of a sky.
+
+    Args:
+        labels: 0 outside, 1 to n in the areas.
+        certain: (n + 1,), of each label.
+        seen: coded luminance, [0, 1].
+
+    Returns:
+        The pixels of these areas, with all of the places that they hold `WHOLE_SHARE` of, without those areas whose burnt-out
+        pixels lie for the most part in places of which less than `PIECE_SHARE` was found.
+    """
+    found = np.asarray(certain[labels])
+    if not found.any():
+        return found
+    places, sizes = components((seen >= BURNT_SHARE * seen.max()) & ~_not_looked_at(seen))
+    burnt = found & (places > 0)
+    shares = np.bincount(places[burnt], minlength=len(sizes)) / np.maximum(sizes, 1)
+    in_pieces = np.bincount(labels[burnt & (shares < PIECE_SHARE)[places]], minlength=len(certain))
+    given_up = 2 * in_pieces > np.bincount(labels[burnt], minlength=len(certain))
+    return np.asarray(found & ~given_up[labels] | (shares >= WHOLE_SHARE)[places])
 
 
 def areas_to_judge(
@@ -65,12 +90,20 @@ def areas_to_judge(
     # Averaged as light, not as codes, whose rounding would decide about a rim.
     light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
     seen = linear_to_srgb(area(light, size))
-    bright = seen >= BRIGHT_LEVEL * seen.max()
-    paper = dilated(_paper(bright), RIM_PX * scale_px(size))
+    paper = _not_looked_at(seen)
     core = (likely >= LOOKED_AT) & ~paper
     found = _components_with(core, core, params.det_min_area_px) > 0
-    found |= _bright_spots(bright, seen, found, params.det_min_area_px) & ~paper
+    found |= _bright_spots(seen, found, params.det_min_area_px) & ~paper
     return _components_with(_with_true_rims(found, seen) & ~paper, found, params.det_min_area_px), likely, seen
+
+
+def _not_looked_at(seen: Float32) -> NDArray[np.bool_]:
+    """Paper and skies, and a little more, since the rims of paper are soft."""
+    return dilated(_paper(_bright(seen)), RIM_PX * scale_px(seen.shape))
+
+
+def _bright(seen: Float32) -> NDArray[np.bool_]:
+    return np.asarray(seen >= BRIGHT_LEVEL * seen.max())
 
 
 def _paper(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -91,14 +124,12 @@ def _paper(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return paper
 
 
-def _bright_spots(
-    bright: NDArray[np.bool_], seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int
-) -> NDArray[np.bool_]:
+def _bright_spots(seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
     """Small areas that stand out of their surroundings, nearly as bright as anything, and are none of those found."""
     scale = scale_px(seen.shape)
     side_px = 2 * round(SPOT_AROUND_PX * scale) + 1
     around = cv2.boxFilter(seen, -1, (side_px, side_px), borderType=cv2.BORDER_REFLECT)
-    labels, sizes = components(bright & (seen - around >= SPOT_RISE))
+    labels, sizes = components(_bright(seen) & (seen - around >= SPOT_RISE))
     kept = (sizes >= max(1, min_area_px)) & (sizes < SMALL_AREA_PX * scale**2)
     kept[labels[dilated(found_hw, RIM_PX * scale)]] = False
     return np.asarray(kept[labels])
