@@ -51,6 +51,7 @@ def test_an_overview_for_people(run, photos):
     assert "  -> " in text
     assert "broken.jpg" in text
     assert "7 photographs; shorter sides 60, 60, 60 px" in text.splitlines()[-1]
+    assert "reflections on glass" in text.splitlines()[-2]
 
 
 def test_exit_codes(run, photos, tmp_path):

@@ -158,6 +158,12 @@ def doctor(
     raise typer.Exit(1 if diagnosis.unreadable else 0)
 
 
+_UNSEEN_LIGHT = (
+    "Not found are reflections on glass, most ghosts of the lens and wide halos: leave photographs of them out, or draw them "
+    "(--drawn-masks)"
+)
+
+
 def _findings(diagnosis: "Diagnosis", tested: bool) -> list[str]:
     lines = []
     for kind, count in diagnosis.counts().items():
@@ -172,6 +178,7 @@ def _findings(diagnosis: "Diagnosis", tested: bool) -> list[str]:
         *diagnosis.shorter_px
     )
     glare = "" if diagnosis.glare_share is None else f"; light reflection {diagnosis.glare_share:.1%} on average"
+    lines += [_UNSEEN_LIGHT] if glare else []
     return [*lines, f"{photographs}{sides}{glare}; {len(diagnosis.findings) or 'no'} findings"]
 
 

@@ -61,8 +61,7 @@ ADVICE = {
     "panorama": f"cut it into parts of at most {LONGEST} to 1; as it is its shorter side falls below RESOL",
     "glare_abstained": "nothing is corrected where the detector finds more than DET_MAX_TOTAL: look at what it finds "
     "(`dancheong filter --mask-dir DIR`; white sky and snow mislead it), raise DET_MAX_TOTAL, or draw the mask",
-    "glare": "look at the mask (`dancheong filter --mask-dir DIR`); GLARE_MODE says what is done, a drawn mask says where. "
-    "Reflections on glass and most ghosts of the lens are not found: leave photographs of them out, or draw them",
+    "glare": "look at the mask (`dancheong filter --mask-dir DIR`); GLARE_MODE says what is done, a drawn mask says where",
     "color_cast": "correct the white balance, unless the light was of this color: many casts of one kind tint all results",
     "pair": "if these are pairs, train with PAIRING=side_by_side and COLOR_SPACE=RGB: now both halves are one photograph",
     "one_picture": "leave it out, unless its halves are input and target: it is cut in the middle",
