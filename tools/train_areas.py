@@ -98,7 +98,7 @@ def at_night(light_hwc: NDArray[np.float32], rng: np.random.Generator) -> NDArra
 def judged(pixels: NDArray[np.uint8], truth: NDArray[np.bool_]) -> Areas:
     params = Params()
     size = fit_size(*pixels.shape[:2], params.det_work_size)
-    labels, likely, seen = areas_to_judge(pixels, size, params)
+    labels, likely, seen, _ = areas_to_judge(pixels, size, params)
     small = cv2.resize(truth.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).view(np.bool_)
     counts = [np.bincount(labels[part], minlength=labels.max() + 1)[1:] for part in (labels > 0, small)]
     return traits(labels, likely, seen), *counts

@@ -226,7 +226,7 @@ def test_spots_that_the_network_does_not_see_are_looked_at(photographs):
     unseen = 0
     for clean in photographs:
         gray = gray_of(clean)
-        labels, likely, seen = areas_to_judge(gray, gray.shape, Params())
+        labels, likely, seen, _ = areas_to_judge(gray, gray.shape, Params())
         for number in range(1, labels.max() + 1):
             area = labels == number
             if likely[area].max() < LOOKED_AT:
@@ -259,6 +259,6 @@ def test_a_piece_of_a_burnt_out_sky_is_no_glare():
     seen[10:40, 10:50] = 1
     seen[50:55, 60:70] = 1
     labels[10:18, 8:30], labels[50:54, 60:70] = 1, 2
-    found = with_whole_burnt(labels, np.array([False, True, True]), seen)
+    found = with_whole_burnt(labels, np.array([False, True, True]), seen, np.zeros_like(seen, bool))
     assert found[50:55, 60:70].all()
     assert found.sum() == 50

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 # A terminal is for an overview; --json lists everything.
 _SHOWN_FILES = 5
+_UNSEEN_LIGHT = (
+    "Not found are reflections on glass, most ghosts of the lens and wide halos: leave photographs of them out, or draw them "
+    "(--drawn-masks)"
+)
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")]
 WORSE_THAN_NOTHING = """\
 WORSE THAN NOTHING: on the validation photographs the results have Delta E 2000 {error:.2f}, the inputs as they are {input:.2f}.
@@ -156,12 +160,6 @@ def doctor(
         console.warn(f"dancheong: {reason}")
     console.emit(result, _findings(diagnosis, test is not None))
     raise typer.Exit(1 if diagnosis.unreadable else 0)
-
-
-_UNSEEN_LIGHT = (
-    "Not found are reflections on glass, most ghosts of the lens and wide halos: leave photographs of them out, or draw them "
-    "(--drawn-masks)"
-)
 
 
 def _findings(diagnosis: "Diagnosis", tested: bool) -> list[str]:

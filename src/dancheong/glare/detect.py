@@ -51,20 +51,23 @@ def find(pixels: Pixels | ByRows, params: Params) -> NDArray[np.bool_]:
 
 def _find_learned(pixels: Pixels | ByRows, size: tuple[int, int], params: Params) -> NDArray[np.bool_]:
     """Areas of pixels that may be glare, with their true rims, where an area as a whole is certain enough."""
-    labels, likely, seen = areas_to_judge(pixels, size, params)
+    labels, likely, seen, paper = areas_to_judge(pixels, size, params)
     if not labels.any():
         return labels > 0
     certain = np.append(False, certainty(labels, likely, seen) >= params.det_confidence)
-    return with_whole_burnt(labels, certain, seen)
+    return with_whole_burnt(labels, certain, seen, paper)
 
 
-def with_whole_burnt(labels: NDArray[np.int32], certain: NDArray[np.bool_], seen: Float32) -> NDArray[np.bool_]:
+def with_whole_burnt(
+    labels: NDArray[np.int32], certain: NDArray[np.bool_], seen: Float32, paper: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """The certain areas without pieces of burnt-out places, which would leave a crescent of a sun or darken a part of a sky.
 
     Args:
         labels: 0 outside, 1 to n in the areas.
         certain: (n + 1,), of each label.
         seen: coded luminance, [0, 1].
+        paper: what is not looked at.
 
     Returns:
         The pixels of these areas, with all of the places that they hold `WHOLE_SHARE` of, without those areas whose burnt-out
@@ -73,7 +76,7 @@ def with_whole_burnt(labels: NDArray[np.int32], certain: NDArray[np.bool_], seen
     found = np.asarray(certain[labels])
     if not found.any():
         return found
-    places, sizes = components((seen >= BURNT_SHARE * seen.max()) & ~_not_looked_at(seen))
+    places, sizes = components((seen >= BURNT_SHARE * seen.max()) & ~paper)
     burnt = found & (places > 0)
     shares = np.bincount(places[burnt], minlength=len(sizes)) / np.maximum(sizes, 1)
     in_pieces = np.bincount(labels[burnt & (shares < PIECE_SHARE)[places]], minlength=len(certain))
@@ -83,27 +86,20 @@ def with_whole_burnt(labels: NDArray[np.int32], certain: NDArray[np.bool_], seen
 
 def areas_to_judge(
     pixels: Pixels | ByRows, size: tuple[int, int], params: Params
-) -> tuple[NDArray[np.int32], Float32, Float32]:
-    """Areas that may be glare (1 to n, 0 outside), how likely each pixel is, and its coded luminance: (h, w) = `size`."""
+) -> tuple[NDArray[np.int32], Float32, Float32, NDArray[np.bool_]]:
+    """Areas that may be glare (1 to n, 0 outside), how likely each pixel is, coded luminance, and paper: (h, w) = `size`."""
     probability = glare_probability(pixels, params.det_work_size, gray=params.det_source == "gray")
     likely = np.asarray(cv2.resize(probability, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32).reshape(size)
     # Averaged as light, not as codes, whose rounding would decide about a rim.
     light = ByRows.of(pixels).then(lambda rows, _: luminance_of(decode(rows)), 0, np.float32)
     seen = linear_to_srgb(area(light, size))
-    paper = _not_looked_at(seen)
+    bright = np.asarray(seen >= BRIGHT_LEVEL * seen.max())
+    paper = dilated(_paper(bright), RIM_PX * scale_px(size))  # its rims are soft
     core = (likely >= LOOKED_AT) & ~paper
     found = _components_with(core, core, params.det_min_area_px) > 0
-    found |= _bright_spots(seen, found, params.det_min_area_px) & ~paper
-    return _components_with(_with_true_rims(found, seen) & ~paper, found, params.det_min_area_px), likely, seen
-
-
-def _not_looked_at(seen: Float32) -> NDArray[np.bool_]:
-    """Paper and skies, and a little more, since the rims of paper are soft."""
-    return dilated(_paper(_bright(seen)), RIM_PX * scale_px(seen.shape))
-
-
-def _bright(seen: Float32) -> NDArray[np.bool_]:
-    return np.asarray(seen >= BRIGHT_LEVEL * seen.max())
+    found |= _bright_spots(bright, seen, found, params.det_min_area_px) & ~paper
+    labels = _components_with(_with_true_rims(found, seen) & ~paper, found, params.det_min_area_px)
+    return labels, likely, seen, paper
 
 
 def _paper(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -124,12 +120,14 @@ def _paper(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return paper
 
 
-def _bright_spots(seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int) -> NDArray[np.bool_]:
+def _bright_spots(
+    bright: NDArray[np.bool_], seen: Float32, found_hw: NDArray[np.bool_], min_area_px: int
+) -> NDArray[np.bool_]:
     """Small areas that stand out of their surroundings, nearly as bright as anything, and are none of those found."""
     scale = scale_px(seen.shape)
     side_px = 2 * round(SPOT_AROUND_PX * scale) + 1
     around = cv2.boxFilter(seen, -1, (side_px, side_px), borderType=cv2.BORDER_REFLECT)
-    labels, sizes = components(_bright(seen) & (seen - around >= SPOT_RISE))
+    labels, sizes = components(bright & (seen - around >= SPOT_RISE))
     kept = (sizes >= max(1, min_area_px)) & (sizes < SMALL_AREA_PX * scale**2)
     kept[labels[dilated(found_hw, RIM_PX * scale)]] = False
     return np.asarray(kept[labels])
