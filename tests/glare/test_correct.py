@@ -114,6 +114,25 @@ def test_the_tail_of_a_glint_goes_with_it(radius_px):
     assert np.abs(left).max() <= 0.1 * (255 - ground)
 
 
+@pytest.mark.parametrize("kind", ["color", "gray"])
+@pytest.mark.parametrize("found_px", [14, 20])
+@pytest.mark.parametrize("halo_px", [30, 60])
+def test_no_ring_is_left_of_a_sun_with_a_halo_wider_than_what_is_found(kind, found_px, halo_px):
+    """The sky becomes nowhere brighter outward, as by 3 to 5 codes with a ground from beyond the mask alone."""
+    y, x = np.mgrid[-160:160, -240:240].astype(np.float32)
+    distance = np.hypot(y, x)
+    light = np.float32(0.3) + np.float32(0.25) * np.exp(-distance / halo_px) + 3 * (distance < 8)
+    pixels = to_pixels(linear_to_srgb(np.clip(light, 0, 1)), np.uint8)
+    pixels = np.repeat(pixels[..., None], 3, axis=2) if kind == "color" else pixels
+    params = Params()
+    mask = make_mask(soft_alpha(distance < found_px, distance.shape, params), pixels, params)
+    fixed = correct(pixels, mask, params).astype(float)
+    rings = distance.astype(int).ravel()
+    profile = (np.bincount(rings, fixed.reshape(len(rings), -1).mean(axis=1)) / np.bincount(rings))[:120]
+    assert (profile - np.minimum.accumulate(profile)).max() <= 2
+    assert (fixed[distance < 8] < 250).all()
+
+
 def test_a_dark_eave_stays_dark_under_a_bright_sky():
     y, x = np.mgrid[:320, :480].astype(np.float32)
     ground = np.where(y < 120, 0.7, 0.02).astype(np.float32)

@@ -2,11 +2,12 @@ r"""Correcting light inside the mask only.
 
 .. math:: d = \max(G_\sigma * (z - \tilde z), 0), \qquad h = \min(Y (1 - e^{-d}), t), \qquad Y' = Y - \alpha h
 
-where :math:`\tilde z` continues the undamaged log light into the mask and lies nowhere above what is seen, since reflected
-light only adds; :math:`h` is the layer of reflected light, which is held below the tail :math:`t` of a glint where alpha is
-less than 1. Light is only ever taken away, and texture finer than :math:`\sigma` (:math:`z - G_\sigma * z`) survives, but at
-the rim of clipped pixels :math:`z` stands for :math:`G_\sigma * z`. Smooth fields (:math:`d`, fills) are computed on a picture
-of at most `WORK_PX` and enlarged; the photograph's own pixels are changed where alpha is above 0 and nowhere else.
+where :math:`\tilde z` continues the log light from where :math:`\alpha < 1` into the mask, with the slope of a halo where there
+is one, and lies nowhere above what is seen, since reflected light only adds; :math:`h` is the layer of reflected light, which is
+held below the tail :math:`t` of a glint where alpha is less than 1. Light is only ever taken away, and texture finer than
+:math:`\sigma` (:math:`z - G_\sigma * z`) survives, but at the rim of clipped pixels :math:`z` stands for :math:`G_\sigma * z`.
+Smooth fields (:math:`d`, fills) are computed on a picture of at most `WORK_PX` and enlarged; the photograph's own pixels are
+changed where alpha is above 0 and nowhere else.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
-from dancheong.glare.mask import GlareMask, Rows, clipped, nearest_inside, scale_px
+from dancheong.glare.mask import GlareMask, Rows, clipped, nearest_inside, radii, scale_px
 from dancheong.glare.structure import fill_by_patches
 from dancheong.imaging.color import (
     decode,
@@ -39,6 +40,9 @@ VEIL_WORK_PX = 512
 INPAINTING = ("inpaint_ns", "inpaint_telea")
 RELAXATIONS = 8
 RIM_WEIGHT = np.float32(20)  # where a twentieth of a blur is clipped, a pixel's texture and color are the rim's
+# The slope of a halo: of how many sectors around an area, of how wide rings (pixels at 512, or half of the area's radius), and
+# how much steeper it is inside.
+HALO_SECTORS, HALO_PX, HALO_STEEPER = 8, 3, np.float32(2)
 _ROUNDING = 1e-6  # of ones that were averaged
 
 Picture = TypeVar("Picture", Pixels, ByRows)
@@ -55,7 +59,7 @@ class _Reduced:
     linear: Float32
     z_hw: Float32
     alpha_hw: Float32
-    known_hw: Float32
+    known_hw: Float32  # how much of what is seen counts as the ground
     clip_hw: Float32  # share of each pixel that is clipped
 
 
@@ -94,7 +98,7 @@ def correction(pixels: Picture, mask: GlareMask, params: Params) -> tuple[Pictur
 
     by_rows = ByRows.of(pixels).then(corrected, 3 if pixels.ndim == 3 else 0)
     if params.fix_method in INPAINTING:
-        mask = replace(mask, invented_hw=small.known_hw == 0)
+        mask = replace(mask, invented_hw=small.alpha_hw > 0)
     elif params.fix_cores == "yes":
         by_rows, mask = _with_cores(by_rows, small.clip_hw, mask, params)
     return (by_rows if isinstance(pixels, ByRows) else by_rows.whole()), mask
@@ -151,7 +155,8 @@ def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
 
 def _reduce(pixels: Pixels | ByRows, mask: GlareMask, params: Params) -> _Reduced:
     linear = decode(area(pixels, mask.small_hw.shape[:2]))
-    known = (mask.small_hw == 0).astype(np.float32)
+    # The tail of a glint is ground in part, or a halo that reaches beyond it would be left standing as a ring.
+    known = np.square(np.maximum(1 - mask.small_hw, 0)) * (mask.small_hw < 1 - _ROUNDING)
     z = np.log(luminance_of(linear) + np.float32(params.hf_epsilon))
     is_clipped = ByRows.of(pixels).then(lambda rows, _: clipped(rows, params).astype(np.float32), 0, np.float32)
     return _Reduced(linear, z, mask.small_hw, known, area(is_clipped, mask.small_hw.shape[:2]))
@@ -183,8 +188,41 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
     # At clipped pixels and as far as G reaches from them `z - G * z` is no texture, but the rim of the clipped area.
     beside = np.minimum(RIM_WEIGHT * gaussian(small.clip_hw, sigma_px), 1)
     seen = seen + np.maximum(cv2.dilate(small.clip_hw, np.ones((3, 3), np.uint8)), beside) * (small.z_hw - seen)
-    excess = np.maximum(seen - np.minimum(push_pull(small.z_hw, small.known_hw, seen), seen), 0)
+    ground = push_pull(small.z_hw, small.known_hw, seen) + _halo(small.z_hw, small.alpha_hw > 0)
+    excess = np.maximum(seen - np.minimum(ground, seen), 0)
     return np.asarray(-np.log1p(-np.minimum(-np.expm1(-excess), _tail_share(small, excess))), np.float32)
+
+
+def _halo(z_hw: Float32, damaged_hw: NDArray[np.bool_]) -> Float32:
+    """How much brighter the ground becomes toward the middle of areas with a halo of their own, as that of the sun: log light.
+
+    The light around such an area falls off on all sides. So the slope at its rim is that of the sector where it falls off
+    least but one, between two rings; a ground that is brighter on one side has none.
+    """
+    rise = np.zeros(z_hw.shape, np.float32)
+    if not damaged_hw.any() or damaged_hw.all():
+        return rise
+    labels, radii_px, depth_px = radii(damaged_hw)
+    width_px = np.maximum(HALO_PX * scale_px(z_hw.shape), radii_px / 2)
+    distance_px, nearest = nearest_inside(damaged_hw)
+    around = np.flatnonzero((distance_px > 0) & (distance_px <= 2 * width_px.max()))
+    areas = labels.ravel()[nearest.ravel()[around]]
+    rings = distance_px.ravel()[around] / width_px[areas]
+    (y, x), (from_y, from_x) = (divmod(places, z_hw.shape[1]) for places in (around, nearest.ravel()[around]))
+    turns = np.arctan2(y - from_y, x - from_x) / (2 * np.pi) + 0.5
+    sectors = (turns * HALO_SECTORS).astype(np.int64) % HALO_SECTORS
+    # Of each area and sector the mean of the nearer ring, and of the farther one.
+    cells = (len(radii_px), HALO_SECTORS, 3)
+    index = (areas * HALO_SECTORS + sectors) * 3 + np.minimum(rings, 2).astype(np.int64)
+    counts, sums = (
+        np.bincount(index, weights, minlength=np.prod(cells)).reshape(cells) for weights in (None, z_hw.ravel()[around])
+    )
+    means = sums / np.maximum(counts, 1)
+    falls = np.where(counts[..., :2].min(axis=-1) > 0, means[..., 0] - means[..., 1], 0)
+    slopes = HALO_STEEPER * np.maximum(np.sort(falls, axis=1)[:, 1], 0).astype(np.float32) / width_px
+    inside, reach_px = labels[damaged_hw], np.maximum(radii_px, 1)
+    rise[damaged_hw] = (slopes * reach_px)[inside] * -np.expm1(-depth_px[damaged_hw] / reach_px[inside])
+    return rise
 
 
 def _tail_share(small: _Reduced, excess: Float32) -> Float32:
@@ -202,7 +240,7 @@ def _tail_share(small: _Reduced, excess: Float32) -> Float32:
 def _inpainted(small: _Reduced, shape: tuple[int, int], params: Params) -> Fix:
     small_u8 = to_pixels(linear_to_srgb(small.linear), np.uint8)
     radius_px = params.fix_inpaint_radius * scale_px(small.z_hw.shape)
-    filled = inpaint(small_u8, small.known_hw == 0, radius_px, params.fix_method == "inpaint_telea")
+    filled = inpaint(small_u8, small.alpha_hw > 0, radius_px, params.fix_method == "inpaint_telea")
     fill = linear_rows(float01(filled), shape)
 
     def filled_in(pixels: Pixels, alpha: Float32, at: At) -> Float32:

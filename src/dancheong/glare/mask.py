@@ -132,7 +132,8 @@ def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Para
     if not found_hw.any() or found_hw.all():
         return linear_rows(found_hw.astype(np.float32), shape)
     distance_px, nearest = nearest_inside(found_hw)
-    radius_px = _radii(found_hw).ravel()[nearest]
+    labels, radii_px, _ = radii(found_hw)
+    radius_px = radii_px[labels].ravel()[nearest]
     scale = np.float32(scale_px(found_hw.shape))
     beyond = distance_px / scale - np.float32(params.fix_grow)
     if params.fix_feather == 0:
@@ -157,10 +158,10 @@ def nearest_inside(inside_hw: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.in
     return np.asarray(distance_px, np.float32), place[label]
 
 
-def _radii(inside_hw: NDArray[np.bool_]) -> Float32:
-    """Of every pixel of an area: how far the innermost pixel of its component is from the rim."""
-    component, sizes = components(inside_hw)
-    depth = cv2.distanceTransform(inside_hw.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    radius_px = np.zeros(len(sizes), np.float32)
-    np.maximum.at(radius_px, component[inside_hw], depth[inside_hw])
-    return radius_px[component]
+def radii(inside_hw: NDArray[np.bool_]) -> tuple[NDArray[np.int32], Float32, Float32]:
+    """The components of an area, (h, w); the radius of each, (n + 1,); how deep inside each pixel is, (h, w): in pixels."""
+    labels, sizes = components(inside_hw)
+    depth_px = cv2.distanceTransform(inside_hw.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    radii_px = np.zeros(len(sizes), np.float32)
+    np.maximum.at(radii_px, labels[inside_hw], depth_px[inside_hw])
+    return labels, radii_px, np.asarray(depth_px, np.float32)
