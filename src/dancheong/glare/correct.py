@@ -3,8 +3,8 @@ r"""Correcting light inside the mask only.
 .. math:: d = \max(G_\sigma * (z - \tilde z), 0), \qquad h = \min(Y (1 - e^{-d}), t), \qquad Y' = Y - \alpha h
 
 where :math:`\tilde z` continues the log light from where :math:`\alpha < 1` into the mask, with the slope of a halo where there
-is one, and lies nowhere above what is seen, since reflected light only adds; :math:`h` is the layer of reflected light, which is
-held below the tail :math:`t` of a glint where alpha is less than 1. Light is only ever taken away, and texture finer than
+is one, and lies nowhere above what is seen, since reflected light only adds; :math:`h` is the layer of reflected light, held
+below the tail :math:`t` of a glint where alpha is less than 1. Light is only ever taken away, and texture finer than
 :math:`\sigma` (:math:`z - G_\sigma * z`) survives, but at the rim of clipped pixels :math:`z` stands for :math:`G_\sigma * z`.
 Smooth fields (:math:`d`, fills) are computed on a picture of at most `WORK_PX` and enlarged; the photograph's own pixels are
 changed where alpha is above 0 and nowhere else.
