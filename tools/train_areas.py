@@ -1,10 +1,11 @@
-"""Train the trees that judge whole areas of light and write `src/dancheong/glare/areas.onnx`.
+"""Train the trees that judge light, and write `src/dancheong/glare/areas.onnx` or, with `--rims`, `rims.onnx`.
 
 They see the areas that the detector looks at in parts of the free photographs of tools/train_detector.py, at different
-exposures, some as at night, with synthetic glare or none, then noise and compression. It needs torch, onnx, scikit-image,
-scikit-learn and matplotlib.
+exposures, some as at night, with synthetic glare or none, then noise and compression: each area as a whole, or the pixels in
+and around those that the trees of `areas.onnx` know. It needs torch, onnx, scikit-image, scikit-learn and matplotlib.
 
     python tools/train_areas.py PHOTOGRAPHS/manifest.csv --out src/dancheong/glare/areas.onnx
+    python tools/train_areas.py PHOTOGRAPHS/manifest.csv --rims --out src/dancheong/glare/rims.onnx
 """
 
 import argparse
@@ -20,8 +21,10 @@ from onnx import ModelProto, TensorProto, helper
 from sklearn.ensemble import HistGradientBoostingClassifier
 from train_detector import POOL_SEED, spoil
 
-from dancheong.glare.areas import traits
+from dancheong.glare.areas import certainty, traits
 from dancheong.glare.detect import areas_to_judge
+from dancheong.glare.mask import dilated, scale_px
+from dancheong.glare.rims import GROUND_PX, rim_traits
 from dancheong.glare.simulate import MAKES, add_glare
 from dancheong.imaging.color import decode, gray_of, linear_to_srgb, to_pixels
 from dancheong.imaging.resize import fit_size
@@ -34,6 +37,9 @@ KINDS = ("clean", "night", *MAKES)
 GLARE_SHARE, UNCLEAR_WEIGHT = 0.4, 0.1
 # The trees' .5 becomes .95, the usual DET_CONFIDENCE (docs/log.md).
 SHIFT = 2.94
+# Rims are learned from areas that are as certain and of which so much is glare, and from so many pixels of each picture.
+RIM_VIEWS, RIM_CERTAINTY, RIM_SHARE, RIM_PIXELS = 2, 0.5, 0.2, 1500
+RIM_SAMPLES = 400_000
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
 Areas = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]
 
@@ -50,6 +56,31 @@ def areas_of(job: tuple[int, NDArray[np.uint8]]) -> list[Areas]:
             damaged, truth = add_glare(clean, rng, make=kind) if kind in MAKES else (clean, np.zeros(clean.shape[:2], bool))
             damaged = spoil(damaged, rng)
             out += [judged(damaged, truth), judged(gray_of(damaged), truth)]
+    return out
+
+
+def rims_of(job: tuple[int, NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Traits of pixels in and around areas of glare in one photograph, and whether each is lit."""
+    cv2.setNumThreads(1)
+    number, photograph = job
+    params, out = Params(), []
+    for view in range(RIM_VIEWS):
+        rng = np.random.default_rng([POOL_SEED, 79, number, view])
+        for make in MAKES:
+            damaged, truth = add_glare(exposed(part_of(photograph, rng), make, rng), rng, make=make)
+            damaged = spoil(damaged, rng)
+            for pixels in (damaged, gray_of(damaged)):
+                size = fit_size(*pixels.shape[:2], params.det_work_size)
+                labels, likely, seen, paper = areas_to_judge(pixels, size, params)
+                lit = small_of(truth, size)
+                shares = np.bincount(labels.ravel(), lit.ravel()) / np.maximum(np.bincount(labels.ravel()), 1)
+                certain = certainty(labels, likely, seen) if labels.any() else np.zeros(0)
+                found = ((np.append(0, certain) >= RIM_CERTAINTY) & (shares > RIM_SHARE))[labels]
+                hole = dilated(found, GROUND_PX * scale_px(size))
+                if found.any() and not hole.all():
+                    places, seen_there = rim_traits(found, hole, likely, seen)
+                    chosen = (rng.random(len(places)) < RIM_PIXELS / len(places)) & ~paper.ravel()[places]
+                    out.append((seen_there[chosen], lit.ravel()[places[chosen]]))
     return out
 
 
@@ -99,9 +130,12 @@ def judged(pixels: NDArray[np.uint8], truth: NDArray[np.bool_]) -> Areas:
     params = Params()
     size = fit_size(*pixels.shape[:2], params.det_work_size)
     labels, likely, seen, _ = areas_to_judge(pixels, size, params)
-    small = cv2.resize(truth.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).view(np.bool_)
-    counts = [np.bincount(labels[part], minlength=labels.max() + 1)[1:] for part in (labels > 0, small)]
+    counts = [np.bincount(labels[part], minlength=labels.max() + 1)[1:] for part in (labels > 0, small_of(truth, size))]
     return traits(labels, likely, seen), *counts
+
+
+def small_of(truth: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    return cv2.resize(truth.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).view(np.bool_)
 
 
 def graph_of(trees: HistGradientBoostingClassifier, shift: float) -> ModelProto:
@@ -133,15 +167,7 @@ def graph_of(trees: HistGradientBoostingClassifier, shift: float) -> ModelProto:
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", type=Path, help="manifest.csv of the photographs (tools/shipped_credits.py)")
-    parser.add_argument("--shift", type=float, default=SHIFT, help="of the logit of certainty")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
-        found = [areas for part in pool.map(areas_of, enumerate(sources(arguments.table)), chunksize=4) for areas in part]
+def fitted_areas(found: list[Areas]) -> HistGradientBoostingClassifier:
     seen, pixels, glare = (np.concatenate(column) for column in zip(*found, strict=True))
     share = glare / pixels
     weights = pixels**0.75 * (np.abs(share - GLARE_SHARE) + UNCLEAR_WEIGHT)
@@ -150,9 +176,33 @@ def main() -> None:
         max_iter=60, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=40, l2_regularization=2, early_stopping=False,
         random_state=1,
     )
-    trees.fit(seen, share > GLARE_SHARE, weights / weights.mean())
-    arguments.out.write_bytes(graph_of(trees, arguments.shift).SerializeToString())
     print(f"{len(pixels)} areas, {np.mean(share > GLARE_SHARE):.2f} of them glare")
+    return trees.fit(seen, share > GLARE_SHARE, weights / weights.mean())
+
+
+def fitted_rims(found: list[tuple[NDArray[np.float32], NDArray[np.bool_]]]) -> HistGradientBoostingClassifier:
+    seen, lit = (np.concatenate(column) for column in zip(*found, strict=True))
+    chosen = np.random.default_rng(0).choice(len(seen), min(len(seen), RIM_SAMPLES), replace=False)
+    trees = HistGradientBoostingClassifier(
+        max_iter=80, learning_rate=0.15, max_leaf_nodes=16, min_samples_leaf=200, early_stopping=False, random_state=1
+    )
+    print(f"{len(chosen)} of {len(seen)} pixels, {lit.mean():.2f} of them lit")
+    return trees.fit(seen[chosen], lit[chosen])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, help="manifest.csv of the photographs (tools/shipped_credits.py)")
+    parser.add_argument("--rims", action="store_true", help="the trees of rims, not those of areas")
+    parser.add_argument("--shift", type=float, default=SHIFT, help="of the logit of certainty of areas")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    work, fitted = (rims_of, fitted_rims) if arguments.rims else (areas_of, fitted_areas)
+    with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
+        found = [one for part in pool.map(work, enumerate(sources(arguments.table)), chunksize=4) for one in part]
+    shift = 0 if arguments.rims else arguments.shift
+    arguments.out.write_bytes(graph_of(fitted(found), shift).SerializeToString())
     print(arguments.out, arguments.out.stat().st_size, "bytes")
 
 

@@ -8,6 +8,7 @@ from dancheong.glare.areas import BURNT_SHARE, certainty
 from dancheong.glare.learned import glare_probability
 from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
 from dancheong.glare.mask import VISIBLE_RISE, GlareMask, components, dilated, make_mask, scale_px, soft_alpha
+from dancheong.glare.rims import with_rims
 from dancheong.imaging.color import decode, float01, gray_of, linear_to_srgb
 from dancheong.imaging.resize import fit_size
 from dancheong.imaging.tiling import ByRows
@@ -55,7 +56,7 @@ def _find_learned(pixels: Pixels | ByRows, size: tuple[int, int], params: Params
     if not labels.any():
         return labels > 0
     certain = np.append(False, certainty(labels, likely, seen) >= params.det_confidence)
-    return with_whole_burnt(labels, certain, seen, paper)
+    return with_rims(with_whole_burnt(labels, certain, seen, paper), likely, seen, paper)
 
 
 def with_whole_burnt(
