@@ -35,10 +35,10 @@ LONGER_PX = (480, 900)
 KINDS = ("clean", "night", *MAKES)
 # An area is glare where so much of it is, and counts the more, the clearer it is and the more pixels it has.
 GLARE_SHARE, UNCLEAR_WEIGHT = 0.4, 0.1
-# The trees' .5 becomes .95, the usual DET_CONFIDENCE (docs/log.md).
-SHIFT = 2.94
+# The trees' .23 becomes .95, the usual DET_CONFIDENCE (docs/log.md).
+SHIFT = 4.15
 # Rims are learned from areas that are as certain and of which so much is glare, and from so many pixels of each picture.
-RIM_VIEWS, RIM_CERTAINTY, RIM_SHARE, RIM_PIXELS = 2, 0.5, 0.2, 1500
+RIM_VIEWS, RIM_CERTAINTY, RIM_SHARE, RIM_PIXELS = 2, 0.77, 0.2, 1500
 RIM_SAMPLES = 400_000
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
 Areas = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]

@@ -5,13 +5,16 @@ import numpy as np
 import pytest
 
 from dancheong.glare.detect import (
+    ALL_CERTAIN,
     BRIGHT_LEVEL,
+    LEAST_STRENGTH,
     LOOKED_AT,
     SMALL_AREA_PX,
     areas_to_judge,
     detect,
     find,
     prominence,
+    strengths,
     with_whole_burnt,
 )
 from dancheong.glare.mask import clipped
@@ -116,7 +119,10 @@ def test_alpha_is_soft_and_ends(damaged, method):
     assert alpha.max() == 1
     assert ((alpha > 0) & (alpha < 1)).any()
     hard = detect(pixels, Params(det_method=method, fix_grow=0, fix_feather=0)).alpha_hw
-    assert set(np.unique(hard)) == {0.0, 1.0}
+    # Certain areas are 1, and others of `learned` less.
+    assert hard.max() == 1
+    assert hard[hard > 0].min() >= (1 if method == "threshold" else LEAST_STRENGTH)
+    assert len(np.unique(hard)) <= 20
     assert (alpha[hard == 1] == 1).all()
 
 
@@ -262,3 +268,20 @@ def test_a_piece_of_a_burnt_out_sky_is_no_glare():
     found = with_whole_burnt(labels, np.array([False, True, True]), seen, np.zeros_like(seen, bool))
     assert found[50:55, 60:70].all()
     assert found.sum() == 50
+
+
+def test_the_less_certain_an_area_is_the_less_of_its_light_goes():
+    """A burnt-out place around an area, of which nothing was asked, is as certain as the area."""
+    found, certain = np.zeros((40, 90), bool), np.zeros((40, 90), np.float32)
+    for number, share in enumerate((0.91, 0.95, 0.98, ALL_CERTAIN, 0.9999)):
+        part = np.s_[10:20, 5 + 17 * number : 15 + 17 * number]
+        found[part] = True
+        certain[part] = share
+        certain[10:15, 5 + 17 * number] = 0
+    strength = strengths(found, certain, 0.9)
+    of_area = [strength[10:20, 5 + 17 * number : 15 + 17 * number] for number in range(5)]
+    assert all(np.ptp(area) == 0 for area in of_area)
+    values = [float(area[0, 0]) for area in of_area]
+    assert LEAST_STRENGTH < values[0] < values[1] < values[2] < 1
+    assert values[3:] == pytest.approx([1, 1])
+    assert strengths(found, np.where(found, np.float32(0.9), 0), 0.9)[found] == pytest.approx(LEAST_STRENGTH)

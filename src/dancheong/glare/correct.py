@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
-from dancheong.glare.mask import GlareMask, Rows, clipped, nearest_inside, radii, scale_px
+from dancheong.glare.mask import GlareMask, Rows, clipped, components, nearest_inside, radii, scale_px
 from dancheong.glare.structure import fill_by_patches
 from dancheong.imaging.color import (
     decode,
@@ -227,8 +227,12 @@ def _halo(z_hw: Float32, damaged_hw: NDArray[np.bool_]) -> Float32:
 
 def _tail_share(small: _Reduced, excess: Float32) -> Float32:
     """The most of a pixel's light that reflection may be: all inside of a glint, beyond as much as at its nearest pixel."""
-    inside = small.alpha_hw > 1 - _ROUNDING
-    if inside.all() or not inside.any():
+    damaged = small.alpha_hw > 0
+    areas, sizes = components(damaged)
+    most = np.zeros(len(sizes), np.float32)
+    np.maximum.at(most, areas[damaged], small.alpha_hw[damaged])
+    inside = damaged & (small.alpha_hw > (1 - _ROUNDING) * most[areas])
+    if inside.all():
         return np.full(excess.shape, 1 - 1e-6, np.float32)
     light = np.exp(small.z_hw)
     layer = gaussian(light * -np.expm1(-excess), scale_px(excess.shape))

@@ -22,6 +22,9 @@ LOOKED_AT = 0.4
 BRIGHT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
 # A burnt-out place of which so much was found is glare as a whole, and of which less than so much was found is none.
 WHOLE_SHARE, PIECE_SHARE = 0.5, 0.35
+# An area that is just certain enough loses so much of its light, and one that is so certain loses all: a lamp or a white wall
+# that is taken for a glint by mistake is less certain than most glints.
+LEAST_STRENGTH, ALL_CERTAIN = 0.2, 0.992
 # How much of a row or column at the edge of the picture is as bright where it is a margin.
 MARGIN_SHARE = 0.9
 # How far from where the network sees it the rim of a small area may lie, what is small, and the Gaussian that continues the
@@ -35,28 +38,54 @@ def detect(pixels: Pixels | ByRows, params: Params) -> GlareMask:
     Args:
         pixels: (h, w) gray or (h, w, 3) RGB, uint8 or uint16, sRGB-coded.
     """
-    return make_mask(soft_alpha(find(pixels, params), (pixels.shape[0], pixels.shape[1]), params), pixels, params)
+    found, strength = _judged(pixels, params)
+    return make_mask(soft_alpha(found, (pixels.shape[0], pixels.shape[1]), params, strength), pixels, params)
 
 
 def find(pixels: Pixels | ByRows, params: Params) -> NDArray[np.bool_]:
     """The area of glare before it grows, at the working size (DET_WORK_SIZE)."""
+    return _judged(pixels, params)[0]
+
+
+def _judged(pixels: Pixels | ByRows, params: Params) -> tuple[NDArray[np.bool_], Float32 | None]:
+    """The area of glare and how much of its light is to go; None: all."""
     size = fit_size(pixels.shape[0], pixels.shape[1], params.det_work_size)
     if params.det_method == "learned":
-        return _find_learned(pixels, size, params)
+        return _judged_by_areas(pixels, size, params)
     plane = search_plane(area(pixels, size), params)
     stands_out = prominence(plane, params.det_levels, params.det_max_area)
     core = (plane >= params.det_core_level) & (stands_out >= params.det_core_prominence)
     flank = (plane >= params.det_flank_floor) & (stands_out >= params.det_flank_prominence)
-    return _components_with(core | flank, core, params.det_min_area_px) > 0
+    return _components_with(core | flank, core, params.det_min_area_px) > 0, None
 
 
-def _find_learned(pixels: Pixels | ByRows, size: tuple[int, int], params: Params) -> NDArray[np.bool_]:
+def _judged_by_areas(
+    pixels: Pixels | ByRows, size: tuple[int, int], params: Params
+) -> tuple[NDArray[np.bool_], Float32 | None]:
     """Areas of pixels that may be glare, with their true rims, where an area as a whole is certain enough."""
     labels, likely, seen, paper = areas_to_judge(pixels, size, params)
     if not labels.any():
-        return labels > 0
-    certain = np.append(False, certainty(labels, likely, seen) >= params.det_confidence)
-    return with_rims(with_whole_burnt(labels, certain, seen, paper), likely, seen, paper)
+        return labels > 0, None
+    certain = np.append(np.float32(0), certainty(labels, likely, seen))
+    found = with_whole_burnt(labels, certain >= params.det_confidence, seen, paper)
+    found = with_rims(found, likely, seen, paper)
+    return found, strengths(found, certain[labels], params.det_confidence)
+
+
+def strengths(found_hw: NDArray[np.bool_], certain_hw: Float32, least: float) -> Float32:
+    """How much of each area's light is to go, (h, w): from `LEAST_STRENGTH` where it is just certain enough to all of it.
+
+    Args:
+        certain_hw: how certain it is that what a pixel belongs to is glare; below `least` where that was not asked.
+        least: what is certain enough.
+    """
+    areas, sizes = components(found_hw)
+    at = np.flatnonzero(found_hw & (certain_hw >= least))
+    counts, sums = (np.bincount(areas.ravel()[at], weights, minlength=len(sizes)) for weights in (None, certain_hw.ravel()[at]))
+    certain = np.where(counts > 0, sums / np.maximum(counts, 1), least)
+    own, lowest, highest = (np.log(odds / (1 - odds)) for odds in (np.minimum(certain, ALL_CERTAIN), least, ALL_CERTAIN))
+    strength = LEAST_STRENGTH + (1 - LEAST_STRENGTH) * (own - lowest) / (highest - lowest)
+    return np.asarray(strength, np.float32)[areas]
 
 
 def with_whole_burnt(

@@ -124,10 +124,15 @@ def components(area_hw: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[n
     return np.asarray(labels, np.int32), np.bincount(labels[area_hw], minlength=count)
 
 
-def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params) -> Rows:
+def soft_alpha(
+    found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Params, strength_hw: Float32 | None = None
+) -> Rows:
     """Alpha at `shape` of areas found on a smaller picture: 1 within FIX_GROW, then it falls to 0.
 
     It falls over FIX_FEATHER, and over `TAIL` of the area's radius more, since the tail of a large glint reaches farther.
+
+    Args:
+        strength_hw: what stands for 1, in [0, 1], of each pixel that is found; None: 1.
     """
     if not found_hw.any() or found_hw.all():
         return linear_rows(found_hw.astype(np.float32), shape)
@@ -136,12 +141,13 @@ def soft_alpha(found_hw: NDArray[np.bool_], shape: tuple[int, int], params: Para
     radius_px = radii_px[labels].ravel()[nearest]
     scale = np.float32(scale_px(found_hw.shape))
     beyond = distance_px / scale - np.float32(params.fix_grow)
+    strength = np.ones_like(beyond) if strength_hw is None else strength_hw.ravel()[nearest]
     if params.fix_feather == 0:
-        hard = linear_rows((beyond <= 0).astype(np.float32), shape)
-        return lambda part: (hard(part) >= 0.5).astype(np.float32)
+        hard, most = (linear_rows(plane, shape) for plane in ((beyond <= 0).astype(np.float32), strength))
+        return lambda part: np.where(hard(part) >= 0.5, most(part), np.float32(0))
     reach = np.float32(params.fix_feather) + np.float32(TAIL) * radius_px / scale
     ramp = np.clip(1 - beyond / reach, 0, 1)
-    return linear_rows(np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32), shape)
+    return linear_rows(np.asarray(strength * ramp * ramp * (3 - 2 * ramp), np.float32), shape)
 
 
 def nearest_inside(inside_hw: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.int64]]:
