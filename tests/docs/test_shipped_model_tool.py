@@ -154,7 +154,7 @@ def test_cards_credits_and_notices_are_in_the_wheel_and_in_the_source_package(tm
     with tarfile.open(next((tmp_path / "dist").glob("*.tar.gz"))) as file:
         source = [name.split("/", 1)[-1].removeprefix("src/") for name in file.getnames()]
     package = ["prediction/colorizer.md", "prediction/colorizer_credits.md", "upscaling/upscaler.md", "upscaling/upscaler.h5",
-               "glare/detector.md", "glare/detector.onnx", "glare/areas.onnx",
+               "glare/detector.md", "glare/detector.onnx", "glare/areas.onnx", "glare/rims.onnx",
                *(["prediction/colorizer.h5"] if COLORIZER.exists() else [])]
     for name in package:
         assert f"dancheong/{name}" in wheel

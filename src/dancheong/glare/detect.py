@@ -83,7 +83,7 @@ def strengths(found_hw: NDArray[np.bool_], certain_hw: Float32, least: float) ->
     at = np.flatnonzero(found_hw & (certain_hw >= least))
     counts, sums = (np.bincount(areas.ravel()[at], weights, minlength=len(sizes)) for weights in (None, certain_hw.ravel()[at]))
     certain = np.where(counts > 0, sums / np.maximum(counts, 1), least)
-    own, lowest, highest = (np.log(odds / (1 - odds)) for odds in (np.minimum(certain, ALL_CERTAIN), least, ALL_CERTAIN))
+    own, lowest, highest = (np.log(share / (1 - share)) for share in (np.minimum(certain, ALL_CERTAIN), least, ALL_CERTAIN))
     strength = LEAST_STRENGTH + (1 - LEAST_STRENGTH) * (own - lowest) / (highest - lowest)
     return np.asarray(strength, np.float32)[areas]
 
