@@ -4,7 +4,7 @@ import pytest
 
 from dancheong.glare.correct import correct, subtract_veil
 from dancheong.glare.detect import detect, find
-from dancheong.glare.mask import clipped, make_mask, soft_alpha
+from dancheong.glare.mask import clipped, make_mask, mask_from_drawing, soft_alpha
 from dancheong.glare.simulate import add_glare
 from dancheong.imaging.color import decode, linear_to_srgb, luminance, srgb_to_linear, to_pixels
 from dancheong.imaging.metrics import psnr
@@ -245,6 +245,26 @@ def test_a_single_row_is_inpainted_alike_each_time(method, shape):
 def test_a_wholly_masked_picture_is_left_alone(case):
     pixels, truth, _ = case
     whole = make_mask(np.ones(truth.shape, np.float32), pixels, Params(), may_abstain=False)
+    assert np.array_equal(correct(pixels, whole, Params()), pixels)
+
+
+@pytest.mark.parametrize("method", ["hybrid", "masked_homo"])
+@pytest.mark.parametrize("code", [64, 128, 250])
+def test_a_mask_drawn_in_gray_takes_away_as_much_as_it_says(method, code):
+    y, x = np.mgrid[-120:120, -160:160].astype(np.float32)
+    distance = np.hypot(y, x)
+    light = np.float32(0.2) + np.float32(0.4) * np.exp(-((distance / 20) ** 2))
+    pixels = to_pixels(linear_to_srgb(light), np.uint16)
+    drawn = np.where(distance < 40, code, 0).astype(np.uint8)
+    out = correct(pixels, mask_from_drawing(drawn, pixels, Params()), Params(fix_method=method))
+    taken = decode(pixels) - decode(out)
+    assert taken[120, 160] == pytest.approx(0.4 * code / 255, abs=0.02)
+
+
+@pytest.mark.parametrize("code", [1, 128, 254])
+def test_a_picture_masked_in_gray_throughout_is_left_alone(case, code):
+    pixels, truth, _ = case
+    whole = mask_from_drawing(np.full(truth.shape, code, np.uint8), pixels, Params())
     assert np.array_equal(correct(pixels, whole, Params()), pixels)
 
 

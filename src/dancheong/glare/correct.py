@@ -58,7 +58,7 @@ class _Reduced:
 
     linear: Float32
     z_hw: Float32
-    alpha_hw: Float32
+    share_hw: Float32  # alpha as a share of the most in its area
     known_hw: Float32  # how much of what is seen counts as the ground
     clip_hw: Float32  # share of each pixel that is clipped
 
@@ -79,11 +79,9 @@ def correction(pixels: Picture, mask: GlareMask, params: Params) -> tuple[Pictur
         The picture, same shape and type; the same bytes wherever alpha is 0. Nothing is changed where the whole picture is
         masked, since there is nothing to go by. And the mask, with what was invented.
     """
-    if params.fix_method == "none" or params.fix_strength == 0 or not mask.small_hw.any():
+    if params.fix_method == "none" or params.fix_strength == 0 or not mask.small_hw.any() or mask.small_hw.min() > 0:
         return pixels, mask
     small = _reduce(pixels, mask, params)
-    if small.known_hw.max() == 0:
-        return pixels, mask
     fix = _fix(pixels, small, params)
 
     def corrected(rows: Pixels, part: slice) -> Pixels:
@@ -98,7 +96,7 @@ def correction(pixels: Picture, mask: GlareMask, params: Params) -> tuple[Pictur
 
     by_rows = ByRows.of(pixels).then(corrected, 3 if pixels.ndim == 3 else 0)
     if params.fix_method in INPAINTING:
-        mask = replace(mask, invented_hw=small.alpha_hw > 0)
+        mask = replace(mask, invented_hw=small.share_hw > 0)
     elif params.fix_cores == "yes":
         by_rows, mask = _with_cores(by_rows, small.clip_hw, mask, params)
     return (by_rows if isinstance(pixels, ByRows) else by_rows.whole()), mask
@@ -155,11 +153,23 @@ def subtract_veil(pixels: Pixels, params: Params) -> Pixels:
 
 def _reduce(pixels: Pixels | ByRows, mask: GlareMask, params: Params) -> _Reduced:
     linear = decode(area(pixels, mask.small_hw.shape[:2]))
-    # The tail of a glint is ground in part, or a halo that reaches beyond it would be left standing as a ring.
-    known = np.square(np.maximum(1 - mask.small_hw, 0)) * (mask.small_hw < 1 - _ROUNDING)
     z = np.log(luminance_of(linear) + np.float32(params.hf_epsilon))
     is_clipped = ByRows.of(pixels).then(lambda rows, _: clipped(rows, params).astype(np.float32), 0, np.float32)
-    return _Reduced(linear, z, mask.small_hw, known, area(is_clipped, mask.small_hw.shape[:2]))
+    share = _share_of_most(mask.small_hw)
+    # The tail of a glint is ground in part, or a halo that reaches beyond it would be left standing as a ring.
+    known = np.square(1 - share)
+    return _Reduced(linear, z, share, known, area(is_clipped, mask.small_hw.shape[:2]))
+
+
+def _share_of_most(alpha_hw: Float32) -> Float32:
+    """Alpha as a share of its most in each area, which is little where an area is uncertain or drawn in gray; 1 at the most."""
+    labels, sizes = components(alpha_hw > 0)
+    most = np.ones(len(sizes), np.float32)
+    most[1:] = 0
+    at = np.flatnonzero(labels)
+    np.maximum.at(most, labels.ravel()[at], alpha_hw.ravel()[at])
+    share = alpha_hw / most[labels]
+    return np.where(share > 1 - _ROUNDING, np.float32(1), share)
 
 
 def _fix(pixels: Pixels | ByRows, small: _Reduced, params: Params) -> Fix:
@@ -188,7 +198,7 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
     # At clipped pixels and as far as G reaches from them `z - G * z` is no texture, but the rim of the clipped area.
     beside = np.minimum(RIM_WEIGHT * gaussian(small.clip_hw, sigma_px), 1)
     seen = seen + np.maximum(cv2.dilate(small.clip_hw, np.ones((3, 3), np.uint8)), beside) * (small.z_hw - seen)
-    ground = push_pull(small.z_hw, small.known_hw, seen) + _halo(small.z_hw, small.alpha_hw > 0)
+    ground = push_pull(small.z_hw, small.known_hw, seen) + _halo(small.z_hw, small.share_hw > 0)
     excess = np.maximum(seen - np.minimum(ground, seen), 0)
     return np.asarray(-np.log1p(-np.minimum(-np.expm1(-excess), _tail_share(small, excess))), np.float32)
 
@@ -227,11 +237,7 @@ def _halo(z_hw: Float32, damaged_hw: NDArray[np.bool_]) -> Float32:
 
 def _tail_share(small: _Reduced, excess: Float32) -> Float32:
     """The most of a pixel's light that reflection may be: all inside of a glint, beyond as much as at its nearest pixel."""
-    damaged = small.alpha_hw > 0
-    areas, sizes = components(damaged)
-    most = np.zeros(len(sizes), np.float32)
-    np.maximum.at(most, areas[damaged], small.alpha_hw[damaged])
-    inside = damaged & (small.alpha_hw > (1 - _ROUNDING) * most[areas])
+    inside = small.share_hw == 1
     if inside.all():
         return np.full(excess.shape, 1 - 1e-6, np.float32)
     light = np.exp(small.z_hw)
@@ -244,7 +250,7 @@ def _tail_share(small: _Reduced, excess: Float32) -> Float32:
 def _inpainted(small: _Reduced, shape: tuple[int, int], params: Params) -> Fix:
     small_u8 = to_pixels(linear_to_srgb(small.linear), np.uint8)
     radius_px = params.fix_inpaint_radius * scale_px(small.z_hw.shape)
-    filled = inpaint(small_u8, small.alpha_hw > 0, radius_px, params.fix_method == "inpaint_telea")
+    filled = inpaint(small_u8, small.share_hw > 0, radius_px, params.fix_method == "inpaint_telea")
     fill = linear_rows(float01(filled), shape)
 
     def filled_in(pixels: Pixels, alpha: Float32, at: At) -> Float32:

@@ -24,7 +24,7 @@ BRIGHT_LEVEL, SPOT_RISE, SPOT_AROUND_PX = 0.88, 0.15, 16
 WHOLE_SHARE, PIECE_SHARE = 0.5, 0.35
 # An area that is just certain enough loses so much of its light, and one that is so certain loses all: a lamp or a white wall
 # that is taken for a glint by mistake is less certain than most glints.
-LEAST_STRENGTH, ALL_CERTAIN = 0.2, 0.992
+LEAST_STRENGTH, ALL_CERTAIN = 0.1, 0.992
 # How much of a row or column at the edge of the picture is as bright where it is a margin.
 MARGIN_SHARE = 0.9
 # How far from where the network sees it the rim of a small area may lie, what is small, and the Gaussian that continues the
@@ -84,7 +84,7 @@ def strengths(found_hw: NDArray[np.bool_], certain_hw: Float32, least: float) ->
     counts, sums = (np.bincount(areas.ravel()[at], weights, minlength=len(sizes)) for weights in (None, certain_hw.ravel()[at]))
     certain = np.where(counts > 0, sums / np.maximum(counts, 1), least)
     own, lowest, highest = (np.log(share / (1 - share)) for share in (np.minimum(certain, ALL_CERTAIN), least, ALL_CERTAIN))
-    strength = LEAST_STRENGTH + (1 - LEAST_STRENGTH) * (own - lowest) / (highest - lowest)
+    strength = LEAST_STRENGTH + (1 - LEAST_STRENGTH) * ((own - lowest) / (highest - lowest)) ** 2
     return np.asarray(strength, np.float32)[areas]
 
 

@@ -43,7 +43,9 @@ def with_rims(
     (lit,) = _trees().run(["certainty"], {"traits": traits})
     inside = np.zeros(found_hw.size, bool)
     inside[places] = lit[:, 0] >= 0.5
-    return inside.reshape(found_hw.shape) & ~paper_hw
+    # Each pixel was judged by itself: without single spots and holes.
+    whole = cv2.medianBlur(inside.reshape(found_hw.shape).view(np.uint8), 3).view(np.bool_)
+    return np.asarray(whole & ~paper_hw)
 
 
 def rim_traits(
