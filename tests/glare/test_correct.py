@@ -133,6 +133,19 @@ def test_no_ring_is_left_of_a_sun_with_a_halo_wider_than_what_is_found(kind, fou
     assert (fixed[distance < 8] < 250).all()
 
 
+@pytest.mark.parametrize(("row", "column"), [(0, 240), (6, 240), (160, 479), (2, 3)])
+def test_no_ring_is_left_of_a_sun_at_the_edge_of_the_picture(row, column):
+    y, x = np.mgrid[:320, :480].astype(np.float32)
+    distance = np.hypot(y - row, x - column)
+    light = np.float32(0.3) + np.float32(0.25) * np.exp(-distance / 60) + 3 * (distance < 16)
+    pixels = to_pixels(linear_to_srgb(np.clip(light, 0, 1)), np.uint8)
+    mask = make_mask(soft_alpha(distance < 20, distance.shape, Params()), pixels, Params())
+    rings = distance.astype(int).ravel()
+    profile = (np.bincount(rings, correct(pixels, mask, Params()).ravel()) / np.bincount(rings))[:120]
+    assert (profile - np.minimum.accumulate(profile)).max() <= 2
+    assert profile[0] < 250
+
+
 def test_a_dark_eave_stays_dark_under_a_bright_sky():
     y, x = np.mgrid[:320, :480].astype(np.float32)
     ground = np.where(y < 120, 0.7, 0.02).astype(np.float32)

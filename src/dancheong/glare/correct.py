@@ -207,7 +207,8 @@ def _halo(z_hw: Float32, damaged_hw: NDArray[np.bool_]) -> Float32:
     """How much brighter the ground becomes toward the middle of areas with a halo of their own, as that of the sun: log light.
 
     The light around such an area falls off on all sides. So the slope at its rim is that of the sector where it falls off
-    least but one, between two rings; a ground that is brighter on one side has none.
+    least but one, between two rings; a ground that is brighter on one side has none. Sectors beyond the edge of the picture
+    are as those that mirror them.
     """
     rise = np.zeros(z_hw.shape, np.float32)
     if not damaged_hw.any() or damaged_hw.all():
@@ -215,12 +216,15 @@ def _halo(z_hw: Float32, damaged_hw: NDArray[np.bool_]) -> Float32:
     labels, radii_px, depth_px = radii(damaged_hw)
     width_px = np.maximum(HALO_PX * scale_px(z_hw.shape), radii_px / 2)
     distance_px, nearest = nearest_inside(damaged_hw)
-    around = np.flatnonzero((distance_px > 0) & (distance_px <= 2 * width_px.max()))
-    areas = labels.ravel()[nearest.ravel()[around]]
+    area_hw = labels.ravel()[nearest]
+    close_hw = distance_px <= 2 * width_px[area_hw]
+    around = np.flatnonzero((distance_px > 0) & close_hw)
+    areas = area_hw.ravel()[around]
     rings = distance_px.ravel()[around] / width_px[areas]
     (y, x), (from_y, from_x) = (divmod(places, z_hw.shape[1]) for places in (around, nearest.ravel()[around]))
-    turns = np.arctan2(y - from_y, x - from_x) / (2 * np.pi) + 0.5
-    sectors = (turns * HALO_SECTORS).astype(np.int64) % HALO_SECTORS
+    # Straight and diagonal ways lie in the middle of sectors, so that these turn and flip with the picture.
+    turns = np.arctan2(y - from_y, x - from_x) / (2 * np.pi) + 1
+    sectors = np.floor(turns * HALO_SECTORS + 0.5).astype(np.int64) % HALO_SECTORS
     # Of each area and sector the mean of the nearer ring, and of the farther one.
     cells = (len(radii_px), HALO_SECTORS, 3)
     index = (areas * HALO_SECTORS + sectors) * 3 + np.minimum(rings, 2).astype(np.int64)
@@ -228,8 +232,13 @@ def _halo(z_hw: Float32, damaged_hw: NDArray[np.bool_]) -> Float32:
         np.bincount(index, weights, minlength=np.prod(cells)).reshape(cells) for weights in (None, z_hw.ravel()[around])
     )
     means = sums / np.maximum(counts, 1)
-    falls = np.where(counts[..., :2].min(axis=-1) > 0, means[..., 0] - means[..., 1], 0)
-    slopes = HALO_STEEPER * np.maximum(np.sort(falls, axis=1)[:, 1], 0).astype(np.float32) / width_px
+    falls = np.where(counts[..., :2].min(axis=-1) > 0, means[..., 0] - means[..., 1], np.nan)
+    mirrored = -np.arange(HALO_SECTORS)
+    for edges, sector in ((np.s_[[0, -1]], mirrored), (np.s_[:, [0, -1]], mirrored + HALO_SECTORS // 2)):
+        at_edge = np.isin(np.arange(len(falls)), area_hw[edges][close_hw[edges]])
+        falls = np.where(at_edge[:, None] & np.isnan(falls), falls[:, sector % HALO_SECTORS], falls)
+    fall = np.maximum(np.sort(np.nan_to_num(falls), axis=1)[:, 1], 0)
+    slopes = HALO_STEEPER * fall.astype(np.float32) / width_px
     inside, reach_px = labels[damaged_hw], np.maximum(radii_px, 1)
     rise[damaged_hw] = (slopes * reach_px)[inside] * -np.expm1(-depth_px[damaged_hw] / reach_px[inside])
     return rise
