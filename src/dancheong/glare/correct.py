@@ -42,7 +42,7 @@ RELAXATIONS = 8
 RIM_WEIGHT = np.float32(20)  # where a twentieth of a blur is clipped, a pixel's texture and color are the rim's
 # The slope of a halo: of how many sectors around an area, of how wide rings (pixels at 512, or half of the area's radius), and
 # how much steeper it is inside.
-HALO_SECTORS, HALO_PX, HALO_STEEPER = 8, 3, np.float32(2)
+HALO_SECTORS, HALO_PX, HALO_STEEPER = 8, 3, np.float32(1.5)
 _ROUNDING = 1e-6  # of ones that were averaged
 
 Picture = TypeVar("Picture", Pixels, ByRows)
@@ -206,9 +206,9 @@ def _attenuation(small: _Reduced, params: Params) -> Float32:
 def _halo(z_hw: Float32, damaged_hw: NDArray[np.bool_]) -> Float32:
     """How much brighter the ground becomes toward the middle of areas with a halo of their own, as that of the sun: log light.
 
-    The light around such an area falls off on all sides. So the slope at its rim is that of the sector where it falls off
-    least but one, between two rings; a ground that is brighter on one side has none. Sectors beyond the edge of the picture
-    are as those that mirror them.
+    The light around such an area falls off on all sides. So the slope at its rim is that between two rings, on average of the
+    two opposite sectors where it is least; a ground that only rises on one side, as far as it falls on the other, has none.
+    Sectors beyond the edge of the picture are as those that mirror them.
     """
     rise = np.zeros(z_hw.shape, np.float32)
     if not damaged_hw.any() or damaged_hw.all():
@@ -237,7 +237,8 @@ def _halo(z_hw: Float32, damaged_hw: NDArray[np.bool_]) -> Float32:
     for edges, sector in ((np.s_[[0, -1]], mirrored), (np.s_[:, [0, -1]], mirrored + HALO_SECTORS // 2)):
         at_edge = np.isin(np.arange(len(falls)), area_hw[edges][close_hw[edges]])
         falls = np.where(at_edge[:, None] & np.isnan(falls), falls[:, sector % HALO_SECTORS], falls)
-    fall = np.maximum(np.sort(np.nan_to_num(falls), axis=1)[:, 1], 0)
+    opposite = np.nan_to_num(falls).reshape(len(falls), 2, -1)
+    fall = np.maximum(opposite.mean(axis=1).min(axis=1), 0)
     slopes = HALO_STEEPER * fall.astype(np.float32) / width_px
     inside, reach_px = labels[damaged_hw], np.maximum(radii_px, 1)
     rise[damaged_hw] = (slopes * reach_px)[inside] * -np.expm1(-depth_px[damaged_hw] / reach_px[inside])
