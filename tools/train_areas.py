@@ -78,7 +78,7 @@ def rims_of(job: tuple[int, NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32
                 found = ((np.append(0, certain) >= RIM_CERTAINTY) & (shares > RIM_SHARE))[labels]
                 hole = dilated(found, GROUND_PX * scale_px(size))
                 if found.any() and not hole.all():
-                    places, seen_there = rim_traits(found, hole, likely, seen)
+                    places, seen_there = rim_traits(found, hole, likely, seen, scale_px(size))
                     chosen = (rng.random(len(places)) < RIM_PIXELS / len(places)) & ~paper.ravel()[places]
                     out.append((seen_there[chosen], lit.ravel()[places[chosen]]))
     return out

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
-from dancheong.glare.mask import GlareMask, Rows, clipped, components, nearest_inside, radii, scale_px
+from dancheong.glare.mask import GlareMask, Rows, box_around, clipped, components, nearest_inside, radii, scale_px
 from dancheong.glare.structure import fill_by_patches
 from dancheong.imaging.color import (
     decode,
@@ -335,17 +335,20 @@ def _pull(weighted: Float32, weight_hw: Float32, most: Float32 | None) -> Float3
     if weight_hw.min() > 0.999 or max(height, width) == 1:
         return mean
     size = ((height + 1) // 2, (width + 1) // 2)
-    # Only the pixels next to a hole need a value from below, but every level is small enough to do whole.
     most_below = None if most is None else area(most, size)
     around = linear_enlarge(_pull(area(weighted, size), area(weight_hw, size), most_below), (height, width))
     known = np.minimum(weight, 1)
-    for relaxation in range(RELAXATIONS + 1):
-        filled = known * mean + (1 - known) * around
-        if most is not None:
-            filled = np.minimum(filled, most)
-        if relaxation < RELAXATIONS:
-            around = gaussian(filled, 1.0)
-    return np.asarray(filled, np.float32)
+
+    def blended(around: Float32, part: tuple[slice, slice]) -> Float32:
+        values = known[part] * mean[part] + (1 - known[part]) * around
+        return np.asarray(values if most is None else np.minimum(values, most[part]), np.float32)
+
+    filled = blended(around, np.s_[:, :])
+    # What is known stays as it is, so only the hole and what its Gaussian reaches are looked at.
+    part = box_around(weight_hw < 1, 4)
+    for _ in range(RELAXATIONS):
+        filled[part] = blended(gaussian(filled[part], 1.0), part)
+    return filled
 
 
 def inpaint(pixels_u8: NDArray[np.uint8], hole_hw: NDArray[np.bool_], radius_px: float, telea: bool) -> NDArray[np.uint8]:

@@ -117,6 +117,13 @@ def dilated(area_hw: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(area_hw.view(np.uint8), disk, borderType=cv2.BORDER_CONSTANT, borderValue=0)).view(np.bool_)
 
 
+def box_around(area_hw: NDArray[np.bool_], margin_px: int) -> tuple[slice, slice]:
+    """The rows and columns of an area that has pixels, and of so much around it."""
+    lines = (np.flatnonzero(area_hw.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (slice(max(0, int(of[0]) - margin_px), int(of[-1]) + margin_px + 1) for of in lines)
+    return rows, columns
+
+
 def components(area_hw: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """The connected components of an area by 8 neighbors, (h, w): 1 to n, 0 outside; and the pixels of each, outside none."""
     # OpenCV's own statistics take six times as long as its components.

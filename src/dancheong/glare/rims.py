@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dancheong.glare.correct import push_pull
 from dancheong.glare.light import area, gaussian, linear_enlarge
-from dancheong.glare.mask import components, dilated, scale_px
+from dancheong.glare.mask import box_around, components, dilated, scale_px
 from dancheong.system.arrays import Float32
 from dancheong.system.onnx_session import open_session
 
@@ -23,6 +23,7 @@ GRAPH = Path(__file__).with_name("rims.onnx")
 # Pixels at 512: how far outside of an area its light may end, how far outside the ground begins, and how wide what is said of
 # the ground's texture is. The ground is computed on so many times fewer pixels a side.
 REACH_PX, GROUND_PX, TEXTURE_PX, STEP = 3, 4, 6, 3
+AROUND_PX = GROUND_PX + 3 * TEXTURE_PX
 
 
 def with_rims(
@@ -36,23 +37,32 @@ def with_rims(
         seen_hw: coded luminance, [0, 1].
         paper_hw: what is no light.
     """
-    hole = dilated(found_hw, GROUND_PX * scale_px(found_hw.shape))
-    if not found_hw.any() or hole.all():
+    scale = scale_px(found_hw.shape)
+    hole_hw = dilated(found_hw, GROUND_PX * scale)
+    if not found_hw.any() or hole_hw.all():
         return found_hw
-    places, traits = rim_traits(found_hw, hole, likely_hw, seen_hw)
+    # What is farther away than the ground's texture is looked at says nothing.
+    near = box_around(found_hw, max(3, round(AROUND_PX * scale)))
+    places, traits = rim_traits(found_hw[near], hole_hw[near], likely_hw[near], seen_hw[near], scale)
     (lit,) = _trees().run(["certainty"], {"traits": traits})
-    inside = np.zeros(found_hw.size, bool)
-    inside[places] = lit[:, 0] >= 0.5
+    inside = np.zeros_like(found_hw[near])
+    inside.flat[places] = lit[:, 0] >= 0.5
     # Each pixel was judged by itself: without single spots and holes.
-    whole = cv2.medianBlur(inside.reshape(found_hw.shape).view(np.uint8), 3).view(np.bool_)
-    return np.asarray(whole & ~paper_hw)
+    rimmed = np.zeros_like(found_hw)
+    rimmed[near] = cv2.medianBlur(inside.view(np.uint8), 3).view(np.bool_)
+    return np.asarray(rimmed & ~paper_hw)
 
 
 def rim_traits(
-    found_hw: NDArray[np.bool_], hole_hw: NDArray[np.bool_], likely_hw: Float32, seen_hw: Float32
+    found_hw: NDArray[np.bool_], hole_hw: NDArray[np.bool_], likely_hw: Float32, seen_hw: Float32, scale: float
 ) -> tuple[NDArray[np.int64], Float32]:
-    """The pixels in and within `REACH_PX` of areas, as indices (n,), and what tells whether they are lit, float32 (n, 13)."""
-    shape, scale = found_hw.shape, scale_px(found_hw.shape)
+    """The pixels in and within `REACH_PX` of areas, as indices (n,), and what tells whether they are lit, float32 (n, 13).
+
+    Args:
+        scale: how many pixels one pixel at 512 is.
+    """
+    shape = found_hw.shape
+    found_hw, seen_hw = np.ascontiguousarray(found_hw), np.ascontiguousarray(seen_hw)
     labels, sizes = components(found_hw)
     outside_px, inside_px = (
         cv2.distanceTransform(part.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) / np.float32(scale)
