@@ -285,3 +285,15 @@ def test_the_less_certain_an_area_is_the_less_of_its_light_goes():
     assert LEAST_STRENGTH < values[0] < values[1] < values[2] < 1
     assert values[3:] == pytest.approx([1, 1], abs=1e-5)
     assert strengths(found, np.where(found, np.float32(0.9), 0), 0.9)[found] == pytest.approx(LEAST_STRENGTH)
+
+
+def test_a_splinter_of_a_rim_that_nothing_is_known_of_loses_as_much_as_what_it_lies_beside():
+    found, certain = np.zeros((30, 60), bool), np.zeros((30, 60), np.float32)
+    for columns, share in ((slice(5, 15), 1), (slice(40, 50), 0.95)):
+        found[10:20, columns] = True
+        certain[10:20, columns] = share
+    found[8, 9:11] = found[21, 42] = True
+    strength = strengths(found, certain, 0.9)
+    assert strength[8, 9] == strength[12, 9] == pytest.approx(1)
+    assert strength[21, 42] == strength[15, 42] < 1
+    assert strengths(found, np.zeros_like(certain), 0.9)[found] == pytest.approx(LEAST_STRENGTH)

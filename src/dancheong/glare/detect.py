@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from dancheong.glare.areas import BURNT_SHARE, certainty
 from dancheong.glare.learned import glare_probability
 from dancheong.glare.light import area, gaussian, linear_enlarge, luminance_of
-from dancheong.glare.mask import VISIBLE_RISE, GlareMask, components, dilated, make_mask, scale_px, soft_alpha
+from dancheong.glare.mask import VISIBLE_RISE, GlareMask, components, dilated, make_mask, nearest_inside, scale_px, soft_alpha
 from dancheong.glare.rims import with_rims
 from dancheong.imaging.color import decode, float01, gray_of, linear_to_srgb
 from dancheong.imaging.resize import fit_size
@@ -75,6 +75,8 @@ def _judged_by_areas(
 def strengths(found_hw: NDArray[np.bool_], certain_hw: Float32, least: float) -> Float32:
     """How much of each area's light is to go, (h, w): from `LEAST_STRENGTH` where it is just certain enough to all of it.
 
+    What a rim was found to be but no pixel of an area that was asked is as the nearest that was.
+
     Args:
         certain_hw: how certain it is that what a pixel belongs to is glare; below `least` where that was not asked.
         least: what is certain enough.
@@ -85,7 +87,12 @@ def strengths(found_hw: NDArray[np.bool_], certain_hw: Float32, least: float) ->
     certain = np.where(counts > 0, sums / np.maximum(counts, 1), least)
     own, lowest, highest = (np.log(share / (1 - share)) for share in (np.minimum(certain, ALL_CERTAIN), least, ALL_CERTAIN))
     strength = LEAST_STRENGTH + (1 - LEAST_STRENGTH) * ((own - lowest) / (highest - lowest)) ** 2
-    return np.asarray(strength, np.float32)[areas]
+    strength_hw = np.asarray(strength, np.float32)[areas]
+    unasked_hw = found_hw & (counts == 0)[areas]
+    if at.size and unasked_hw.any():
+        _, nearest = nearest_inside(found_hw & (certain_hw >= least))
+        strength_hw[unasked_hw] = strength_hw.ravel()[nearest[unasked_hw]]
+    return strength_hw
 
 
 def with_whole_burnt(
