@@ -68,6 +68,8 @@ def _judged_by_areas(
         return labels > 0, None
     certain = np.append(np.float32(0), certainty(labels, likely, seen))
     found = with_whole_burnt(labels, certain >= params.det_confidence, seen, paper)
+    if not found.any():
+        return found, None
     found = with_rims(found, likely, seen, paper)
     return found, strengths(found, certain[labels], params.det_confidence)
 

@@ -112,9 +112,14 @@ def scale_px(shape: tuple[int, ...]) -> float:
 
 def dilated(area_hw: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
     """The area and all that is at most so far from it, and at least its neighbors."""
-    steps = np.arange(-max(1, int(radius_px)), max(1, int(radius_px)) + 1)
-    disk = (np.hypot(steps[:, None], steps[None, :]) <= max(1.0, radius_px)).view(np.uint8)
-    return np.asarray(cv2.dilate(area_hw.view(np.uint8), disk, borderType=cv2.BORDER_CONSTANT, borderValue=0)).view(np.bool_)
+    reach = disk(max(1.0, radius_px))
+    return np.asarray(cv2.dilate(area_hw.view(np.uint8), reach, borderType=cv2.BORDER_CONSTANT, borderValue=0)).view(np.bool_)
+
+
+def disk(radius_px: float) -> NDArray[np.uint8]:
+    """1 where a pixel is at most so far from the middle, (2 n + 1, 2 n + 1) with the whole pixels of the radius."""
+    steps = np.arange(-int(radius_px), int(radius_px) + 1)
+    return (np.hypot(steps[:, None], steps[None, :]) <= radius_px).view(np.uint8)
 
 
 def box_around(area_hw: NDArray[np.bool_], margin_px: int) -> tuple[slice, slice]:

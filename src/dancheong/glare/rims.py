@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancheong.glare.correct import push_pull
+from dancheong.glare.ground import push_pull
 from dancheong.glare.light import area, gaussian, linear_enlarge
-from dancheong.glare.mask import box_around, components, dilated, scale_px
+from dancheong.glare.mask import box_around, components, dilated, disk, scale_px
 from dancheong.system.arrays import Float32
 from dancheong.system.onnx_session import open_session
 
@@ -37,9 +37,11 @@ def with_rims(
         seen_hw: coded luminance, [0, 1].
         paper_hw: what is no light.
     """
+    if not found_hw.any():
+        return found_hw
     scale = scale_px(found_hw.shape)
     hole_hw = dilated(found_hw, GROUND_PX * scale)
-    if not found_hw.any() or hole_hw.all():
+    if hole_hw.all():
         return found_hw
     # What is farther away than the ground's texture is looked at says nothing.
     near = box_around(found_hw, max(3, round(AROUND_PX * scale)))
@@ -86,10 +88,9 @@ def rim_traits(
     rise = seen_hw - ground
     peaks = np.zeros(len(sizes), np.float32)
     np.maximum.at(peaks, labels[found_hw], rise[found_hw])
-    steps = np.arange(-int(REACH_PX * scale) - 1, int(REACH_PX * scale) + 2)
-    disk = (np.hypot(steps[:, None], steps[None, :]) <= REACH_PX * scale + 0.5).view(np.uint8)
+    near = disk(REACH_PX * scale + 0.5)
     peak, largest = (
-        cv2.dilate(of_area.astype(np.float32)[labels], disk) for of_area in (peaks, np.log1p(sizes / scale**2))
+        cv2.dilate(of_area.astype(np.float32)[labels], near) for of_area in (peaks, np.log1p(sizes / scale**2))
     )
 
     # -- the pixel and its neighbors

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dancheong.glare.correct import push_pull
+from dancheong.glare.ground import push_pull
 
 
 def test_known_values_stay_and_a_ramp_is_continued():
